@@ -1,0 +1,1 @@
+"""The qcompiler part of qcompiler."""

@@ -1,0 +1,1 @@
+"""The arith part of qcompiler."""

@@ -1,0 +1,1 @@
+"""The backends part of qcompiler."""

@@ -1,0 +1,1 @@
+"""The verilog part of qcompiler."""

@@ -1,0 +1,1 @@
+"""The frontends part of qcompiler."""

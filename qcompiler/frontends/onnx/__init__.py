@@ -1,0 +1,1 @@
+"""The onnx part of qcompiler."""

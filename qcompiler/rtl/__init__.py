@@ -1,0 +1,1 @@
+"""The rtl part of qcompiler."""

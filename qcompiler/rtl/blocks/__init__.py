@@ -1,0 +1,1 @@
+"""The blocks part of qcompiler."""
