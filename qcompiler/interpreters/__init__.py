@@ -1,1 +1,88 @@
-"""The interpreters part of qcompiler."""
+"""Runs modules at the nn, qint and stream level, in numpy, on batches of inputs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.interpreter import Interpreter
+from xdsl.interpreters.func import FuncFunctions
+from xdsl.ir import Attribute, Operation
+
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects.stream import ChannelType
+from qcompiler.interpreters.nn import NNFunctions, real_type
+from qcompiler.interpreters.qint import QintFunctions
+from qcompiler.interpreters.stream import StreamFunctions
+
+Listener = Callable[[Operation, tuple[Array, ...]], None]
+"""Called after each operation with its results."""
+
+
+def numerics(module: ModuleOp) -> str:
+    """Returns the numerics a module asks for, `exact` unless it says otherwise."""
+    attribute = module.attributes.get("qint.numerics")
+    return attribute.data if isinstance(attribute, StringAttr) else "exact"
+
+
+class _Listening(Interpreter.Listener):
+    def __init__(self, heard: Listener):
+        self.heard = heard
+
+    def did_interpret_op(self, op: Operation, results: tuple[Array, ...]) -> None:
+        self.heard(op, results)
+
+
+def run(
+    module: ModuleOp, name: str, inputs: Sequence[Array], listener: Listener | None = None
+) -> tuple[Array, ...]:
+    """Returns the results of a function of `module`.
+
+    Args:
+        module: at any level above rtl.
+        name: of the function.
+        inputs: one array per argument, shape [batch, *argument shape]; integers as int64, reals as
+            any float type (they become the type that the numerics ask for).
+        listener: told of every operation's results.
+
+    Raises:
+        InterpretationError: a value leaves its range, or an operation has no numpy semantics.
+    """
+    asked = numerics(module)
+    real = real_type(asked)
+    listeners = () if listener is None else (_Listening(listener),)
+    interpreter = Interpreter(module, listeners=listeners)
+    implementations = (
+        FuncFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
+    )  # fmt: skip
+    for implementation in implementations:
+        interpreter.register_implementations(implementation)
+    arguments = functions(module)[name].args
+    typed = [
+        _as_argument(array, argument.type, real)
+        for array, argument in zip(inputs, arguments, strict=True)
+    ]
+    return tuple(interpreter.call_op(name, tuple(typed)))
+
+
+def _as_argument(array: Array, type_: Attribute, real: Any) -> Array:
+    """Returns a batch in the shape and number type of a function's argument."""
+    shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)
+    shaped = array.reshape(array.shape[0], *shape)
+    return shaped.astype(real if array.dtype.kind == "f" else np.int64)
+
+
+def functions(module: ModuleOp) -> dict[str, func.FuncOp]:
+    """Returns the functions of a module by name."""
+    return {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+
+
+def run_model(
+    module: ModuleOp, inputs: Sequence[Array], listener: Listener | None = None
+) -> tuple[Array, ...]:
+    """Returns the model's outputs: of @main, or of @head, @core and @tail in turn."""
+    found = functions(module)
+    for name in ("main",) if "main" in found else ("head", "core", "tail"):
+        inputs = run(module, name, inputs, listener)
+    return tuple(inputs)

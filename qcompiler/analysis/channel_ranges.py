@@ -1,0 +1,23 @@
+"""Bounds of integers channel by channel, tighter than the one range of a type."""
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import dot_range
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import shape_of
+
+
+def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
+    """Returns the smallest and largest value per channel along `axis`, each of shape [channels].
+
+    A product with constant weights is bounded by the column of weights that makes each channel.
+    """
+    bounds, channels = qint.range_of(value.type), shape_of(value.type)[axis]
+    owner = value.owner
+    if isinstance(owner, qint.MatMulOp) and isinstance(owner.rhs.owner, qint.ConstantOp):
+        weights = owner.rhs.owner.array
+        if weights.ndim == 2 and axis == len(shape_of(value.type)) - 1:
+            return dot_range(weights, qint.range_of(owner.lhs.type))
+    return np.full(channels, bounds.lo, np.int64), np.full(channels, bounds.hi, np.int64)

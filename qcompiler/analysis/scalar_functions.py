@@ -1,0 +1,75 @@
+"""Reads a scalar region of qint and nn operations as an `arith` scalar function."""
+
+from typing import cast
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.scalar_builder import ScalarBuilder, Value
+from qcompiler.arith.scalar_function import Numerics, ScalarFunction
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import Array
+
+REAL_OPS: dict[type[Operation], str] = {
+    nn.AddOp: "add",
+    nn.SubOp: "sub",
+    nn.MulOp: "mul",
+    nn.DivOp: "div",
+    nn.SqrtOp: "sqrt",
+    nn.ReluOp: "relu",
+}
+"""Real operations that a scalar region may hold, with their names in `arith.scalar_ops`."""
+
+
+def _row(values: Array, channels: int) -> Array:
+    """Returns parameters in the shape that the builder wants: [] or [channels]."""
+    return values.reshape(()) if values.size == 1 and channels != 1 else values.reshape(-1)
+
+
+def _add(
+    builder: ScalarBuilder, op: Operation, values: dict[SSAValue, Value], channels: int
+) -> Value:
+    operands = [values[operand] for operand in op.operands]
+    if isinstance(op, nn.ParameterOp):
+        return builder.constant(_row(op.array, channels))
+    if isinstance(op, qint.DequantizeOp):
+        return builder.apply("mul", operands[0], _row(op.scale_array, channels))
+    if type(op) in REAL_OPS:
+        return builder.apply(REAL_OPS[type(op)], *operands)
+    raise VerifyException(f"{op.name} cannot stand in a scalar region")
+
+
+def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> ScalarFunction:
+    """Returns what a region computes, as a function of the integer that goes in.
+
+    Raises:
+        VerifyException: the region holds an operation that has no scalar meaning.
+    """
+    operations = body.operations
+    multiplier, offset = np.ones(1, np.int64), np.zeros(1, np.int64)
+    argument = body.argument
+    if operations and isinstance(operations[0], qint.AffineOp):
+        affine = operations.pop(0)
+        assert isinstance(affine, qint.AffineOp)
+        multiplier, offset, argument = affine.multiplier_array, affine.offset_array, affine.result
+    builder = ScalarBuilder(
+        channels,
+        cast(Numerics, numerics),
+        multiplier=_row(multiplier, channels),
+        offset=_row(offset, channels),
+    )
+    values: dict[SSAValue, Value] = {argument: builder.x}
+    *steps, last = operations
+    for op in steps:
+        values[op.results[0]] = _add(builder, op, values, channels)
+    if not isinstance(last, qint.QuantizeOp):
+        raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")
+    return builder.quantize(
+        values[last.input],
+        scale=_row(last.scale_array, channels),
+        zero_point=_row(last.zero_point_array, channels),
+        rounding=last.rounding_mode,
+        lo=last.range.lo,
+        hi=last.range.hi,
+    )

@@ -1,0 +1,96 @@
+"""Exact real arithmetic: intervals of fractions.
+
+Rational operations map points to points. An irrational one (a future sigmoid) returns an interval
+that shrinks as the precision grows (the first argument of every function, in bits); the evaluator
+asks for more until the rounded code is certain.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+
+class Enclosure(NamedTuple):
+    """A real number known to lie in [lo, hi]; a point if both are equal."""
+
+    lo: Fraction
+    hi: Fraction
+
+
+def point(value: Fraction) -> Enclosure:
+    """Returns the enclosure of a known rational."""
+    return Enclosure(value, value)
+
+
+def add(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns a + b."""
+    return Enclosure(a.lo + b.lo, a.hi + b.hi)
+
+
+def sub(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns a - b."""
+    return Enclosure(a.lo - b.hi, a.hi - b.lo)
+
+
+def mul(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns a * b."""
+    if a.lo == a.hi and b.lo == b.hi:
+        return point(a.lo * b.lo)
+    products = [x * y for x in a for y in b]
+    return Enclosure(min(products), max(products))
+
+
+def div(bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns a / b.
+
+    Raises:
+        ZeroDivisionError: b may be zero.
+    """
+    if b.lo <= 0 <= b.hi:
+        raise ZeroDivisionError
+    return mul(bits, a, Enclosure(1 / b.hi, 1 / b.lo))
+
+
+def neg(_bits: int, a: Enclosure) -> Enclosure:
+    """Returns -a."""
+    return Enclosure(-a.hi, -a.lo)
+
+
+def sqrt(bits: int, a: Enclosure) -> Enclosure:
+    """Returns the square root of a, to about `bits` bits; a point if it is rational.
+
+    Raises:
+        ValueError: a may be negative.
+    """
+    if a.lo < 0:
+        raise ValueError(f"square root must be of a number >= 0, got {float(a.lo)}")
+    return Enclosure(_root(bits, a.lo)[0], _root(bits, a.hi)[1])
+
+
+def _root(bits: int, x: Fraction) -> tuple[Fraction, Fraction]:
+    """Returns fractions below and above the root of x, equal if it is rational."""
+    # sqrt(n / d) = sqrt(n * d) / d; scaled by 4**bits, its integer part has `bits` more bits.
+    # Small numbers need more: as many as the denominator is long.
+    shift = bits + x.denominator.bit_length()
+    radicand = (x.numerator * x.denominator) << (2 * shift)
+    whole = math.isqrt(radicand)
+    divisor = x.denominator << shift
+    low = Fraction(whole, divisor)
+    return low, low if whole * whole == radicand else Fraction(whole + 1, divisor)
+
+
+def maximum(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns the larger of a and b."""
+    return Enclosure(max(a.lo, b.lo), max(a.hi, b.hi))
+
+
+def minimum(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns the smaller of a and b."""
+    return Enclosure(min(a.lo, b.lo), min(a.hi, b.hi))
+
+
+def floor(_bits: int, a: Enclosure) -> Enclosure:
+    """Returns the largest integer below a."""
+    return Enclosure(Fraction(math.floor(a.lo)), Fraction(math.floor(a.hi)))

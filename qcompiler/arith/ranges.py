@@ -1,0 +1,102 @@
+"""Integer intervals, and the exact bounds of dot products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompiler.arith.arrays import IntArray
+
+
+@dataclass(frozen=True)
+class IntRange:
+    """All integers from `lo` to `hi`, both included; never empty.
+
+    Raises:
+        ValueError: `lo` is greater than `hi`.
+    """
+
+    lo: int
+    hi: int
+
+    def __post_init__(self) -> None:
+        if self.lo > self.hi:
+            raise ValueError(f"range must not be empty, got lo {self.lo} > hi {self.hi}")
+
+    @property
+    def signed(self) -> bool:
+        """Whether a negative value occurs, so that hardware needs a sign bit."""
+        return self.lo < 0
+
+    @property
+    def width_bits(self) -> int:
+        """Smallest width that holds the range: two's complement if signed, else unsigned; >= 1."""
+        if self.signed:
+            return max((~self.lo).bit_length(), max(self.hi, 0).bit_length()) + 1
+        return max(self.hi.bit_length(), 1)
+
+    @property
+    def size(self) -> int:
+        """How many integers the range holds."""
+        return self.hi - self.lo + 1
+
+    @staticmethod
+    def for_bits(bits: int, signed: bool, narrow: bool = False) -> IntRange:
+        """Returns the range of a `bits` wide integer; `narrow` drops one extreme as QONNX does.
+
+        Signed narrow drops the lowest value (symmetric range), unsigned narrow the highest.
+
+        Raises:
+            ValueError: `bits` is not positive, or narrow leaves no value.
+        Source: `min_int` and `max_int` in qonnx/util/basic.py.
+        """
+        if bits < 1:
+            raise ValueError(f"bits must be at least 1, got {bits}")
+        if signed:
+            return IntRange(-(2 ** (bits - 1)) + int(narrow), 2 ** (bits - 1) - 1)
+        return IntRange(0, 2**bits - 1 - int(narrow))
+
+    def __add__(self, other: IntRange) -> IntRange:
+        return IntRange(self.lo + other.lo, self.hi + other.hi)
+
+    def __neg__(self) -> IntRange:
+        return IntRange(-self.hi, -self.lo)
+
+    def __mul__(self, other: IntRange) -> IntRange:
+        products = [a * b for a in (self.lo, self.hi) for b in (other.lo, other.hi)]
+        return IntRange(min(products), max(products))
+
+    def union(self, other: IntRange) -> IntRange:
+        """Returns the smallest range that contains both."""
+        return IntRange(min(self.lo, other.lo), max(self.hi, other.hi))
+
+    def contains(self, other: IntRange | int) -> bool:
+        """Returns whether an integer, or every integer of another range, lies in this one."""
+        if isinstance(other, int):
+            return self.lo <= other <= self.hi
+        return self.lo <= other.lo and other.hi <= self.hi
+
+
+def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
+    """Returns the exact bounds (lo [N], hi [N]) of `x @ weights` with each input element in `x`.
+
+    Args:
+        weights: integers of shape [K, N].
+        x: range of every one of the K input elements.
+
+    Raises:
+        ValueError: a bound may not fit int64.
+    """
+    w = np.asarray(weights, np.int64)
+    positive = np.where(w > 0, w, 0)
+    negative = np.where(w < 0, w, 0)
+    # Judged in float64 because the int64 sums would wrap silently; 2**62 leaves room for its error.
+    magnitude = np.abs(w.astype(np.float64)).sum(axis=0).max(initial=0.0)
+    if magnitude * float(max(abs(x.lo), abs(x.hi))) >= 2.0**62:
+        raise ValueError(
+            f"dot product must fit 63 bits, got weights that sum to {magnitude:g} "
+            f"and inputs in [{x.lo}, {x.hi}]"
+        )
+    up, down = positive.sum(axis=0), negative.sum(axis=0)
+    return up * x.lo + down * x.hi, up * x.hi + down * x.lo

@@ -1,0 +1,158 @@
+"""Constructs hardware forms of a monotone function, each checked against all its switch points.
+
+A monotone form that agrees at every switch point, just before it, and at both ends of the range
+agrees on the whole range. Constructions return None where the form cannot hold the function.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qcompiler.arith.arrays import IntArray, indices, one_row
+from qcompiler.arith.line_fit import LineFit
+from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.switch_points import SwitchPoints, enumerate_codes
+
+TABLE_LIMIT = 2**16
+"""Most entries of one table row."""
+
+TABLES_LIMIT = 2**20
+"""Most entries of all rows together."""
+
+_NO_BOUND = 2**62
+
+
+def agrees(form: Requantizer, points: SwitchPoints) -> bool:
+    """Returns whether a form has the right code at every switch point and at the range's ends."""
+    first, last = points.z_lo[:, None], points.z_hi[:, None]
+    after = np.clip(points.thresholds, first, last)
+    before = np.clip(points.thresholds - 1, first, last)
+    x = np.concatenate([first, before, after, last], axis=1) * points.sign[:, None]
+    return bool((form.apply(x, channel_axis=0) == points.evaluate(x)).all())
+
+
+def prove_shift(points: SwitchPoints, tie_parity: int | None = None) -> Shift | None:
+    """Returns the function as a shift by the same amount in all channels, or None.
+
+    Args:
+        points: the function.
+        tie_parity: use the tie fix, see `Shift`; None for a plain shift.
+    """
+    fit = LineFit(points)
+    ones = np.ones(points.channels, np.int64)
+    widest = max(int(np.abs(points.x_lo).max()), int(np.abs(points.x_hi).max()), 1)
+    largest_left = 0 if tie_parity is not None else 60 - widest.bit_length()
+    smallest = 0 if tie_parity is None else 1
+    # The busiest channel alone rules out nearly every amount.
+    one = LineFit(_channel(points, int((~points.always & ~points.never).sum(axis=1).argmax())))
+    for shift in [*range(smallest, fit.largest_shift() + 1), *range(-1, -largest_left - 1, -1)]:
+        multiplier = ones << max(-shift, 0)
+        right = max(shift, 0)
+        if one.biases(multiplier[:1], right, tie_parity) is None:
+            continue
+        bias = fit.biases(multiplier, right, tie_parity)
+        if bias is None:
+            continue
+        form = Shift(shift, one_row(bias), one_row(points.sign), points.lo, points.hi, tie_parity)
+        return form if agrees(form, points) else None
+    return None
+
+
+def _channel(points: SwitchPoints, c: int) -> SwitchPoints:
+    part = slice(c, c + 1)
+    return SwitchPoints(
+        points.lo,
+        points.hi,
+        points.thresholds[part],
+        points.sign[part],
+        points.x_lo[part],
+        points.x_hi[part],
+    )
+
+
+def prove_mul_shift(
+    points: SwitchPoints,
+    tie_parity: int | None = None,
+    *,
+    shared: bool = False,
+    at_most: int = 64,
+) -> MulShift | None:
+    """Returns the function as multiply, add, shift with the narrowest multipliers, or None.
+
+    The shift is the smallest one that works for all channels, and each multiplier the smallest for
+    that shift.
+
+    Args:
+        points: the function.
+        tie_parity: use the tie fix, see `Shift`; None for a plain shift.
+        shared: demand one multiplier for all channels (up to the sign of decreasing ones).
+        at_most: largest shift to consider.
+    """
+    fit = LineFit(points)
+    shift = fit.smallest_shift(tie_parity, shared=shared, at_most=at_most)
+    if shift is None:
+        return None
+    magnitude = fit.smallest_multipliers(shift, tie_parity, shared=shared)
+    bias = None if magnitude is None else fit.biases(magnitude, shift, tie_parity)
+    if magnitude is None or bias is None:
+        return None
+    multiplier = one_row(magnitude * points.sign)
+    form = MulShift(multiplier, one_row(bias), shift, points.lo, points.hi, tie_parity)
+    return form if agrees(form, points) else None
+
+
+def prove_threshold(points: SwitchPoints) -> Threshold | None:
+    """Returns the function as comparisons; always possible, None only if the check fails."""
+    form = Threshold(_merged_thresholds(points), one_row(points.sign), points.lo)
+    return form if agrees(form, points) else None
+
+
+def _merged_thresholds(points: SwitchPoints) -> IntArray:
+    """Returns thresholds [1, K] if one row can serve all channels, else [C, K].
+
+    A level that a channel always or never has leaves it a choice of thresholds.
+    """
+    if points.channels == 1:
+        return points.thresholds
+    low: IntArray = np.where(points.always, -_NO_BOUND, points.thresholds).max(axis=0)
+    high: IntArray = np.where(points.never, _NO_BOUND, points.thresholds).min(axis=0)
+    if (low > high).any():
+        return points.thresholds
+    return np.where(low == -_NO_BOUND, high, low)[None, :]
+
+
+def table_size(points: SwitchPoints) -> int:
+    """Returns the number of entries of a table over the accumulators of all channels."""
+    return int(points.x_hi.max() - points.x_lo.min()) + 1
+
+
+def prove_table(points: SwitchPoints) -> Table | None:
+    """Returns the function as a table, or None if it would exceed `TABLE_LIMIT` or `TABLES_LIMIT`.
+
+    Entries outside a channel's own range repeat the code at the range's end.
+    """
+    size = table_size(points)
+    if size > TABLE_LIMIT:
+        return None
+    merged = prove_threshold(points)
+    x = indices(int(points.x_lo.min()), int(points.x_hi.max()) + 1)
+    if merged is not None and merged.thresholds.shape[0] == 1 and merged.sign.shape[0] == 1:
+        entries = merged.apply(x)[None, :]
+    elif size * points.channels > TABLES_LIMIT:
+        return None
+    else:
+        inside = np.clip(x[None, :], points.x_lo[:, None], points.x_hi[:, None])
+        entries = points.evaluate(inside)
+    form = Table(one_row(entries), int(x[0]))
+    return form if agrees(form, points) else None
+
+
+def tabulate(function: ScalarFunction, x_lo: IntArray | int, x_hi: IntArray | int) -> Table:
+    """Returns any function, monotone or not, as the table of all its codes.
+
+    Raises:
+        ValueError: the range is too large to enumerate, or the function is undefined somewhere.
+    """
+    entries = enumerate_codes(function, x_lo, x_hi)
+    return Table(one_row(entries), int(np.min(x_lo)))

@@ -1,0 +1,190 @@
+"""Chooses the cheapest hardware form that is proven equal to a scalar function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, CostModel
+from qcompiler.arith.requantizer_proofs import (
+    TABLE_LIMIT,
+    TABLES_LIMIT,
+    prove_mul_shift,
+    prove_shift,
+    prove_table,
+    prove_threshold,
+    table_size,
+    tabulate,
+)
+from qcompiler.arith.requantizers import Requantizer
+from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.switch_points import SwitchPoints, find_switch_points
+
+FormName = Literal["shift", "mul_shift", "threshold", "table"]
+ALL_FORMS: tuple[FormName, ...] = ("shift", "mul_shift", "threshold", "table")
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One form that was considered.
+
+    Attributes:
+        name: kind of the form.
+        variant: what distinguishes it from others of its kind, for people; may be empty.
+        form: the proven form, or None.
+        cost: area in LUT equivalents, if there is a form.
+        reason: why there is no form, for people; empty if there is one.
+    """
+
+    name: FormName
+    variant: str
+    form: Requantizer | None
+    cost: float | None
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A decision and what it was made from.
+
+    Attributes:
+        name: kind of the chosen form.
+        form: the cheapest proven form.
+        cost: its area in LUT equivalents.
+        candidates: all that were considered, in the order tried; the chosen one among them.
+    """
+
+    name: FormName
+    form: Requantizer
+    cost: float
+    candidates: tuple[Candidate, ...]
+
+
+def select(
+    function: ScalarFunction,
+    x_lo: IntArray | int,
+    x_hi: IntArray | int,
+    *,
+    forms: tuple[FormName, ...] = ALL_FORMS,
+    lanes: int = 1,
+    model: CostModel = DEFAULT_COST_MODEL,
+) -> Selection:
+    """Returns the cheapest form proven equal to a function on an accumulator range.
+
+    Args:
+        function: with C channels.
+        x_lo: smallest accumulator, a scalar or per channel [C].
+        x_hi: largest accumulator, a scalar or per channel [C].
+        forms: kinds to consider.
+        lanes: channels computed side by side.
+        model: weights of the area estimate.
+
+    Raises:
+        ValueError: no form is feasible, or as `find_switch_points`.
+    """
+    points = find_switch_points(function, x_lo, x_hi)
+    if points is not None:
+        return select_for_points(points, forms=forms, lanes=lanes, model=model)
+    x = IntRange(int(np.min(x_lo)), int(np.max(x_hi)))
+    why = "the function is not monotone"
+    tried = [Candidate(name, "", None, None, why) for name in forms if name != "table"]
+    if "table" in forms:
+        table = tabulate(function, x_lo, x_hi)
+        tried.append(Candidate("table", "", table, model.cost(table, x, lanes), ""))
+    return _cheapest(tried)
+
+
+def select_for_points(
+    points: SwitchPoints,
+    *,
+    forms: tuple[FormName, ...] = ALL_FORMS,
+    lanes: int = 1,
+    model: CostModel = DEFAULT_COST_MODEL,
+) -> Selection:
+    """Returns the cheapest form proven equal to a monotone function; arguments as in `select`.
+
+    Raises:
+        ValueError: no form is feasible.
+    """
+    x = IntRange(int(points.x_lo.min()), int(points.x_hi.max()))
+    tried: list[Candidate] = []
+    for name in ALL_FORMS:
+        if name not in forms:
+            continue
+        if name == "mul_shift" and any(done.form is not None for done in tried):
+            # A shift is a multiplication by one: same adder and clamp, no multiplier.
+            tried.append(Candidate(name, "", None, None, "a shift suffices"))
+            continue
+        for variant, form in _ATTEMPTS[name](points):
+            cost = None if form is None else model.cost(form, x, lanes)
+            reason = _reason(name, points) if form is None else ""
+            tried.append(Candidate(name, variant, form, cost, reason))
+    return _cheapest(tried)
+
+
+Attempts = Iterator[tuple[str, Requantizer | None]]
+"""Variants of one kind of form and what came of them."""
+
+
+def _shifts(points: SwitchPoints) -> Attempts:
+    plain = prove_shift(points)
+    yield "plain", plain
+    if plain is None:
+        for parity, variant in enumerate(("ties to even", "ties to odd")):
+            yield variant, prove_shift(points, parity)
+
+
+def _mul_shifts(points: SwitchPoints) -> Attempts:
+    # A tie fix only pays if it narrows the multiplier, by more bits than it costs itself.
+    at_most = 64
+    for parity, ties in ((None, "plain"), (0, "ties to even"), (1, "ties to odd")):
+        form = prove_mul_shift(points, parity, at_most=at_most)
+        yield ties, form
+        at_most = at_most if form is None else min(at_most, form.shift - 2)
+        if form is not None and form.multiplier.shape[0] > 1 and bool((points.sign == 1).all()):
+            yield f"{ties}, one multiplier", prove_mul_shift(points, parity, shared=True)
+
+
+def _thresholds(points: SwitchPoints) -> Attempts:
+    yield "", prove_threshold(points)
+
+
+def _tables(points: SwitchPoints) -> Attempts:
+    yield "", prove_table(points)
+
+
+_ATTEMPTS: dict[FormName, Callable[[SwitchPoints], Attempts]] = {
+    "shift": _shifts,
+    "mul_shift": _mul_shifts,
+    "threshold": _thresholds,
+    "table": _tables,
+}
+
+
+def _reason(name: FormName, points: SwitchPoints) -> str:
+    if name == "table":
+        return (
+            f"{table_size(points)} accumulators and {points.channels} channels exceed a table's "
+            f"limits of {TABLE_LIMIT} entries a channel and {TABLES_LIMIT} in all"
+        )
+    if name == "shift":
+        return "the switch points are no power of two apart, or differently in some channels"
+    return "no line within 64 bits takes every step at its switch point, or only with more bits"
+
+
+def _cheapest(tried: list[Candidate]) -> Selection:
+    best: Selection | None = None
+    for candidate in tried:
+        if candidate.form is None or candidate.cost is None:
+            continue
+        if best is None or candidate.cost < best.cost:
+            best = Selection(candidate.name, candidate.form, candidate.cost, tuple(tried))
+    if best is None:
+        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in tried)
+        raise ValueError(f"no requantizer is feasible ({reasons}); allow another form")
+    return best

@@ -1,0 +1,87 @@
+"""The table of real operations that may stand between an accumulator and its quantizer.
+
+A new operation is one row: how float32/float64 computes it, how far that may be off, what it is
+exactly, and which way it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qcompiler.arith import enclosures, error_bounds, trends
+from qcompiler.arith.enclosures import Enclosure
+from qcompiler.arith.error_bounds import Bounded
+from qcompiler.arith.trends import Trend
+
+_ZERO = np.asarray(0.0)
+
+
+@dataclass(frozen=True)
+class ScalarOp:
+    """One operation on reals.
+
+    Attributes:
+        arity: number of operands.
+        ieee: elementwise numpy evaluation, one rounding per IEEE operation, in the operands' type.
+        bounded: float64 evaluation with an error bound.
+        exact: evaluation on enclosures; its first argument is the precision wanted, in bits.
+        trend: which way the result moves, from the operands' trends.
+    """
+
+    arity: int
+    ieee: Callable[..., Any]  # Any: float32 in gives float32 out, float64 gives float64
+    bounded: Callable[..., Bounded]
+    exact: Callable[..., Enclosure]
+    trend: Callable[..., Trend]
+
+
+def _relu_ieee(a: Any) -> Any:
+    return np.maximum(a, a.dtype.type(0))
+
+
+def _relu_bounded(a: Bounded) -> Bounded:
+    return error_bounds.maximum(a, error_bounds.exactly(_ZERO))
+
+
+def _relu_exact(_bits: int, a: Enclosure) -> Enclosure:
+    return Enclosure(max(a.lo, type(a.lo)(0)), max(a.hi, type(a.hi)(0)))
+
+
+def _clip_ieee(a: Any, lo: Any, hi: Any) -> Any:
+    return np.minimum(np.maximum(a, lo), hi)
+
+
+def _clip_bounded(a: Bounded, lo: Bounded, hi: Bounded) -> Bounded:
+    return error_bounds.minimum(error_bounds.maximum(a, lo), hi)
+
+
+def _clip_exact(bits: int, a: Enclosure, lo: Enclosure, hi: Enclosure) -> Enclosure:
+    return enclosures.minimum(bits, enclosures.maximum(bits, a, lo), hi)
+
+
+def _identity(a: Any) -> Any:
+    return a
+
+
+def _identity_exact(_bits: int, a: Enclosure) -> Enclosure:
+    return a
+
+
+OPS: dict[str, ScalarOp] = {
+    "add": ScalarOp(2, np.add, error_bounds.add, enclosures.add, trends.keep),
+    "sub": ScalarOp(2, np.subtract, error_bounds.sub, enclosures.sub, trends.sub),
+    "mul": ScalarOp(2, np.multiply, error_bounds.mul, enclosures.mul, trends.mul),
+    "div": ScalarOp(2, np.divide, error_bounds.div, enclosures.div, trends.div),
+    "min": ScalarOp(2, np.minimum, error_bounds.minimum, enclosures.minimum, trends.keep),
+    "max": ScalarOp(2, np.maximum, error_bounds.maximum, enclosures.maximum, trends.keep),
+    "neg": ScalarOp(1, np.negative, error_bounds.neg, enclosures.neg, trends.flip),
+    "sqrt": ScalarOp(1, np.sqrt, error_bounds.sqrt, enclosures.sqrt, trends.keep),
+    "relu": ScalarOp(1, _relu_ieee, _relu_bounded, _relu_exact, trends.keep),
+    "clip": ScalarOp(3, _clip_ieee, _clip_bounded, _clip_exact, trends.keep),
+    "identity": ScalarOp(1, _identity, _identity, _identity_exact, trends.keep),
+    "floor": ScalarOp(1, np.floor, error_bounds.floor, enclosures.floor, trends.keep),
+}

@@ -1,0 +1,124 @@
+"""Cycles, latency and folding of a design, as data and as the files that this field knows."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.sources import source_node
+from qcompiler.analysis.throughput import Timing
+from qcompiler.dialects import qint, stream
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One process.
+
+    Attributes:
+        name: as in the Verilog and in folding files.
+        kind: of process.
+        source: node of the model.
+        cycles: per frame.
+        input, output: types, as text.
+        detail: folding, requantizer form, or depth.
+    """
+
+    name: str
+    kind: str
+    source: str
+    cycles: int
+    input: str
+    output: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a design before synthesis.
+
+    Attributes:
+        cycles_per_frame: in steady state.
+        fps: frames per second at `mhz`.
+        latency_cycles: from the first input beat to the last output beat of a frame, idle start.
+        bottleneck: the slowest process.
+        mhz: assumed clock.
+        layers: the processes in order.
+    """
+
+    cycles_per_frame: int
+    fps: float
+    latency_cycles: int
+    bottleneck: str
+    mhz: float
+    layers: tuple[LayerReport, ...]
+
+    def files(self) -> dict[str, Any]:
+        """Returns the contents of the report files by name."""
+        foldings = {
+            layer.name: {"PE": layer.detail["PE"], "SIMD": layer.detail["SIMD"]}
+            for layer in self.layers
+            if layer.kind == "mvau"
+        }
+        return {
+            "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},
+            "estimate_network_performance.json": {
+                "critical_path_cycles": self.latency_cycles,
+                "max_cycles": self.cycles_per_frame,
+                "max_cycles_node_name": self.bottleneck,
+                "estimated_throughput_fps": self.fps,
+                "estimated_latency_ns": self.latency_cycles * 1e3 / self.mhz,
+                "clock_mhz": self.mhz,
+            },
+            "folding_config.json": {"Defaults": {}, **foldings},
+            "layers.json": [asdict(layer) for layer in self.layers],
+        }
+
+
+def type_name(element: qint.IntType) -> str:
+    """Returns a range type in the field's words, e.g. INT6 or UINT2."""
+    return f"{'INT' if element.signed else 'UINT'}{element.width_bits}"
+
+
+def _channel(channel: stream.ChannelType) -> str:
+    frame = "x".join(map(str, channel.frame_shape))
+    return f"{frame} {type_name(channel.element)}, {channel.lanes.data} lanes"
+
+
+def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
+    if isinstance(process, stream.MvauOp):
+        yield from (
+            ("MW", process.mw),
+            ("MH", process.mh),
+            ("PE", process.pe.value.data),
+            ("SIMD", process.simd.value.data),
+            ("reuse_factor", process.folds[0] * process.folds[1]),
+        )
+    elif isinstance(process, stream.RequantizeOp):
+        forms = [op.name.removeprefix("qint.") for op in process.scalar_body.operations]
+        yield "form", ", ".join(forms)
+    elif isinstance(process, stream.FifoOp):
+        yield "depth", process.depth.value.data
+
+
+def build_report(network: Network, timing: Timing, mhz: float) -> Report:
+    """Returns the report of a streaming network."""
+    layers = tuple(
+        LayerReport(
+            name,
+            process.name.removeprefix("stream."),
+            source_node(process) or "",
+            process.cycles_per_frame,
+            _channel(process.input_channel),
+            _channel(process.output_channel),
+            dict(_detail(process)),
+        )
+        for name, process in network.named()
+    )
+    return Report(
+        timing.cycles_per_frame,
+        mhz * 1e6 / timing.cycles_per_frame,
+        timing.latency_cycles,
+        timing.bottleneck,
+        mhz,
+        layers,
+    )

@@ -1,0 +1,235 @@
+"""A compiled design: predict, simulate, report, write."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.ir import Attribute
+from xdsl.utils.hints import isa
+
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.sources import identifier
+from qcompiler.analysis.throughput import Timing, predict
+from qcompiler.backends.driver.packing import pack, unpack
+from qcompiler.backends.report.estimates import Report, build_report
+from qcompiler.backends.simulators import (
+    RtlDesign,
+    SimulationResult,
+    Stimulus,
+    StreamPort,
+    simulator,
+)
+from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
+from qcompiler.dialects import stream
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.errors import ModelError, Problem
+from qcompiler.interpreters import functions, run
+
+
+class Design:
+    """A network at every level, from the imported model to Verilog.
+
+    Attributes:
+        levels: modules by level: nn, qint, stream, rtl, and `last` where the pipeline ended.
+        mhz: clock that rates in reports refer to.
+    """
+
+    def __init__(self, levels: Mapping[str, ModuleOp], mhz: float = 100.0):
+        self.levels = dict(levels)
+        self.mhz = mhz
+
+    def level(self, name: str) -> ModuleOp:
+        """Returns the module at a level.
+
+        Raises:
+            ModelError: the pipeline did not get there.
+        """
+        if name not in self.levels:
+            raise ModelError(
+                [
+                    Problem(
+                        "pipeline",
+                        f"the design has no {name} level, only {', '.join(self.levels)}",
+                        "run the passes that lead there",
+                    )
+                ]
+            )
+        return self.levels[name]
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the top module."""
+        attribute = self.level("last").attributes.get("nn.name")
+        return identifier(attribute.data, "network") if isinstance(attribute, StringAttr) else "network"
+
+    @cached_property
+    def network(self) -> Network:
+        """The processes of the core."""
+        network = Network.of(self.level("stream"))
+        assert network is not None, "the stream level has a streaming core"
+        return network
+
+    @cached_property
+    def timing(self) -> Timing:
+        """Predicted cycles per frame, latency and bottleneck."""
+        return predict(self.network)
+
+    @cached_property
+    def verilog(self) -> VerilogDesign:
+        """The Verilog files by name."""
+        return emit_verilog(self.level("rtl"))
+
+    @cached_property
+    def ports(self) -> tuple[tuple[StreamPort, stream.ChannelType], ...]:
+        """The stream ports of the top module, with what flows through them."""
+        found: list[tuple[StreamPort, stream.ChannelType]] = []
+        for index, value in enumerate(self.network.inputs):
+            channel = stream.channel_of(value)
+            port = StreamPort(f"s_axis_{index}", "in", channel.width_bits, channel.beats)
+            found.append((port, channel))
+        for index, value in enumerate(self.network.outputs):
+            channel = stream.channel_of(value)
+            port = StreamPort(f"m_axis_{index}", "out", channel.width_bits, channel.beats)
+            found.append((port, channel))
+        return tuple(found)
+
+    def names(self, which: str) -> list[str]:
+        """Returns the model's names of its `inputs` or `outputs`."""
+        attribute = self.level("qint").attributes.get(f"nn.{which}")
+        return [s.data for s in attribute] if isa(attribute, ArrayAttr[StringAttr]) else []
+
+    def _batch(self, inputs: Array | Mapping[str, Array]) -> list[Array]:
+        """Returns one array per model input, shape [batch, *input shape]."""
+        types = [a.type for a in functions(self.level("qint"))["head"].args]
+        given = [inputs] if isinstance(inputs, np.ndarray) else self._by_name(inputs)
+        if len(given) != len(types):
+            raise ValueError(f"the model has {len(types)} inputs, got {len(given)}")
+        return [_with_batch_axis(a, t) for a, t in zip(given, types, strict=True)]
+
+    def _by_name(self, inputs: Mapping[str, Array]) -> list[Array]:
+        names = self.names("inputs")
+        missing = [name for name in names if name not in inputs]
+        if missing or len(inputs) != len(names):
+            raise ValueError(f"inputs must be {', '.join(names)}, got {', '.join(inputs)}")
+        return [np.asarray(inputs[name]) for name in names]
+
+    def quantize(self, inputs: Array | Mapping[str, Array]) -> tuple[Array, ...]:
+        """Returns the integers that enter the hardware for a batch of model inputs."""
+        return run(self.level("qint"), "head", self._batch(inputs))
+
+    def core(self, integers: Sequence[Array]) -> tuple[Array, ...]:
+        """Returns the integers that leave the hardware, from the interpreter."""
+        return run(self.level("qint"), "core", integers)
+
+    def dequantize(self, integers: Sequence[Array]) -> tuple[Array, ...]:
+        """Returns the model's outputs for integers that leave the hardware."""
+        return run(self.level("qint"), "tail", integers)
+
+    def _outputs(self, integers: Sequence[Array]) -> Array | tuple[Array, ...]:
+        outputs = self.dequantize(integers)
+        types = functions(self.level("qint"))["tail"].function_type.outputs.data
+        shaped = tuple(
+            a.reshape(a.shape[0], *_inner_shape(t)) for a, t in zip(outputs, types, strict=True)
+        )
+        return shaped[0] if len(shaped) == 1 else shaped
+
+    def predict(self, inputs: Array | Mapping[str, Array]) -> Array | tuple[Array, ...]:
+        """Returns the model's outputs, computed by the integer interpreter.
+
+        Args:
+            inputs: a batch, shape [batch, ...] without the model's own batch dimension of one (an
+                array of the model's exact input shape is one batch entry); or by input name.
+
+        Raises:
+            ValueError: shapes or names do not fit.
+        """
+        return self._outputs(self.core(self.quantize(inputs)))
+
+    def rtl_design(self, directory: Path) -> RtlDesign:
+        """Writes the Verilog into `directory` and returns it as a simulator wants it."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in self.verilog.files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+        sources = tuple(directory / name for name in self.verilog.files if name.endswith(".v"))
+        return RtlDesign(self.name, sources, tuple(port for port, _ in self.ports))
+
+    def simulate_core(
+        self, integers: Sequence[Array], *, tool: str = "verilator", **stimulus: Any
+    ) -> tuple[tuple[Array, ...], SimulationResult]:
+        """Returns what the simulated hardware makes of integers, and when.
+
+        Args:
+            integers: one array per hardware input, shape [frames, ...].
+            tool: "verilator" or "icarus".
+            stimulus: further fields of `Stimulus`, such as stall probabilities.
+
+        Raises:
+            SimulationError: the tool is absent, or the design breaks the rules of its ports.
+        """
+        with TemporaryDirectory() as directory:
+            rtl = self.rtl_design(Path(directory))
+            return self.simulate_rtl(rtl, integers, tool=tool, **stimulus)
+
+    def simulate_rtl(
+        self, rtl: RtlDesign, integers: Sequence[Array], *, tool: str, **stimulus: Any
+    ) -> tuple[tuple[Array, ...], SimulationResult]:
+        """As `simulate_core`, on files that exist already."""
+        inputs = [entry for entry in self.ports if entry[0].direction == "in"]
+        frames = {
+            port.name: pack(array, channel.lanes.data, channel.element.width_bits)
+            for (port, channel), array in zip(inputs, integers, strict=True)
+        }
+        result = simulator(tool).run(rtl, Stimulus(frames, **stimulus))
+        outputs = tuple(
+            unpack(
+                result.frames[port.name],
+                channel.lanes.data,
+                channel.element.width_bits,
+                channel.element.signed,
+            )
+            for port, channel in self.ports
+            if port.direction == "out"
+        )
+        return outputs, result
+
+    def simulate(
+        self, inputs: Array | Mapping[str, Array], **options: Any
+    ) -> Array | tuple[Array, ...]:
+        """Returns the model's outputs, computed by the simulated Verilog; as `predict` otherwise."""
+        integers, _ = self.simulate_core(self.quantize(inputs), **options)
+        return self._outputs(integers)
+
+    def report(self) -> Report:
+        """Returns cycles, latency, and the folding of each layer."""
+        return build_report(self.network, self.timing, self.mhz)
+
+    def write(self, directory: str | Path) -> Path:
+        """Writes everything into `directory`, whole or not at all; replaces an earlier design.
+
+        Raises:
+            ModelError: `directory` holds something that is not a design of ours.
+        """
+        from qcompiler.backends.output import write_design
+
+        return write_design(self, Path(directory))
+
+
+def _inner_shape(type_: Attribute) -> tuple[int, ...]:
+    """Returns a tensor's shape without a leading batch dimension of one."""
+    shape = shape_of(type_)
+    return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+
+
+def _with_batch_axis(array: Array, type_: Attribute) -> Array:
+    shape, inner = shape_of(type_), _inner_shape(type_)
+    array = np.asarray(array)
+    if array.shape == shape:
+        return array[np.newaxis]
+    for accepted in (shape, inner):
+        if array.shape[1:] == accepted:
+            return array.reshape(array.shape[0], *shape)
+    raise ValueError(f"expected input of shape {list(inner)} with a batch axis, got {array.shape}")

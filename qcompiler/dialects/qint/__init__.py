@@ -1,0 +1,58 @@
+"""qint: integers only; every type is a proven range.
+
+Operations work on tensors and on scalars alike, as `arith` does; the scalar forms are what a region
+of `qint.requantize` or a `stream` process computes for one element.
+"""
+
+from xdsl.ir import Dialect
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import element_of
+from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
+from qcompiler.dialects.qint.linear import (
+    AffineOp,
+    ConstantOp,
+    MatMulOp,
+    ReshapeOp,
+    TransposeOp,
+    affine_range,
+    matmul_range,
+)
+from qcompiler.dialects.qint.requantizers import (
+    MulShiftOp,
+    RequantizeOp,
+    RequantizerOp,
+    ScalarBody,
+    ShiftOp,
+    TableOp,
+    ThresholdOp,
+    YieldOp,
+    requantizer_op,
+)
+from qcompiler.dialects.qint.types import (
+    IntType,
+    int_like,
+    int_parameter,
+    int_type_of,
+    parameter_array,
+    range_of,
+    real_parameter,
+)
+
+QINT = Dialect(
+    "qint",
+    [
+        QuantizeOp, DequantizeOp,
+        ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp,
+        RequantizeOp, ShiftOp, MulShiftOp, ThresholdOp, TableOp, YieldOp,
+    ],
+    [IntType],
+)  # fmt: skip
+
+__all__ = [
+    "QINT", "AffineOp", "ConstantOp", "DequantizeOp", "IntRange", "IntType", "MatMulOp",
+    "MulShiftOp", "QuantizeOp", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ScalarBody",
+    "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "YieldOp", "affine_range", "element_of", "int_like",
+    "int_parameter", "int_type_of", "matmul_range", "parameter_array", "range_of",
+    "real_parameter", "requantizer_op",
+]  # fmt: skip

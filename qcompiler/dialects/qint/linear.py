@@ -1,0 +1,246 @@
+"""Integer constants, matrix products, affine maps and changes of shape."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import ConstantLike, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.dialects.attributes import (
+    Array,
+    DenseAttr,
+    int_dense,
+    numpy_from_dense,
+    shape_of,
+    verify_channel_parameter,
+)
+from qcompiler.dialects.nn import matmul_shape, transposed_shape, verify_reshape
+from qcompiler.dialects.qint.types import (
+    INT,
+    INT_TENSOR,
+    IntParameter,
+    IntType,
+    int_like,
+    int_parameter,
+    parameter_array,
+    range_of,
+)
+
+
+@irdl_op_definition
+class ConstantOp(IRDLOperation):
+    """Holds integers, such as weights: `y = value`.
+
+    Example: `%w = qint.constant dense<[[1, -1]]> : tensor<1x2xi8> -> tensor<1x2x!qint.int<-1, 1>>`
+    """
+
+    name = "qint.constant"
+    value = prop_def(DenseAttr)
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure(), ConstantLike())
+    assembly_format = "attr-dict $value `->` type($result)"
+
+    def __init__(self, value: Array, range_: IntRange | None = None):
+        if range_ is None:
+            range_ = IntRange(int(value.min()), int(value.max()))
+        super().__init__(
+            properties={"value": int_dense(value)},
+            result_types=[TensorType(IntType(range_.lo, range_.hi), value.shape)],
+        )
+
+    @property
+    def array(self) -> Array:
+        """The values as int64."""
+        return numpy_from_dense(self.value).astype(np.int64)
+
+    def verify_(self) -> None:
+        if self.value.get_shape() != shape_of(self.result.type):
+            raise VerifyException(
+                f"value of type {self.value.type} does not match result {self.result.type}"
+            )
+        array, range_ = numpy_from_dense(self.value), range_of(self.result.type)
+        if array.size and not (range_.lo <= array.min() and array.max() <= range_.hi):
+            raise VerifyException(
+                f"values in [{array.min()}, {array.max()}] exceed the range of {self.result.type}"
+            )
+
+
+def product_range(lhs: IntRange, rhs: IntRange, terms: int) -> IntRange:
+    """Returns bounds of a sum of `terms` products of one element of each range."""
+    corners = [a * b for a in (lhs.lo, lhs.hi) for b in (rhs.lo, rhs.hi)]
+    return IntRange(terms * min(corners), terms * max(corners))
+
+
+@irdl_op_definition
+class MatMulOp(IRDLOperation):
+    """Multiplies integer matrices exactly: `y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]`.
+
+    Example: `%y = qint.matmul %a, %w : (tensor<1x4x!qint.int<0, 3>>, tensor<4x2x!qint.int<-1, 1>>)
+        -> tensor<1x2x!qint.int<-12, 12>>`
+    """
+
+    name = "qint.matmul"
+    lhs = operand_def(INT_TENSOR)
+    rhs = operand_def(INT_TENSOR)
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue):
+        shape = matmul_shape(shape_of(lhs.type), shape_of(rhs.type))
+        bounds = matmul_range(lhs, rhs)
+        super().__init__(
+            operands=[lhs, rhs], result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)]
+        )
+
+    def verify_(self) -> None:
+        shape = matmul_shape(shape_of(self.lhs.type), shape_of(self.rhs.type))
+        if shape != shape_of(self.result.type):
+            raise VerifyException(f"result must have shape {list(shape)}, got {self.result.type}")
+
+
+def matmul_range(lhs: SSAValue, rhs: SSAValue) -> IntRange:
+    """Returns the proven bounds of a product: with the actual weights where they are constant."""
+    x = range_of(lhs.type)
+    if isinstance(rhs.owner, ConstantOp) and rhs.owner.array.ndim == 2:
+        lo, hi = dot_range(rhs.owner.array, x)
+        return IntRange(int(lo.min()), int(hi.max()))
+    return product_range(x, range_of(rhs.type), shape_of(lhs.type)[-1])
+
+
+@irdl_op_definition
+class AffineOp(IRDLOperation):
+    """Multiplies by and adds integers: `y = multiplier * x + offset`, each one or one per channel.
+
+    Carries zero points (`x - zero_point`) and bipolar codes (`2 * b - 1`) through linear
+    operations.
+
+    Example: `%v = qint.affine %b {multiplier = 2 : i64, offset = -1 : i64}
+        : (tensor<1x4x!qint.int<0, 1>>) -> tensor<1x4x!qint.int<-1, 1>>`
+    """
+
+    name = "qint.affine"
+    input = operand_def(INT)
+    multiplier = prop_def(IntParameter)
+    offset = prop_def(IntParameter)
+    axis = opt_prop_def(IntegerAttr[I64])
+    result = result_def(INT)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self, input: SSAValue, multiplier: Array, offset: Array, *, axis: int | None = None
+    ):
+        bounds = affine_range(range_of(input.type), multiplier, offset)
+        super().__init__(
+            operands=[input],
+            properties={
+                "multiplier": int_parameter(multiplier),
+                "offset": int_parameter(offset),
+                "axis": None if axis is None else IntegerAttr(axis, i64),
+            },
+            result_types=[int_like(input.type, bounds)],
+        )
+
+    @property
+    def multiplier_array(self) -> Array:
+        """Multipliers, i64, shape [1] or [channels]."""
+        return parameter_array(self.multiplier)
+
+    @property
+    def offset_array(self) -> Array:
+        """Offsets, i64, shape [1] or [channels]."""
+        return parameter_array(self.offset)
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis along which multiplier and offset vary, if they do."""
+        return None if self.axis is None else self.axis.value.data
+
+    def verify_(self) -> None:
+        shape = shape_of(self.input.type)
+        if shape != shape_of(self.result.type):
+            raise VerifyException(
+                f"input {self.input.type} and result {self.result.type} differ in shape"
+            )
+        for name, values in (("multiplier", self.multiplier_array), ("offset", self.offset_array)):
+            verify_channel_parameter(values.size, self.channel_axis, shape, name)
+
+
+def affine_range(range_: IntRange, multiplier: Array, offset: Array) -> IntRange:
+    """Returns the bounds of `multiplier * x + offset` over all channels and x in `range_`."""
+    corners = [
+        int(m) * x + int(b)
+        for m, b in zip(*np.broadcast_arrays(multiplier, offset), strict=True)
+        for x in (range_.lo, range_.hi)
+    ]
+    return IntRange(min(corners), max(corners))
+
+
+@irdl_op_definition
+class ReshapeOp(IRDLOperation):
+    """Reads the elements in row-major order into another shape.
+
+    Example: `%y = qint.reshape %x : (tensor<1x2x2x!qint.int<0, 1>>) -> tensor<1x4x!qint.int<0, 1>>`
+    """
+
+    name = "qint.reshape"
+    input = operand_def(INT_TENSOR)
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, shape: Sequence[int]):
+        element = range_of(input.type)
+        super().__init__(
+            operands=[input], result_types=[TensorType(IntType(element.lo, element.hi), shape)]
+        )
+
+    def verify_(self) -> None:
+        verify_reshape(self.input.type, self.result.type)
+
+
+@irdl_op_definition
+class TransposeOp(IRDLOperation):
+    """Permutes axes: `y.shape[i] = x.shape[permutation[i]]`.
+
+    Example: `%y = qint.transpose %x permutation array<i64: 1, 0>
+        : (tensor<2x3x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1>>`
+    """
+
+    name = "qint.transpose"
+    input = operand_def(INT_TENSOR)
+    permutation = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `permutation` $permutation attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(self, input: SSAValue, permutation: Sequence[int]):
+        shape = transposed_shape(shape_of(input.type), permutation)
+        element = range_of(input.type)
+        super().__init__(
+            operands=[input],
+            properties={"permutation": DenseArrayBase.from_list(i64, permutation)},
+            result_types=[TensorType(IntType(element.lo, element.hi), shape)],
+        )
+
+    def verify_(self) -> None:
+        shape = transposed_shape(shape_of(self.input.type), self.permutation.get_values())
+        if shape != shape_of(self.result.type):
+            raise VerifyException(f"result must have shape {list(shape)}, got {self.result.type}")

@@ -1,0 +1,367 @@
+"""From accumulators to codes: the scalar function itself, and the four forms hardware has for it."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from xdsl.dialects.builtin import I64, IntegerAttr, i64
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import IsTerminator, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.dialects.attributes import (
+    DenseAttr,
+    int_dense,
+    numpy_from_dense,
+    shape_of,
+    verify_channel_parameter,
+)
+from qcompiler.dialects.qint.types import (
+    INT,
+    INT_TENSOR,
+    IntParameter,
+    int_like,
+    int_parameter,
+    int_type_of,
+    parameter_array,
+    range_of,
+)
+
+
+@irdl_op_definition
+class YieldOp(IRDLOperation):
+    """Ends a scalar region with its result. Example: `qint.yield %y : !qint.int<0, 3>`."""
+
+    name = "qint.yield"
+    value = operand_def(INT)
+    traits = traits_def(IsTerminator())
+    assembly_format = "$value attr-dict `:` type($value)"
+
+    def __init__(self, value: SSAValue):
+        super().__init__(operands=[value])
+
+
+class ScalarBody:
+    """A block with one integer argument that yields one integer: a scalar function."""
+
+    def __init__(self, block: Block):
+        self.block = block
+
+    @property
+    def argument(self) -> SSAValue:
+        """The integer that goes in."""
+        return self.block.args[0]
+
+    @property
+    def yielded(self) -> SSAValue:
+        """The integer that comes out."""
+        last = self.block.last_op
+        assert isinstance(last, YieldOp)
+        return last.value
+
+    @property
+    def operations(self) -> list[Operation]:
+        """What is computed, without the terminator."""
+        return [op for op in self.block.ops if not isinstance(op, YieldOp)]
+
+    def verify(self, given: Attribute, made: Attribute) -> None:
+        """Raises VerifyException unless the block maps the type `given` to the type `made`."""
+        if [argument.type for argument in self.block.args] != [given]:
+            raise VerifyException(f"body must take one {given}")
+        if not isinstance(self.block.last_op, YieldOp):
+            raise VerifyException("body must end with qint.yield")
+        if self.yielded.type != made:
+            raise VerifyException(f"body must yield {made}, got {self.yielded.type}")
+
+
+@irdl_op_definition
+class RequantizeOp(IRDLOperation):
+    """Applies the scalar function of its region to every element, one function per channel.
+
+    The region holds the chain of real operations between an accumulator and the next quantizer;
+    `nn.parameter` and attributes with many values are indexed by the position along `axis`.
+
+    Example: `%y = qint.requantize %x axis 1 { ^bb0(%a : !qint.int<-9, 9>): ... qint.yield ... }
+        : (tensor<1x4x!qint.int<-9, 9>>) -> tensor<1x4x!qint.int<0, 3>>`
+    """
+
+    name = "qint.requantize"
+    input = operand_def(INT_TENSOR)
+    axis = prop_def(IntegerAttr[I64])
+    body = region_def("single_block")
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$input `axis` $axis $body attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, axis: int, body: Region, range_: IntRange):
+        super().__init__(
+            operands=[input],
+            properties={"axis": IntegerAttr(axis, i64)},
+            regions=[body],
+            result_types=[int_like(input.type, range_)],
+        )
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis along which parameters vary."""
+        return self.axis.value.data
+
+    @property
+    def channels(self) -> int:
+        """Extent of the channel axis."""
+        return shape_of(self.input.type)[self.channel_axis]
+
+    @property
+    def scalar_body(self) -> ScalarBody:
+        """The scalar function."""
+        return ScalarBody(self.body.block)
+
+    def verify_(self) -> None:
+        shape = shape_of(self.input.type)
+        if shape != shape_of(self.result.type):
+            raise VerifyException(
+                f"input {self.input.type} and result {self.result.type} differ in shape"
+            )
+        if not 0 <= self.channel_axis < len(shape):
+            raise VerifyException(f"axis must be in [0, {len(shape) - 1}], got {self.channel_axis}")
+        self.scalar_body.verify(int_type_of(self.input.type), int_type_of(self.result.type))
+
+
+class RequantizerOp(IRDLOperation, ABC):
+    """What the four hardware forms share."""
+
+    input = operand_def(INT)
+    axis = opt_prop_def(IntegerAttr[I64])
+    result = result_def(INT)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    @property
+    @abstractmethod
+    def requantizer(self) -> Requantizer:
+        """The form as integer arithmetic."""
+
+    @property
+    def channel_axis(self) -> int | None:
+        """The axis along which parameters vary, if they do."""
+        return None if self.axis is None else self.axis.value.data
+
+    @property
+    def range(self) -> IntRange:
+        """Bounds of the result."""
+        return range_of(self.result.type)
+
+    def _verify_rows(self, **parameters: int) -> None:
+        shape = shape_of(self.input.type)
+        if shape != shape_of(self.result.type):
+            raise VerifyException(
+                f"input {self.input.type} and result {self.result.type} differ in shape"
+            )
+        for name, rows in parameters.items():
+            verify_channel_parameter(rows, self.channel_axis, shape, name)
+
+
+def _optional_i64(value: int | None) -> IntegerAttr[I64] | None:
+    return None if value is None else IntegerAttr(value, i64)
+
+
+def _value(attribute: IntegerAttr[I64] | None) -> int | None:
+    return None if attribute is None else attribute.value.data
+
+
+def _verify_tie_parity(attribute: IntegerAttr[I64] | None) -> None:
+    if _value(attribute) not in (None, 0, 1):
+        raise VerifyException(f"tie_parity must be 0 or 1, got {_value(attribute)}")
+
+
+@irdl_op_definition
+class ShiftOp(RequantizerOp):
+    """Adds and shifts: `y = clamp((sign * x + bias) >> shift, lo, hi)`, a left shift if negative.
+
+    With `tie_parity` p, a sum whose `shift` low bits are all zero lies between y - 1 and y and takes
+    the one with lowest bit p. `lo` and `hi` are the bounds of the result.
+
+    Example: `%y = qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = 1 : i64,
+        tie_parity = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-4, 4>`
+    """
+
+    name = "qint.shift"
+    shift = prop_def(IntegerAttr[I64])
+    bias = prop_def(IntParameter)
+    sign = prop_def(IntParameter)
+    tie_parity = opt_prop_def(IntegerAttr[I64])
+
+    @property
+    def requantizer(self) -> Shift:
+        return Shift(
+            self.shift.value.data,
+            parameter_array(self.bias),
+            parameter_array(self.sign),
+            self.range.lo,
+            self.range.hi,
+            _value(self.tie_parity),
+        )
+
+    def verify_(self) -> None:
+        form = self.requantizer
+        self._verify_rows(bias=form.bias.size, sign=form.sign.size)
+        _verify_tie_parity(self.tie_parity)
+        if not set(np.unique(form.sign).tolist()) <= {-1, 1}:
+            raise VerifyException(f"sign must be 1 or -1, got {form.sign}")
+        if not -62 <= form.shift <= 62:
+            raise VerifyException(f"shift must be in [-62, 62], got {form.shift}")
+
+
+@irdl_op_definition
+class MulShiftOp(RequantizerOp):
+    """Multiplies, adds and shifts: `y = clamp((x * multiplier + bias) >> shift, lo, hi)`.
+
+    `tie_parity` as in `qint.shift`. `lo` and `hi` are the bounds of the result.
+
+    Example: `%y = qint.mul_shift %x {multiplier = 13 : i64, bias = 32 : i64, shift = 6 : i64}
+        : (!qint.int<-80, 79>) -> !qint.int<-16, 15>`
+    """
+
+    name = "qint.mul_shift"
+    multiplier = prop_def(IntParameter)
+    bias = prop_def(IntParameter)
+    shift = prop_def(IntegerAttr[I64])
+    tie_parity = opt_prop_def(IntegerAttr[I64])
+
+    @property
+    def requantizer(self) -> MulShift:
+        return MulShift(
+            parameter_array(self.multiplier),
+            parameter_array(self.bias),
+            self.shift.value.data,
+            self.range.lo,
+            self.range.hi,
+            _value(self.tie_parity),
+        )
+
+    def verify_(self) -> None:
+        form = self.requantizer
+        self._verify_rows(multiplier=form.multiplier.size, bias=form.bias.size)
+        _verify_tie_parity(self.tie_parity)
+        if not 0 <= form.shift <= 62:
+            raise VerifyException(f"shift must be in [0, 62], got {form.shift}")
+        sums = form.sum_range(range_of(self.input.type))
+        if sums.width_bits > 63:
+            raise VerifyException(
+                f"product and bias need {sums.width_bits} bits, at most 63 allowed"
+            )
+
+
+@irdl_op_definition
+class ThresholdOp(RequantizerOp):
+    """Counts thresholds: `y = lo + (number of k with sign * x >= thresholds[channel, k])`.
+
+    Example: `%y = qint.threshold %x {thresholds = dense<[[-1, 4]]> : tensor<1x2xi8>,
+        sign = 1 : i64, lo = 0 : i64} : (!qint.int<-9, 9>) -> !qint.int<0, 2>`
+    """
+
+    name = "qint.threshold"
+    thresholds = prop_def(DenseAttr)
+    sign = prop_def(IntParameter)
+    lo = prop_def(IntegerAttr[I64])
+
+    @property
+    def requantizer(self) -> Threshold:
+        thresholds = numpy_from_dense(self.thresholds).astype(np.int64)
+        return Threshold(thresholds, parameter_array(self.sign), self.lo.value.data)
+
+    def verify_(self) -> None:
+        if len(self.thresholds.get_shape()) != 2:
+            raise VerifyException(f"thresholds must be a matrix, got {self.thresholds.type}")
+        form = self.requantizer
+        self._verify_rows(thresholds=form.thresholds.shape[0], sign=form.sign.size)
+        if (np.diff(form.thresholds, axis=1) < 0).any():
+            raise VerifyException("thresholds of a channel must not decrease")
+        if not set(np.unique(form.sign).tolist()) <= {-1, 1}:
+            raise VerifyException(f"sign must be 1 or -1, got {form.sign}")
+        codes = IntRange(form.lo, form.lo + form.thresholds.shape[1])
+        if not self.range.contains(codes):
+            raise VerifyException(
+                f"codes {codes.lo} to {codes.hi} exceed the range of {self.result.type}"
+            )
+
+
+@irdl_op_definition
+class TableOp(RequantizerOp):
+    """Looks up: `y = entries[channel, x - x_lo]`.
+
+    Example: `%y = qint.table %x {entries = dense<[[0, 1, 3]]> : tensor<1x3xi8>, x_lo = -1 : i64}
+        : (!qint.int<-1, 1>) -> !qint.int<0, 3>`
+    """
+
+    name = "qint.table"
+    entries = prop_def(DenseAttr)
+    x_lo = prop_def(IntegerAttr[I64])
+
+    @property
+    def requantizer(self) -> Table:
+        return Table(numpy_from_dense(self.entries).astype(np.int64), self.x_lo.value.data)
+
+    def verify_(self) -> None:
+        if len(self.entries.get_shape()) != 2:
+            raise VerifyException(f"entries must be a matrix, got {self.entries.type}")
+        form = self.requantizer
+        self._verify_rows(entries=form.entries.shape[0])
+        covered = IntRange(form.x_lo, form.x_lo + form.entries.shape[1] - 1)
+        if not covered.contains(range_of(self.input.type)):
+            raise VerifyException(
+                f"entries cover {covered.lo} to {covered.hi}, but the input is {self.input.type}"
+            )
+        if not self.range.contains(IntRange(int(form.entries.min()), int(form.entries.max()))):
+            raise VerifyException(f"entries exceed the range of {self.result.type}")
+
+
+def requantizer_op(
+    form: Requantizer, input: SSAValue, range_: IntRange, axis: int | None
+) -> RequantizerOp:
+    """Returns the operation for a hardware form, on a tensor or a scalar."""
+    properties: dict[str, Attribute | None] = {"axis": _optional_i64(axis)}
+    match form:
+        case Shift():
+            cls: type[RequantizerOp] = ShiftOp
+            properties |= {
+                "shift": IntegerAttr(form.shift, i64),
+                "bias": int_parameter(form.bias),
+                "sign": int_parameter(form.sign),
+                "tie_parity": _optional_i64(form.tie_parity),
+            }
+        case MulShift():
+            cls = MulShiftOp
+            properties |= {
+                "multiplier": int_parameter(form.multiplier),
+                "bias": int_parameter(form.bias),
+                "shift": IntegerAttr(form.shift, i64),
+                "tie_parity": _optional_i64(form.tie_parity),
+            }
+        case Threshold():
+            cls = ThresholdOp
+            properties |= {
+                "thresholds": int_dense(form.thresholds),
+                "sign": int_parameter(form.sign),
+                "lo": IntegerAttr(form.lo, i64),
+            }
+        case Table():
+            cls = TableOp
+            properties |= {
+                "entries": int_dense(form.entries),
+                "x_lo": IntegerAttr(form.x_lo, i64),
+            }
+    return cls(operands=[input], properties=properties, result_types=[int_like(input.type, range_)])

@@ -1,0 +1,275 @@
+"""Walks an ONNX graph node by node and builds the same network in nn and qint."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.boundary import QuantizeOp
+from qcompiler.errors import ModelError, Problem
+from qcompiler.frontends.onnx import naming, ops
+from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
+from qcompiler.frontends.onnx.functions import has_subgraph
+from qcompiler.frontends.onnx.inputs import InputSpec
+from qcompiler.frontends.onnx.interface import argument_type, real_input
+from qcompiler.frontends.onnx.loader import load_model, opset_of
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
+from qcompiler.frontends.onnx.tensors import array_of
+from qcompiler.frontends.onnx.unsupported import is_quantizer, reason_and_remedy
+from qcompiler.frontends.onnx.values import Values
+
+_REGISTERED = ops.__all__  # the import alone registers the importers
+_NOT_VALID = "export the model again, this graph is not valid"
+
+
+def import_onnx(path: str | Path, *, inputs: Mapping[str, InputSpec] | None = None) -> ModuleOp:
+    """Returns the network in a model file as one function `main` of nn and qint operations.
+
+    The module carries the model's name (`nn.name`), the original names of arguments and results
+    (`nn.inputs`, `nn.outputs`) and the numerics (`qint.numerics`). An open batch size (the first
+    extent of an input) is taken as 1.
+
+    Args:
+        path: the .onnx file; external data is read from its folder only.
+        inputs: for inputs that arrive as integers, which ones and what they stand for.
+
+    Raises:
+        ModelError: the file or the request is at fault; lists every problem found.
+    """
+    module, problems = _import(Path(path), inputs or {})
+    if problems:
+        raise ModelError(problems)
+    return module
+
+
+def inspect_problems(
+    path: str | Path, inputs: Mapping[str, InputSpec] | None = None
+) -> list[Problem]:
+    """Returns all that keeps a model file from being imported; empty if nothing does."""
+    try:
+        return _import(Path(path), inputs or {})[1]
+    except ModelError as error:
+        return list(error.problems)
+
+
+def _import(path: Path, inputs: Mapping[str, InputSpec]) -> tuple[ModuleOp, list[Problem]]:
+    walk = _GraphImporter(load_model(path), path.parent, inputs)
+    return walk.run(path.stem), walk.problems
+
+
+class _GraphImporter:
+    """One walk over a graph.
+
+    A tensor is in `values`, or in `broken` when a problem that was reported keeps it from being
+    computed; what depends on it is passed over in silence. Those in `constants` do not depend on
+    the network's inputs, whether broken or not.
+    """
+
+    def __init__(self, model: ModelProto, folder: Path, inputs: Mapping[str, InputSpec]):
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
+        self.constants: set[str] = set()
+        self.graph: GraphProto = model.graph
+        self.opset = opset_of(model)
+        self.specs = inputs
+        self.block = Block()
+        self.values = Values(self.block, folder)
+        self.made_by = {o: n for n in self.graph.node for o in n.output if o}
+        self.used = {i for n in self.graph.node for i in n.input}
+        self.used.update(o.name for o in self.graph.output)
+
+    def run(self, name: str) -> ModuleOp:
+        """Returns the module; it is of use only if no problem was found."""
+        self._declare_constants()
+        inputs = self._declare_inputs()
+        for node in self.graph.node:
+            with self._reporting(naming.where(node), node.output):
+                self._import_node(node)
+        outputs = [output.name for output in self.graph.output]
+        returned = self._return(outputs)
+        self._check_quantized()
+        _erase_unused(self.block)
+        types = [argument.type for argument in self.block.args]
+        results = [operand.type for operand in returned.operands]
+        main = FuncOp("main", (types, results), Region(self.block))
+        attributes = {
+            "qint.numerics": StringAttr("exact"),
+            "nn.name": StringAttr(name),
+            "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
+            "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
+        }
+        return ModuleOp([main], attributes)
+
+    @contextmanager
+    def _reporting(self, where: str, names: Iterable[str]) -> Generator[None]:
+        """Turns a refusal into a problem, and breaks the tensors `names` that are missing then."""
+        try:
+            yield
+        except RefusalError as refusal:
+            self.problems.append(Problem(where, refusal.what, refusal.remedy))
+        except VerifyException as error:
+            what = str(error).strip().partition("\n")[0]
+            self.problems.append(Problem(where, what, _NOT_VALID))
+        finally:
+            self.broken.update(n for n in names if n and n not in self.values)
+
+    def _declare_constants(self) -> None:
+        for tensor in self.graph.initializer:
+            with self._reporting(f"{tensor.name} (initializer)", [tensor.name]):
+                self.constants.add(tensor.name)
+                self._bind(tensor.name, array_of(tensor, self.values.folder))
+        for sparse in self.graph.sparse_initializer:
+            name = sparse.values.name
+            with self._reporting(f"{name} (initializer)", [name]):
+                raise RefusalError("sparse tensors are not supported", "store it as dense tensor")
+
+    def _declare_inputs(self) -> list[str]:
+        """Adds an argument for each input that is no constant; returns their names."""
+        constants = {t.name for t in self.graph.initializer}
+        inputs = [info for info in self.graph.input if info.name not in constants]
+        for info in inputs:
+            with self._reporting(f"{info.name} (input)", [info.name]):
+                self._declare_input(info)
+        names = [info.name for info in inputs]
+        for unknown in sorted(self.specs.keys() - set(names)):
+            what = (
+                f"the model has no input {unknown!r}, its inputs are {', '.join(names) or 'none'}"
+            )
+            self.problems.append(Problem(f"input option {unknown}", what, "use one of these names"))
+        if not inputs:
+            self.problems.append(Problem("graph", "has no inputs", _NOT_VALID))
+        return names
+
+    def _declare_input(self, info: ValueInfoProto) -> None:
+        spec = self.specs.get(info.name)
+        argument = self.block.insert_arg(argument_type(info, spec), len(self.block.args))
+        argument.location = naming.location(info.name)
+        argument.name_hint = naming.hint(info.name)
+        value: SSAValue = argument
+        if spec is not None:
+            ops = real_input(argument, spec, info.name)
+            self.block.add_ops(ops)
+            value = ops[-1].results[0]
+        self._bind(info.name, value)
+
+    def _bind(self, name: str, value: Value) -> None:
+        if not name:
+            raise RefusalError("a tensor has no name", "give each tensor its own name")
+        if name in self.values:
+            raise RefusalError(f"tensor {name!r} is defined twice", "give each tensor its own name")
+        self.values.bind(name, value)
+
+    def _import_node(self, node: NodeProto) -> None:
+        """Binds the outputs of a node, unless an input is broken."""
+        importer = IMPORTERS.get((naming.domain_of(node), node.op_type))
+        constant_only = self._is_constant_only(node)
+        if constant_only:
+            self.constants.update(node.output)
+        if has_subgraph(node) or (importer is None and not constant_only):
+            raise RefusalError(*reason_and_remedy(node))
+        self._check_order(node)
+        if any(name in self.broken for name in node.input):
+            return
+        if constant_only and self._folds(node, importer):
+            inputs = [self._folded_input(name) for name in node.input]
+            results: list[Value] = list(fold(node, inputs, self.opset))
+            self._bind_outputs([name for name in node.output if name], results)
+            return
+        assert importer is not None
+        result = importer.function(NodeContext(node, self.opset, self.values))
+        single = isinstance(result, SSAValue | np.ndarray)
+        if constant_only:
+            self.values.derived.update((name, node) for name in node.output if name)
+        self._bind_outputs(node.output, [result] if single else result)
+
+    def _is_constant_only(self, node: NodeProto) -> bool:
+        """Returns whether ONNX's reference could evaluate the node without the network's inputs."""
+        names = [name for name in node.input if name]
+        return (
+            bool(names)
+            and is_deterministic(node)
+            and not is_quantizer(node)
+            and all(n in self.constants or self.values.array(n) is not None for n in names)
+        )
+
+    def _folds(self, node: NodeProto, importer: Importer | None) -> bool:
+        """Returns whether to evaluate a node of constants now; real arithmetic is for passes."""
+        if importer is None:
+            return True
+        arrays = [self.values.array(name) for name in node.input if name]
+        if any(array is None for array in arrays):
+            return False
+        return importer.moves_data or all(a is None or a.dtype.kind != "f" for a in arrays)
+
+    def _folded_input(self, name: str) -> Array | None:
+        """Returns a constant, or None for an optional input that is left out."""
+        if name in self.values.derived:
+            return evaluate_derived(name, self.values, self.opset)
+        return self.values.array(name)
+
+    def _check_order(self, node: NodeProto) -> None:
+        for name in node.input:
+            if not name or name in self.values or name in self.broken:
+                continue
+            if name in self.made_by:
+                raise RefusalError(
+                    f"takes {name!r}, which only a later node makes: the graph has a cycle or is "
+                    "not sorted",
+                    "sort the nodes so that each one comes after those it depends on",
+                )
+            raise RefusalError(f"takes {name!r}, which nothing defines", _NOT_VALID)
+
+    def _bind_outputs(self, names: Sequence[str], results: Sequence[Value]) -> None:
+        for index, name in enumerate(names):
+            if index < len(results) and name:
+                self._bind(name, results[index])
+            elif name in self.used and name:
+                raise RefusalError(
+                    f"output {index} ({name!r}) is used, but only the first "
+                    f"{len(results)} outputs are supported",
+                    "export for inference, or compute it differently",
+                )
+
+    def _return(self, names: Sequence[str]) -> ReturnOp:
+        """Returns the function's end, with those outputs `names` that exist."""
+        operands: list[SSAValue] = []
+        for index, name in enumerate(names):
+            with self._reporting(f"{name} (output)", []):
+                if name in names[:index]:
+                    raise RefusalError("is listed twice", "give each output its own name")
+                if name in self.values:
+                    operands.append(self.values.operand(name))
+                elif name not in self.broken:
+                    raise RefusalError("is made by no node", _NOT_VALID)
+        if not names:
+            self.problems.append(Problem("graph", "has no outputs", _NOT_VALID))
+        returned = ReturnOp(*operands)
+        self.block.add_op(returned)
+        return returned
+
+    def _check_quantized(self) -> None:
+        quantizes = any(isinstance(op, QuantizeOp) for op in self.block.ops)  # by a plugin, too
+        if quantizes or any(map(is_quantizer, self.graph.node)):
+            return
+        self.problems.append(
+            Problem(
+                "graph",
+                "the network has no quantizer, all of it computes in floating point",
+                "quantize it, e.g. with Brevitas or QKeras, and export in QONNX",
+            )
+        )
+
+
+def _erase_unused(block: Block) -> None:
+    """Erases operations whose results nothing uses; all that importers emit is pure."""
+    for op in reversed(list(block.ops)):
+        if op is not block.last_op and all(r.first_use is None for r in op.results):
+            block.erase_op(op)

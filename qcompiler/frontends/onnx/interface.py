@@ -1,0 +1,70 @@
+"""Inputs of the graph as arguments of a function."""
+
+import numpy as np
+from onnx import TensorProto, ValueInfoProto
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+
+from qcompiler.dialects import nn
+from qcompiler.dialects.qint.boundary import DequantizeOp
+from qcompiler.dialects.qint.linear import AffineOp
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.frontends.onnx import naming
+from qcompiler.frontends.onnx.inputs import InputSpec
+from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.tensors import check_elements, element_type_name
+
+
+def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
+    """Returns the type of the argument for a graph input; an open batch size is taken as 1.
+
+    Raises:
+        RefusalError: it is no tensor of float32 (without `spec`), or its shape is not fixed.
+    """
+    if not info.type.HasField("tensor_type"):
+        raise RefusalError(
+            "is not a tensor (but a sequence, map or optional)", "use tensors for all inputs"
+        )
+    element = info.type.tensor_type.elem_type
+    if spec is None and element != TensorProto.FLOAT:
+        raise RefusalError(
+            f"elements must be float, got {element_type_name(element)}",
+            "export with float inputs; --input NAME=TYPE:SCALE says which integers they stand for",
+        )
+    shape = _static_shape(info)
+    check_elements(shape)
+    if spec is None:
+        return TensorType(nn.f32, shape)
+    return TensorType(IntType(spec.range.lo, spec.range.hi), shape)
+
+
+def _static_shape(info: ValueInfoProto) -> list[int]:
+    tensor = info.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise RefusalError("has no shape", "re-export with fixed input shapes")
+    shape: list[int] = []
+    for axis, dim in enumerate(tensor.shape.dim):
+        # Exporters write an open extent as a name, as nothing, or as -1.
+        is_open = not dim.HasField("dim_value") or dim.dim_value == -1
+        if is_open and axis > 0:
+            raise RefusalError(
+                f"dynamic shape: axis {axis} has extent {dim.dim_param or '?'}",
+                "re-export with fixed input shapes",
+            )
+        shape.append(1 if is_open else dim.dim_value)
+    return shape
+
+
+def real_input(argument: BlockArgument, spec: InputSpec, name: str) -> list[Operation]:
+    """Returns the operations that make reals of an integer argument; the last has the result."""
+    ops: list[Operation] = []
+    codes: SSAValue = argument
+    if spec.bipolar:
+        ops.append(AffineOp(codes, np.array([2]), np.array([-1])))
+        codes = ops[-1].results[0]
+    scale = np.array([spec.scale], np.float32)
+    ops.append(DequantizeOp(codes, scale, np.array([spec.zero_point])))
+    for op in ops:
+        op.location = naming.location(name)
+        op.results[0].name_hint = naming.hint(name)
+    return ops

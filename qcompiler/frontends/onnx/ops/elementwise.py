@@ -1,0 +1,48 @@
+"""Arithmetic and activations that work on each element alone."""
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from qcompiler.dialects import nn
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+
+_BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": nn.MulOp}
+
+
+@importer("", *_BINARY)
+def _binary(node: NodeContext) -> Value:
+    return node.emit(_BINARY[node.proto.op_type](node.operand(0), node.operand(1)))
+
+
+@importer("", "Div")
+def _div(node: NodeContext) -> Value:
+    divisor = node.value(1)
+    if isinstance(divisor, np.ndarray) and not divisor.all():
+        raise RefusalError(
+            f"divides by the constant {node.input_name(1)!r}, which holds 0", "remove the zeros"
+        )
+    return node.emit(nn.DivOp(node.operand(0), node.operand(1)))
+
+
+@importer("", "Pow")
+def _pow(node: NodeContext) -> Value:
+    return node.emit(nn.PowOp(node.operand(0), _exponent(node)))
+
+
+def _exponent(node: NodeContext) -> SSAValue:
+    """Returns the exponent, which ONNX alone among operands allows to be of integers."""
+    exponent = node.value(1)
+    if not isinstance(exponent, np.ndarray) or exponent.dtype.kind not in "iu":
+        return node.operand(1)
+    return node.emit(nn.ConstantOp(exponent.astype(np.float64)))
+
+
+@importer("", "Neg")
+def _neg(node: NodeContext) -> Value:
+    return node.emit(nn.MulOp(node.operand(0), node.scalar(-1.0)))
+
+
+@importer("", "Relu")
+def _relu(node: NodeContext) -> Value:
+    return node.emit(nn.ReluOp(node.operand(0)))

@@ -1,0 +1,41 @@
+"""Batch normalization and softmax."""
+
+from math import prod
+
+import numpy as np
+
+from qcompiler.dialects import nn
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.shapes import axis_in
+from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+
+_SOFTMAX_OF_ONE_AXIS = 13  # older opsets flatten all axes from `axis` on into one
+
+
+@importer("", "BatchNormalization")
+def _batch_normalization(node: NodeContext) -> Value:
+    if node.int_attribute("training_mode", 0):
+        raise RefusalError("training_mode must be 0, got 1", "call model.eval() before the export")
+    epsilon = node.float_attribute("epsilon", 1e-5)
+    variance = node.value(4)
+    if isinstance(variance, np.ndarray) and not (variance + epsilon > 0).all():
+        raise RefusalError(
+            f"variance {node.input_name(4)!r} plus epsilon {epsilon:g} must be positive, got "
+            f"{variance.min() + epsilon:g}",
+            "train again or export from a sound checkpoint",
+        )
+    x, scale, bias, mean, var = (node.operand(index) for index in range(5))
+    return node.emit(nn.BatchNormOp(x, scale, bias, mean, var, epsilon))
+
+
+@importer("", "Softmax")
+def _softmax(node: NodeContext) -> Value:
+    x = node.operand(0)
+    shape = shape_of(x.type)
+    single_axis = node.opset >= _SOFTMAX_OF_ONE_AXIS
+    axis = axis_in(node.int_attribute("axis", -1 if single_axis else 1), len(shape))
+    if single_axis or prod(shape[axis + 1 :]) == 1:
+        return node.emit(nn.SoftmaxOp(x, axis))
+    matrix = node.emit(nn.ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
+    return node.emit(nn.ReshapeOp(node.emit(nn.SoftmaxOp(matrix, 1)), shape))

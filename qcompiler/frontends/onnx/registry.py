@@ -1,0 +1,73 @@
+"""Which function imports which operation of ONNX, QONNX or a user's own domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from xdsl.ir import SSAValue
+
+from qcompiler.dialects.attributes import Array
+
+if TYPE_CHECKING:
+    from qcompiler.frontends.onnx.node import NodeContext
+
+Value: TypeAlias = SSAValue | Array
+"""A tensor while importing: computed when the network runs, or known when it is compiled."""
+
+ImporterFunction: TypeAlias = "Callable[[NodeContext], Value | Sequence[Value]]"
+
+
+class RefusalError(Exception):
+    """A node or tensor cannot be imported; the walk turns it into a `Problem`.
+
+    Attributes:
+        what: the reason, with the offending value and the limit.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, what: str, remedy: str):
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}; {remedy}")
+
+
+@dataclass(frozen=True)
+class Importer:
+    """How nodes of one operation are imported.
+
+    Attributes:
+        function: emits the node's operations, returns its outputs in order; the last ones may
+            be left out, which refuses models that use them.
+        moves_data: the operation computes nothing, so that constants pass through it while
+            compiling. Others keep float constants symbolic: their exact value is for passes.
+    """
+
+    function: ImporterFunction
+    moves_data: bool
+
+
+IMPORTERS: dict[tuple[str, str], Importer] = {}
+
+
+def importer(
+    domain: str, *op_types: str, moves_data: bool = False
+) -> Callable[[ImporterFunction], ImporterFunction]:
+    """Returns a decorator that registers a function for operations of `domain` ("" is ONNX).
+
+    Example: `@importer("my.domain", "Halve")` above
+    `def _halve(node): return node.emit(nn.MulOp(node.operand(0), node.scalar(0.5)))`
+
+    Raises:
+        ValueError: an operation is registered already.
+    """
+
+    def register(function: ImporterFunction) -> ImporterFunction:
+        for op_type in op_types:
+            if (domain, op_type) in IMPORTERS:
+                raise ValueError(f"{domain or 'ONNX'} {op_type} already has an importer")
+            IMPORTERS[domain, op_type] = Importer(function, moves_data)
+        return function
+
+    return register

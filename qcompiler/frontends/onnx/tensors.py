@@ -1,0 +1,181 @@
+"""Tensors of an ONNX file as numpy arrays, without trusting what the file claims about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from qcompiler.dialects.attributes import Array
+from qcompiler.frontends.onnx.registry import RefusalError
+
+MAX_ELEMENTS = 2**28
+"""Bound on the elements of any one tensor; far above any device, far below a host's memory."""
+
+_RE_EXPORT = "export the model again, the file is damaged or not what it claims to be"
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """How ONNX stores one element type.
+
+    Attributes:
+        stored: numpy type of `raw_data` and external data.
+        field: repeated field that holds the elements otherwise.
+    """
+
+    stored: str
+    field: str
+
+
+_STORAGE: dict[int, _Storage] = {
+    TensorProto.FLOAT: _Storage("<f4", "float_data"),
+    TensorProto.DOUBLE: _Storage("<f8", "double_data"),
+    TensorProto.FLOAT16: _Storage("<u2", "int32_data"),
+    TensorProto.BFLOAT16: _Storage("<u2", "int32_data"),
+    TensorProto.INT8: _Storage("<i1", "int32_data"),
+    TensorProto.INT16: _Storage("<i2", "int32_data"),
+    TensorProto.INT32: _Storage("<i4", "int32_data"),
+    TensorProto.INT64: _Storage("<i8", "int64_data"),
+    TensorProto.UINT8: _Storage("<u1", "int32_data"),
+    TensorProto.UINT16: _Storage("<u2", "int32_data"),
+    TensorProto.UINT32: _Storage("<u4", "uint64_data"),
+    TensorProto.UINT64: _Storage("<u8", "uint64_data"),
+    TensorProto.BOOL: _Storage("<u1", "int32_data"),
+}
+
+
+def element_type_name(data_type: int) -> str:
+    """Returns ONNX's name of an element type in lower case, or its number if it has none."""
+    if data_type in TensorProto.DataType.values():
+        return TensorProto.DataType.Name(TensorProto.DataType.ValueType(data_type)).lower()
+    return f"type {data_type}"
+
+
+def check_elements(
+    shape: Sequence[int], *, limit: int = MAX_ELEMENTS, what: str = "a tensor"
+) -> int:
+    """Returns how many elements a tensor of `shape` has.
+
+    Raises:
+        RefusalError: an extent is negative or zero, or there are more than `limit`.
+    """
+    if any(extent < 1 for extent in shape):
+        raise RefusalError(
+            f"extents of {what} must be positive, got shape {list(shape)}", _RE_EXPORT
+        )
+    count = prod(shape)
+    if count > limit:
+        raise RefusalError(
+            f"{what} may have at most {limit} elements, got shape {list(shape)}",
+            "make the model smaller",
+        )
+    return count
+
+
+def array_of(tensor: TensorProto, folder: Path) -> Array:
+    """Returns the elements of `tensor`; float16 and bfloat16 come as float32, which is exact.
+
+    Nothing is allocated or read before the claimed shape was compared with the data present.
+
+    Args:
+        tensor: any tensor of a model.
+        folder: the model's folder, the only place from which external data is read.
+
+    Raises:
+        RefusalError: unsupported element type, or shape, data or location are not sound.
+    """
+    storage = _STORAGE.get(tensor.data_type)
+    if storage is None:
+        raise RefusalError(
+            f"elements of {element_type_name(tensor.data_type)} are not supported",
+            "store the tensor as float, double, float16, bool or integers of 8 to 64 bits",
+        )
+    shape = tuple(tensor.dims)
+    # Zero elements are legal here: an empty list of axes, or the shape of a scalar.
+    count = 0 if 0 in shape else check_elements(shape)
+    return _to_value_type(_stored_elements(tensor, storage, count, folder), tensor).reshape(shape)
+
+
+def _stored_elements(tensor: TensorProto, storage: _Storage, count: int, folder: Path) -> Array:
+    stored = np.dtype(storage.stored)
+    if tensor.data_location == TensorProto.EXTERNAL:
+        data = _external_bytes(tensor, count * stored.itemsize, folder)
+        return np.frombuffer(data, stored)
+    if tensor.HasField("raw_data"):
+        data = tensor.raw_data  # each access copies
+        _check_size(len(data), count * stored.itemsize, "bytes", tensor)
+        return np.frombuffer(data, stored)
+    elements: Any = getattr(tensor, storage.field)
+    _check_size(len(elements), count, "elements", tensor)
+    wide = stored if stored.kind == "f" or stored == np.uint64 else np.dtype(np.int64)
+    return np.array(elements, wide).astype(stored)
+
+
+def _check_size(got: int, expected: int, unit: str, tensor: TensorProto) -> None:
+    if got != expected:
+        raise RefusalError(
+            f"shape {list(tensor.dims)} of {element_type_name(tensor.data_type)} needs {expected} "
+            f"{unit}, but {got} are stored",
+            _RE_EXPORT,
+        )
+
+
+def _to_value_type(stored: Array, tensor: TensorProto) -> Array:
+    if tensor.data_type == TensorProto.FLOAT16:
+        return stored.view(np.float16).astype(np.float32)
+    if tensor.data_type == TensorProto.BFLOAT16:
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    if tensor.data_type == TensorProto.BOOL:
+        return stored != 0
+    return stored
+
+
+def _external_bytes(tensor: TensorProto, size: int, folder: Path) -> bytes:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    path = _external_path(entries.get("location", ""), folder)
+    available = path.stat().st_size
+    offset = _external_number(entries, "offset", 0)
+    length = _external_number(entries, "length", max(available - offset, 0))
+    if offset + length > available:
+        raise RefusalError(
+            f"external data lies at bytes {offset} to {offset + length}, but {path.name} has "
+            f"{available} bytes",
+            _RE_EXPORT,
+        )
+    _check_size(length, size, "bytes", tensor)
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _external_number(entries: dict[str, str], key: str, default: int) -> int:
+    text = entries.get(key, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise RefusalError(f"external data has a bad {key}, got {text!r}", _RE_EXPORT)
+    return int(text)
+
+
+def _external_path(location: str, folder: Path) -> Path:
+    """Returns the file that `location` names, which is inside `folder` with links resolved."""
+    try:
+        path = (folder / location).resolve()
+        inside = path.is_relative_to(folder.resolve())
+        found = inside and path.is_file()
+    except (OSError, ValueError, RuntimeError):  # endless links, NUL bytes, names beyond the limit
+        inside, found = True, False
+        path = folder
+    if not inside:
+        raise RefusalError(
+            f"external data {location!r} lies outside the model's folder",
+            "move the data file next to the model and export with a relative location",
+        )
+    if not found:
+        raise RefusalError(
+            f"external data file {location!r} is missing",
+            "copy it next to the model, or save the model as one file",
+        )
+    return path

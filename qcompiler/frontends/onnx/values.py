@@ -1,0 +1,125 @@
+"""The tensors of a graph under their names, while the graph is imported."""
+
+from pathlib import Path
+
+import numpy as np
+from onnx import NodeProto
+from xdsl.dialects.builtin import TensorType
+from xdsl.ir import Block, SSAValue
+from xdsl.utils.hints import isa
+
+from qcompiler.dialects import nn
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.frontends.onnx import naming
+from qcompiler.frontends.onnx.registry import RefusalError, Value
+from qcompiler.frontends.onnx.tensors import MAX_ELEMENTS
+
+MAX_CONSTANT_ELEMENTS = MAX_ELEMENTS
+"""Bound on the elements of all constants: many tensors may name the same external data."""
+
+
+class Values:
+    """Maps a tensor's name to its value.
+
+    Attributes:
+        block: where operations go.
+        folder: the model's folder, for external data.
+        derived: nodes, by the names of their outputs, that compute reals from constants only;
+            their operations stay for passes to fold exactly.
+    """
+
+    def __init__(self, block: Block, folder: Path):
+        self.block = block
+        self.folder = folder
+        self.derived: dict[str, NodeProto] = {}
+        self._constant_elements = 0
+        self._values: dict[str, Value] = {}
+        self._materialized: dict[str, SSAValue] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def bind(self, name: str, value: Value) -> None:
+        """Makes `value` the tensor called `name`.
+
+        Raises:
+            RefusalError: all constants together have too many elements.
+        """
+        if isinstance(value, np.ndarray):
+            self._constant_elements += value.size
+            self._check_constants()
+        elif value.name_hint is None:
+            value.name_hint = naming.hint(name)
+        self._values[name] = value
+
+    def _check_constants(self) -> None:
+        if self._constant_elements > MAX_CONSTANT_ELEMENTS:
+            raise RefusalError(
+                f"all constants together may have at most {MAX_CONSTANT_ELEMENTS} elements, got "
+                f"{self._constant_elements}",
+                "make the model smaller",
+            )
+
+    def array(self, name: str) -> Array | None:
+        """Returns the elements of a tensor that is constant, else None."""
+        value = self._values.get(name)
+        return value if isinstance(value, np.ndarray) else None
+
+    def operand(self, name: str) -> SSAValue:
+        """Returns the tensor as a value of the IR; a constant gets its operation at first use.
+
+        Raises:
+            RefusalError: a constant is not real, empty, or has elements that are not finite.
+        """
+        value = self._values[name]
+        if isinstance(value, SSAValue):
+            return value
+        if name not in self._materialized:
+            self._materialized[name] = self.constant(value, name)
+        return self._materialized[name]
+
+    def constant(self, array: Array, name: str) -> SSAValue:
+        """Returns a new constant of the IR.
+
+        Raises:
+            RefusalError: `array` is not real, empty, or has elements that are not finite.
+        """
+        check_real(array, name)
+        op = nn.ConstantOp(array)
+        op.location = naming.location(name)
+        op.result.name_hint = naming.hint(name)
+        self.block.add_op(op)
+        return op.result
+
+
+def check_real(array: Array, name: str) -> None:
+    """Checks that constant `name` can be a parameter of the network.
+
+    Raises:
+        RefusalError: `array` is not real, empty, or has elements that are not finite.
+    """
+    if array.dtype.kind != "f":
+        raise RefusalError(
+            f"tensor {name!r} has elements of type {array.dtype}, where reals are needed",
+            "cast it to float before this node",
+        )
+    if array.size == 0:
+        raise RefusalError(f"tensor {name!r} is empty", "remove the node, or export again")
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise RefusalError(
+            f"tensor {name!r} holds {array[~finite][0]} in {int((~finite).sum())} of "
+            f"{array.size} elements",
+            "train again or export from a checkpoint whose weights are finite",
+        )
+
+
+def shape_of_value(value: Value) -> tuple[int, ...]:
+    """Returns the static shape of a tensor."""
+    if isinstance(value, SSAValue):
+        assert isa(value.type, TensorType)
+        return shape_of(value.type)
+    return value.shape

@@ -1,0 +1,97 @@
+"""What each host operation computes, in plain numpy, on arrays with a leading batch axis.
+
+The interpreters call these functions, and the driver that ships with a design carries their source.
+So each is self-contained: numpy only, no name from elsewhere but `np`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def per_channel(values: Array, ndim: int, axis: int | None) -> Array:
+    """Returns [1] or [channels] parameters shaped to broadcast along `axis` of a batched array."""
+    if axis is None or values.size == 1:
+        return values.reshape((1,) * ndim)
+    return values.reshape([-1 if i == axis + 1 else 1 for i in range(ndim)])
+
+
+def round_to_integers(x: Array, mode: str) -> Array:
+    """Returns x rounded to integers; modes as QONNX names them, exact for every float."""
+    whole = np.floor(np.abs(x))
+    part = np.abs(x) - whole
+    if mode == "half_even":
+        return np.rint(x)
+    if mode == "floor":
+        return np.floor(x)
+    if mode == "ceil":
+        return np.ceil(x)
+    step = {"up": part > 0, "down": part > 1, "half_up": part >= 0.5, "half_down": part > 0.5}[mode]
+    return np.copysign(whole + step, x)
+
+
+def quantize(
+    x: Array, scale: Array, zero_point: Array, axis: int | None, mode: str, lo: int, hi: int
+) -> Array:
+    """Returns int64 codes clamp(round(x / scale + zero_point), lo, hi), in the float type of x."""
+    s = per_channel(scale, x.ndim, axis).astype(x.dtype)
+    z = per_channel(zero_point, x.ndim, axis).astype(x.dtype)
+    scaled = np.clip(x / s + z, lo, hi)
+    return round_to_integers(scaled, mode).astype(np.int64)
+
+
+def dequantize(q: Array, scale: Array, zero_point: Array, axis: int | None, real: Any) -> Array:
+    """Returns the reals scale * (q - zero_point) in float type `real`."""
+    shifted = q - per_channel(zero_point, q.ndim, axis)
+    return shifted.astype(real) * per_channel(scale, q.ndim, axis).astype(real)
+
+
+def affine(q: Array, multiplier: Array, offset: Array, axis: int | None) -> Array:
+    """Returns the integers multiplier * q + offset."""
+    return q * per_channel(multiplier, q.ndim, axis) + per_channel(offset, q.ndim, axis)
+
+
+def relu(x: Array) -> Array:
+    """Returns max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """Returns the softmax along `axis` (not counting the batch axis)."""
+    powers = np.exp(x - x.max(axis=axis + 1, keepdims=True))
+    return powers / powers.sum(axis=axis + 1, keepdims=True)
+
+
+def reshape(x: Array, shape: Sequence[int]) -> Array:
+    """Returns each batch entry in another shape, row-major."""
+    return x.reshape(x.shape[0], *shape)
+
+
+def transpose(x: Array, permutation: Sequence[int]) -> Array:
+    """Returns each batch entry with its axes permuted."""
+    return x.transpose(0, *(axis + 1 for axis in permutation))
+
+
+def align(x: Array, rank: int) -> Array:
+    """Returns a batched array with unit axes after the batch axis, so that entries have `rank`."""
+    return x.reshape(x.shape[0], *(1,) * (rank + 1 - x.ndim), *x.shape[1:])
+
+
+def constant(value: Array, real: Any) -> Array:
+    """Returns a constant as a batch of one, floats in float type `real`."""
+    typed = value.astype(real) if value.dtype.kind == "f" else value.astype(np.int64)
+    return typed[np.newaxis]
+
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "pow": np.power,
+}
+"""Elementwise operations on two aligned operands, by their name in the nn dialect."""

@@ -1,0 +1,139 @@
+"""Runs qint operations in numpy on int64; a value outside its proven range is an error, never a wrap."""
+
+from typing import Any
+
+import numpy as np
+from xdsl.interpreter import (
+    Interpreter,
+    InterpreterFunctions,
+    PythonValues,
+    impl,
+    register_impls,
+)
+from xdsl.ir import Operation
+from xdsl.utils.exceptions import InterpretationError
+
+from qcompiler.analysis.scalar_functions import scalar_function
+from qcompiler.analysis.sources import source_of
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.interpreters import numpy_ops
+
+# Sums below these bounds are exact in the float type, so that its BLAS may be used.
+_EXACT_FLOATS = ((2**24, np.float32), (2**53, np.float64))
+
+
+def exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
+    """Returns the integer product, given that no partial sum exceeds `largest` in magnitude.
+
+    Raises:
+        InterpretationError: 64 bits do not hold the sums.
+    """
+    for bound, real in _EXACT_FLOATS:
+        if largest <= bound:
+            return np.matmul(lhs.astype(real), rhs.astype(real)).astype(np.int64)
+    if largest >= 2**63:
+        raise InterpretationError(f"sums up to {largest} exceed 64 bits")
+    return np.matmul(lhs, rhs)
+
+
+def largest_sum(op: qint.MatMulOp) -> int:
+    """Returns a bound on the magnitude of every partial sum of a product."""
+    lhs, rhs = qint.range_of(op.lhs.type), qint.range_of(op.rhs.type)
+    magnitude = max(abs(lhs.lo), abs(lhs.hi)) * max(abs(rhs.lo), abs(rhs.hi))
+    return magnitude * shape_of(op.lhs.type)[-1]
+
+
+def check_range(op: Operation, value: Array) -> Array:
+    """Returns `value`, which must lie in the range of the operation's result.
+
+    Raises:
+        InterpretationError: it does not; the message names the operation and the value.
+    """
+    range_ = qint.range_of(op.results[0].type)
+    if value.size and not (range_.lo <= value.min() and value.max() <= range_.hi):
+        outside = value.min() if value.min() < range_.lo else value.max()
+        raise InterpretationError(
+            f"{source_of(op)}: value {outside} leaves its proven range [{range_.lo}, {range_.hi}]"
+        )
+    return value
+
+
+@register_impls
+class QintFunctions(InterpreterFunctions):
+    """Semantics of qint; reals are numpy values of type `real` (float64 for `exact`)."""
+
+    def __init__(self, real: Any, numerics: str):
+        self.real, self.numerics = real, numerics
+
+    @impl(qint.ConstantOp)
+    def constant(self, i: Interpreter, op: qint.ConstantOp, args: PythonValues) -> PythonValues:
+        return (numpy_ops.constant(op.array, self.real),)
+
+    @impl(qint.QuantizeOp)
+    def quantize(self, i: Interpreter, op: qint.QuantizeOp, args: PythonValues) -> PythonValues:
+        codes = numpy_ops.quantize(
+            args[0], op.scale_array, op.zero_point_array, op.channel_axis, op.rounding.data,
+            op.range.lo, op.range.hi,
+        )  # fmt: skip
+        return (codes,)
+
+    @impl(qint.DequantizeOp)
+    def dequantize(self, i: Interpreter, op: qint.DequantizeOp, args: PythonValues) -> PythonValues:
+        reals = numpy_ops.dequantize(
+            args[0], op.scale_array, op.zero_point_array, op.channel_axis, self.real
+        )
+        return (reals,)
+
+    @impl(qint.AffineOp)
+    def affine(self, i: Interpreter, op: qint.AffineOp, args: PythonValues) -> PythonValues:
+        value = numpy_ops.affine(args[0], op.multiplier_array, op.offset_array, op.channel_axis)
+        return (check_range(op, value),)
+
+    @impl(qint.MatMulOp)
+    def matmul(self, i: Interpreter, op: qint.MatMulOp, args: PythonValues) -> PythonValues:
+        lhs, rhs = args
+        if rhs.shape[0] == 1 and rhs.ndim == 3:  # one weight matrix: a single large product
+            rows = lhs.reshape(-1, lhs.shape[-1])
+            product = exact_matmul(rows, rhs[0], largest_sum(op))
+            product = product.reshape(*lhs.shape[:-1], rhs.shape[-1])
+        else:
+            product = exact_matmul(lhs, rhs, largest_sum(op))
+        return (check_range(op, product),)
+
+    @impl(qint.ReshapeOp)
+    def reshape(self, i: Interpreter, op: qint.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (numpy_ops.reshape(args[0], shape_of(op.result.type)),)
+
+    @impl(qint.TransposeOp)
+    def transpose(self, i: Interpreter, op: qint.TransposeOp, args: PythonValues) -> PythonValues:
+        return (numpy_ops.transpose(args[0], op.permutation.get_values()),)
+
+    @impl(qint.RequantizeOp)
+    def requantize(self, i: Interpreter, op: qint.RequantizeOp, args: PythonValues) -> PythonValues:
+        function = scalar_function(op.scalar_body, op.channels, self.numerics)
+        rows = np.moveaxis(args[0], op.channel_axis + 1, 0)
+        codes = evaluate(function, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
+        return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
+
+    def _requantizer(self, op: qint.RequantizerOp, x: IntArray) -> PythonValues:
+        axis = -1 if op.channel_axis is None else op.channel_axis + 1
+        return (check_range(op, op.requantizer.apply(x, axis)),)
+
+    @impl(qint.ShiftOp)
+    def shift(self, i: Interpreter, op: qint.ShiftOp, args: PythonValues) -> PythonValues:
+        return self._requantizer(op, args[0])
+
+    @impl(qint.MulShiftOp)
+    def mul_shift(self, i: Interpreter, op: qint.MulShiftOp, args: PythonValues) -> PythonValues:
+        return self._requantizer(op, args[0])
+
+    @impl(qint.ThresholdOp)
+    def threshold(self, i: Interpreter, op: qint.ThresholdOp, args: PythonValues) -> PythonValues:
+        return self._requantizer(op, args[0])
+
+    @impl(qint.TableOp)
+    def table(self, i: Interpreter, op: qint.TableOp, args: PythonValues) -> PythonValues:
+        return self._requantizer(op, args[0])

@@ -1,0 +1,191 @@
+"""Turns the integer core into processes and channels, everything folded to one element a cycle.
+
+Before:
+```mlir
+func.func @core(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<0, 1>> {
+  %w = qint.constant dense<[[1, 0], [-1, 1]]> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-1, 1>>
+  %a = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-3, 3>>
+  %y = qint.threshold %a {thresholds = dense<[[1]]> : tensor<1x1xi8>, sign = 1 : i64, lo = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<-3, 3>>) -> tensor<1x2x!qint.int<0, 1>>
+  func.return %y : tensor<1x2x!qint.int<0, 1>>
+}
+```
+After:
+```mlir
+stream.weights @w dense<[[1, 0], [-1, 1]]> : tensor<2x2xi8>
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1> {
+  %a = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [2], lanes = 1>
+  %y = stream.requantize %a {
+  ^bb0(%e : !qint.int<-3, 3>):
+    %c = qint.threshold %e {thresholds = dense<[[1]]> : tensor<1x1xi8>, sign = 1 : i64, lo = 0 : i64} : (!qint.int<-3, 3>) -> !qint.int<0, 1>
+    qint.yield %c : !qint.int<0, 1>
+  } : (!stream.channel<!qint.int<-3, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
+  func.return %y : !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
+}
+```
+Requires: split-host, select-requantizer.
+Keeps: every integer, in row-major order with channels innermost.
+Leaves alone: @head and @tail, which are the host's. An operation of the core with no process is an
+error, all of them at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint
+
+from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.errors import ModelError, Problem
+
+
+def frame_of(type_: Attribute) -> tuple[int, ...]:
+    """Returns the frame of a tensor: its shape without dimensions of extent one."""
+    return tuple(extent for extent in shape_of(type_) if extent != 1) or (1,)
+
+
+def _channel(type_: Attribute) -> stream.ChannelType:
+    return stream.ChannelType(qint.int_type_of(type_), frame_of(type_), 1)
+
+
+@dataclass
+class _Conversion:
+    """The state while the operations of @core are walked."""
+
+    module: ModuleOp
+    builder: Builder
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    names: set[str] = field(default_factory=set[str])
+
+    def unique(self, wanted: str) -> str:
+        """Returns a symbol name not used yet."""
+        name, count = wanted, 1
+        while name in self.names:
+            count += 1
+            name = f"{wanted}_{count}"
+        self.names.add(name)
+        return name
+
+    def refuse(self, op: Operation, what: str, remedy: str) -> None:
+        """Records why an operation has no process."""
+        self.problems.append(Problem(source_of(op), what, remedy))
+
+    def emit(self, op: Operation, process: stream.Process) -> None:
+        """Adds the process for an operation and carries name and source over."""
+        process.location = op.location
+        process.result.name_hint = op.results[0].name_hint
+        self.builder.insert(process)
+        self.values[op.results[0]] = process.result
+
+
+def _matmul(state: _Conversion, op: qint.MatMulOp) -> None:
+    weights = op.rhs.owner
+    if not isinstance(weights, qint.ConstantOp) or weights.array.ndim != 2:
+        state.refuse(
+            op, "a product of two activations has no process yet", "compute it outside the model"
+        )
+        return
+    hint = weights.result.name_hint or op.result.name_hint or "weights"
+    name = state.unique(identifier(hint, "weights"))
+    symbol = stream.WeightsOp(name, weights.array)
+    symbol.location = weights.location
+    core = state.builder.insertion_point.block.parent_op()
+    assert core is not None
+    state.module.body.block.insert_op_before(symbol, core)
+    element = qint.int_type_of(op.result.type)
+    outputs = weights.array.shape[1]
+    state.emit(op, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+
+
+def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
+    given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
+    shape = shape_of(op.input.type)
+    if op.channel_axis is not None and any(extent != 1 for extent in shape[op.channel_axis + 1 :]):
+        state.refuse(
+            op, f"its channels lie along axis {op.channel_axis}, not innermost", "transpose first"
+        )
+        return
+    block = Block(arg_types=[given])
+    scalar = qint.requantizer_op(op.requantizer, block.args[0], op.range, None)
+    scalar.location = op.location
+    block.add_ops([scalar, qint.YieldOp(scalar.result)])
+    state.emit(op, stream.RequantizeOp(state.values[op.input], Region(block), made))
+
+
+def _reshape(state: _Conversion, op: qint.ReshapeOp) -> None:
+    if frame_of(op.input.type) != frame_of(op.result.type):
+        state.refuse(
+            op, f"cannot stream {op.input.type} as {op.result.type}", "keep channels innermost"
+        )
+        return
+    state.values[op.result] = state.values[op.input]
+
+
+def _transpose(state: _Conversion, op: qint.TransposeOp) -> None:
+    kept = [axis for axis in op.permutation.get_values() if shape_of(op.input.type)[axis] != 1]
+    if kept != sorted(kept):
+        state.refuse(op, "reorders elements within a frame", "remove the transposition")
+        return
+    state.values[op.result] = state.values[op.input]
+
+
+_RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
+    (qint.MatMulOp, _matmul),
+    (qint.RequantizerOp, _requantizer),
+    (qint.ReshapeOp, _reshape),
+    (qint.TransposeOp, _transpose),
+]
+
+
+def _convert(state: _Conversion, op: Operation) -> None:
+    if any(operand not in state.values for operand in op.operands[:1]):
+        return  # what feeds it was refused already
+    for kind, rule in _RULES:
+        if isinstance(op, kind):
+            rule(state, op)
+            return
+    state.refuse(op, f"{op.name} has no process", "compute it outside the model")
+
+
+@dataclass(frozen=True)
+class ConvertQintToStreamPass(ModulePass):
+    """Turns the integer core into processes and channels, everything folded to one element."""
+
+    name = "convert-qint-to-stream"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        core = next(
+            (f for f in op.ops if isinstance(f, func.FuncOp) and f.sym_name.data == "core"), None
+        )
+        if core is None:
+            return
+        block = Block(arg_types=[_channel(argument.type) for argument in core.args])
+        replacement = func.FuncOp("core", ([], []), Region(block))
+        op.body.block.insert_op_before(replacement, core)
+        state = _Conversion(op, Builder(InsertPoint.at_end(block)), names={"head", "core", "tail"})
+        for argument, channel in zip(core.args, block.args, strict=True):
+            channel.name_hint = argument.name_hint
+            state.values[argument] = channel
+        returned = core.get_return_op()
+        assert returned is not None
+        for inner in core.body.block.ops:
+            if not isinstance(inner, qint.ConstantOp | func.ReturnOp):
+                _convert(state, inner)
+        if state.problems:
+            replacement.detach()
+            raise ModelError(state.problems)
+        results = [state.values[value] for value in returned.operands]
+        block.add_op(func.ReturnOp(*results))
+        replacement.function_type = FunctionType.from_lists(
+            block.arg_types, [value.type for value in results]
+        )
+        core.detach()
+        core.erase()

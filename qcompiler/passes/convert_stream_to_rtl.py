@@ -1,0 +1,189 @@
+"""Builds the hardware: one module per process, and a top module with AXI4-Stream ports.
+
+Before:
+```mlir
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1> {
+  %y = stream.fifo %x depth 2 : (!stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>
+  func.return %y : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>
+}
+```
+After: (one `hw.module` per process, here the FIFO, with the register slice they share, and the top)
+Requires: insert-width-adapters, size-fifos.
+Keeps: every integer, for every pattern of stalls.
+Leaves alone: modules without a streaming core. The host's functions are dropped: what they do is in
+the driver.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects import func, hw
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.sources import identifier, source_node
+from qcompiler.dialects import qint, stream
+from qcompiler.errors import ModelError, Problem
+from qcompiler.rtl.blocks.fifo import build_fifo
+from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
+from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
+from qcompiler.rtl.blocks.top import TopConfig, build_top
+from qcompiler.rtl.blocks.width_adapter import build_width_adapter
+from qcompiler.rtl.streaming import Library
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a process's module goes."""
+
+    library: Library
+    top: str
+    name: str
+    comment: tuple[str, ...]
+
+
+def _describe(channel: stream.ChannelType) -> str:
+    kind = "int" if channel.element.signed else "uint"
+    frame = " x ".join(map(str, channel.frame_shape))
+    bounds = f"[{channel.element.lo.data}, {channel.element.hi.data}]"
+    return (
+        f"frame {frame} of {kind}{channel.element.width_bits} {bounds}, {channel.lanes.data} a beat"
+    )
+
+
+def _comment(process: stream.Process) -> tuple[str, ...]:
+    schedule = process.schedule()
+    lines = [f"{process.name} from {source_node(process) or 'the model'}"]
+    if isinstance(process, stream.MvauOp):
+        lines.append(
+            f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
+            f"SIMD = {process.simd.value.data}"
+        )
+    lines += [
+        f"input:  {_describe(process.input_channel)}",
+        f"output: {_describe(process.output_channel)}",
+        f"{schedule.cycles} cycles a frame, latency {schedule.latency} cycles",
+    ]
+    return tuple(lines)
+
+
+def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
+    return build_mvau(
+        place.library,
+        MvauConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            accumulator=op.output_channel.element.range,
+            weights=op.weights_op.array,
+            pe=op.pe.value.data,
+            simd=op.simd.value.data,
+        ),
+    )
+
+
+def _requantize(place: _Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
+    (scalar,) = op.scalar_body.operations
+    assert isinstance(scalar, qint.RequantizerOp)
+    return build_requantize(
+        place.library,
+        RequantizeConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            channels=op.input_channel.channels,
+            lanes=op.input_channel.lanes.data,
+            form=scalar.requantizer,
+        ),
+    )
+
+
+def _width_adapter(place: _Place, op: stream.WidthAdapterOp) -> hw.HWModuleOp:
+    widths = op.input_channel.width_bits, op.output_channel.width_bits
+    return build_width_adapter(place.library, place.top, place.name, place.comment, widths)
+
+
+def _fifo(place: _Place, op: stream.FifoOp) -> hw.HWModuleOp:
+    return build_fifo(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channel.width_bits,
+        depth=op.depth.value.data,
+    )
+
+
+_BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = {
+    stream.MvauOp: _mvau,
+    stream.RequantizeOp: _requantize,
+    stream.WidthAdapterOp: _width_adapter,
+    stream.FifoOp: _fifo,
+}
+
+
+def _check(network: Network) -> None:
+    """Raises ModelError where the network is not ready for hardware, all places at once."""
+    problems = [
+        Problem(
+            name,
+            f"takes {process.input_lanes} lanes, but its channel has "
+            f"{process.input_channel.lanes.data}",
+            "run insert-width-adapters first",
+        )
+        for name, process in network.named()
+        if process.input_lanes != process.input_channel.lanes.data
+    ]
+    problems += [
+        Problem(name, f"no hardware is known for {process.name}", "remove the operation")
+        for name, process in network.named()
+        if type(process) not in _BUILDERS
+    ]
+    if not network.processes:
+        problems.append(Problem("core", "it has no process", "compile a network with a layer"))
+    if problems:
+        raise ModelError(problems)
+
+
+@dataclass(frozen=True)
+class ConvertStreamToRtlPass(ModulePass):
+    """Builds the hardware: one module per process, and a top module with AXI4-Stream ports."""
+
+    name = "convert-stream-to-rtl"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        network = Network.of(op)
+        if network is None:
+            return
+        _check(network)
+        name = op.attributes.get("nn.name")
+        top = identifier(name.data, "network") if isinstance(name, StringAttr) else "network"
+        library = Library()
+        blocks: dict[SSAValue, tuple[str, hw.HWModuleOp, SSAValue]] = {}
+        for instance, process in network.named():
+            place = _Place(library, top, f"{top}_{instance}", _comment(process))
+            module = library.add(_BUILDERS[type(process)](place, process))
+            blocks[process.result] = instance, module, process.input
+        config = TopConfig(top, _top_comment(network), network.inputs, network.outputs, blocks)
+        library.add(build_top(config))
+        for function in list(op.ops):
+            if isinstance(function, func.FuncOp | stream.WeightsOp):
+                function.detach()
+                function.erase(safe_erase=False)
+        op.body.block.add_ops(library.modules.values())
+
+
+def _top_comment(network: Network) -> tuple[str, ...]:
+    lines = ["Generated by qcompiler: a streaming network, bit-exact with its model."]
+    for kind, ports in (("s_axis", network.inputs), ("m_axis", network.outputs)):
+        lines += [
+            f"{kind}_{i}: {_describe(stream.channel_of(value))}" for i, value in enumerate(ports)
+        ]
+    return tuple(lines)

@@ -1,0 +1,292 @@
+"""Moves scales behind linear operations, so that those work on integers.
+
+Before:
+```mlir
+func.func @main(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2xf32> {
+  %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2xf32>
+  %v = qint.dequantize %w {scale = 0.25 : f32, zero_point = 0 : i64} : (tensor<2x2x!qint.int<-1, 1>>) -> tensor<2x2xf32>
+  %y = nn.matmul %x, %v : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+```
+After:
+```mlir
+func.func @main(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2xf32> {
+  %0 = qint.matmul %a, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-6, 6>>
+  %y = qint.dequantize %0 {scale = 0.125 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<-6, 6>>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+```
+Requires: fold-constants (quantized weights are `qint.constant`).
+Keeps: the real value. A zero point becomes `qint.affine`; a product of scales that f64 does not hold
+exactly stays a separate `nn.mul`; a constant added before a matrix product becomes one after it.
+Leaves alone: activations with one scale per input channel of a matrix product; reshapes of values
+whose scale varies by channel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import InsertPoint
+
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.passes.fold_constants import fold_constant_patterns
+from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace, scalar_constant
+
+_ZERO = np.zeros(1, np.int64)
+_SCALAR_OPS = (nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp)
+
+
+def _as_parameter(values: Array) -> Array:
+    """Returns float64 values as float32 where that loses nothing."""
+    narrow = values.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), values) else values
+
+
+def _product(a: Array, b: Array, numerics: str) -> Array | None:
+    """Returns the product of scales; None if `exact` numerics asks for more bits than f64 has."""
+    if numerics == "onnxruntime":
+        return a.astype(np.float32) * b.astype(np.float32)
+    product = a * b
+    pairs = zip(*np.broadcast_arrays(a, b), product.tolist(), strict=True)
+    if all(Fraction(float(x)) * Fraction(float(y)) == Fraction(z) for x, y, z in pairs):
+        return _as_parameter(product)
+    return None
+
+
+def _plain(value: SSAValue) -> qint.DequantizeOp | None:
+    """Returns the dequantize that makes `value`, if it has no zero point."""
+    owner = value.owner
+    if isinstance(owner, qint.DequantizeOp) and not owner.zero_point_array.any():
+        return owner
+    return None
+
+
+def _weights(value: SSAValue) -> tuple[qint.DequantizeOp, qint.ConstantOp] | None:
+    """Returns the dequantize and integers of constant weights with one scale per output or in all."""
+    dequantize = _plain(value)
+    if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
+        return None
+    last = len(shape_of(value.type)) - 1
+    return (dequantize, dequantize.input.owner) if dequantize.channel_axis in (None, last) else None
+
+
+def _is_integer_based(value: SSAValue) -> bool:
+    """Whether elementwise operations on one input lead from integers to `value`."""
+    while not isinstance(value.owner, qint.DequantizeOp):
+        owner = value.owner
+        if isinstance(owner, _SCALAR_OPS):
+            value = owner.rhs if scalar_constant(owner.lhs) is not None else owner.lhs
+        elif isinstance(owner, nn.Unary | nn.ReshapeOp | nn.TransposeOp):
+            value = owner.input
+        else:
+            return False
+    return True
+
+
+class _ZeroPointToAffine(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.DequantizeOp, rewriter: PatternRewriter) -> None:
+        zero_point = op.zero_point_array
+        if not zero_point.any():
+            return
+        axis = op.channel_axis
+        if isinstance(op.input.owner, qint.ConstantOp):
+            array = op.input.owner.array
+            shape = [-1 if i == axis else 1 for i in range(array.ndim)]
+            shifted: Operation = qint.ConstantOp(array - zero_point.reshape(shape))
+        else:
+            shifted = qint.AffineOp(op.input, np.ones(1, np.int64), -zero_point, axis=axis)
+        dequantize = qint.DequantizeOp(
+            shifted.results[0], _as_parameter(op.scale_array), _ZERO, axis=axis
+        )
+        replace(rewriter, op, [shifted, dequantize])
+
+
+class _MatMul(RewritePattern):
+    """dequantize(a) @ dequantize(b) = dequantize(a @ b)."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
+        lhs, rhs = _plain(op.lhs), _plain(op.rhs)
+        if lhs is None or rhs is None or lhs.channel_axis is not None:
+            return
+        last_rhs = len(shape_of(op.rhs.type)) - 1
+        if rhs.channel_axis not in (None, last_rhs):
+            return
+        axis = None if rhs.channel_axis is None else len(shape_of(op.result.type)) - 1
+        matmul = qint.MatMulOp(lhs.input, rhs.input)
+        scale = _product(lhs.scale_array, rhs.scale_array, numerics_of(op))
+        if scale is not None:
+            replace(
+                rewriter, op, [matmul, qint.DequantizeOp(matmul.result, scale, _ZERO, axis=axis)]
+            )
+            return
+        first = qint.DequantizeOp(matmul.result, _as_parameter(lhs.scale_array), _ZERO)
+        second = nn.ConstantOp(_as_parameter(rhs.scale_array))
+        replace(rewriter, op, [matmul, first, second, nn.MulOp(first.result, second.result)])
+
+
+class _ScalarThroughMatMul(RewritePattern):
+    """(x op c) @ W for a number c: a factor commutes, a summand becomes c * column sums of W."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
+        weights = _weights(op.rhs)
+        inner = op.lhs.owner
+        if weights is None or not isinstance(inner, _SCALAR_OPS):
+            return
+        constant_first = scalar_constant(inner.lhs) is not None
+        constant, x = (inner.lhs, inner.rhs) if constant_first else (inner.rhs, inner.lhs)
+        if scalar_constant(constant) is None or not _is_integer_based(x):
+            return
+        if isinstance(inner, nn.DivOp) and constant_first:
+            return
+        matmul = nn.MatMulOp(x, op.rhs)
+        if isinstance(inner, nn.MulOp | nn.DivOp):
+            replace(rewriter, op, [matmul, type(inner)(matmul.result, constant)])
+            return
+        offset = self._column_offset(constant, *weights)
+        operands = (matmul.result, offset[-1].results[0])
+        total = type(inner)(*(reversed(operands) if constant_first else operands))
+        replace(rewriter, op, [matmul, *offset, total])
+
+    @staticmethod
+    def _column_offset(
+        constant: SSAValue, dequantize: qint.DequantizeOp, integers: qint.ConstantOp
+    ) -> list[Operation]:
+        sums = nn.ConstantOp(_as_parameter(integers.array.sum(axis=-2).astype(np.float64)))
+        scale = nn.ConstantOp(_as_parameter(dequantize.scale_array))
+        number = nn.ReshapeOp(constant, [1])
+        scaled = nn.MulOp(scale.result, sums.result)
+        return [sums, scale, number, scaled, nn.MulOp(scaled.result, number.result)]
+
+
+class _ConstantSummand(RewritePattern):
+    """Quantized biases and factors become real parameters: code times scale, which f64 holds."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, nn.Binary):
+            return
+        for index, operand in enumerate(op.operands):
+            dequantize = _plain(operand)
+            if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
+                continue
+            codes = dequantize.input.owner.array
+            shape = [-1 if axis == dequantize.channel_axis else 1 for axis in range(codes.ndim)]
+            scale = dequantize.scale_array.reshape(shape if codes.ndim else ())
+            if numerics_of(op) == "onnxruntime":
+                values = codes.astype(np.float32) * scale.astype(np.float32)
+            else:
+                values = _as_parameter(codes * scale)
+            constant = nn.ConstantOp(np.asarray(values))
+            constant.location = dequantize.location
+            constant.result.name_hint = operand.name_hint
+            rewriter.insert(constant, InsertPoint.before(op))
+            op.operands[index] = constant.result
+            rewriter.notify_op_modified(op)
+
+
+class _Layout(RewritePattern):
+    """Reshapes and transposes integers rather than reals."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, nn.ReshapeOp | nn.TransposeOp):
+            return
+        dequantize = _plain(op.input)
+        if dequantize is None:
+            return
+        axis = dequantize.channel_axis
+        if isinstance(op, nn.TransposeOp):
+            permutation = op.permutation.get_values()
+            moved: Operation = qint.TransposeOp(dequantize.input, permutation)
+            axis = None if axis is None else list(permutation).index(axis)
+        elif axis is None:
+            moved = qint.ReshapeOp(dequantize.input, shape_of(op.result.type))
+        else:
+            return
+        scale = _as_parameter(dequantize.scale_array)
+        replace(rewriter, op, [moved, qint.DequantizeOp(moved.results[0], scale, _ZERO, axis=axis)])
+
+
+class _LayoutThroughElementwise(RewritePattern):
+    """Reshapes and transposes before elementwise operations with a number."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, nn.ReshapeOp | nn.TransposeOp):
+            return
+        inner = op.input.owner
+        if not isinstance(inner, (*_SCALAR_OPS, nn.Unary)) or not _is_integer_based(op.input):
+            return
+        operands = self._operands(inner)
+        moved: list[Operation] = []
+        values: list[SSAValue] = []
+        for operand in operands:
+            if scalar_constant(operand) is not None:
+                values.append(operand)
+                continue
+            if shape_of(operand.type) != shape_of(op.input.type):
+                return
+            moved.append(self._like(op, operand))
+            values.append(moved[-1].results[0])
+        if len(moved) == 1:
+            replace(rewriter, op, [*moved, type(inner)(*values)])
+
+    @staticmethod
+    def _operands(inner: Operation) -> Sequence[SSAValue]:
+        return inner.operands
+
+    @staticmethod
+    def _like(op: nn.ReshapeOp | nn.TransposeOp, operand: SSAValue) -> Operation:
+        if isinstance(op, nn.TransposeOp):
+            return nn.TransposeOp(operand, op.permutation.get_values())
+        return nn.ReshapeOp(operand, shape_of(op.result.type))
+
+
+class _ReluBeforeMatMul(RewritePattern):
+    """relu of integers stays integer: it becomes a quantizer of the same scale."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
+        relu = op.lhs.owner
+        if not isinstance(relu, nn.ReluOp):
+            return
+        source = _plain(relu.input)
+        if source is None or source.channel_axis is not None:
+            return
+        bounds = qint.range_of(source.input.type)
+        scale = _as_parameter(source.scale_array)
+        cut = qint.IntRange(max(bounds.lo, 0), max(bounds.hi, 0))
+        quantize = qint.QuantizeOp(relu.result, scale, _ZERO, cut)
+        dequantize = qint.DequantizeOp(quantize.result, scale, _ZERO)
+        replace(rewriter, op, [quantize, dequantize, nn.MatMulOp(dequantize.result, op.rhs)])
+
+
+@dataclass(frozen=True)
+class FoldScalesPass(ModulePass):
+    """Moves scales behind linear operations, so that those work on integers."""
+
+    name = "fold-scales"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        apply_patterns(
+            op,
+            [
+                _ZeroPointToAffine(),
+                _MatMul(),
+                _ScalarThroughMatMul(),
+                _ReluBeforeMatMul(),
+                _ConstantSummand(),
+                _Layout(),
+                _LayoutThroughElementwise(),
+                *fold_constant_patterns(),  # transposed and shifted weights are weights again
+            ],
+        )

@@ -1,0 +1,132 @@
+"""Computes the range of every integer from its producer, with the actual weights.
+
+Before:
+```mlir
+func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-100, 100>> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-7, 7>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-7, 7>>) -> tensor<1x1x!qint.int<-100, 100>>
+  func.return %y : tensor<1x1x!qint.int<-100, 100>>
+}
+```
+After:
+```mlir
+func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-1, 1>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
+  func.return %y : tensor<1x1x!qint.int<-3, 3>>
+}
+```
+Requires: nothing; most useful after fuse-requantize.
+Keeps: every value. The codes of a quantizer narrow to those that its input's range reaches.
+Leaves alone: the ranges of inputs, which are what the outside world may send.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import FunctionType, ModuleOp
+from xdsl.ir import Attribute, Operation
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+
+from qcompiler.analysis.scalar_functions import scalar_function
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import Array
+from qcompiler.passes.rewriting import numerics_of
+
+
+def _constant(op: qint.ConstantOp) -> IntRange:
+    array = op.array
+    return (
+        IntRange(int(array.min()), int(array.max()))
+        if array.size
+        else qint.range_of(op.result.type)
+    )
+
+
+def _matmul(op: qint.MatMulOp) -> IntRange:
+    return qint.matmul_range(op.lhs, op.rhs)
+
+
+def _affine(op: qint.AffineOp) -> IntRange:
+    return qint.affine_range(qint.range_of(op.input.type), op.multiplier_array, op.offset_array)
+
+
+def _unchanged(op: qint.ReshapeOp | qint.TransposeOp) -> IntRange:
+    return qint.range_of(op.input.type)
+
+
+def _requantize(op: qint.RequantizeOp) -> IntRange:
+    """Monotone functions reach their extremes at the ends of the input's range."""
+    declared = qint.range_of(op.result.type)
+    function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
+    if (np.abs(function.direction) > 1).any():
+        return declared
+    given = qint.range_of(op.input.type)
+    ends = np.broadcast_to(np.array([given.lo, given.hi], np.int64), (op.channels, 2))
+    codes: Array = evaluate(function, ends)
+    return IntRange(int(codes.min()), int(codes.max()))
+
+
+_RULES: dict[type[Operation], Callable[..., IntRange]] = {
+    qint.ConstantOp: _constant,
+    qint.MatMulOp: _matmul,
+    qint.AffineOp: _affine,
+    qint.ReshapeOp: _unchanged,
+    qint.TransposeOp: _unchanged,
+    qint.RequantizeOp: _requantize,
+}
+
+
+def _narrow_body(op: qint.RequantizeOp) -> None:
+    """Gives the region's argument and result the types of the operation."""
+    body = op.scalar_body
+    Rewriter.replace_value_with_new_type(body.argument, qint.int_type_of(op.input.type))
+    for inner in body.operations:
+        if isinstance(inner, qint.AffineOp):
+            _set_range(inner, _affine(inner))
+
+
+def _set_range(op: Operation, range_: IntRange) -> None:
+    result = op.results[0]
+    new: Attribute = qint.int_like(result.type, range_)
+    if new != result.type:
+        Rewriter.replace_value_with_new_type(result, new)
+
+
+def _infer(op: Operation) -> None:
+    rule = _RULES.get(type(op))
+    if rule is None:
+        return
+    if isinstance(op, qint.RequantizeOp):
+        _narrow_body(op)
+    inferred = rule(op)
+    if isinstance(op, qint.RequantizeOp):
+        last = cast(Operation, op.scalar_body.yielded.owner)
+        _set_range(last, inferred)
+    _set_range(op, inferred)
+
+
+@dataclass(frozen=True)
+class InferRangesPass(ModulePass):
+    """Computes the range of every integer from its producer, with the actual weights."""
+
+    name = "infer-ranges"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.walk():
+            if not isinstance(function, func.FuncOp):
+                continue
+            for inner in function.body.block.ops:
+                _infer(inner)
+            returned = function.get_return_op()
+            outputs = () if returned is None else tuple(v.type for v in returned.operands)
+            function.function_type = FunctionType.from_lists(
+                [argument.type for argument in function.args], outputs
+            )

@@ -1,0 +1,70 @@
+"""Small helpers that several passes share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp, StringAttr, UnknownLoc
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+)
+
+from qcompiler.dialects import nn
+from qcompiler.dialects.attributes import Array
+
+
+def constant_array(value: SSAValue) -> Array | None:
+    """Returns the array of an `nn.constant`, or None for any other value."""
+    return value.owner.array if isinstance(value.owner, nn.ConstantOp) else None
+
+
+def scalar_constant(value: SSAValue) -> float | None:
+    """Returns the number of an `nn.constant` with one element, or None for any other value."""
+    array = constant_array(value)
+    return float(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
+
+
+def numerics_of(op: Operation) -> str:
+    """Returns the numerics, `exact` or `onnxruntime`, that the enclosing module asks for."""
+    parent: Operation | None = op
+    while parent is not None and not isinstance(parent, ModuleOp):
+        parent = parent.parent_op()
+    attribute = None if parent is None else parent.attributes.get("qint.numerics")
+    return attribute.data if isinstance(attribute, StringAttr) else "exact"
+
+
+def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) -> None:
+    """Replaces `op` by `new`, of which the last gives the results; keeps source node and name."""
+    for created in new:
+        if isinstance(created.location, UnknownLoc):
+            created.location = op.location
+    new[-1].results[0].name_hint = op.results[0].name_hint
+    rewriter.replace(op, list(new))
+
+
+def apply_patterns(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
+    """Applies patterns until none matches, then drops operations that nothing uses."""
+    PatternRewriteWalker(
+        GreedyRewritePatternApplier(list(patterns), dce_enabled=True)
+    ).rewrite_module(module)
+
+
+def channel_axis_of(shape: Sequence[int], target: Sequence[int]) -> int | None:
+    """Returns the axis of `target` along which an operand of `shape` varies when broadcast.
+
+    Returns:
+        None for an operand with one element.
+
+    Raises:
+        ValueError: it varies along several axes, or does not broadcast to `target`.
+    """
+    if int(np.prod(shape, dtype=object)) == 1:
+        return None
+    padded = (1,) * (len(target) - len(shape)) + tuple(shape)
+    axes = [axis for axis, extent in enumerate(padded) if extent != 1]
+    if len(padded) != len(target) or len(axes) != 1 or padded[axes[0]] != target[axes[0]]:
+        raise ValueError(f"shape {list(shape)} is not one value per channel of {list(target)}")
+    return axes[0]

@@ -1,0 +1,237 @@
+"""Cuts the network into a float head and tail for the host and an integer core for the hardware.
+
+Before:
+```mlir
+func.func @main(%x : tensor<1x2xf32>) -> tensor<1x1xf32> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-1, 1>>
+  %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>>
+  %a = qint.matmul %q, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
+  %y = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+```
+After:
+```mlir
+func.func @head(%x : tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>> {
+  %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>>
+  func.return %q : tensor<1x2x!qint.int<0, 3>>
+}
+func.func @core(%q : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-1, 1>>
+  %a = qint.matmul %q, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
+  func.return %a : tensor<1x1x!qint.int<-3, 3>>
+}
+func.func @tail(%a : tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32> {
+  %y = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+```
+Requires: fuse-requantize.
+Keeps: tail(core(head(x))) equals main(x).
+Leaves alone: modules without @main. A matrix product that still works on reals, or a real operation
+between two integer ones, is an error that names the node: it would silently move to the host.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from qcompiler.analysis.sources import source_of
+from qcompiler.dialects import nn, qint
+from qcompiler.errors import ModelError, Problem
+
+_COMPUTE = (qint.MatMulOp, qint.RequantizeOp, qint.RequantizerOp)
+_CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
+_BETWEEN = (qint.ReshapeOp, qint.TransposeOp)
+
+
+class _Cut:
+    """Sorts the operations of @main into head, core and tail."""
+
+    def __init__(self, main: func.FuncOp):
+        self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
+        self.constant = _constant_ops(self.ops)
+        self.after_core = self._reach(self.ops, forward=True)
+        self.before_core = self._reach(reversed(self.ops), forward=False)
+
+    def _reach(self, ops: Iterable[Operation], *, forward: bool) -> set[Operation]:
+        """Returns the operations that depend on (or that feed) one of the core's."""
+        reached: set[Operation] = set()
+        for op in ops:
+            if op in self.constant:
+                continue
+            neighbours = (
+                {v.owner for v in op.operands}
+                if forward
+                else {use.operation for result in op.results for use in result.uses}
+            )
+            if any(n in reached or isinstance(n, _COMPUTE) for n in neighbours):
+                reached.add(op)
+        return reached
+
+    def in_core(self, op: Operation) -> bool:
+        """Whether the operation is computed in hardware."""
+        inside = op in self.after_core and op in self.before_core
+        return isinstance(op, _COMPUTE) or (inside and op not in self.constant)
+
+    def problems(self, main: func.FuncOp) -> list[Problem]:
+        """Returns why the network cannot be cut, one problem a node."""
+        found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp)]
+        if not any(isinstance(op, _COMPUTE) for op in self.ops) and not found:
+            found.append(
+                Problem(
+                    "model",
+                    "no operation works on quantized values, so there is nothing to put in hardware",
+                    "export the network with quantizers on its weights and activations",
+                )
+            )
+        for op in self.ops:
+            if self.in_core(op) and not isinstance(op, (*_COMPUTE, *_BETWEEN)):
+                found.append(
+                    Problem(
+                        source_of(op),
+                        f"{op.name} works on real numbers between two integer operations",
+                        "add a quantizer with one scale for the tensor after this node",
+                    )
+                )
+        return found
+
+
+def _unquantized(op: nn.MatMulOp) -> Problem:
+    where = source_of(op)
+    for name, value in (("activation", op.lhs), ("weight", op.rhs)):
+        reals = _real_input(value)
+        if reals is not None:
+            return Problem(
+                where,
+                f"its {name} comes from the model's input {reals} without a quantizer",
+                f"give the input's type and scale, e.g. --input {reals}=int16:0.0009765625",
+            )
+    return Problem(
+        where,
+        "its operands have no common integer form (a scale per input channel, or no quantizer)",
+        "quantize both operands, the activation with one scale for the tensor",
+    )
+
+
+def _real_input(value: SSAValue) -> str | None:
+    """Returns the name of the model input that reaches `value` through real operations only."""
+    if isinstance(value, BlockArgument):
+        return value.name_hint or f"input {value.index}" if not _is_integer(value) else None
+    owner = value.owner
+    assert isinstance(owner, Operation)
+    if isinstance(owner, qint.DequantizeOp | qint.QuantizeOp):
+        return None
+    for operand in owner.operands:
+        name = _real_input(operand)
+        if name is not None:
+            return name
+    return None
+
+
+def _is_integer(value: SSAValue) -> bool:
+    return isinstance(qint.element_of(value.type), qint.IntType)
+
+
+def _constant_ops(ops: Sequence[Operation]) -> set[Operation]:
+    """Returns the operations that depend on constants only."""
+    constant: set[Operation] = set()
+    for op in ops:
+        if isinstance(op, _CONSTANTS) or (
+            op.operands and all(value.owner in constant for value in op.operands)
+        ):
+            constant.add(op)
+    return constant
+
+
+def _needed(cut: _Cut, ops: Sequence[Operation], results: Sequence[SSAValue]) -> list[SSAValue]:
+    """Returns the values that `ops` and `results` use but that none of them, nor a constant, makes."""
+    made = {result for op in ops for result in op.results}
+    needed: list[SSAValue] = []
+    for value in [*(v for op in ops for v in op.operands), *results]:
+        if value not in made and value.owner not in cut.constant and value not in needed:
+            needed.append(value)
+    return needed
+
+
+def _function(
+    name: str, arguments: Sequence[SSAValue], ops: Sequence[Operation], results: Sequence[SSAValue]
+) -> func.FuncOp:
+    """Returns a function with copies of `ops` and of the constants that they use."""
+    block = Block(arg_types=[argument.type for argument in arguments])
+    mapping: dict[SSAValue, SSAValue] = {}
+    for argument, copy in zip(arguments, block.args, strict=True):
+        mapping[argument] = copy
+        copy.name_hint = argument.name_hint
+
+    def add(op: Operation) -> None:
+        need(op.operands)
+        block.add_op(op.clone(mapping))
+
+    def need(values: Iterable[SSAValue]) -> None:
+        for value in values:
+            if value not in mapping:  # made by a constant
+                assert isinstance(value.owner, Operation)
+                add(value.owner)
+
+    for op in ops:
+        add(op)
+    need(results)
+    returned = [mapping[value] for value in results]
+    block.add_op(func.ReturnOp(*returned))
+    types = [argument.type for argument in arguments], [value.type for value in returned]
+    return func.FuncOp(name, types, Region(block))
+
+
+@dataclass(frozen=True)
+class SplitHostPass(ModulePass):
+    """Cuts the network into a float head and tail for the host and an integer core."""
+
+    name = "split-host"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        main = next(
+            (f for f in op.ops if isinstance(f, func.FuncOp) and f.sym_name.data == "main"), None
+        )
+        if main is None:
+            return
+        cut = _Cut(main)
+        problems = cut.problems(main)
+        if problems:
+            raise ModelError(problems)
+        core = [o for o in cut.ops if cut.in_core(o)]
+        rest = [o for o in cut.ops if not cut.in_core(o) and o not in cut.constant]
+        tail = [o for o in rest if o in cut.after_core]
+        head = [o for o in rest if o not in cut.after_core]
+        returned = main.get_return_op()
+        assert returned is not None
+        results = list(returned.operands)
+        inputs = _needed(cut, core, [])
+        tail_inputs = _needed(cut, tail, results)
+        made = {result for o in core for result in o.results}
+        foreign = [value for value in tail_inputs if value not in made]
+        if foreign:
+            raise ModelError([_bypass(value) for value in foreign])
+        functions = [
+            _function("head", main.args, head, inputs),
+            _function("core", inputs, core, tail_inputs),
+            _function("tail", tail_inputs, tail, results),
+        ]
+        op.body.block.insert_ops_before(functions, main)
+        main.detach()
+        main.erase()
+
+
+def _bypass(value: SSAValue) -> Problem:
+    owner = value.owner
+    where = source_of(owner) if isinstance(owner, Operation) else str(value.name_hint)
+    return Problem(
+        where,
+        "an output of the model depends on this value without passing through the hardware",
+        "remove the output that needs it, or compute it outside the model",
+    )

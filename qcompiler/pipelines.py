@@ -1,0 +1,30 @@
+"""The named pipelines: which passes run, in which order, and why."""
+
+QINT = (
+    "fold-constants",  # quantized weights become integers before anything looks at them
+    "fold-batchnorm",
+    "fold-scales",  # needs integer weights; leaves one dequantize after each linear operation
+    "fold-zero-points",  # before fuse-requantize, which takes the integer map into its region
+    "fuse-requantize",
+    "infer-ranges",  # before select-requantizer: forms are proven on these ranges
+    "split-host",  # after fuse-requantize: what is still real then is the host's
+    "select-requantizer",
+)
+"""From the imported network to an integer core in its final arithmetic, with a host part."""
+
+STREAM = (
+    "convert-qint-to-stream",
+    "select-folding",
+    "insert-width-adapters",  # after select-folding, which decides the lanes
+    "size-fifos",  # last: adapters change when beats arrive
+)
+"""From the integer core to a network of processes with all its buffers."""
+
+RTL = ("convert-stream-to-rtl",)
+"""From processes to registers and wires."""
+
+DEFAULT = (*QINT, *STREAM, *RTL)
+"""All of it: what `qcc compile` runs."""
+
+LEVELS = {"nn": (), "qint": QINT, "stream": (*QINT, *STREAM), "rtl": DEFAULT}
+"""The passes that lead to each level of `--emit`."""

@@ -1,0 +1,228 @@
+"""The matrix-vector-activation unit without its activation: accumulators of `x @ W`, folded.
+
+    in --+--------------------+--> operand --\\
+         |  (first fold)      |               PE array --> register slice --> out
+         +--> replay buffer --+   weight ROM -/
+             (later folds)
+
+A frame of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE times.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import hw
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array
+from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
+from qcompiler.rtl.streaming import Library, StreamBlock
+
+
+@dataclass(frozen=True)
+class MvauConfig:
+    """Shape of one matrix unit.
+
+    Attributes:
+        prefix: name of the design, for shared helpers.
+        name: module name.
+        comment: header lines.
+        x: range of the inputs.
+        accumulator: range of the outputs.
+        weights: int64, shape [MW, MH].
+        pe: outputs in parallel; divides MH.
+        simd: inputs in parallel; divides MW.
+        ram_style: where weights are kept.
+    """
+
+    prefix: str
+    name: str
+    comment: tuple[str, ...]
+    x: IntRange
+    accumulator: IntRange
+    weights: Array
+    pe: int
+    simd: int
+    ram_style: RamStyle = "auto"
+
+    @property
+    def folds(self) -> tuple[int, int]:
+        """(neuron fold, synapse fold)."""
+        return self.weights.shape[1] // self.pe, self.weights.shape[0] // self.simd
+
+    @property
+    def weight_words(self) -> Array:
+        """Weights in order of use, shape [NF * SF, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
+        neuron, synapse = self.folds
+        blocks = self.weights.reshape(synapse, self.simd, neuron, self.pe)
+        return blocks.transpose(2, 0, 3, 1).reshape(neuron * synapse, self.pe * self.simd)
+
+
+@dataclass(frozen=True)
+class WeightCode:
+    """How one weight is stored, and multiplied."""
+
+    kind: str
+    width: int
+    signed: bool
+
+    @staticmethod
+    def of(weights: Array) -> "WeightCode":
+        """Returns the narrowest code for these values."""
+        values = set(np.unique(weights).tolist())
+        if values <= {-1, 1}:
+            return WeightCode("bipolar", 1, False)
+        if values <= {-1, 0, 1}:
+            return WeightCode("ternary", 2, True)
+        range_ = IntRange(min(values), max(values))
+        return WeightCode("integer", range_.width_bits, range_.signed)
+
+    def encode(self, weights: Array) -> Array:
+        """Returns the stored codes."""
+        return (weights > 0).astype(np.int8) if self.kind == "bipolar" else weights
+
+    def multiply(
+        self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
+    ) -> Signal:
+        """Returns x * w in `width` bits."""
+        wide = x.resize(width, signed=x_signed)
+        if self.kind == "integer":
+            return wide * w.resize(width, signed=self.signed)
+        minus = b.constant(0, width) - wide
+        if self.kind == "bipolar":
+            return b.mux(w, wide, minus)
+        return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
+
+
+def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
+    """Returns the unit as a module; fully parallel ones have their weights as constants."""
+    if config.folds == (1, 1):
+        return _build_parallel(library, config)
+    return _build_folded(library, config)
+
+
+def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
+    """One frame a clock: every weight is a constant in an expression of its own."""
+    mw, mh = config.weights.shape
+    width = config.accumulator.width_bits
+    x_width = config.x.width_bits
+    b = StreamBlock(library, config.prefix, config.name, config.comment, (mw * x_width, mh * width))
+    fire = (b.enable & b.in_valid).named("fire")
+    operands = [
+        b.delay(f"x{i}", lane, enable=fire)
+        .resize(width, signed=config.x.signed)
+        .named(f"x{i}_wide")
+        for i, lane in enumerate(b.in_data.lanes(mw))
+    ]
+    (valid,) = b.valid_chain(fire, 1)
+    rows: list[Signal] = []
+    for row in range(mh):
+        terms = [
+            operands[i] if weight == 1 else operands[i] * weight
+            for i, weight in enumerate(config.weights[:, row].tolist())
+            if weight
+        ]
+        total = b.sum(terms) if terms else b.constant(0, width)
+        rows.append(b.delay(f"sum{row}", total, enable=b.enable))
+    return b.finish(in_ready=b.enable, next_valid=valid, data=b.pack(rows))
+
+
+def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
+    neuron, synapse = config.folds
+    code = WeightCode.of(config.weights)
+    x_width, width = config.x.width_bits, config.accumulator.width_bits
+    b = StreamBlock(
+        library,
+        config.prefix,
+        config.name,
+        config.comment,
+        (config.simd * x_width, config.pe * width),
+    )
+    synapse_fold = b.counter("synapse_fold", synapse)
+    neuron_fold = b.counter("neuron_fold", neuron)
+    loading = neuron_fold.value.equals(0).named("loading") if neuron > 1 else b.constant(1, 1)
+    step = b.enable & (b.in_valid | ~loading) if neuron > 1 else b.enable & b.in_valid
+    step = step.named("step")
+    synapse_fold.advance_on(step)
+    neuron_fold.advance_on(step & synapse_fold.at_end)
+    word = b.counter("weight_address", neuron * synapse)
+    word.advance_on(step)
+    weights = b.rom(
+        "weights",
+        word.value,
+        b.enable,
+        code.encode(config.weight_words),
+        code.width,
+        config.ram_style,
+    )
+    operand = _operand(b, config, step=step, loading=loading, fold=synapse_fold.value)
+    stages = 3 if synapse > 1 else 2
+    valid = b.valid_chain(step, stages - 1)
+    first = _delayed(b, "first", synapse_fold.value.equals(0), stages - 1) if synapse > 1 else None
+    last = _delayed(b, "last", synapse_fold.at_end, stages - 1) if synapse > 1 else None
+    lane = _processing_element(library, config, code)
+    lane_weights = weights.lanes(config.pe)
+    results: list[Signal] = []
+    for i in range(config.pe):
+        inputs = {"enable": b.enable, "x": operand, "w": lane_weights[i]}
+        if first is not None:
+            inputs |= {"partial_valid": valid[-1], "first": first}
+        results.append(b.instance(f"pe{i}", lane, **inputs).output(b, "sum"))
+    done = valid[-1] & last if last is not None else valid[-1]
+    in_ready = b.enable & loading if neuron > 1 else b.enable
+    return b.finish(in_ready=in_ready, next_valid=done, data=b.pack(results))
+
+
+def _delayed(b: StreamBlock, name: str, signal: Signal, stages: int) -> Signal:
+    for stage in range(1, stages + 1):
+        signal = b.delay(f"{name}{stage}", signal, enable=b.enable)
+    return signal
+
+
+def _operand(
+    b: StreamBlock, config: MvauConfig, *, step: Signal, loading: Signal, fold: Signal
+) -> Signal:
+    """Returns the registered input beat: fresh in the first neuron fold, replayed in later ones."""
+    neuron, synapse = config.folds
+    load = (step & loading).named("load") if neuron > 1 else step
+    fresh = b.delay("fresh", b.in_data, enable=load)
+    if neuron == 1 or synapse == 1:  # one beat a frame stays in its register
+        return fresh
+    replayed = b.ram(
+        "replay",
+        depth=synapse,
+        write=(load, fold, b.in_data),
+        read=(b.enable, fold),
+    )
+    from_replay = b.delay("from_replay", ~loading, enable=b.enable)
+    return b.mux(from_replay, replayed, fresh).named("operand")
+
+
+def _processing_element(library: Library, config: MvauConfig, code: WeightCode) -> hw.HWModuleOp:
+    """One output at a time: a dot product of SIMD inputs, then an accumulator if SF > 1."""
+    name = f"{config.name}_pe"
+    simd, width, x_width = config.simd, config.accumulator.width_bits, config.x.width_bits
+    b = ModuleBuilder(
+        name,
+        [
+            f"Processing element of {config.name}: {simd} inputs of {config.x} a cycle,",
+            f"{code.kind} weights of {code.width} bit, accumulator of {width} bit.",
+        ],
+    )
+    enable = b.input("enable", 1)
+    x, w = b.input("x", simd * x_width), b.input("w", simd * code.width)
+    product_width = min(width, x_width + code.width + 1)
+    products = [
+        code.multiply(b, xi, wi, product_width, config.x.signed).named(f"product{i}").sext(width)
+        for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True))
+    ]
+    partial = b.delay("partial_sum", b.sum(products), enable=enable)
+    if config.folds[1] == 1:
+        b.output("sum", partial)
+        return library.add(b.build())
+    partial_valid, first = b.input("partial_valid", 1), b.input("first", 1)
+    accumulator = b.register("accumulator", width)
+    start = b.mux(first, b.constant(0, width), accumulator)
+    accumulator.drive(start + partial, enable=enable & partial_valid)
+    b.output("sum", accumulator)
+    return library.add(b.build())

@@ -1,0 +1,353 @@
+"""A thin typed builder over hw, comb, seq and rtl, so that a block reads like its block diagram.
+
+A `Signal` is a wire of known width; operators build the logic. Arithmetic is modulo 2**width, and
+operands must have equal widths: extend first with `sext` or `zext`, so that nothing is widened or
+cut behind the reader's back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from xdsl.dialects import comb, hw, seq
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, StringAttr, SymbolRefAttr, i1
+from xdsl.ir import Block, Operation, Region, SSAValue, TypeAttribute
+from xdsl.utils.hints import isa
+
+from qcompiler.dialects import rtl
+from qcompiler.dialects.attributes import Array
+
+Predicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
+RamStyle = Literal["auto", "block", "distributed"]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A wire inside a module under construction."""
+
+    builder: "ModuleBuilder"
+    value: SSAValue
+
+    @property
+    def width(self) -> int:
+        """Width in bits."""
+        assert isa(self.value.type, IntegerType)
+        return self.value.type.width.data
+
+    def named(self, name: str) -> "Signal":
+        """Gives the wire a name that survives into the Verilog."""
+        self.value.name_hint = name
+        return self
+
+    def _same(self, other: "Signal | int") -> "Signal":
+        if isinstance(other, int):
+            return self.builder.constant(other, self.width)
+        assert self.width == other.width, f"widths differ: {self.width} and {other.width}"
+        return other
+
+    def _emit(self, op: Operation) -> "Signal":
+        return self.builder.emit(op)
+
+    def __add__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.AddOp([self.value, self._same(other).value]))
+
+    def __sub__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.SubOp(self.value, self._same(other).value))
+
+    def __mul__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.MulOp([self.value, self._same(other).value]))
+
+    def __and__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.AndOp([self.value, self._same(other).value]))
+
+    def __or__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.OrOp([self.value, self._same(other).value]))
+
+    def __xor__(self, other: "Signal | int") -> "Signal":
+        return self._emit(comb.XorOp([self.value, self._same(other).value]))
+
+    def __invert__(self) -> "Signal":
+        return self ^ self.builder.constant((1 << self.width) - 1, self.width)
+
+    def compare(self, predicate: Predicate, other: "Signal | int") -> "Signal":
+        """Returns the 1-bit result of a comparison; `s*` predicates read two's complement."""
+        return self._emit(comb.ICmpOp(self.value, self._same(other).value, predicate))
+
+    def equals(self, other: "Signal | int") -> "Signal":
+        """Returns 1 when both are equal."""
+        return self.compare("eq", other)
+
+    def slice(self, low: int, width: int) -> "Signal":
+        """Returns `width` bits from bit `low` upwards."""
+        assert low >= 0 and width > 0 and low + width <= self.width
+        if low == 0 and width == self.width:
+            return self
+        return self._emit(comb.ExtractOp(self.value, IntegerAttr(low, 32), IntegerType(width)))
+
+    def bit(self, index: int) -> "Signal":
+        """Returns one bit."""
+        return self.slice(index, 1)
+
+    @property
+    def sign(self) -> "Signal":
+        """The most significant bit."""
+        return self.bit(self.width - 1)
+
+    def sext(self, width: int) -> "Signal":
+        """Sign-extends to `width` bits."""
+        assert width >= self.width
+        if width == self.width:
+            return self
+        return self.builder.concat([self.sign.replicate(width - self.width), self])
+
+    def zext(self, width: int) -> "Signal":
+        """Zero-extends to `width` bits."""
+        assert width >= self.width
+        if width == self.width:
+            return self
+        return self.builder.concat([self.builder.constant(0, width - self.width), self])
+
+    def resize(self, width: int, *, signed: bool) -> "Signal":
+        """Extends as the number's signedness asks, or keeps the low bits (modulo 2**width)."""
+        if width < self.width:
+            return self.slice(0, width)
+        return self.sext(width) if signed else self.zext(width)
+
+    def replicate(self, count: int) -> "Signal":
+        """Returns the signal `count` times side by side."""
+        if count == 1:
+            return self
+        return self._emit(comb.ReplicateOp(self.value, IntegerType(self.width * count)))
+
+    def lanes(self, count: int) -> list["Signal"]:
+        """Splits into `count` equal parts, lane 0 in the low bits."""
+        assert self.width % count == 0
+        width = self.width // count
+        return [self.slice(i * width, width) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance whose inputs may be connected after its outputs were used."""
+
+    op: hw.InstanceOp
+
+    def connect(self, port: str, signal: Signal) -> None:
+        """Drives an input port; its type must match."""
+        index = [name.data for name in self.op.arg_names].index(port)
+        assert self.op.operands[index].type == signal.value.type, f"{port}: width differs"
+        self.op.operands[index] = signal.value
+
+    def output(self, builder: "ModuleBuilder", port: str) -> Signal:
+        """Returns what an output port drives."""
+        index = [name.data for name in self.op.result_names].index(port)
+        return Signal(builder, self.op.results[index])
+
+
+@dataclass(frozen=True)
+class Register(Signal):
+    """A register whose next value is given later, with `drive`."""
+
+    op: seq.CompRegOp
+
+    def drive(self, next_: "Signal | int", *, enable: "Signal | None" = None) -> None:
+        """Sets the value taken at the clock edge; with `enable` low the register holds."""
+        value = self._same(next_)
+        if enable is not None:
+            value = self.builder.mux(enable, value, self)
+        self.op.operands[0] = value.value
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A wrapping counter: its value, and 1 while it stands at its last value."""
+
+    value: Signal
+    at_end: Signal
+    register: Register | None
+
+    def advance_on(self, step: Signal) -> None:
+        """Counts in every cycle in which `step` is high."""
+        if self.register is None:
+            return
+        b = self.register.builder
+        wrapped = b.mux(self.at_end, b.constant(0, self.register.width), self.register + 1)
+        self.register.drive(wrapped, enable=step)
+
+
+class ModuleBuilder:
+    """Builds one `hw.module` with clock `ap_clk` and synchronous active-low reset `ap_rst_n`."""
+
+    def __init__(self, name: str, comment: Sequence[str] = ()):
+        self.name = name
+        self._comment = tuple(comment)
+        self._block = Block()
+        self._ports: list[hw.ModulePort] = []
+        self._outputs: list[Signal] = []
+        self._constants: dict[tuple[int, int], Signal] = {}
+        self.clock = self._input_port("ap_clk", seq.clock)
+        self._reset_n = Signal(self, self._input_port("ap_rst_n", i1))
+        self._reset: Signal | None = None
+
+    def _input_port(self, name: str, type_: TypeAttribute) -> SSAValue:
+        self._ports.append(
+            hw.ModulePort(StringAttr(name), type_, hw.DirectionAttr(hw.Direction.INPUT))
+        )
+        argument = self._block.insert_arg(type_, len(self._block.args))
+        argument.name_hint = name
+        return argument
+
+    def input(self, name: str, width: int) -> Signal:
+        """Adds an input port."""
+        return Signal(self, self._input_port(name, IntegerType(width)))
+
+    def output(self, name: str, signal: Signal) -> None:
+        """Adds an output port driven by `signal`."""
+        port_type = IntegerType(signal.width)
+        self._ports.append(
+            hw.ModulePort(StringAttr(name), port_type, hw.DirectionAttr(hw.Direction.OUTPUT))
+        )
+        self._outputs.append(signal)
+
+    def emit(self, op: Operation) -> Signal:
+        """Adds an operation and returns its only result as a signal."""
+        self._block.add_op(op)
+        return Signal(self, op.results[0])
+
+    @property
+    def reset(self) -> Signal:
+        """Active-high reset."""
+        if self._reset is None:
+            self._reset = (~self._reset_n).named("reset")
+        return self._reset
+
+    def constant(self, value: int, width: int) -> Signal:
+        """Returns a constant, two's complement, cut to `width` bits; equal ones are shared."""
+        value &= (1 << width) - 1
+        key = (value, width)
+        if key not in self._constants:
+            signed = value - (1 << width) if value >> (width - 1) else value
+            self._constants[key] = self.emit(hw.ConstantOp(signed, width))
+        return self._constants[key]
+
+    def mux(self, condition: Signal, if_true: Signal, if_false: Signal) -> Signal:
+        """Returns `condition ? if_true : if_false`."""
+        assert condition.width == 1
+        assert if_true.width == if_false.width
+        return self.emit(comb.MuxOp(condition.value, if_true.value, if_false.value))
+
+    def concat(self, high_to_low: Sequence[Signal]) -> Signal:
+        """Returns the signals side by side, the first in the high bits."""
+        if len(high_to_low) == 1:
+            return high_to_low[0]
+        width = sum(signal.width for signal in high_to_low)
+        return self.emit(
+            comb.ConcatOp([signal.value for signal in high_to_low], IntegerType(width))
+        )
+
+    def pack(self, lanes: Sequence[Signal]) -> Signal:
+        """Returns the lanes side by side, lane 0 in the low bits."""
+        return self.concat(list(reversed(lanes)))
+
+    def sum(self, terms: Sequence[Signal]) -> Signal:
+        """Returns the sum of terms of equal width, modulo 2**width."""
+        if len(terms) == 1:
+            return terms[0]
+        return self.emit(comb.AddOp([term.value for term in terms]))
+
+    def register(self, name: str, width: int, *, reset: int | None = None) -> Register:
+        """Adds a register; drive it once. Without `reset` its start value is undefined."""
+        placeholder = self.constant(0, width).value
+        pair = None
+        if reset is not None:
+            pair = (self.reset.value, self.constant(reset, width).value)
+        op = seq.CompRegOp(placeholder, self.clock, pair)
+        self._block.add_op(op)
+        op.data.name_hint = name
+        return Register(self, op.data, op)
+
+    def delay(self, name: str, signal: Signal, *, enable: Signal | None = None) -> Signal:
+        """Returns `signal` one clock later, without reset."""
+        register = self.register(name, signal.width)
+        register.drive(signal, enable=enable)
+        return register
+
+    def counter(self, name: str, count: int) -> "Counter":
+        """Adds a counter 0 .. count - 1 that wraps; `Counter.advance_on` says when it counts."""
+        if count == 1:
+            return Counter(self.constant(0, 1), self.constant(1, 1), None)
+        register = self.register(name, (count - 1).bit_length(), reset=0)
+        at_end = register.equals(count - 1).named(f"{name}_end")
+        return Counter(register, at_end, register)
+
+    def rom(
+        self,
+        name: str,
+        address: Signal,
+        enable: Signal,
+        words: Array,
+        lane_width: int,
+        style: RamStyle = "auto",
+    ) -> Signal:
+        """Adds a ROM with registered output; `words` has shape [depth, lanes]."""
+        op = rtl.RomOp(self.clock, enable.value, address.value, words, lane_width, style)
+        return self.emit(op).named(name)
+
+    def ram(
+        self,
+        name: str,
+        *,
+        depth: int,
+        write: tuple[Signal, Signal, Signal],
+        read: tuple[Signal, Signal],
+        style: RamStyle = "auto",
+    ) -> Signal:
+        """Adds a RAM with registered read; write = (enable, address, data), read = (enable, address)."""
+        op = rtl.RamOp(
+            self.clock,
+            (write[0].value, write[1].value, write[2].value),
+            (read[0].value, read[1].value),
+            depth,
+            style,
+        )
+        return self.emit(op).named(name)
+
+    def instance(self, name: str, module: hw.HWModuleOp, **inputs: Signal) -> Instance:
+        """Instantiates `module`; clock and reset are connected by themselves.
+
+        Inputs that are not given are zero until `Instance.connect` drives them.
+        """
+        arguments: list[tuple[str, SSAValue]] = []
+        outputs: list[tuple[str, TypeAttribute]] = []
+        for port in module.module_type.ports.data:
+            port_name = port.port_name.data
+            if not port.dir.data.is_input_like():
+                outputs.append((port_name, port.type))
+            elif port_name == "ap_clk":
+                arguments.append((port_name, self.clock))
+            elif port_name == "ap_rst_n":
+                arguments.append((port_name, self._reset_n.value))
+            else:
+                assert isa(port.type, IntegerType)
+                zero = self.constant(0, port.type.width.data)
+                arguments.append((port_name, inputs.get(port_name, zero).value))
+        op = hw.InstanceOp(name, SymbolRefAttr(module.sym_name), arguments, outputs)
+        self._block.add_op(op)
+        for (port_name, _), result in zip(outputs, op.results, strict=True):
+            result.name_hint = f"{name}_{port_name}"
+        return Instance(op)
+
+    def build(self) -> hw.HWModuleOp:
+        """Returns the finished module."""
+        self._block.add_op(hw.OutputOp([signal.value for signal in self._outputs]))
+        for constant in self._constants.values():
+            if not constant.value.uses:
+                owner = constant.value.owner
+                assert isinstance(owner, Operation)
+                owner.detach()
+        op = hw.HWModuleOp(
+            StringAttr(self.name), hw.ModuleType(ArrayAttr(self._ports)), Region(self._block)
+        )
+        if self._comment:
+            op.attributes["rtl.comment"] = ArrayAttr(StringAttr(line) for line in self._comment)
+        return op

@@ -1,0 +1,61 @@
+"""Yosys finds the multipliers and memories that the Verilog was shaped for."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from rtl_testing import parse, write
+
+from qcompiler.backends.verilog.emit import emit_verilog
+
+PRODUCT = """
+hw.module @product(in %x : i6, in %y : i6, out p : i12) {
+  %xs = comb.extract %x from 5 : (i6) -> i1
+  %xr = comb.replicate %xs : (i1) -> i6
+  %xe = comb.concat %xr, %x : i6, i6
+  %ys = comb.extract %y from 5 : (i6) -> i1
+  %yr = comb.replicate %ys : (i1) -> i6
+  %ye = comb.concat %yr, %y : i6, i6
+  %p = comb.mul %xe, %ye : i12
+  hw.output %p : i12
+}"""
+
+MEMORY = """
+hw.module @memory(in %clk : !seq.clock, in %en : i1, in %we : i1, in %a : i10, in %w : i10,
+                  in %d : i16, out y : i16, out z : i16) {
+  %y = rtl.rom %clk, %en, %a, dense<"0xHEX"> : tensor<1024x2xi8> lane_width 8 style "auto"
+    : i10 -> i16
+  %z = rtl.ram %clk write %we, %w, %d read %en, %a depth 1024 style "auto" : i10, i16
+  hw.output %y, %z : i16, i16
+}""".replace("HEX", bytes(i * 97 % 251 for i in range(2048)).hex())
+
+
+def _yosys(
+    text: str, script: str, directory: Path, monkeypatch: pytest.MonkeyPatch, report: str
+) -> str:
+    """Returns what the Yosys command `report` says after `script`."""
+    libyosys = import_module("pyosys.libyosys")  # no type stubs
+    (source,) = write(emit_verilog(parse(text)).files, directory)
+    monkeypatch.chdir(directory)
+    design = libyosys.Design()
+    commands = f"read_verilog {source.name}; {script}; tee -q -o report.txt {report}"
+    libyosys.run_pass(commands, design)
+    return (directory / "report.txt").read_text()
+
+
+def test_product_of_extended_values_is_a_small_signed_multiplier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = "proc; opt; wreduce; opt_clean"
+    cell = _yosys(PRODUCT, script, tmp_path, monkeypatch, "dump t:$mul")
+    values = dict(re.findall(r"parameter \\(\w+) (\d+)", cell))
+    expected = {"A_SIGNED": "1", "B_SIGNED": "1", "A_WIDTH": "6", "B_WIDTH": "6", "Y_WIDTH": "12"}
+    assert values == expected
+
+
+def test_rom_and_ram_become_block_memories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only up to the step that maps block memories, to save time.
+    script = "synth_ecp5 -top memory -run :map_ffram"
+    said = _yosys(MEMORY, script, tmp_path, monkeypatch, "stat")
+    assert re.search(r"\b2\s+DP16KD\b", said), said
