@@ -260,7 +260,7 @@ class ModuleEmitter:
     def _too_much_for(self, user: Operation, op: Operation, value: SSAValue, expr: Expr) -> bool:
         is_register = isinstance(user, seq.CompRegOp) and value is not user.reset
         is_statement = is_register or isinstance(user, hw.OutputOp)
-        if (expr.product and not isinstance(user, _SUMS)):
+        if expr.isolated or (expr.product and not isinstance(user, _SUMS)):
             return not is_statement or len(expr.text) > _MAX_CHAIN
         in_chain = any(isinstance(op, kinds) and isinstance(user, kinds) for kinds in _CHAINS)
         return len(expr.text) > (_MAX_CHAIN if is_statement or in_chain else _MAX_INLINE)

@@ -130,7 +130,10 @@ class _Generator:
             condition = self.pick(1)[0]
             held = [f"%{d}", f"%{q}"]
             self.random.shuffle(held)
-            d = self.new(width, f"comb.mux %{condition}, {held[0]}, {held[1]} : i{width}")[0]
+            mux = f"hold{len(self.lines)}"
+            # Nobody else reads it, so that it becomes an `if` of the register.
+            self.lines.append(f"%{mux} = comb.mux %{condition}, {held[0]}, {held[1]} : i{width}")
+            d = mux
         self.lines.append(f"%{q} = seq.compreg %{d}, %clk reset %rst, %{reset_value} : i{width}")
         self.values.append((q, width))
 
@@ -140,7 +143,9 @@ def random_module(seed: int, steps: int, name: str = "dut") -> str:
     generator = _Generator(seed)
     for _ in range(steps):
         generator.step()
-    outputs = generator.values[len(INPUTS) :][-10:]
+    made = generator.values[len(INPUTS) :]
+    registers = [value for value in made if value[0].startswith("q")]
+    outputs = list(dict.fromkeys([*made[-8:], *registers[-8:]]))
     ports = [f"in %{n} : i{w}" for n, w in INPUTS.items()]
     ports += [f"out y{i} : i{w}" for i, (_, w) in enumerate(outputs)]
     body = "\n  ".join(generator.lines)

@@ -1,0 +1,49 @@
+# Everything needs Python 3.11 or newer, a C++ compiler and make; `make` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check format bench fuzz clean
+
+help:
+	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
+	@echo "make test    install and run all tests, simulation included"
+	@echo "make check   ruff, pyright, quick unit tests, filecheck tests"
+	@echo "make format  format the code"
+	@echo "make bench   run the benchmarks (slow)"
+	@echo "make fuzz    random networks and random bytes, without an end in sight (FUZZ_SECONDS=60)"
+
+$(STAMP): pyproject.toml
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/qcc compile examples/digits_mlp/digits_mlp.onnx --cycles 64 -o build/digits_mlp
+	$(BIN)/qcc verify build/digits_mlp --vectors 1000
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest -q -m "not simulation" tests/unit
+	$(BIN)/lit -q tests/filecheck
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q tests
+	$(BIN)/lit -q tests/filecheck
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP)
+	$(BIN)/python -m benchmarks.fuzz --seconds $(or $(FUZZ_SECONDS),60)
+
+clean:
+	rm -rf build $(VENV)

@@ -1,0 +1,173 @@
+"""Writes a design to a directory: whole, or not at all.
+
+    DIR/design.json     what it is: ports, types, files, prediction; marks the directory as ours
+    DIR/rtl/            Verilog and memory contents
+    DIR/tb/             a self-checking test bench with vectors
+    DIR/driver/         a Python module for the host: quantize, pack, unpack, dequantize
+    DIR/ir/             the module at each level, text that `qcc opt` reads
+    DIR/report/         estimates
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.printer import Printer
+
+from qcompiler.analysis.validation import random_integers
+from qcompiler.backends.driver.packing import pack
+from qcompiler.backends.driver.writer import write_driver
+from qcompiler.backends.simulators import write_testbench
+from qcompiler.errors import ModelError, Problem
+
+if TYPE_CHECKING:
+    from qcompiler.design import Design
+
+GENERATOR = "qcompiler"
+MANIFEST = "design.json"
+_TEST_FRAMES = 16
+
+
+def print_module(module: ModuleOp) -> str:
+    """Returns a module as text, with the source node of every operation."""
+    stream = StringIO()
+    Printer(stream=stream, print_debuginfo=True).print_op(module)
+    return stream.getvalue() + "\n"
+
+
+def is_ours(directory: Path) -> bool:
+    """Whether `directory` holds an earlier design of ours."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("generator") == GENERATOR
+
+
+def check_target(directory: Path) -> None:
+    """Raises ModelError unless `directory` is absent, empty, or an earlier design of ours."""
+    if not directory.exists() and not directory.is_symlink():
+        return
+    if directory.is_dir() and (not any(directory.iterdir()) or is_ours(directory)):
+        return
+    raise ModelError(
+        [
+            Problem(
+                str(directory),
+                "exists and is not a design of qcompiler; nothing was written",
+                "choose another directory with -o, or remove this one yourself",
+            )
+        ]
+    )
+
+
+def write_design(design: "Design", directory: Path) -> Path:
+    """Writes a design; see the module's docstring.
+
+    Raises:
+        ModelError: the directory holds something else, or cannot be written.
+    """
+    check_target(directory)
+    parent = directory.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary:
+            fresh = Path(temporary) / "design"
+            fresh.mkdir()
+            _fill(design, fresh)
+            _put_in_place(fresh, directory, Path(temporary) / "old")
+    except OSError as error:
+        problem = Problem(str(directory), f"cannot write: {error}", "choose another directory")
+        raise ModelError([problem]) from None
+    return directory
+
+
+def _put_in_place(fresh: Path, directory: Path, old: Path) -> None:
+    """Exchanges directories by renaming: a reader sees the old design or the new one."""
+    if directory.exists():
+        os.rename(directory, old)
+    os.rename(fresh, directory)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def _fill(design: "Design", directory: Path) -> None:
+    rtl = design.rtl_design(directory / "rtl")
+    rng = np.random.default_rng(0)
+    inputs = [
+        random_integers(channel.element.range, (_TEST_FRAMES, *channel.frame_shape), rng)
+        for port, channel in design.ports
+        if port.direction == "in"
+    ]
+    expected = design.core(inputs)
+    packed = [
+        {
+            port.name: pack(array, channel.lanes.data, channel.element.width_bits)
+            for (port, channel), array in zip(
+                [e for e in design.ports if e[0].direction == direction], arrays, strict=True
+            )
+        }
+        for direction, arrays in (("in", inputs), ("out", expected))
+    ]
+    write_testbench(directory, rtl, packed[0], packed[1])
+    write_driver(design, directory / "driver")
+    _write_texts(
+        directory / "ir",
+        {f"{level}.mlir": print_module(design.level(level)) for level in ("nn", "qint", "stream", "rtl")},
+    )
+    report = design.report()
+    _write_texts(directory / "report", {name: _json(data) for name, data in report.files().items()})
+    _write_texts(directory, {MANIFEST: _json(manifest(design))})
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _write_texts(directory: Path, texts: dict[str, str]) -> None:
+    directory.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+def manifest(design: "Design") -> dict[str, Any]:
+    """Returns what a reader of the directory needs to know."""
+    from qcompiler import __version__
+
+    timing = design.timing
+    return {
+        "generator": GENERATOR,
+        "version": __version__,
+        "top": design.name,
+        "mhz": design.mhz,
+        "inputs": design.names("inputs"),
+        "outputs": design.names("outputs"),
+        "ports": [
+            {
+                "name": port.name,
+                "direction": port.direction,
+                "frame": list(channel.frame_shape),
+                "lanes": channel.lanes.data,
+                "beats": port.beats,
+                "element": {
+                    "lo": channel.element.lo.data,
+                    "hi": channel.element.hi.data,
+                    "width_bits": channel.element.width_bits,
+                    "signed": channel.element.signed,
+                },
+            }
+            for port, channel in design.ports
+        ],
+        "predicted": {
+            "cycles_per_frame": timing.cycles_per_frame,
+            "latency_cycles": timing.latency_cycles,
+            "bottleneck": timing.bottleneck,
+        },
+        "sources": [f"rtl/{name}" for name in design.verilog.files],
+    }

@@ -1,0 +1,219 @@
+"""Verifies a written design: its Verilog, simulated, against the interpreter on its IR."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+
+from qcompiler.analysis.validation import random_integers
+from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.backends.simulators import RtlDesign
+from qcompiler.design import Design
+from qcompiler.dialects.attributes import Array
+from qcompiler.errors import ModelError, Problem
+from qcompiler.passes.pipeline import make_context
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulation.
+
+    Attributes:
+        stalls: probability of a stall per cycle and port.
+        frames: sent.
+        mismatches: output integers that differ from the interpreter's, or wrong TLASTs.
+        cycles_per_frame: measured over the later half of the frames.
+        latency_cycles: of the first frame.
+        cycles_total: simulated.
+    """
+
+    stalls: float
+    frames: int
+    mismatches: int
+    cycles_per_frame: float
+    latency_cycles: int
+    cycles_total: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result of `verify`."""
+
+    top: str
+    simulator: str
+    predicted_cycles_per_frame: int
+    predicted_latency_cycles: int
+    runs: tuple[Run, ...]
+    first_differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differed."""
+        return not any(run.mismatches for run in self.runs)
+
+    @property
+    def frames(self) -> int:
+        """Frames simulated in all runs."""
+        return sum(run.frames for run in self.runs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the result for a machine."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def load_design(directory: Path) -> tuple[Design, RtlDesign]:
+    """Returns a written design, and its Verilog as it stands in the directory.
+
+    Raises:
+        ModelError: the directory holds no design, or one that cannot be read.
+    """
+    if not is_ours(directory):
+        problem = Problem(
+            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
+        )
+        raise ModelError([problem])
+    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    try:
+        levels = {level: _parse(directory / "ir" / f"{level}.mlir") for level in ("qint", "stream")}
+        levels["last"] = levels["stream"]
+        design = Design(levels, float(manifest["mhz"]))
+        sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
+        rtl = RtlDesign(design.name, sources, tuple(port for port, _ in design.ports))
+    except (OSError, KeyError, ValueError) as error:
+        problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
+        raise ModelError([problem]) from None
+    return design, rtl
+
+
+def _parse(path: Path) -> ModuleOp:
+    module = Parser(make_context(), path.read_text(encoding="utf-8"), str(path)).parse_module()
+    module.verify()
+    return module
+
+
+def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
+    """Returns the model inputs in a file: an .npy array, or an .npz with one entry per input.
+
+    Raises:
+        ModelError: the file cannot be read, or lacks an input.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return cast(Array, loaded)
+        with loaded as entries:
+            arrays = {name: entries[name] for name in entries.files}
+    except (OSError, ValueError, EOFError) as error:
+        problem = Problem(str(path), f"cannot be read as vectors: {error}", "give .npy or .npz")
+        raise ModelError([problem]) from None
+    if len(names) == 1 and names[0] not in arrays:
+        for candidate in ("inputs", "input", "x"):
+            if candidate in arrays:
+                return arrays[candidate]
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        what = f"has no entry {', '.join(missing)}, only {', '.join(arrays) or 'none'}"
+        raise ModelError([Problem(str(path), what, "name the entries as the model's inputs")])
+    return {name: arrays[name] for name in names}
+
+
+def _integers(design: Design, vectors: int, file: Path | None, seed: int) -> list[Array]:
+    """Returns what to send: extremes and random integers, or a file's vectors through the head."""
+    if file is not None:
+        try:
+            return list(design.quantize(read_vectors(file, design.names("inputs"))))
+        except ValueError as error:
+            raise ModelError([Problem(str(file), str(error), "give the model's inputs")]) from None
+    rng = np.random.default_rng(seed)
+    return [
+        random_integers(channel.element.range, (vectors, *channel.frame_shape), rng)
+        for port, channel in design.ports
+        if port.direction == "in"
+    ]
+
+
+def _differences(expected: Sequence[Array], got: Sequence[Array]) -> tuple[int, list[str]]:
+    count, lines = 0, list[str]()
+    for port, (want, have) in enumerate(zip(expected, got, strict=True)):
+        flat = want.reshape(have.shape)
+        wrong = np.argwhere(flat != have)
+        count += len(wrong)
+        lines += [
+            f"m_axis_{port}, frame {frame}, element {element}: "
+            f"{flat[frame, element]} expected, {have[frame, element]} simulated"
+            for frame, element in wrong[:_SHOWN].tolist()
+        ]
+    return count, lines[:_SHOWN]
+
+
+def verify(
+    directory: Path,
+    *,
+    vectors: int = 1000,
+    file: Path | None = None,
+    seed: int = 0,
+    stalls: float = 0.3,
+    tool: str = "verilator",
+) -> Verification:
+    """Simulates a written design twice, back to back and with random stalls.
+
+    Args:
+        directory: as `Design.write` made it.
+        vectors: frames to send; the first are the extremes of the input's range.
+        file: model inputs to send instead.
+        seed: of vectors and stalls.
+        stalls: chance of a stall per cycle and port in the second run; 0 skips that run.
+        tool: simulator.
+
+    Raises:
+        ModelError: the directory or the file cannot be read.
+        SimulationError: the tool is absent, or the design breaks the rules of its ports.
+    """
+    design, rtl = load_design(directory)
+    integers = _integers(design, vectors, file, seed)
+    expected = design.core(integers)
+    runs: list[Run] = []
+    differences: list[str] = []
+    for probability in (0.0, stalls) if stalls else (0.0,):
+        got, result = design.simulate_rtl(
+            rtl,
+            integers,
+            tool=tool,
+            stall_probability_in=probability,
+            stall_probability_out=probability,
+            seed=seed,
+        )
+        mismatches, lines = _differences(expected, got)
+        differences += lines + [str(error) for error in result.tlast_errors[:_SHOWN]]
+        frames = len(integers[0])
+        runs.append(
+            Run(
+                probability,
+                frames,
+                mismatches + len(result.tlast_errors),
+                result.cycles_per_frame if frames > 1 else float("nan"),
+                result.latency_cycles,
+                result.cycles_total,
+            )
+        )
+    timing = design.timing
+    verification = Verification(
+        design.name,
+        tool,
+        timing.cycles_per_frame,
+        timing.latency_cycles,
+        tuple(runs),
+        tuple(differences),
+    )
+    report = directory / "report" / "rtlsim_performance.json"
+    report.write_text(json.dumps(verification.as_dict(), indent=2) + "\n", encoding="utf-8")
+    return verification
+
+

@@ -1,0 +1,147 @@
+"""What subcommands share: model options, error reports, tables."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from xdsl.utils.exceptions import DiagnosticException, ParseError
+
+from qcompiler.backends.simulators import SimulationError
+from qcompiler.compiler import Options
+from qcompiler.errors import ModelError, Problem, printable
+from qcompiler.frontends.onnx import InputSpec, parse_input_option
+
+# Output that goes to a file or a pipe keeps its tables in one piece.
+_WIDTH = None if sys.stdout.isatty() else 160
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Outcome:
+    """The exit status of a command."""
+
+    status: int = 0
+
+
+@contextmanager
+def report_failures() -> Iterator[Outcome]:
+    """Turns the errors that users can mend into messages on stderr and exit status 1."""
+    outcome = Outcome()
+    try:
+        yield outcome
+    except ModelError as error:
+        print_problems(error.problems)
+        outcome.status = 1
+    except (SimulationError, DiagnosticException, ParseError) as error:
+        err.print(f"[red]error:[/red] {escape(printable(str(error), 4000))}")
+        outcome.status = 1
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        outcome.status = 1
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Prints problems on stderr, one after the other."""
+    for problem in problems:
+        err.print(f"[red]error:[/red] [bold]{escape(printable(problem.where))}[/bold]")
+        err.print(f"  {escape(printable(problem.what))}")
+        err.print(f"  [green]remedy:[/green] {escape(printable(problem.remedy))}")
+    if len(problems) > 1:
+        err.print(f"{len(problems)} problems")
+
+
+def print_json(data: Any) -> None:
+    """Prints data for a machine on stdout."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def table(title: str, *columns: str) -> Table:
+    """Returns an empty table."""
+    made = Table(title=escape(title), title_justify="left", title_style="bold")
+    for column in columns:
+        made.add_column(column)
+    return made
+
+
+def input_option(text: str) -> tuple[str, InputSpec]:
+    """Parses --input for argparse."""
+    try:
+        return parse_input_option(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def positive(text: str) -> float:
+    """Parses a positive number for argparse."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number, got {text}")
+    return value
+
+
+def positive_int(text: str) -> int:
+    """Parses a positive integer for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be a positive integer, got {text}")
+    return value
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what compile and check take to read a model."""
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    parser.add_argument(
+        "--input",
+        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
+        type=input_option,
+        action="append",
+        default=[],
+        help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
+    )
+    parser.add_argument(
+        "--numerics",
+        choices=("exact", "onnxruntime"),
+        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
+    )
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument("--fps", type=positive, help="frames per second wanted, at --mhz")
+    rate.add_argument(
+        "--cycles",
+        type=positive_int,
+        metavar="N",
+        help="most cycles a frame may take in any layer; 1 is fully parallel",
+    )
+    parser.add_argument(
+        "--mhz", type=positive, default=100.0, help="clock that rates refer to (default: 100)"
+    )
+    parser.add_argument(
+        "--folding", metavar="FILE", help='JSON file {"layer": {"PE": 4, "SIMD": 8}, ...}'
+    )
+    parser.add_argument(
+        "--requantizer",
+        choices=("auto", "shift", "mul_shift", "threshold", "table"),
+        default="auto",
+        help="force one form of requantizer (default: the cheapest)",
+    )
+
+
+def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
+    """Returns the options that `add_model_arguments` read."""
+    return Options(
+        inputs=dict(parsed.input),
+        numerics=parsed.numerics,
+        fps=parsed.fps,
+        cycles=parsed.cycles,
+        mhz=parsed.mhz,
+        folding=parsed.folding,
+        requantizer=parsed.requantizer,
+        **more,
+    )

@@ -1,0 +1,161 @@
+"""qcc compile: from a model to a directory with Verilog, test bench, driver, IR and reports."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from xdsl.dialects.builtin import ModuleOp
+
+from qcompiler import pipelines
+from qcompiler.backends.output import check_target, print_module
+from qcompiler.cli.common import (
+    add_model_arguments,
+    err,
+    model_options,
+    out,
+    print_json,
+    table,
+)
+from qcompiler.compiler import compile_module, import_model
+from qcompiler.design import Design
+from qcompiler.passes.pipeline import AfterPass, make_context, run_passes
+
+LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    add_model_arguments(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="where to write the design (default: build/NAME)"
+    )
+    parser.add_argument(
+        "--emit", choices=LEVELS, help="print the IR of this level, or the Verilog, and write nothing"
+    )
+    parser.add_argument(
+        "--print-ir-after",
+        metavar="PASS",
+        action="append",
+        default=[],
+        help="print the IR after this pass (or after `all`) on stderr",
+    )
+    parser.add_argument(
+        "--validate",
+        action="store_true",
+        help="check by execution after every pass that the network computes the same",
+    )
+    parser.add_argument(
+        "--passes",
+        metavar="LIST",
+        help="comma-separated passes to run instead of the default pipeline; prints the IR",
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+class _Progress:
+    """A bar on stderr when that is a terminal."""
+
+    def __init__(self, passes: int):
+        columns = TextColumn("{task.description:<24}"), BarColumn()
+        self._bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+        self._task = self._bar.add_task("import", total=passes)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def after(self, name: str, module: ModuleOp) -> None:
+        """Notes that a pass is done."""
+        self._bar.update(self._task, advance=1, description=name)
+
+
+def _printer(wanted: list[str]) -> AfterPass:
+    def print_ir(name: str, module: ModuleOp) -> None:
+        if "all" in wanted or name in wanted:
+            sys.stderr.write(f"// ----- IR after {name} ----- //\n{print_module(module)}\n")
+
+    return print_ir
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Compiles; returns the exit status."""
+    unknown = set(parsed.print_ir_after) - {"all", *pipelines.DEFAULT}
+    if unknown and parsed.passes is None:
+        known = ", ".join(pipelines.DEFAULT)
+        err.print(f"qcc compile: no pass is called {escape(', '.join(unknown))}; there are {known}")
+        return 2
+    options = model_options(parsed, validate=parsed.validate)
+    printer = _printer(parsed.print_ir_after)
+    if parsed.passes is not None:
+        return _run_passes(parsed, printer)
+    directory = Path(parsed.output or Path("build") / Path(parsed.model).stem)
+    if parsed.emit is None:
+        check_target(directory)
+    start = time.perf_counter()
+    with _Progress(len(pipelines.DEFAULT)) as progress:
+        module = import_model(parsed.model, options)
+        if parsed.emit == "nn":
+            sys.stdout.write(print_module(module))
+            return 0
+        design = compile_module(module, options, [printer, progress.after])
+    if parsed.emit is not None:
+        _emit(design, parsed.emit)
+        return 0
+    design.write(directory)
+    if parsed.json:
+        print_json({"directory": str(directory), **design.report().files()})
+    else:
+        _summary(design, directory, time.perf_counter() - start)
+    return 0
+
+
+def _run_passes(parsed: argparse.Namespace, printer: AfterPass) -> int:
+    module = import_model(parsed.model, model_options(parsed))
+    names = [name for name in parsed.passes.split(",") if name]
+    try:
+        run_passes(module, names, [printer])
+    except ValueError as error:
+        err.print(f"qcc compile: {escape(str(error))}")
+        return 2
+    sys.stdout.write(print_module(module))
+    return 0
+
+
+def _emit(design: Design, level: str) -> None:
+    if level == "verilog":
+        from qcompiler.backends.verilog.target import VerilogTarget
+
+        VerilogTarget().emit(make_context(), design.level("rtl"), sys.stdout)
+    else:
+        sys.stdout.write(print_module(design.level(level)))
+
+
+def _summary(design: Design, directory: Path, seconds: float) -> None:
+    report = design.report()
+    layers = table(
+        f"{design.name}: {len(report.layers)} processes", "process", "input", "output", "detail", "cycles"
+    )
+    for layer in report.layers:
+        detail = ", ".join(f"{key} {value}" for key, value in layer.detail.items())
+        mark = " [yellow]slowest[/yellow]" if layer.name == report.bottleneck else ""
+        layers.add_row(
+            escape(layer.name), escape(layer.input), escape(layer.output), detail, f"{layer.cycles}{mark}"
+        )
+    out.print(layers)
+    out.print(
+        f"predicted: {report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
+        f"{report.mhz:g} MHz, latency {report.latency_cycles} cycles"
+    )
+    out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
+    out.print(f"next:    qcc verify {escape(str(directory))}")
+    err.print(f"compiled in {seconds:.1f} s")

@@ -1,0 +1,46 @@
+"""The command `qcc`: one subcommand a file."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "compile": "compile a model to Verilog",
+    "check": "say what keeps a model from compiling, all of it at once",
+    "verify": "simulate a design's Verilog against its model",
+    "opt": "run passes on textual IR, with mlir-opt's habits",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the whole command line, all subcommands loaded."""
+    parser = argparse.ArgumentParser(
+        prog="qcc",
+        description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
+        epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_ in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_, description=help_)
+        if name != "opt":  # opt has the parser of xDSL's own driver
+            import_module(f"qcompiler.cli.{name}_command").add_arguments(subparser)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["opt"]:
+        return import_module("qcompiler.cli.opt_command").run(arguments[1:])
+    parsed = build_parser().parse_args(arguments)
+    command = import_module(f"qcompiler.cli.{parsed.command}_command")
+    from qcompiler.cli.common import report_failures
+
+    with report_failures() as outcome:
+        outcome.status = command.run(parsed)
+    return outcome.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

