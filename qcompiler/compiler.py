@@ -99,9 +99,7 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     return module
 
 
-def compile_module(
-    module: ModuleOp, options: Options, after: Sequence[AfterPass] = ()
-) -> Design:
+def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass] = ()) -> Design:
     """Runs the pipeline on an imported module, which it changes, and returns the design.
 
     Raises:
@@ -121,8 +119,9 @@ def compile_module(
     per_pass = options.pass_options()
     passes: list[PassLike] = []
     for wanted in pipelines.DEFAULT if options.passes is None else options.passes:
-        known = isinstance(wanted, str) and wanted in per_pass
-        passes.append(make_pass(wanted, per_pass[wanted]) if known else wanted)
+        if isinstance(wanted, str) and wanted in per_pass:
+            wanted = make_pass(wanted, per_pass[wanted])
+        passes.append(wanted)
     run_passes(module, passes, [*listeners, keep_level])
     levels["last"] = module
     return Design(levels, options.mhz)

@@ -64,7 +64,11 @@ class Design:
     def name(self) -> str:
         """Name of the top module."""
         attribute = self.level("last").attributes.get("nn.name")
-        return identifier(attribute.data, "network") if isinstance(attribute, StringAttr) else "network"
+        return (
+            identifier(attribute.data, "network")
+            if isinstance(attribute, StringAttr)
+            else "network"
+        )
 
     @cached_property
     def network(self) -> Network:
@@ -199,7 +203,7 @@ class Design:
     def simulate(
         self, inputs: Array | Mapping[str, Array], **options: Any
     ) -> Array | tuple[Array, ...]:
-        """Returns the model's outputs, computed by the simulated Verilog; as `predict` otherwise."""
+        """Returns the model's outputs, computed by the simulated Verilog; else as `predict`."""
         integers, _ = self.simulate_core(self.quantize(inputs), **options)
         return self._outputs(integers)
 

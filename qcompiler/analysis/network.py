@@ -7,7 +7,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import SSAValue
 
-from qcompiler.analysis.sources import identifier
+from qcompiler.analysis.sources import identifier, source_node
 from qcompiler.dialects import stream
 
 
@@ -54,12 +54,13 @@ class Network:
         )
 
     def named(self) -> Iterator[tuple[str, stream.Process]]:
-        """Yields each process with a unique name: kind and what the model calls its result."""
+        """Yields each process with a unique name: the model's node (or value), and its kind."""
         taken: set[str] = set()
         for process in self.processes:
             kind = process.name.removeprefix("stream.")
-            hint = identifier(process.result.name_hint or "", "", 32)
-            wanted = name = f"{hint}_{kind}" if hint else kind
+            named = source_node(process) or process.result.name_hint or ""
+            hint = identifier(named, "n", 32)
+            wanted = name = f"{hint}_{kind}"
             count = 1
             while name in taken:
                 count += 1

@@ -38,7 +38,8 @@ def _random_input(type_: Attribute, count: int, rng: np.random.Generator) -> Arr
     element = element_of(type_)
     if isinstance(element, qint.IntType):
         return random_integers(element.range, shape, rng)
-    values = rng.standard_normal(shape) * rng.choice([0.1, 1.0, 10.0, 100.0], (count, *[1] * (len(shape) - 1)))
+    magnitude = rng.choice([0.1, 1.0, 10.0, 100.0], (count, *[1] * (len(shape) - 1)))
+    values = rng.standard_normal(shape) * magnitude
     for index, extreme in enumerate((0.0, 1.0, -1.0, 1e4, -1e4)[:count]):
         values[index] = extreme
     return values.astype(np.float32)

@@ -1,11 +1,11 @@
 """Writes a design to a directory: whole, or not at all.
 
-    DIR/design.json     what it is: ports, types, files, prediction; marks the directory as ours
-    DIR/rtl/            Verilog and memory contents
-    DIR/tb/             a self-checking test bench with vectors
-    DIR/driver/         a Python module for the host: quantize, pack, unpack, dequantize
-    DIR/ir/             the module at each level, text that `qcc opt` reads
-    DIR/report/         estimates
+- `design.json`: what it is: ports, types, files, prediction; marks the directory as ours
+- `rtl/`: Verilog and memory contents
+- `tb/`: a self-checking test bench with vectors
+- `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
+- `ir/`: the module at each level, text that `qcc opt` reads
+- `report/`: estimates
 """
 
 import json
@@ -47,7 +47,7 @@ def is_ours(directory: Path) -> bool:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(manifest, dict) and manifest.get("generator") == GENERATOR
+    return isinstance(manifest, dict) and ("generator", GENERATOR) in manifest.items()
 
 
 def check_target(directory: Path) -> None:
@@ -117,10 +117,9 @@ def _fill(design: "Design", directory: Path) -> None:
     ]
     write_testbench(directory, rtl, packed[0], packed[1])
     write_driver(design, directory / "driver")
-    _write_texts(
-        directory / "ir",
-        {f"{level}.mlir": print_module(design.level(level)) for level in ("nn", "qint", "stream", "rtl")},
-    )
+    levels = ("nn", "qint", "stream", "rtl")
+    texts = {f"{level}.mlir": print_module(design.level(level)) for level in levels}
+    _write_texts(directory / "ir", texts)
     report = design.report()
     _write_texts(directory / "report", {name: _json(data) for name, data in report.files().items()})
     _write_texts(directory, {MANIFEST: _json(manifest(design))})

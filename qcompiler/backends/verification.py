@@ -215,5 +215,3 @@ def verify(
     report = directory / "report" / "rtlsim_performance.json"
     report.write_text(json.dumps(verification.as_dict(), indent=2) + "\n", encoding="utf-8")
     return verification
-
-

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Outcome:
 
 
 @contextmanager
-def report_failures() -> Iterator[Outcome]:
+def report_failures() -> Generator[Outcome]:
     """Turns the errors that users can mend into messages on stderr and exit status 1."""
     outcome = Outcome()
     try:

@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="DIR", help="where to write the design (default: build/NAME)"
     )
     parser.add_argument(
-        "--emit", choices=LEVELS, help="print the IR of this level, or the Verilog, and write nothing"
+        "--emit",
+        choices=LEVELS,
+        help="print the IR of this level, or the Verilog, and write nothing",
     )
     parser.add_argument(
         "--print-ir-after",
@@ -70,7 +72,10 @@ class _Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
 
@@ -143,13 +148,22 @@ def _emit(design: Design, level: str) -> None:
 def _summary(design: Design, directory: Path, seconds: float) -> None:
     report = design.report()
     layers = table(
-        f"{design.name}: {len(report.layers)} processes", "process", "input", "output", "detail", "cycles"
+        f"{design.name}: {len(report.layers)} processes",
+        "process",
+        "input",
+        "output",
+        "detail",
+        "cycles",
     )
     for layer in report.layers:
         detail = ", ".join(f"{key} {value}" for key, value in layer.detail.items())
         mark = " [yellow]slowest[/yellow]" if layer.name == report.bottleneck else ""
         layers.add_row(
-            escape(layer.name), escape(layer.input), escape(layer.output), detail, f"{layer.cycles}{mark}"
+            escape(layer.name),
+            escape(layer.input),
+            escape(layer.output),
+            detail,
+            f"{layer.cycles}{mark}",
         )
     out.print(layers)
     out.print(

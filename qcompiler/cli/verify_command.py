@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("directory", metavar="DIR", type=Path, help="a design of qcc compile")
     parser.add_argument(
-        "--vectors", type=positive_int, default=1000, metavar="N", help="random frames (default: 1000)"
+        "--vectors",
+        type=positive_int,
+        default=1000,
+        metavar="N",
+        help="random frames (default: 1000)",
     )
     parser.add_argument(
         "--from-file",

@@ -200,7 +200,7 @@ class ReluOp(Unary):
 
 @irdl_op_definition
 class SqrtOp(Unary):
-    """Takes the square root: `y = sqrt(x)`, for x >= 0. Example: `%y = nn.sqrt %x : (f32) -> f32`."""
+    """Takes the root: `y = sqrt(x)`, for x >= 0. Example: `%y = nn.sqrt %x : (f32) -> f32`."""
 
     name = "nn.sqrt"
 

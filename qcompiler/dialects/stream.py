@@ -293,6 +293,11 @@ class MvauOp(Process):
                 raise VerifyException(
                     f"{name} must divide {extent}, got {factor}; legal: {divisors(extent)}"
                 )
+        vectors = self.input_channel.frame_shape[:-1], self.output_channel.frame_shape[:-1]
+        if vectors[0] != vectors[1]:
+            raise VerifyException(
+                f"input has vectors {list(vectors[0])} and result {list(vectors[1])}; must be equal"
+            )
         if self.output_channel.lanes.data != self.pe.value.data:
             raise VerifyException(
                 f"output must have pe = {self.pe.value.data} lanes, got {self.output_channel}"

@@ -7,11 +7,11 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.interpreter import Interpreter
-from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Attribute, Operation
 
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.stream import ChannelType
+from qcompiler.interpreters.function import FunctionFunctions
 from qcompiler.interpreters.nn import NNFunctions, real_type
 from qcompiler.interpreters.qint import QintFunctions
 from qcompiler.interpreters.stream import StreamFunctions
@@ -54,7 +54,7 @@ def run(
     listeners = () if listener is None else (_Listening(listener),)
     interpreter = Interpreter(module, listeners=listeners)
     implementations = (
-        FuncFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
+        FunctionFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
     )  # fmt: skip
     for implementation in implementations:
         interpreter.register_implementations(implementation)

@@ -4,7 +4,7 @@ The interpreters call these functions, and the driver that ships with a design c
 So each is self-contained: numpy only, no name from elsewhere but `np`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def constant(value: Array, real: Any) -> Array:
     return typed[np.newaxis]
 
 
-BINARY: dict[str, Callable[[Any, Any], Any]] = {
+BINARY: dict[str, np.ufunc] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,

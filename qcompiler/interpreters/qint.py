@@ -1,4 +1,4 @@
-"""Runs qint operations in numpy on int64; a value outside its proven range is an error, never a wrap."""
+"""Runs qint operations in numpy on int64; leaving a proven range is an error, never a wrap."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ func.func @main(%x : tensor<1x2xf32>) -> tensor<1x2xf32> {
   %b = nn.constant dense<[0.5, 0.25]> : tensor<2xf32> -> tensor<2xf32>
   %m = nn.constant dense<[1.0, 1.5]> : tensor<2xf32> -> tensor<2xf32>
   %v = nn.constant dense<[4.0, 9.0]> : tensor<2xf32> -> tensor<2xf32>
-  %y = nn.batch_norm %x, %s, %b, %m, %v epsilon 0.0 : f32 : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  %y = nn.batch_norm %x, %s, %b, %m, %v epsilon 0.0 : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   func.return %y : tensor<1x2xf32>
 }
 ```

@@ -13,8 +13,8 @@ After:
 ```mlir
 func.func @main(%b : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x1x!qint.int<-4, 4>> {
   %w = qint.constant dense<[[1], [3]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<1, 3>>
-  %0 = qint.matmul %b, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x1x!qint.int<1, 3>>) -> tensor<1x1x!qint.int<0, 6>>
-  %y = qint.affine %0 {multiplier = 2 : i64, offset = -4 : i64} : (tensor<1x1x!qint.int<0, 6>>) -> tensor<1x1x!qint.int<-4, 4>>
+  %0 = qint.matmul %b, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x1x!qint.int<1, 3>>) -> tensor<1x1x!qint.int<0, 4>>
+  %y = qint.affine %0 {multiplier = 2 : i64, offset = -4 : i64, axis = 1 : i64} : (tensor<1x1x!qint.int<0, 4>>) -> tensor<1x1x!qint.int<-4, 4>>
   func.return %y : tensor<1x1x!qint.int<-4, 4>>
 }
 ```

@@ -2,21 +2,21 @@
 
 Before:
 ```mlir
-func.func @core(%a : tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2x!qint.int<-2, 2>> {
+func.func @core(%a : tensor<1x2x!qint.int<-512, 511>>) -> tensor<1x2x!qint.int<-128, 127>> {
   %y = qint.requantize %a axis 1 {
-  ^bb0(%e : !qint.int<-8, 7>):
-    %x = qint.dequantize %e {scale = 0.25 : f32, zero_point = 0 : i64} : (!qint.int<-8, 7>) -> f32
-    %q = qint.quantize %x {scale = 1.0 : f32, zero_point = 0 : i64, rounding = "half_even"} : (f32) -> !qint.int<-2, 2>
-    qint.yield %q : !qint.int<-2, 2>
-  } : (tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2x!qint.int<-2, 2>>
-  func.return %y : tensor<1x2x!qint.int<-2, 2>>
+  ^bb0(%e : !qint.int<-512, 511>):
+    %x = qint.dequantize %e {scale = 0.25 : f32, zero_point = 0 : i64} : (!qint.int<-512, 511>) -> f32
+    %q = qint.quantize %x {scale = 1.0 : f32, zero_point = 0 : i64, rounding = "half_even"} : (f32) -> !qint.int<-128, 127>
+    qint.yield %q : !qint.int<-128, 127>
+  } : (tensor<1x2x!qint.int<-512, 511>>) -> tensor<1x2x!qint.int<-128, 127>>
+  func.return %y : tensor<1x2x!qint.int<-128, 127>>
 }
 ```
 After:
 ```mlir
-func.func @core(%a : tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2x!qint.int<-2, 2>> {
-  %y = qint.shift %a {shift = 2 : i64, bias = 2 : i64, sign = 1 : i64, tie_parity = 0 : i64} : (tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2x!qint.int<-2, 2>>
-  func.return %y : tensor<1x2x!qint.int<-2, 2>>
+func.func @core(%a : tensor<1x2x!qint.int<-512, 511>>) -> tensor<1x2x!qint.int<-128, 127>> {
+  %y = qint.shift %a {axis = 1 : i64, shift = 2 : i64, bias = 2 : i64, sign = 1 : i64, tie_parity = 0 : i64} : (tensor<1x2x!qint.int<-512, 511>>) -> tensor<1x2x!qint.int<-128, 127>>
+  func.return %y : tensor<1x2x!qint.int<-128, 127>>
 }
 ```
 Requires: fuse-requantize; infer-ranges makes the forms small.

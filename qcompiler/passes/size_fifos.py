@@ -14,7 +14,7 @@ After:
 stream.weights @w dense<1> : tensor<4x4xi8>
 func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 48>, frame = [4], lanes = 1> {
   %a = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>
-  %f = stream.fifo %a depth 2 : (!stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>
+  %f = stream.fifo %a depth 1 : (!stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>
   %y = stream.mvau %f weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 12>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 48>, frame = [4], lanes = 1>
   func.return %y : !stream.channel<!qint.int<0, 48>, frame = [4], lanes = 1>
 }

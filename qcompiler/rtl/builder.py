@@ -79,7 +79,9 @@ class Signal:
 
     def slice(self, low: int, width: int) -> "Signal":
         """Returns `width` bits from bit `low` upwards."""
-        assert low >= 0 and width > 0 and low + width <= self.width
+        assert low >= 0, f"slice from bit {low}"
+        assert width > 0, f"slice of {width} bits"
+        assert low + width <= self.width, f"slice beyond {self.width} bits"
         if low == 0 and width == self.width:
             return self
         return self._emit(comb.ExtractOp(self.value, IntegerAttr(low, 32), IntegerType(width)))
@@ -302,7 +304,15 @@ class ModuleBuilder:
         read: tuple[Signal, Signal],
         style: RamStyle = "auto",
     ) -> Signal:
-        """Adds a RAM with registered read; write = (enable, address, data), read = (enable, address)."""
+        """Adds a RAM with registered read.
+
+        Args:
+            name: of what is read.
+            depth: words.
+            write: (enable, address, data).
+            read: (enable, address).
+            style: where it is kept.
+        """
         op = rtl.RamOp(
             self.clock,
             (write[0].value, write[1].value, write[2].value),

@@ -40,7 +40,7 @@ def register_slice(library: Library, prefix: str, width: int) -> hw.HWModuleOp:
         b = ModuleBuilder(
             name,
             [
-                f"Register slice, {width} bits: two entries, one cycle of latency, full throughput.",
+                f"Register slice, {width} bits: two entries, one cycle of latency.",
                 "in_ready is a register, so ready chains stay short.",
             ],
         )

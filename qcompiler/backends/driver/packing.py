@@ -22,9 +22,7 @@ def pack(values: NDArray[np.int64], lanes: int, width: int) -> NDArray[np.uint8]
     return np.packbits(flat, axis=-1, bitorder="little")
 
 
-def unpack(
-    beats: NDArray[np.uint8], lanes: int, width: int, signed: bool
-) -> NDArray[np.int64]:
+def unpack(beats: NDArray[np.uint8], lanes: int, width: int, signed: bool) -> NDArray[np.int64]:
     """Returns integers, shape [frames, elements], of beats of shape [frames, beats, bytes]."""
     bits = np.unpackbits(beats, axis=-1, bitorder="little", count=lanes * width)
     parts = bits.reshape(*beats.shape[:2], lanes, width).astype(np.int64)

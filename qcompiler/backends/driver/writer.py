@@ -86,13 +86,9 @@ _USED = {
         numpy_ops.constant,
     ),
 }
-_NUMPY_BINARY = {
-    nn.AddOp: "add",
-    nn.SubOp: "subtract",
-    nn.MulOp: "multiply",
-    nn.DivOp: "divide",
-    nn.PowOp: "power",
-}
+
+
+_UNARY: dict[type[nn.Unary], str] = {nn.ReluOp: "relu", nn.SqrtOp: "np.sqrt"}
 
 
 class _FunctionWriter:
@@ -121,7 +117,8 @@ class _FunctionWriter:
             case nn.Binary():
                 rank = len(shape_of(op.result.type))
                 operands = ", ".join(f"align({arg}, {rank})" for arg in args)
-                return f"np.{_NUMPY_BINARY[type(op)]}({operands})"
+                ufunc = numpy_ops.BINARY[op.name.removeprefix("nn.")]
+                return f"np.{ufunc.__name__}({operands})"
             case qint.QuantizeOp():
                 return (
                     f"quantize({args[0]}, {self.parameter(op.scale_array)}, "
@@ -144,10 +141,8 @@ class _FunctionWriter:
                 return f"transpose({args[0]}, {list(op.permutation.get_values())})"
             case nn.SoftmaxOp():
                 return f"softmax({args[0]}, {op.axis.value.data})"
-            case nn.ReluOp():
-                return f"relu({args[0]})"
-            case nn.SqrtOp():
-                return f"np.sqrt({args[0]})"
+            case nn.Unary():
+                return f"{_UNARY[type(op)]}({args[0]})"
             case _:
                 problem = Problem(op.name, "has no form in the driver", "report this as a bug")
                 raise ModelError([problem])
@@ -183,7 +178,9 @@ def _aliases(module: ModuleType) -> str:
     """Returns the imports that the annotations of embedded functions need."""
     return {
         packing: "from numpy.typing import NDArray",
-        numpy_ops: "from collections.abc import Sequence\nfrom typing import Any\n\nArray = np.ndarray",
+        numpy_ops: (
+            "from collections.abc import Sequence\nfrom typing import Any\n\nArray = np.ndarray"
+        ),
     }[module]
 
 

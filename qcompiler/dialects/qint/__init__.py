@@ -52,7 +52,8 @@ QINT = Dialect(
 __all__ = [
     "QINT", "AffineOp", "ConstantOp", "DequantizeOp", "IntRange", "IntType", "MatMulOp",
     "MulShiftOp", "QuantizeOp", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ScalarBody",
-    "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "YieldOp", "affine_range", "element_of", "int_like",
+    "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "YieldOp", "affine_range",
+    "element_of", "int_like",
     "int_parameter", "int_type_of", "matmul_range", "parameter_array", "range_of",
     "real_parameter", "requantizer_op",
 ]  # fmt: skip

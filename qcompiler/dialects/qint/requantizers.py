@@ -1,4 +1,4 @@
-"""From accumulators to codes: the scalar function itself, and the four forms hardware has for it."""
+"""From accumulators to codes: the scalar function, and the four forms hardware has for it."""
 
 from abc import ABC, abstractmethod
 
@@ -187,12 +187,17 @@ def _verify_tie_parity(attribute: IntegerAttr[I64] | None) -> None:
         raise VerifyException(f"tie_parity must be 0 or 1, got {_value(attribute)}")
 
 
+def _verify_sums(sums: IntRange, what: str) -> None:
+    if sums.width_bits > 63:
+        raise VerifyException(f"{what} and bias need {sums.width_bits} bits, at most 63 allowed")
+
+
 @irdl_op_definition
 class ShiftOp(RequantizerOp):
     """Adds and shifts: `y = clamp((sign * x + bias) >> shift, lo, hi)`, a left shift if negative.
 
-    With `tie_parity` p, a sum whose `shift` low bits are all zero lies between y - 1 and y and takes
-    the one with lowest bit p. `lo` and `hi` are the bounds of the result.
+    With `tie_parity` p, a sum whose `shift` low bits are all zero lies between y - 1 and y, and
+    takes the one with lowest bit p. `lo` and `hi` are the bounds of the result.
 
     Example: `%y = qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = 1 : i64,
         tie_parity = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-4, 4>`
@@ -223,6 +228,7 @@ class ShiftOp(RequantizerOp):
             raise VerifyException(f"sign must be 1 or -1, got {form.sign}")
         if not -62 <= form.shift <= 62:
             raise VerifyException(f"shift must be in [-62, 62], got {form.shift}")
+        _verify_sums(form.sum_range(range_of(self.input.type)), "shifted input")
 
 
 @irdl_op_definition
@@ -258,11 +264,7 @@ class MulShiftOp(RequantizerOp):
         _verify_tie_parity(self.tie_parity)
         if not 0 <= form.shift <= 62:
             raise VerifyException(f"shift must be in [0, 62], got {form.shift}")
-        sums = form.sum_range(range_of(self.input.type))
-        if sums.width_bits > 63:
-            raise VerifyException(
-                f"product and bias need {sums.width_bits} bits, at most 63 allowed"
-            )
+        _verify_sums(form.sum_range(range_of(self.input.type)), "product")
 
 
 @irdl_op_definition
@@ -316,8 +318,8 @@ class TableOp(RequantizerOp):
         return Table(numpy_from_dense(self.entries).astype(np.int64), self.x_lo.value.data)
 
     def verify_(self) -> None:
-        if len(self.entries.get_shape()) != 2:
-            raise VerifyException(f"entries must be a matrix, got {self.entries.type}")
+        if len(self.entries.get_shape()) != 2 or not all(self.entries.get_shape()):
+            raise VerifyException(f"entries must be a matrix, not empty, got {self.entries.type}")
         form = self.requantizer
         self._verify_rows(entries=form.entries.shape[0])
         covered = IntRange(form.x_lo, form.x_lo + form.entries.shape[1] - 1)

@@ -135,10 +135,10 @@ def int_parameter(values: Array) -> IntParameter:
 
 def parameter_array(parameter: RealParameter | IntParameter) -> Array:
     """Returns the values of a parameter with shape [1] or [channels], f64 or i64."""
-    if isa(parameter, DenseAttr):
-        array = numpy_from_dense(parameter).reshape(-1)
-        return array.astype(np.int64 if array.dtype.kind == "i" else np.float64)
-    if isa(parameter, IntegerAttr[IntegerType]):
+    # The types are settled by the annotation; `isa` on generics would cost more than the rest.
+    if isinstance(parameter, FloatAttr):
+        return np.array([parameter.value.data], dtype=np.float64)
+    if isinstance(parameter, IntegerAttr):
         return np.array([parameter.value.data], dtype=np.int64)
-    assert isinstance(parameter, FloatAttr)
-    return np.array([parameter.value.data], dtype=np.float64)
+    array = numpy_from_dense(parameter).reshape(-1)
+    return array.astype(np.int64 if array.dtype.kind == "i" else np.float64)

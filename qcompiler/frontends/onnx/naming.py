@@ -1,9 +1,9 @@
 """Names from a model, made fit for problem reports, locations and value names."""
 
-import re
-
 from onnx import NodeProto
 from xdsl.dialects.builtin import NameLoc, StringAttr, UnknownLoc
+
+from qcompiler.analysis.sources import identifier
 
 MAX_HINT = 40
 
@@ -33,11 +33,12 @@ def location(name: str) -> NameLoc:
     return NameLoc(StringAttr(name), UnknownLoc())
 
 
-def hint(name: str) -> str:
-    """Returns a value name of at most `MAX_HINT` characters that MLIR's syntax allows.
+def result_name(node: NodeProto) -> str:
+    """Returns what to call a node's result: its own name, or the node's if that is a number."""
+    output = next(filter(None, node.output), "")
+    return node.name if output.isdigit() and node.name else output
 
-    The end of a long name says more: exporters write paths, `/block/fc1/MatMul_output_0`.
-    """
-    clean = re.sub(r"[^A-Za-z0-9_]+", "_", name[-4 * MAX_HINT :]).strip("_")
-    clean = clean[1 - MAX_HINT :].strip("_")
-    return clean if clean[:1].isalpha() else f"v{clean}"
+
+def hint(name: str) -> str:
+    """Returns a value name of at most `MAX_HINT` characters that MLIR's syntax allows."""
+    return identifier(name, "v", MAX_HINT)

@@ -113,7 +113,7 @@ class NodeContext:
         op.verify()
         self._values.block.add_op(op)
         if self.proto.output:
-            result.name_hint = naming.hint(self.proto.output[0])
+            result.name_hint = naming.hint(naming.result_name(self.proto))
         return result
 
     def attribute(self, name: str, kind: "AttributeProto.AttributeType") -> AttributeProto | None:

@@ -1,11 +1,11 @@
 """The matrix-vector-activation unit without its activation: accumulators of `x @ W`, folded.
 
-    in --+--------------------+--> operand --\\
-         |  (first fold)      |               PE array --> register slice --> out
-         +--> replay buffer --+   weight ROM -/
-             (later folds)
+    in --+-- first fold -----------+--> operand --+
+         |                         |              +--> PE array --> register slice --> out
+         +--> replay, later folds -+   weight ROM +
 
-A frame of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE times.
+A frame of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE
+times.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class MvauConfig:
 
     @property
     def weight_words(self) -> Array:
-        """Weights in order of use, shape [NF * SF, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
+        """Weights in order of use, [NF * SF, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
         neuron, synapse = self.folds
         blocks = self.weights.reshape(synapse, self.simd, neuron, self.pe)
         return blocks.transpose(2, 0, 3, 1).reshape(neuron * synapse, self.pe * self.simd)

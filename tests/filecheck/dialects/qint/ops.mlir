@@ -17,61 +17,61 @@ func.func @boundary(%x : tensor<1x2xf32>, %s : f32) {
 // CHECK-LABEL: func.func @linear
 func.func @linear(%x : tensor<1x2x!qint.int<0, 3>>) {
   // CHECK-NEXT: %w = qint.constant dense<{{\[\[}}1, -1], [0, 1{{\]\]}}> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-1, 1>>
-  // GENERIC: }) : () -> ()
+  // GENERIC: %w = "qint.constant"() <{value = dense<{{\[\[}}1, -1], [0, 1{{\]\]}}> : tensor<2x2xi8>}> : () -> tensor<2x2x!qint.int<-1, 1>>
   %w = qint.constant dense<[[1, -1], [0, 1]]> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-1, 1>>
   // CHECK-NEXT: %m = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-3, 3>>
-  // GENERIC: %w = "qint.constant"() <{value = dense<{{\[\[}}1, -1], [0, 1{{\]\]}}> : tensor<2x2xi8>}> : () -> tensor<2x2x!qint.int<-1, 1>>
+  // GENERIC: %m = "qint.matmul"(%x, %w) : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-3, 3>>
   %m = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-3, 3>>
   // CHECK-NEXT: %a = qint.affine %x {multiplier = 2 : i64, offset = dense<[-1, 0]> : tensor<2xi8>, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<-1, 6>>
-  // GENERIC: %m = "qint.matmul"(%x, %w) : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-3, 3>>
+  // GENERIC: %a = "qint.affine"(%x) <{multiplier = 2 : i64, offset = dense<[-1, 0]> : tensor<2xi8>, axis = 1 : i64}> : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<-1, 6>>
   %a = qint.affine %x {multiplier = 2 : i64, offset = dense<[-1, 0]> : tensor<2xi8>, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<-1, 6>>
   // CHECK-NEXT: %r = qint.reshape %x : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 3>>
-  // GENERIC: %a = "qint.affine"(%x) <{multiplier = 2 : i64, offset = dense<[-1, 0]> : tensor<2xi8>, axis = 1 : i64}> : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<-1, 6>>
+  // GENERIC: %r = "qint.reshape"(%x) : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 3>>
   %r = qint.reshape %x : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 3>>
   // CHECK-NEXT: %t = qint.transpose %x permutation [1, 0] : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x1x!qint.int<0, 3>>
-  // GENERIC: %r = "qint.reshape"(%x) : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 3>>
+  // GENERIC: %t = "qint.transpose"(%x) <{permutation = array<i64: 1, 0>}> : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x1x!qint.int<0, 3>>
   %t = qint.transpose %x permutation [1, 0] : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x1x!qint.int<0, 3>>
   func.return
 }
 // CHECK-LABEL: func.func @requantizers
 func.func @requantizers(%x : !qint.int<-8, 7>) {
   // CHECK-NEXT: %s = qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = -1 : i64, tie_parity = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-4, 4>
-  // GENERIC: %t = "qint.transpose"(%x) <{permutation = array<i64: 1, 0>}> : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x1x!qint.int<0, 3>>
+  // GENERIC: %s = "qint.shift"(%x) <{shift = 1 : i64, bias = 1 : i64, sign = -1 : i64, tie_parity = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<-4, 4>
   %s = qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = -1 : i64, tie_parity = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-4, 4>
   // CHECK-NEXT: %m = qint.mul_shift %x {multiplier = dense<[13, -3]> : tensor<2xi8>, bias = 32 : i64, shift = 6 : i64, axis = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-2, 2>
-  // GENERIC: }) : () -> ()
+  // GENERIC: %m = "qint.mul_shift"(%x) <{multiplier = dense<[13, -3]> : tensor<2xi8>, bias = 32 : i64, shift = 6 : i64, axis = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<-2, 2>
   %m = qint.mul_shift %x {multiplier = dense<[13, -3]> : tensor<2xi8>, bias = 32 : i64, shift = 6 : i64, axis = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-2, 2>
   // CHECK-NEXT: %h = qint.threshold %x {thresholds = dense<{{\[\[}}-1, 4{{\]\]}}> : tensor<1x2xi8>, sign = 1 : i64, lo = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<0, 2>
-  // GENERIC: %s = "qint.shift"(%x) <{shift = 1 : i64, bias = 1 : i64, sign = -1 : i64, tie_parity = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<-4, 4>
+  // GENERIC: %h = "qint.threshold"(%x) <{thresholds = dense<{{\[\[}}-1, 4{{\]\]}}> : tensor<1x2xi8>, sign = 1 : i64, lo = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<0, 2>
   %h = qint.threshold %x {thresholds = dense<[[-1, 4]]> : tensor<1x2xi8>, sign = 1 : i64, lo = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<0, 2>
   // CHECK-NEXT: %t = qint.table %x {entries = dense<1> : tensor<1x16xi8>, x_lo = -8 : i64} : (!qint.int<-8, 7>) -> !qint.int<0, 3>
-  // GENERIC: %m = "qint.mul_shift"(%x) <{multiplier = dense<[13, -3]> : tensor<2xi8>, bias = 32 : i64, shift = 6 : i64, axis = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<-2, 2>
+  // GENERIC: %t = "qint.table"(%x) <{entries = dense<1> : tensor<1x16xi8>, x_lo = -8 : i64}> : (!qint.int<-8, 7>) -> !qint.int<0, 3>
   %t = qint.table %x {entries = dense<1> : tensor<1x16xi8>, x_lo = -8 : i64} : (!qint.int<-8, 7>) -> !qint.int<0, 3>
   func.return
 }
 // CHECK-LABEL: func.func @region
 func.func @region(%x : tensor<1x2x!qint.int<-9, 9>>) {
   // CHECK-NEXT: %y = qint.requantize %x axis 1 {
-  // GENERIC: %h = "qint.threshold"(%x) <{thresholds = dense<{{\[\[}}-1, 4{{\]\]}}> : tensor<1x2xi8>, sign = 1 : i64, lo = 0 : i64}> : (!qint.int<-8, 7>) -> !qint.int<0, 2>
+  // GENERIC: %y = "qint.requantize"(%x) <{axis = 1 : i64}> ({
   %y = qint.requantize %x axis 1 {
   // CHECK-NEXT: ^bb0(%e: !qint.int<-9, 9> loc(unknown)):
-  // GENERIC: %t = "qint.table"(%x) <{entries = dense<1> : tensor<1x16xi8>, x_lo = -8 : i64}> : (!qint.int<-8, 7>) -> !qint.int<0, 3>
+  // GENERIC: ^bb0(%e: !qint.int<-9, 9>):
   ^bb0(%e : !qint.int<-9, 9>):
     // CHECK-NEXT: %q = qint.affine %e {multiplier = 1 : i64, offset = 9 : i64} : (!qint.int<-9, 9>) -> !qint.int<0, 18>
-    // GENERIC: }) : () -> ()
+    // GENERIC: %q = "qint.affine"(%e) <{multiplier = 1 : i64, offset = 9 : i64}> : (!qint.int<-9, 9>) -> !qint.int<0, 18>
     %q = qint.affine %e {multiplier = 1 : i64, offset = 9 : i64} : (!qint.int<-9, 9>) -> !qint.int<0, 18>
     // CHECK-NEXT: qint.yield %q : !qint.int<0, 18>
-    // GENERIC: %y = "qint.requantize"(%x) <{axis = 1 : i64}> ({
+    // GENERIC: "qint.yield"(%q) : (!qint.int<0, 18>) -> ()
     qint.yield %q : !qint.int<0, 18>
   // CHECK-NEXT: } : (tensor<1x2x!qint.int<-9, 9>>) -> tensor<1x2x!qint.int<0, 18>>
-  // GENERIC: ^bb0(%e: !qint.int<-9, 9>):
+  // GENERIC: }) : (tensor<1x2x!qint.int<-9, 9>>) -> tensor<1x2x!qint.int<0, 18>>
   } : (tensor<1x2x!qint.int<-9, 9>>) -> tensor<1x2x!qint.int<0, 18>>
   func.return
 }
 // CHECK-LABEL: func.func @source_node
 func.func @source_node(%x : !qint.int<0, 1>) {
   // CHECK-NEXT: %y = qint.affine %x {multiplier = 1 : i64, offset = 0 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1> loc("fc1/Quant_0")
-  // GENERIC: %q = "qint.affine"(%e) <{multiplier = 1 : i64, offset = 9 : i64}> : (!qint.int<-9, 9>) -> !qint.int<0, 18>
+  // GENERIC: %y = "qint.affine"(%x) <{multiplier = 1 : i64, offset = 0 : i64}> : (!qint.int<0, 1>) -> !qint.int<0, 1>
   %y = qint.affine %x {multiplier = 1 : i64, offset = 0 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1> loc("fc1/Quant_0")
   func.return
 }

@@ -20,26 +20,26 @@ func.func @processes(%x : !stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes
 // CHECK-LABEL: func.func @region
 func.func @region(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) {
   // CHECK-NEXT: %r = stream.requantize %x {
-  // GENERIC: }) : () -> ()
+  // GENERIC: %r = "stream.requantize"(%x) ({
   %r = stream.requantize %x {
   // CHECK-NEXT: ^bb0(%e: !qint.int<0, 3> loc(unknown)):
-  // GENERIC: %r = "stream.requantize"(%x) ({
+  // GENERIC: ^bb0(%e: !qint.int<0, 3>):
   ^bb0(%e : !qint.int<0, 3>):
     // CHECK-NEXT: %c = qint.shift %e {shift = 1 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 3>) -> !qint.int<0, 1>
-    // GENERIC: ^bb0(%e: !qint.int<0, 3>):
+    // GENERIC: %c = "qint.shift"(%e) <{shift = 1 : i64, bias = 0 : i64, sign = 1 : i64}> : (!qint.int<0, 3>) -> !qint.int<0, 1>
     %c = qint.shift %e {shift = 1 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 3>) -> !qint.int<0, 1>
     // CHECK-NEXT: qint.yield %c : !qint.int<0, 1>
-    // GENERIC: %c = "qint.shift"(%e) <{shift = 1 : i64, bias = 0 : i64, sign = 1 : i64}> : (!qint.int<0, 3>) -> !qint.int<0, 1>
+    // GENERIC: "qint.yield"(%c) : (!qint.int<0, 1>) -> ()
     qint.yield %c : !qint.int<0, 1>
   // CHECK-NEXT: } : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
-  // GENERIC: "qint.yield"(%c) : (!qint.int<0, 1>) -> ()
+  // GENERIC: }) : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
   } : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
   func.return
 }
 // CHECK-LABEL: func.func @source_node
 func.func @source_node(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) {
   // CHECK-NEXT: %f = stream.fifo %x depth 1 : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1> loc("fc1/MatMul_0")
-  // GENERIC: }) : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>
+  // GENERIC: %f = "stream.fifo"(%x) <{depth = 1 : i64}> : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>
   %f = stream.fifo %x depth 1 : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1> loc("fc1/MatMul_0")
   func.return
 }

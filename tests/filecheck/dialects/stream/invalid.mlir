@@ -1,0 +1,170 @@
+// RUN: xdsl-opt %s --verify-diagnostics --parsing-diagnostics --split-input-file | filecheck %s --match-full-lines
+
+// CHECK: frame must have positive extents, got ()
+func.func @frame_empty(%x : !stream.channel<!qint.int<0, 1>, frame = [], lanes = 1>) {
+  func.return
+}
+
+// -----
+
+// CHECK: frame must have positive extents, got (0, 2)
+func.func @extent_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [0, 2], lanes = 1>) {
+  func.return
+}
+
+// -----
+
+// CHECK: frame must have positive extents, got (-1,)
+func.func @extent_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [-1], lanes = 1>) {
+  func.return
+}
+
+// -----
+
+// CHECK: lanes must divide the 2 channels of a frame, got 0
+func.func @lanes_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 0>) {
+  func.return
+}
+
+// -----
+
+// CHECK: lanes must divide the 2 channels of a frame, got -1
+func.func @lanes_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [2], lanes = -1>) {
+  func.return
+}
+
+// -----
+
+// CHECK: lanes must divide the 4 channels of a frame, got 3
+func.func @lanes_do_not_divide(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 3>) {
+  func.return
+}
+
+// -----
+
+// CHECK: weights must be a matrix, got tensor<2xi8>
+stream.weights @vector dense<1> : tensor<2xi8>
+
+// -----
+
+// CHECK: pe must divide 2, got 3; legal: [1, 2]
+stream.weights @w dense<1> : tensor<4x2xi8>
+func.func @pe_does_not_divide(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 3 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: pe must divide 2, got 0; legal: [1, 2]
+stream.weights @w dense<1> : tensor<4x2xi8>
+func.func @pe_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 0 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: simd must divide 4, got -1; legal: [1, 2, 4]
+stream.weights @w dense<1> : tensor<4x2xi8>
+func.func @simd_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd -1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: output must have pe = 1 lanes, got !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 2>
+stream.weights @w dense<1> : tensor<4x2xi8>
+func.func @lanes_are_not_pe(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: weights @w not found
+func.func @weights_missing(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: weights must have shape [4, 2], got tensor<2x4xi8>
+stream.weights @w dense<1> : tensor<2x4xi8>
+func.func @weights_transposed(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input has vectors [3] and result []; must be equal
+stream.weights @w dense<1> : tensor<4x2xi8>
+func.func @vectors_differ(%x : !stream.channel<!qint.int<0, 1>, frame = [3, 4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [3, 4], lanes = 1>) -> !stream.channel<!qint.int<0, 4>, frame = [2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1> and result !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 2> must differ in element only
+func.func @requantize_lanes(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.requantize %x {
+  ^bb0(%e : !qint.int<0, 1>):
+    qint.yield %e : !qint.int<0, 1>
+  } : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: body must yield !qint.int<0, 3>, got !qint.int<0, 1>
+func.func @requantize_body(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.requantize %x {
+  ^bb0(%e : !qint.int<0, 1>):
+    qint.yield %e : !qint.int<0, 1>
+  } : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1> and result !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 2> must differ in lanes only
+func.func @adapter_changes_elements(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.width_adapter %x : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: lanes 3 must be a multiple of lanes 2
+func.func @adapter_ratio(%x : !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) {
+  %y = stream.width_adapter %x : (!stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 3>
+  func.return
+}
+
+// -----
+
+// CHECK: depth must be positive, got 0
+func.func @depth_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.fifo %x depth 0 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: depth must be positive, got -1
+func.func @depth_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.fifo %x depth -1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1> and result !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 2> must be equal
+func.func @fifo_changes_lanes(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.fifo %x depth 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 2>
+  func.return
+}
