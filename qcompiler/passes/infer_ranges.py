@@ -17,11 +17,12 @@ func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>
 }
 ```
 Requires: nothing; most useful after fuse-requantize.
-Keeps: every value. The codes of a quantizer narrow to those that its input's range reaches.
+Keeps: every value that reaches an output. Forward, the codes of a quantizer narrow to those that its
+input's range reaches; backward, to those that a following quantizer tells apart.
 Leaves alone: the ranges of inputs, which are what the outside world may send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -29,13 +30,14 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.arith.switch_points import ENUMERATION_LIMIT
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.passes.rewriting import numerics_of
@@ -113,6 +115,41 @@ def _infer(op: Operation) -> None:
     _set_range(op, inferred)
 
 
+def _users(value: SSAValue) -> Iterator[Operation]:
+    """Yields the operations that read a value, looking through changes of shape."""
+    for use in value.uses:
+        if isinstance(use.operation, qint.ReshapeOp | qint.TransposeOp):
+            yield from _users(use.operation.result)
+        else:
+            yield use.operation
+
+
+def _demanded(op: qint.RequantizeOp) -> IntRange:
+    """Returns the inputs that a quantizer tells apart: outside, it gives what the nearest end gives."""
+    given = qint.range_of(op.input.type)
+    if given.size * op.channels > ENUMERATION_LIMIT:
+        return given
+    codes = np.arange(given.lo, given.hi + 1, dtype=np.int64)
+    function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
+    steps = np.flatnonzero((np.diff(evaluate(function, codes), axis=1) != 0).any(axis=0))
+    if not steps.size:
+        return IntRange(given.lo, given.lo)
+    return IntRange(int(codes[steps[0]]), int(codes[steps[-1] + 1]))
+
+
+def _narrow_to_demand(op: qint.RequantizeOp) -> None:
+    """Clamps a quantizer's codes to those that all its users, quantizers too, tell apart."""
+    users = list(_users(op.result))
+    if not users or not all(isinstance(user, qint.RequantizeOp) for user in users):
+        return
+    demands = [_demanded(user) for user in users if isinstance(user, qint.RequantizeOp)]
+    declared = qint.range_of(op.result.type)
+    wanted = IntRange(min(d.lo for d in demands), max(d.hi for d in demands))
+    if wanted != declared:
+        _set_range(cast(Operation, op.scalar_body.yielded.owner), wanted)
+        _set_range(op, wanted)
+
+
 @dataclass(frozen=True)
 class InferRangesPass(ModulePass):
     """Computes the range of every integer from its producer, with the actual weights."""
@@ -123,6 +160,11 @@ class InferRangesPass(ModulePass):
         for function in op.walk():
             if not isinstance(function, func.FuncOp):
                 continue
+            for inner in function.body.block.ops:
+                _infer(inner)
+            for inner in reversed(list(function.body.block.ops)):
+                if isinstance(inner, qint.RequantizeOp):
+                    _narrow_to_demand(inner)
             for inner in function.body.block.ops:
                 _infer(inner)
             returned = function.get_return_op()

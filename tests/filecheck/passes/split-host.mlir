@@ -1,0 +1,82 @@
+// RUN: xdsl-opt %s -p split-host --split-input-file --verify-diagnostics | filecheck %s
+
+// CHECK-LABEL: func.func @modules_without_main(%x: tensor<1x1xf32>) -> tensor<1x1xf32>
+// CHECK-NEXT: %y = nn.matmul %x, %x : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
+// CHECK-NEXT: func.return %y : tensor<1x1xf32>
+func.func @modules_without_main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %y = nn.matmul %x, %x : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @head(%x: tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 3>>
+// CHECK-NEXT: func.return %x : tensor<1x1x!qint.int<0, 3>>
+// CHECK-LABEL: func.func @core(%x: tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 1>>
+// CHECK-NEXT: %w = qint.constant dense<1> : tensor<1x1xi8> -> tensor<1x1x!qint.int<1, 1>>
+// CHECK-NEXT: %a = qint.matmul %x, %w : (tensor<1x1x!qint.int<0, 3>>, tensor<1x1x!qint.int<1, 1>>) -> tensor<1x1x!qint.int<0, 3>>
+// CHECK-NEXT: %y = qint.threshold %a {thresholds = dense<2> : tensor<1x1xi8>, sign = 1 : i64, lo = 0 : i64} : (tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 1>>
+// CHECK-NEXT: func.return %y : tensor<1x1x!qint.int<0, 1>>
+// CHECK-LABEL: func.func @tail(%y: tensor<1x1x!qint.int<0, 1>>) -> (tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>)
+// CHECK-NEXT: %z = qint.dequantize %y {scale = 2.000000e+00 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<0, 1>>) -> tensor<1x1xf32>
+// CHECK-NEXT: func.return %y, %z : tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>
+func.func @main(%x : tensor<1x1x!qint.int<0, 3>>) -> (tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>) {
+  %w = qint.constant dense<1> : tensor<1x1xi8> -> tensor<1x1x!qint.int<1, 1>>
+  %a = qint.matmul %x, %w : (tensor<1x1x!qint.int<0, 3>>, tensor<1x1x!qint.int<1, 1>>) -> tensor<1x1x!qint.int<0, 3>>
+  %y = qint.threshold %a {thresholds = dense<[[2]]> : tensor<1x1xi8>, sign = 1 : i64, lo = 0 : i64} : (tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 1>>
+  %z = qint.dequantize %y {scale = 2.0 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<0, 1>>) -> tensor<1x1xf32>
+  func.return %y, %z : tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>
+}
+
+// -----
+
+// CHECK: fc1 (nn.matmul): its activation comes from the model's input x without a quantizer; give the input's type and scale, e.g. --input x=int16:0.0009765625
+func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %w = nn.constant dense<1.0> : tensor<1x1xf32> -> tensor<1x1xf32>
+  %y = nn.matmul %x, %w : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32> loc("fc1")
+  func.return %y : tensor<1x1xf32>
+}
+
+// -----
+
+// CHECK: fc2 (nn.matmul): its operands have no common integer form (a scale per input channel, or no quantizer); quantize both operands, the activation with one scale for the tensor
+func.func @main(%a : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<1.0> : tensor<2x2xf32> -> tensor<2x2xf32>
+  %x = qint.dequantize %a {scale = dense<[1.0, 2.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>
+  %y = nn.matmul %x, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32> loc("fc2")
+  func.return %y : tensor<1x2xf32>
+}
+
+// -----
+
+// CHECK: model: no operation works on quantized values, so there is nothing to put in hardware; export the network with quantizers on its weights and activations
+func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %y = nn.relu %x : (tensor<1x1xf32>) -> tensor<1x1xf32>
+  func.return %y : tensor<1x1xf32>
+}
+
+// -----
+
+// CHECK: Dequantize_3 (qint.dequantize): qint.dequantize works on real numbers between two integer operations; add a quantizer with one scale for the tensor after this node
+// CHECK-NEXT: Softmax_4 (nn.softmax): nn.softmax works on real numbers between two integer operations; add a quantizer with one scale for the tensor after this node
+// CHECK-NEXT: Quant_5 (qint.quantize): qint.quantize works on real numbers between two integer operations; add a quantizer with one scale for the tensor after this node
+func.func @main(%x : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 2>> {
+  %w = qint.constant dense<1> : tensor<2x2xi8> -> tensor<2x2x!qint.int<1, 1>>
+  %a = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<1, 1>>) -> tensor<1x2x!qint.int<0, 2>>
+  %d = qint.dequantize %a {scale = 1.0 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 2>>) -> tensor<1x2xf32> loc("Dequantize_3")
+  %s = nn.softmax %d axis 1 : (tensor<1x2xf32>) -> tensor<1x2xf32> loc("Softmax_4")
+  %q = qint.quantize %s {scale = 1.0 : f32, zero_point = 0 : i64, rounding = "floor"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 1>> loc("Quant_5")
+  %y = qint.matmul %q, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<1, 1>>) -> tensor<1x2x!qint.int<0, 2>>
+  func.return %y : tensor<1x2x!qint.int<0, 2>>
+}
+
+// -----
+
+// CHECK: Relu_0 (nn.relu): an output of the model depends on this value without passing through the hardware; remove the output that needs it, or compute it outside the model
+func.func @main(%x : tensor<1x1xf32>) -> (tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>) {
+  %w = qint.constant dense<1> : tensor<1x1xi8> -> tensor<1x1x!qint.int<1, 1>>
+  %r = nn.relu %x : (tensor<1x1xf32>) -> tensor<1x1xf32> loc("Relu_0")
+  %q = qint.quantize %r {scale = 1.0 : f32, zero_point = 0 : i64, rounding = "floor"} : (tensor<1x1xf32>) -> tensor<1x1x!qint.int<0, 1>>
+  %a = qint.matmul %q, %w : (tensor<1x1x!qint.int<0, 1>>, tensor<1x1x!qint.int<1, 1>>) -> tensor<1x1x!qint.int<0, 1>>
+  func.return %a, %r : tensor<1x1x!qint.int<0, 1>>, tensor<1x1xf32>
+}
