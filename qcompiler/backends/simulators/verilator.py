@@ -144,7 +144,8 @@ class VerilatorSimulator:
 
     def _verilate(self, design: RtlDesign, objects: Path) -> dict[str, list[Path]]:
         """Makes C++ in `objects` and returns its files, by what Verilator calls their kind."""
-        command = [self.tool.binary, *_VERILATE, *_VERILATE_X, "--default-language", LANGUAGE]
+        language = ["--default-language", LANGUAGE, "+1800-2017ext+sv"]
+        command = [self.tool.binary, *_VERILATE, *_VERILATE_X, *language]
         command += ["--top-module", design.top, "--prefix", PREFIX, "--Mdir", objects]
         command += [source.resolve() for source in design.sources]
         _expect([run_tool(command, objects, self.tool.environment)])

@@ -1,0 +1,1 @@
+"""Reproducible measurements of qcompiler; `python -m benchmarks` runs all of them."""
