@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
@@ -104,7 +104,10 @@ class Design:
     def names(self, which: str) -> list[str]:
         """Returns the model's names of its `inputs` or `outputs`."""
         attribute = self.level("qint").attributes.get(f"nn.{which}")
-        return [s.data for s in attribute] if isa(attribute, ArrayAttr[StringAttr]) else []
+        if not isa(attribute, ArrayAttr[StringAttr | BytesAttr]):
+            return []
+        # What is not ASCII comes back from a file as bytes.
+        return [s.data if isinstance(s, StringAttr) else s.data.decode() for s in attribute]
 
     def _batch(self, inputs: Array | Mapping[str, Array]) -> list[Array]:
         """Returns one array per model input, shape [batch, *input shape]."""

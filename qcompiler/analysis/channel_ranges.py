@@ -12,7 +12,8 @@ from qcompiler.dialects.attributes import shape_of
 def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
     """Returns the smallest and largest value per channel along `axis`, each of shape [channels].
 
-    A product with constant weights is bounded by the column of weights that makes each channel.
+    A product with constant weights is bounded by the column of weights that makes each channel;
+    so is a convolution.
     """
     bounds, channels = qint.range_of(value.type), shape_of(value.type)[axis]
     owner = value.owner
@@ -20,4 +21,8 @@ def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
         weights = owner.rhs.owner.array
         if weights.ndim == 2 and axis == len(shape_of(value.type)) - 1:
             return dot_range(weights, qint.range_of(owner.lhs.type))
+    if isinstance(owner, qint.ConvOp) and isinstance(owner.weights.owner, qint.ConstantOp):
+        weights = owner.weights.owner.array
+        if axis == len(shape_of(value.type)) - 1:
+            return dot_range(weights.reshape(-1, weights.shape[-1]), owner.padded_range)
     return np.full(channels, bounds.lo, np.int64), np.full(channels, bounds.hi, np.int64)

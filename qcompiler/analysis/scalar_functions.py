@@ -72,4 +72,5 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
         rounding=last.rounding_mode,
         lo=last.range.lo,
         hi=last.range.hi,
+        zero_point_after_rounding=last.adds_after_rounding,
     )

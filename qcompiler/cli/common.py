@@ -41,7 +41,8 @@ def report_failures() -> Generator[Outcome]:
         print_problems(error.problems)
         outcome.status = 1
     except (SimulationError, DiagnosticException, ParseError) as error:
-        err.print(f"[red]error:[/red] {escape(printable(str(error), 4000))}")
+        lines = [escape(printable(line, 1000)) for line in str(error).splitlines()]
+        err.print("[red]error:[/red]", "\n".join(lines[:40]))
         outcome.status = 1
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()

@@ -35,12 +35,25 @@ def round_to_integers(x: Array, mode: str) -> Array:
 
 
 def quantize(
-    x: Array, scale: Array, zero_point: Array, axis: int | None, mode: str, lo: int, hi: int
+    x: Array,
+    scale: Array,
+    zero_point: Array,
+    axis: int | None,
+    mode: str,
+    lo: int,
+    hi: int,
+    zero_point_after_rounding: bool = False,
 ) -> Array:
-    """Returns int64 codes clamp(round(x / scale + zero_point), lo, hi), in the float type of x."""
+    """Returns int64 codes clamp(round(x / scale + zero_point), lo, hi), in the float type of x.
+
+    With `zero_point_after_rounding`, clamp(round(x / scale) + zero_point, lo, hi).
+    """
     s = per_channel(scale, x.ndim, axis).astype(x.dtype)
-    z = per_channel(zero_point, x.ndim, axis).astype(x.dtype)
-    scaled = np.clip(x / s + z, lo, hi)
+    z = per_channel(zero_point, x.ndim, axis)
+    if zero_point_after_rounding:
+        scaled = np.clip(x / s, (lo - z).astype(x.dtype), (hi - z).astype(x.dtype))
+        return round_to_integers(scaled, mode).astype(np.int64) + z
+    scaled = np.clip(x / s + z.astype(x.dtype), lo, hi)
     return round_to_integers(scaled, mode).astype(np.int64)
 
 

@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import InterpretationError
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import source_of
 from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -44,6 +45,17 @@ def largest_sum(op: qint.MatMulOp) -> int:
     lhs, rhs = qint.range_of(op.lhs.type), qint.range_of(op.rhs.type)
     magnitude = max(abs(lhs.lo), abs(lhs.hi)) * max(abs(rhs.lo), abs(rhs.hi))
     return magnitude * shape_of(op.lhs.type)[-1]
+
+
+def _largest(range_: IntRange) -> int:
+    return max(abs(range_.lo), abs(range_.hi))
+
+
+def _windows(op: qint.Windowed, x: Array) -> Array:
+    """Returns all windows of a batched input: [windows of the whole batch, taps, channels]."""
+    merged = x.reshape(-1, *x.shape[2:])  # the model's own batch dimension joins the batch
+    windows = op.window.gather(merged, op.pad_value.value.data)
+    return windows.reshape(-1, op.window.taps, x.shape[-1])
 
 
 def check_range(op: Operation, value: Array) -> Array:
@@ -76,7 +88,7 @@ class QintFunctions(InterpreterFunctions):
     def quantize(self, i: Interpreter, op: qint.QuantizeOp, args: PythonValues) -> PythonValues:
         codes = numpy_ops.quantize(
             args[0], op.scale_array, op.zero_point_array, op.channel_axis, op.rounding.data,
-            op.range.lo, op.range.hi,
+            op.range.lo, op.range.hi, op.adds_after_rounding,
         )  # fmt: skip
         return (codes,)
 
@@ -102,6 +114,31 @@ class QintFunctions(InterpreterFunctions):
         else:
             product = exact_matmul(lhs, rhs, largest_sum(op))
         return (check_range(op, product),)
+
+    @impl(qint.ConvOp)
+    def conv(self, i: Interpreter, op: qint.ConvOp, args: PythonValues) -> PythonValues:
+        x, weights = args
+        windows = _windows(op, x)  # [rows, taps, channels]
+        matrix = weights.reshape(op.window.taps, -1, weights.shape[-1])
+        inputs, outputs = matrix.shape[1], weights.shape[-1] // op.groups
+        largest = _largest(op.padded_range) * _largest(qint.range_of(op.weights.type))
+        parts = [
+            exact_matmul(
+                windows[..., g * inputs : (g + 1) * inputs].reshape(len(windows), -1),
+                matrix[..., g * outputs : (g + 1) * outputs].reshape(-1, outputs),
+                largest * op.window.taps * inputs,
+            )
+            for g in range(op.groups)
+        ]
+        result = np.concatenate(parts, axis=-1)
+        return (check_range(op, result.reshape(x.shape[0], *shape_of(op.result.type))),)
+
+    @impl(qint.PoolOp)
+    def pool(self, i: Interpreter, op: qint.PoolOp, args: PythonValues) -> PythonValues:
+        windows = _windows(op, args[0])
+        reduced = windows.max(axis=1) if op.kind.data == "max" else windows.sum(axis=1)
+        shaped = reduced.reshape(args[0].shape[0], *shape_of(op.result.type))
+        return (check_range(op, shaped),)
 
     @impl(qint.ReshapeOp)
     def reshape(self, i: Interpreter, op: qint.ReshapeOp, args: PythonValues) -> PythonValues:

@@ -36,12 +36,13 @@ from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
-from qcompiler.arith.rounding import round_float, round_fraction
+from qcompiler.arith.rounding import RoundingMode, round_float, round_fraction
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.passes.rewriting import apply_patterns, constant_array, numerics_of, replace
 
 _LARGEST_EXACT = 1_000_000
+_LARGEST = 2**62  # codes beyond it saturate in every quantizer
 _BINARY: dict[type[nn.Binary], Callable[[Any, Any], Any]] = {
     nn.AddOp: lambda a, b: a + b,
     nn.SubOp: lambda a, b: a - b,
@@ -177,8 +178,9 @@ class _FoldQuantize(RewritePattern):
 def quantize_reals(op: qint.QuantizeOp, array: Array) -> Array:
     """Returns the codes, int64, of constant reals: `clamp(round(x / scale + zero_point), lo, hi)`.
 
-    The quotient is rounded once to float64; where that lies so close to a multiple of one half that
-    the rounding could tip, the element is computed again with fractions. So the result is exact.
+    Where the operation says so, the zero point is added after rounding.
+
+    Under `exact` numerics no code is off: see `_rounded`.
     """
     reals = array.astype(np.float64)
     shape = [1] * array.ndim
@@ -186,9 +188,24 @@ def quantize_reals(op: qint.QuantizeOp, array: Array) -> Array:
         shape[op.channel_axis] = -1
     scale = np.broadcast_to(op.scale_array.reshape(shape), reals.shape)
     zero_point = np.broadcast_to(op.zero_point_array.reshape(shape), reals.shape)
-    scaled = reals / scale + zero_point
-    mode, bounds = op.rounding_mode, op.range
-    codes = np.clip(round_float(scaled, mode), bounds.lo, bounds.hi).astype(np.int64)
+    before = np.zeros_like(zero_point) if op.adds_after_rounding else zero_point
+    after = zero_point - before
+    if numerics_of(op) == "onnxruntime":  # its division rounds to float32
+        quotient = array.astype(np.float32) / scale.astype(np.float32)
+        reals = (quotient + before.astype(np.float32)).astype(np.float64)
+        scale, before = np.ones_like(scale), np.zeros_like(before)
+    codes = _rounded(reals, scale, before, op.rounding_mode)
+    return np.clip(codes + after, op.range.lo, op.range.hi)
+
+
+def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) -> Array:
+    """Returns round(x / scale + zero_point), int64, saturated at 2**62.
+
+    The quotient is rounded once to float64; where that lies so close to a multiple of one half that
+    the rounding could tip, the element is computed again with fractions. So the result is exact.
+    """
+    scaled = np.clip(reals / scale + zero_point, -_LARGEST, _LARGEST)
+    codes = round_float(scaled, mode).astype(np.int64)
     doubled = 2 * scaled
     doubtful = np.abs(doubled - np.rint(doubled)) <= 2**-50 * (1 + np.abs(doubled))
     exact: dict[tuple[float, float, int], int] = {}
@@ -196,7 +213,7 @@ def quantize_reals(op: qint.QuantizeOp, array: Array) -> Array:
         key = (float(reals[index]), float(scale[index]), int(zero_point[index]))
         if key not in exact:
             quotient = Fraction(key[0]) / Fraction(key[1]) + key[2]
-            exact[key] = min(max(round_fraction(quotient, mode), bounds.lo), bounds.hi)
+            exact[key] = min(max(round_fraction(quotient, mode), -_LARGEST), _LARGEST)
         codes[index] = exact[key]
     return codes
 

@@ -141,6 +141,7 @@ def _body(chain: _Chain, affine: qint.AffineOp | None, quantize: qint.QuantizeOp
     last = qint.QuantizeOp(
         values[quantize.input], np.ones(1), np.zeros(1, np.int64), quantize.range,
         rounding=quantize.rounding.data,
+        zero_point_after_rounding=quantize.adds_after_rounding,
     )  # fmt: skip
     last.properties["scale"] = quantize.scale
     last.properties["zero_point"] = quantize.zero_point

@@ -56,6 +56,14 @@ def _matmul(op: qint.MatMulOp) -> IntRange:
     return qint.matmul_range(op.lhs, op.rhs)
 
 
+def _conv(op: qint.ConvOp) -> IntRange:
+    return qint.conv_range(op.padded_range, op.weights)
+
+
+def _pool(op: qint.PoolOp) -> IntRange:
+    return qint.pool_range(op.kind.data, op.padded_range, op.window.taps)
+
+
 def _affine(op: qint.AffineOp) -> IntRange:
     return qint.affine_range(qint.range_of(op.input.type), op.multiplier_array, op.offset_array)
 
@@ -79,6 +87,8 @@ def _requantize(op: qint.RequantizeOp) -> IntRange:
 _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.ConstantOp: _constant,
     qint.MatMulOp: _matmul,
+    qint.ConvOp: _conv,
+    qint.PoolOp: _pool,
     qint.AffineOp: _affine,
     qint.ReshapeOp: _unchanged,
     qint.TransposeOp: _unchanged,

@@ -123,7 +123,8 @@ class _FunctionWriter:
                 return (
                     f"quantize({args[0]}, {self.parameter(op.scale_array)}, "
                     f"{self.parameter(op.zero_point_array)}, {op.channel_axis}, "
-                    f'"{op.rounding_mode}", {op.range.lo}, {op.range.hi})'
+                    f'"{op.rounding_mode}", {op.range.lo}, {op.range.hi}, '
+                    f"{op.adds_after_rounding})"
                 )
             case qint.DequantizeOp():
                 return (

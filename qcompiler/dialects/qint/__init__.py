@@ -9,6 +9,7 @@ from xdsl.ir import Dialect
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import element_of
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
+from qcompiler.dialects.qint.convolution import ConvOp, PoolOp, Windowed, conv_range, pool_range
 from qcompiler.dialects.qint.linear import (
     AffineOp,
     ConstantOp,
@@ -43,17 +44,17 @@ QINT = Dialect(
     "qint",
     [
         QuantizeOp, DequantizeOp,
-        ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp,
+        ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp,
         RequantizeOp, ShiftOp, MulShiftOp, ThresholdOp, TableOp, YieldOp,
     ],
     [IntType],
 )  # fmt: skip
 
 __all__ = [
-    "QINT", "AffineOp", "ConstantOp", "DequantizeOp", "IntRange", "IntType", "MatMulOp",
-    "MulShiftOp", "QuantizeOp", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ScalarBody",
-    "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "YieldOp", "affine_range",
-    "element_of", "int_like",
-    "int_parameter", "int_type_of", "matmul_range", "parameter_array", "range_of",
-    "real_parameter", "requantizer_op",
+    "QINT", "AffineOp", "ConstantOp", "ConvOp", "DequantizeOp", "IntRange", "IntType", "MatMulOp",
+    "MulShiftOp", "PoolOp", "QuantizeOp", "RequantizeOp", "RequantizerOp", "ReshapeOp",
+    "ScalarBody", "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp",
+    "affine_range", "conv_range", "element_of", "int_like", "int_parameter", "int_type_of",
+    "matmul_range", "parameter_array", "pool_range", "range_of", "real_parameter",
+    "requantizer_op",
 ]  # fmt: skip

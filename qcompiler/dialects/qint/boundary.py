@@ -3,7 +3,7 @@
 from typing import get_args
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, UnitAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -77,7 +77,9 @@ def _axis_attribute(axis: int | None) -> IntegerAttr[I64] | None:
 class QuantizeOp(Boundary):
     """Turns reals into integers: `q = clamp(round(x / scale + zero_point), lo, hi)`.
 
-    `lo` and `hi` are the bounds of the result type, `rounding` is a mode of QONNX's `Quant`.
+    `lo` and `hi` are the bounds of the result type, `rounding` is a mode of QONNX's `Quant`. With
+    `zero_point_after_rounding` it is `q = clamp(round(x / scale) + zero_point, lo, hi)`, as ONNX's
+    QuantizeLinear defines it: at ties, an odd zero point makes a difference.
 
     Example: `%q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64,
         rounding = "half_even"} : (tensor<1x16xf32>) -> tensor<1x16x!qint.int<-32, 31>>`
@@ -86,6 +88,7 @@ class QuantizeOp(Boundary):
     name = "qint.quantize"
     input = operand_def(REAL)
     rounding = prop_def(StringAttr)
+    zero_point_after_rounding = opt_prop_def(UnitAttr)
     result = result_def(INT)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -100,6 +103,7 @@ class QuantizeOp(Boundary):
         *,
         axis: int | None = None,
         rounding: str = "half_even",
+        zero_point_after_rounding: bool = False,
     ):
         super().__init__(
             operands=[input],
@@ -108,6 +112,7 @@ class QuantizeOp(Boundary):
                 "zero_point": int_parameter(zero_point),
                 "axis": _axis_attribute(axis),
                 "rounding": StringAttr(rounding),
+                "zero_point_after_rounding": UnitAttr() if zero_point_after_rounding else None,
             },
             result_types=[int_like(input.type, range_)],
         )
@@ -116,6 +121,11 @@ class QuantizeOp(Boundary):
     def range(self) -> IntRange:
         """The bounds at which the result saturates."""
         return range_of(self.result.type)
+
+    @property
+    def adds_after_rounding(self) -> bool:
+        """Whether the zero point is added after rounding."""
+        return self.zero_point_after_rounding is not None
 
     @property
     def rounding_mode(self) -> RoundingMode:

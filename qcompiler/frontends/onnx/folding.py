@@ -10,7 +10,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError
-from qcompiler.frontends.onnx.tensors import check_elements
+from qcompiler.frontends.onnx.tensors import check_elements, code_type
 from qcompiler.frontends.onnx.values import Values
 
 # Their results have no static shape, but no more elements than input elements times rank.
@@ -138,6 +138,8 @@ def _value(result: Any) -> Array:
         )
     array: Array = np.asarray(result)
     if array.dtype.kind in "iub" or array.dtype in (np.dtype("f4"), np.dtype("f8")):
+        return array
+    if code_type(array):  # integers of less than a byte
         return array
     if array.dtype.itemsize == _HALF_PRECISION_ITEMSIZE:  # float16, or bfloat16 of ml_dtypes
         return array.astype(np.float32)

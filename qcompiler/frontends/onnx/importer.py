@@ -102,7 +102,7 @@ class _GraphImporter:
         main = FuncOp("main", (types, results), Region(self.block))
         attributes = {
             "qint.numerics": StringAttr("exact"),
-            "nn.name": StringAttr(name),
+            "nn.name": naming.ascii_text(name),
             "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
             "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
         }

@@ -30,7 +30,15 @@ def where(node: NodeProto) -> str:
 
 def location(name: str) -> NameLoc:
     """Returns the location that carries a name of the model through the compiler."""
-    return NameLoc(StringAttr(name), UnknownLoc())
+    return NameLoc(ascii_text(name), UnknownLoc())
+
+
+def ascii_text(name: str) -> StringAttr:
+    r"""Returns a name with all but ASCII escaped (`\xf6`).
+
+    xDSL 0.74 prints other characters as bytes, and refuses to read those where it wants a string.
+    """
+    return StringAttr(name.encode("ascii", "backslashreplace").decode("ascii"))
 
 
 def result_name(node: NodeProto) -> str:

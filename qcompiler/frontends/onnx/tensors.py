@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_dtypes import int2, int4, uint2, uint4
 from onnx import TensorProto
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.registry import RefusalError
 
@@ -25,10 +27,12 @@ class _Storage:
     Attributes:
         stored: numpy type of `raw_data` and external data.
         field: repeated field that holds the elements otherwise.
+        packed: elements in each stored byte, the first in the low bits.
     """
 
     stored: str
     field: str
+    packed: int = 1
 
 
 _STORAGE: dict[int, _Storage] = {
@@ -45,7 +49,35 @@ _STORAGE: dict[int, _Storage] = {
     TensorProto.UINT32: _Storage("<u4", "uint64_data"),
     TensorProto.UINT64: _Storage("<u8", "uint64_data"),
     TensorProto.BOOL: _Storage("<u1", "int32_data"),
+    TensorProto.INT4: _Storage("<u1", "int32_data", packed=2),
+    TensorProto.UINT4: _Storage("<u1", "int32_data", packed=2),
+    TensorProto.INT2: _Storage("<u1", "int32_data", packed=4),
+    TensorProto.UINT2: _Storage("<u1", "int32_data", packed=4),
 }
+
+_PACKED_TYPES: dict[int, Any] = {
+    TensorProto.INT4: int4, TensorProto.UINT4: uint4,
+    TensorProto.INT2: int2, TensorProto.UINT2: uint2,
+}  # fmt: skip
+
+_CODE_TYPES = (
+    TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16,
+    TensorProto.INT32, TensorProto.INT4, TensorProto.UINT4, TensorProto.INT2, TensorProto.UINT2,
+)  # fmt: skip
+
+
+def code_range(data_type: int) -> IntRange | None:
+    """Returns the integers of an element type that quantized tensors have; None for other types."""
+    if data_type not in _CODE_TYPES:
+        return None
+    name = element_type_name(data_type)
+    return IntRange.for_bits(int(name.lstrip("uint")), signed=not name.startswith("u"))
+
+
+def code_type(array: Array) -> int:
+    """Returns ONNX's number of the element type of an array of integers; UNDEFINED for others."""
+    name = array.dtype.name.upper()
+    return TensorProto.DataType.Value(name) if name in TensorProto.DataType.keys() else 0  # noqa: SIM118
 
 
 def element_type_name(data_type: int) -> str:
@@ -92,7 +124,7 @@ def array_of(tensor: TensorProto, folder: Path) -> Array:
     if storage is None:
         raise RefusalError(
             f"elements of {element_type_name(tensor.data_type)} are not supported",
-            "store the tensor as float, double, float16, bool or integers of 8 to 64 bits",
+            "store the tensor as float, double, float16, bool or integers of 2 to 64 bits",
         )
     shape = tuple(tensor.dims)
     # Zero elements are legal here: an empty list of axes, or the shape of a scalar.
@@ -102,6 +134,7 @@ def array_of(tensor: TensorProto, folder: Path) -> Array:
 
 def _stored_elements(tensor: TensorProto, storage: _Storage, count: int, folder: Path) -> Array:
     stored = np.dtype(storage.stored)
+    count = -(-count // storage.packed)
     if tensor.data_location == TensorProto.EXTERNAL:
         data = _external_bytes(tensor, count * stored.itemsize, folder)
         return np.frombuffer(data, stored)
@@ -111,6 +144,7 @@ def _stored_elements(tensor: TensorProto, storage: _Storage, count: int, folder:
         return np.frombuffer(data, stored)
     elements: Any = getattr(tensor, storage.field)
     _check_size(len(elements), count, "elements", tensor)
+    # Of packed elements, the field holds bytes as they are, sometimes sign extended.
     wide = stored if stored.kind == "f" or stored == np.uint64 else np.dtype(np.int64)
     return np.array(elements, wide).astype(stored)
 
@@ -131,7 +165,20 @@ def _to_value_type(stored: Array, tensor: TensorProto) -> Array:
         return (stored.astype(np.uint32) << 16).view(np.float32)
     if tensor.data_type == TensorProto.BOOL:
         return stored != 0
+    if tensor.data_type in _PACKED_TYPES:
+        return _unpacked(stored, tensor)
     return stored
+
+
+def _unpacked(stored: Array, tensor: TensorProto) -> Array:
+    """Returns elements of less than a byte, in the type of `ml_dtypes` that says which."""
+    packed = _STORAGE[tensor.data_type].packed
+    bits = 8 // packed
+    fields = (stored[:, np.newaxis] >> (bits * np.arange(packed, dtype=np.uint8))) & (2**bits - 1)
+    codes = fields.reshape(-1)[: prod(tensor.dims)].astype(np.int64)
+    if element_type_name(tensor.data_type).startswith("int"):
+        codes = np.where(codes >= 2 ** (bits - 1), codes - 2**bits, codes)
+    return codes.astype(_PACKED_TYPES[tensor.data_type])
 
 
 def _external_bytes(tensor: TensorProto, size: int, folder: Path) -> bytes:

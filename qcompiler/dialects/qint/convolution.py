@@ -1,0 +1,196 @@
+"""Integer convolution and pooling on channels-last tensors: [batch, *spatial, channels]."""
+
+import math
+
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.windows import Window
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.qint.linear import ConstantOp, product_range
+from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
+
+_I64_ARRAY = DenseArrayBase.constr(i64)
+
+
+def window_properties(window: Window) -> dict[str, Attribute]:
+    """Returns the properties that hold a window."""
+    parts = {
+        "kernel": window.kernel,
+        "strides": window.strides,
+        "dilations": window.dilations,
+        "pads_begin": window.pads_begin,
+        "pads_end": window.pads_end,
+    }
+    return {name: DenseArrayBase.from_list(i64, part) for name, part in parts.items()}
+
+
+class Windowed(IRDLOperation):
+    """What convolution and pooling share: a window that slides over the input."""
+
+    kernel = prop_def(_I64_ARRAY)
+    strides = prop_def(_I64_ARRAY)
+    dilations = prop_def(_I64_ARRAY)
+    pads_begin = prop_def(_I64_ARRAY)
+    pads_end = prop_def(_I64_ARRAY)
+    pad_value = prop_def(IntegerAttr[I64])
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+
+    @property
+    def window(self) -> Window:
+        """The window."""
+        parts = (self.kernel, self.strides, self.dilations, self.pads_begin, self.pads_end)
+        return Window(*(tuple(part.get_values()) for part in parts))
+
+    @property
+    def padded_range(self) -> IntRange:
+        """What a tap may see."""
+        return padded_range(self.operands[0], self.window, self.pad_value.value.data)
+
+    def _verify_window(self, channels: int) -> None:
+        given = self.operands[0].type
+        shape = shape_of(given)
+        try:
+            window = self.window
+            if window.rank != len(shape) - 2:
+                raise ValueError(f"window has {window.rank} dimensions, input is {given}")
+            expected = (shape[0], *window.output_shape(shape[1:-1]), channels)
+        except ValueError as error:
+            raise VerifyException(str(error)) from None
+        if shape_of(self.results[0].type) != expected:
+            raise VerifyException(
+                f"result must have shape {list(expected)}, got {self.results[0].type}"
+            )
+
+
+def padded_range(input_: SSAValue, window: Window, pad_value: int) -> IntRange:
+    """Returns what a tap may see: the input's range and, with padding, the padding value."""
+    given = range_of(input_.type)
+    padded = any(window.pads_begin) or any(window.pads_end)
+    return given.union(IntRange(pad_value, pad_value)) if padded else given
+
+
+def window_shape(input_: SSAValue, window: Window, channels: int) -> tuple[int, ...]:
+    """Returns the shape of what a window makes of an input, channels last."""
+    shape = shape_of(input_.type)
+    return (shape[0], *window.output_shape(shape[1:-1]), channels)
+
+
+@irdl_op_definition
+class ConvOp(Windowed):
+    """Convolves: `y[n, o, m] = sum_{k, c} x[n, o * stride + k * dilation - pad, c] * w[k, c, m]`.
+
+    Weights have shape [*kernel, channels / group, outputs]; output m belongs to group
+    m // (outputs / group) and sees that group's input channels. Padding holds `pad_value`.
+
+    Example: `%y = qint.conv %x, %w {kernel = array<i64: 1>, ..., group = 1 : i64}
+        : (tensor<1x4x2x!qint.int<0, 3>>, tensor<1x2x5x!qint.int<-1, 1>>)
+        -> tensor<1x4x5x!qint.int<-6, 6>>`
+    """
+
+    name = "qint.conv"
+    # Declared here and not in the base class: xDSL puts a subclass's operands first.
+    input = operand_def(INT_TENSOR)
+    weights = operand_def(INT_TENSOR)
+    group = prop_def(IntegerAttr[I64])
+    result = result_def(INT_TENSOR)
+    assembly_format = "$input `,` $weights attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self, input: SSAValue, weights: SSAValue, window: Window, group: int, pad_value: int = 0
+    ):
+        shape = window_shape(input, window, shape_of(weights.type)[-1])
+        bounds = conv_range(padded_range(input, window, pad_value), weights)
+        super().__init__(
+            operands=[input, weights],
+            properties={
+                **window_properties(window),
+                "group": IntegerAttr(group, i64),
+                "pad_value": IntegerAttr(pad_value, i64),
+            },
+            result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)],
+        )
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return self.group.value.data
+
+    def verify_(self) -> None:
+        x, w = shape_of(self.input.type), shape_of(self.weights.type)
+        if len(w) != len(x) or w[: len(x) - 2] != self.window.kernel:
+            raise VerifyException(
+                f"weights must start with the kernel {self.window.kernel}, got {self.weights.type}"
+            )
+        if self.groups < 1 or x[-1] % self.groups or w[-1] % self.groups:
+            raise VerifyException(
+                f"group must divide {x[-1]} inputs and {w[-1]} outputs, got {self.groups}"
+            )
+        if w[-2] * self.groups != x[-1]:
+            raise VerifyException(
+                f"weights see {w[-2]} channels in each of {self.groups} groups, input has {x[-1]}"
+            )
+        self._verify_window(w[-1])
+
+
+def conv_range(x: IntRange, weights: SSAValue) -> IntRange:
+    """Returns the proven bounds of a convolution, with the actual weights where constant."""
+    shape = shape_of(weights.type)
+    terms = math.prod(shape[:-1])
+    if isinstance(weights.owner, ConstantOp):
+        lo, hi = dot_range(weights.owner.array.reshape(terms, -1), x)
+        return IntRange(int(lo.min()), int(hi.max()))
+    return product_range(x, range_of(weights.type), terms)
+
+
+@irdl_op_definition
+class PoolOp(Windowed):
+    """Reduces each window, channel by channel: `y[n, o, c] = max (or sum) over taps of x`.
+
+    Padding holds `pad_value`: the lowest value for `max`, the code of zero for `sum`.
+
+    Example: `%y = qint.pool %x {kind = "max", kernel = array<i64: 2>, ...}
+        : (tensor<1x4x2x!qint.int<0, 3>>) -> tensor<1x2x2x!qint.int<0, 3>>`
+    """
+
+    name = "qint.pool"
+    input = operand_def(INT_TENSOR)
+    kind = prop_def(StringAttr)
+    result = result_def(INT_TENSOR)
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, kind: str, window: Window, pad_value: int):
+        shape = window_shape(input, window, shape_of(input.type)[-1])
+        bounds = pool_range(kind, padded_range(input, window, pad_value), window.taps)
+        super().__init__(
+            operands=[input],
+            properties={
+                **window_properties(window),
+                "kind": StringAttr(kind),
+                "pad_value": IntegerAttr(pad_value, i64),
+            },
+            result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)],
+        )
+
+    def verify_(self) -> None:
+        if self.kind.data not in ("max", "sum"):
+            raise VerifyException(f"kind must be max or sum, got {self.kind.data}")
+        self._verify_window(shape_of(self.input.type)[-1])
+
+
+def pool_range(kind: str, x: IntRange, taps: int) -> IntRange:
+    """Returns the bounds of a window's maximum or sum."""
+    return x if kind == "max" else IntRange(x.lo * taps, x.hi * taps)
