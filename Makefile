@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.installed-for-demo
 
 .PHONY: help demo test check format bench fuzz clean
 
@@ -20,7 +21,14 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-demo: $(STAMP)
+# The demo needs the simulator only.
+$(DEMO_STAMP): pyproject.toml
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[sim]'
+	touch $@
+
+demo: $(DEMO_STAMP)
 	$(BIN)/qcc compile examples/digits_mlp/digits_mlp.onnx --cycles 64 -o build/digits_mlp
 	$(BIN)/qcc verify build/digits_mlp --vectors 1000
 

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler import pipelines
+from qcompiler.analysis.network import Network
 from qcompiler.analysis.validation import Validator
 from qcompiler.design import Design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
+from qcompiler.interpreters import functions
 from qcompiler.passes.pipeline import AfterPass, PassLike, make_pass, run_passes
 
 NUMERICS = ("exact", "onnxruntime")
@@ -93,10 +96,16 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     problems = options.problems()
     if problems:
         raise ModelError(problems)
-    module = import_onnx(path, inputs=options.inputs)
-    if options.numerics is not None:
-        module.attributes["qint.numerics"] = StringAttr(options.numerics)
-    return module
+    return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
+
+
+def level_of(module: ModuleOp) -> str:
+    """Returns the level that a module is at: nn, qint, stream or rtl."""
+    if any(isinstance(op, hw.HWModuleOp) for op in module.ops):
+        return "rtl"
+    if Network.of(module) is not None:
+        return "stream"
+    return "qint" if "core" in functions(module) else "nn"
 
 
 def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass] = ()) -> Design:
@@ -112,9 +121,8 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         listeners.insert(0, Validator(module).check)
 
     def keep_level(name: str, current: ModuleOp) -> None:
-        for level, passes in pipelines.LEVELS.items():
-            if passes and name == passes[-1]:
-                levels[level] = current.clone()
+        if name in pipelines.LEAVES:
+            levels[pipelines.LEAVES[name]] = current.clone()
 
     per_pass = options.pass_options()
     passes: list[PassLike] = []
@@ -122,8 +130,8 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         if isinstance(wanted, str) and wanted in per_pass:
             wanted = make_pass(wanted, per_pass[wanted])
         passes.append(wanted)
-    run_passes(module, passes, [*listeners, keep_level])
-    levels["last"] = module
+    run_passes(module, passes, listeners, [keep_level])
+    levels[level_of(module)] = levels["last"] = module
     return Design(levels, options.mhz)
 
 

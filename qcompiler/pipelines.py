@@ -26,5 +26,5 @@ RTL = ("convert-stream-to-rtl",)
 DEFAULT = (*QINT, *STREAM, *RTL)
 """All of it: what `qcc compile` runs."""
 
-LEVELS = {"nn": (), "qint": QINT, "stream": (*QINT, *STREAM), "rtl": DEFAULT}
-"""The passes that lead to each level of `--emit`."""
+LEAVES = {"convert-qint-to-stream": "qint", "convert-stream-to-rtl": "stream"}
+"""The conversions, and the level that each one leaves."""

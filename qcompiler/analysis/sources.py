@@ -33,7 +33,7 @@ def identifier(text: str, fallback: str, limit: int = 40) -> str:
     name the end is kept, which tells nodes apart. The example becomes `features_0_act_quant_Quant`.
     """
     parts = [p for p in text[-8 * limit :].split("/") if p not in _NOISE]
-    following = [*parts[1:], ""]
+    following = [*parts, ""][1:]
     kept = [p for p, after in zip(parts, following, strict=True) if not after.startswith(f"{p}.")]
     clean = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(kept)).strip("_").removesuffix("_output_0")
     clean = clean[-limit:].strip("_")

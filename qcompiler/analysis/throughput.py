@@ -1,21 +1,19 @@
 """Cycles per frame, latency, and how many beats wait on each channel, without simulating hardware.
 
 Each process is known by its schedule: in which of its cycles it accepts and makes beats. Given when
-beats become available, the cycles in which an undisturbed process works follow in closed form: slot
-k runs at max(slot k - 1 plus one, its beat's arrival), a running maximum. Going through the network
-once gives every beat's time.
+beats become available, `Process.timing` tells when it takes them and when its own appear. Going
+through the network once gives every beat's time.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
+from qcompiler.dialects.stream.process import Times
 
-Times = NDArray[np.int64]
 _FRAMES = 4
 
 
@@ -36,20 +34,6 @@ class Timing:
     waiting: dict[SSAValue, int]
 
 
-def _work(schedule: stream.Schedule, arrival: Times, frames: int) -> tuple[Times, Times]:
-    """Returns when beats are accepted, and when they appear on the output."""
-    slots = np.arange(frames * schedule.cycles, dtype=np.int64)
-    start = (np.arange(frames, dtype=np.int64) * schedule.cycles)[:, None]
-    consume, produce = (
-        (start + schedule.consume).reshape(-1),
-        (start + schedule.produce).reshape(-1),
-    )
-    earliest = np.zeros(slots.size, np.int64)
-    earliest[consume] = arrival
-    time = slots + np.maximum.accumulate(earliest - slots)
-    return time[consume], time[produce] + schedule.latency
-
-
 def _most_waiting(arrival: Times, taken: Times) -> int:
     """Returns the most beats that have arrived by a cycle and were not taken before it."""
     taken_before = np.searchsorted(taken, arrival, "left")
@@ -68,8 +52,8 @@ def predict(network: Network) -> Timing:
         arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
     waiting: dict[SSAValue, int] = {}
     first = None
-    for _, process, schedule in schedules:
-        taken, made = _work(schedule, arrivals[process.input], _FRAMES)
+    for _, process, _ in schedules:
+        taken, made = process.timing(arrivals[process.input], _FRAMES)
         first = int(taken[0]) if first is None else first
         waiting[process.input] = _most_waiting(arrivals[process.input], taken)
         arrivals[process.result] = made

@@ -29,7 +29,7 @@ class Run:
         stalls: probability of a stall per cycle and port.
         frames: sent.
         mismatches: output integers that differ from the interpreter's, or wrong TLASTs.
-        cycles_per_frame: measured over the later half of the frames.
+        cycles_per_frame: measured over the later half of the frames; None for a single frame.
         latency_cycles: of the first frame.
         cycles_total: simulated.
     """
@@ -37,7 +37,7 @@ class Run:
     stalls: float
     frames: int
     mismatches: int
-    cycles_per_frame: float
+    cycles_per_frame: float | None
     latency_cycles: int
     cycles_total: int
 
@@ -198,7 +198,7 @@ def verify(
                 probability,
                 frames,
                 mismatches + len(result.tlast_errors),
-                result.cycles_per_frame if frames > 1 else float("nan"),
+                result.cycles_per_frame if frames > 1 else None,
                 result.latency_cycles,
                 result.cycles_total,
             )

@@ -23,7 +23,7 @@ from qcompiler.cli.common import (
 )
 from qcompiler.compiler import compile_module, import_model
 from qcompiler.design import Design
-from qcompiler.passes.pipeline import AfterPass, make_context, run_passes
+from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes
 
 LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
 
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passes",
         metavar="LIST",
-        help="comma-separated passes to run instead of the default pipeline; prints the IR",
+        help="passes to run instead of the default pipeline, as in qcc opt -p; prints the IR",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
@@ -94,15 +94,15 @@ def _printer(wanted: list[str]) -> AfterPass:
 
 def run(parsed: argparse.Namespace) -> int:
     """Compiles; returns the exit status."""
+    if parsed.passes is not None:
+        return _run_passes(parsed)
     unknown = set(parsed.print_ir_after) - {"all", *pipelines.DEFAULT}
-    if unknown and parsed.passes is None:
+    if unknown:
         known = ", ".join(pipelines.DEFAULT)
         err.print(f"qcc compile: no pass is called {escape(', '.join(unknown))}; there are {known}")
         return 2
     options = model_options(parsed, validate=parsed.validate)
     printer = _printer(parsed.print_ir_after)
-    if parsed.passes is not None:
-        return _run_passes(parsed, printer)
     directory = Path(parsed.output or Path("build") / Path(parsed.model).stem)
     if parsed.emit is None:
         check_target(directory)
@@ -124,15 +124,17 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _run_passes(parsed: argparse.Namespace, printer: AfterPass) -> int:
-    module = import_model(parsed.model, model_options(parsed))
-    names = [name for name in parsed.passes.split(",") if name]
+def _run_passes(parsed: argparse.Namespace) -> int:
+    """Runs the passes that the user lists, with the options given, and prints what comes out."""
     try:
-        run_passes(module, names, [printer])
+        listed = [pass_ or name for name, pass_ in parse_passes(parsed.passes)]
     except ValueError as error:
         err.print(f"qcc compile: {escape(str(error))}")
         return 2
-    sys.stdout.write(print_module(module))
+    options = model_options(parsed, validate=parsed.validate, passes=listed)
+    printer = _printer(parsed.print_ir_after)
+    design = compile_module(import_model(parsed.model, options), options, [printer])
+    sys.stdout.write(print_module(design.level("last")))
     return 0
 
 

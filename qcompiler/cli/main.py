@@ -8,7 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "compile": "compile a model to Verilog",
     "check": "say what keeps a model from compiling, all of it at once",
-    "verify": "simulate a design's Verilog against its model",
+    "verify": "simulate a design's Verilog against its integer interpreter",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
 

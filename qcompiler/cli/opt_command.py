@@ -23,6 +23,10 @@ def run(arguments: Sequence[str]) -> int:
     from xdsl.xdsl_opt_main import xDSLOptMain
 
     sys.argv[0] = "qcc opt"  # argparse names the program by it
-    with report_failures() as outcome:
-        xDSLOptMain("Runs passes on textual IR.", list(arguments)).run()
+    try:
+        with report_failures() as outcome:
+            xDSLOptMain("Runs passes on textual IR.", list(arguments)).run()
+    except (ValueError, OSError) as error:  # an unknown pass, a file that is not there
+        sys.stderr.write(f"qcc opt: {error}\n")
+        return 2
     return outcome.status

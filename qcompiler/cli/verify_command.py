@@ -78,7 +78,7 @@ def _show(result: Verification) -> None:
             f"random stalls, p = {run_.stalls}" if stalled else "back to back",
             str(run_.frames),
             str(run_.mismatches) if not run_.mismatches else f"[red]{run_.mismatches}[/red]",
-            f"{run_.cycles_per_frame:.2f}",
+            "-" if run_.cycles_per_frame is None else f"{run_.cycles_per_frame:.2f}",
             "-" if stalled else str(result.predicted_cycles_per_frame),
             str(run_.latency_cycles),
             "-" if stalled else str(result.predicted_latency_cycles),
@@ -88,4 +88,5 @@ def _show(result: Verification) -> None:
         out.print(f"[red]differs:[/red] {escape(line)}")
     total = sum(run_.mismatches for run_ in result.runs)
     colour = "green" if result.passed else "red"
-    out.print(f"[{colour}]{total} mismatches[/{colour}] in {result.frames} frames")
+    integers = "integers of the outputs differ" if total else "mismatches"
+    out.print(f"[{colour}]{total} {integers}[/{colour}] in {result.frames} frames")

@@ -238,7 +238,7 @@ class _LayoutThroughElementwise(RewritePattern):
             moved.append(self._like(op, operand))
             values.append(moved[-1].results[0])
         if len(moved) == 1:
-            replace(rewriter, op, [*moved, type(inner)(*values)])
+            replace(rewriter, op, [*moved, nn.same_op(inner, values)])
 
     @staticmethod
     def _operands(inner: Operation) -> Sequence[SSAValue]:

@@ -114,7 +114,7 @@ def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue]) -> list[Operat
     if isinstance(op, nn.ReshapeOp):
         return []
     assert isinstance(op, nn.Binary | nn.Unary)
-    return [type(op)(*(values[operand] for operand in op.operands))]
+    return [nn.same_op(op, [values[operand] for operand in op.operands])]
 
 
 def _body(chain: _Chain, affine: qint.AffineOp | None, quantize: qint.QuantizeOp) -> Region:

@@ -7,6 +7,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.universe import Universe
+from xdsl.utils.arg_spec import parse_pipeline
+from xdsl.utils.exceptions import ParseError
 
 from qcompiler.universe import PASSES
 
@@ -48,16 +50,43 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
         pass_ = make_pass(pass_)
     if isinstance(pass_, ModulePass):
         pass_.apply(context, module)
-        name = type(pass_).name
     else:
         pass_(module)
-        name = getattr(pass_, "__name__", "pass")
     module.verify()
-    return name
+    return pass_name(pass_)
+
+
+def pass_name(pass_: PassLike) -> str:
+    """Returns the name of a pass."""
+    if isinstance(pass_, str):
+        return pass_
+    return type(pass_).name if isinstance(pass_, ModulePass) else getattr(pass_, "__name__", "pass")
+
+
+def parse_passes(text: str) -> list[tuple[str, ModulePass | None]]:
+    """Returns the passes of a pipeline as text, such as `infer-ranges,select-folding{pe=2}`.
+
+    Returns:
+        Name and, where options were written, the pass with them.
+
+    Raises:
+        ValueError: the text is malformed, or a pass or an option is unknown.
+    """
+    found: list[tuple[str, ModulePass | None]] = []
+    try:
+        for spec in parse_pipeline(text):
+            kind = type(make_pass(spec.name))
+            found.append((spec.name, kind.from_spec(spec) if spec.parameters else None))
+    except ParseError as error:
+        raise ValueError(f"pipeline {text!r} is malformed: {error.msg}") from None
+    return found
 
 
 def run_passes(
-    module: ModuleOp, passes: Sequence[PassLike], after: Sequence[AfterPass] = ()
+    module: ModuleOp,
+    passes: Sequence[PassLike],
+    after: Sequence[AfterPass] = (),
+    before: Sequence[AfterPass] = (),
 ) -> None:
     """Applies passes in order, verifies after each, and tells the listeners.
 
@@ -66,6 +95,8 @@ def run_passes(
     """
     context = make_context()
     for pass_ in passes:
+        for listener in before:
+            listener(pass_name(pass_), module)
         name = run_pass(context, module, pass_)
         for listener in after:
             listener(name, module)

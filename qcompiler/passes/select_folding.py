@@ -18,7 +18,8 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 4>) -
 }
 ```
 Requires: convert-qint-to-stream.
-Keeps: every integer; only the number of cycles changes.
+Keeps: every integer; only the number of cycles changes. Width adapters and FIFOs of an earlier
+folding are removed: run insert-width-adapters and size-fifos afterwards.
 Leaves alone: modules without a streaming core.
 
 Options: `target-cycles` is the most cycles that a frame may take in any layer (0: the largest layer
@@ -137,6 +138,15 @@ def _override(layers: Mapping[str, stream.MvauOp], chosen: dict[str, Folding], p
         raise ModelError(problems)
 
 
+def _drop_buffers(network: Network) -> None:
+    """Removes adapters and FIFOs, which belong to an earlier folding."""
+    for process in network.processes:
+        if isinstance(process, stream.WidthAdapterOp | stream.FifoOp):
+            process.result.replace_all_uses_with(process.input)
+            process.detach()
+            process.erase()
+
+
 def _set_lanes(value: SSAValue, lanes: int) -> None:
     Rewriter.replace_value_with_new_type(value, stream.channel_of(value).with_lanes(lanes))
 
@@ -163,6 +173,7 @@ class SelectFoldingPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
+        _drop_buffers(network)
         layers = {name: p for name, p in network.named() if isinstance(p, stream.MvauOp)}
         largest = max((p.vectors * p.mh * p.mw for p in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)

@@ -1,4 +1,4 @@
-"""A first-in first-out buffer with registered ready and registered output."""
+"""A first-in first-out buffer whose ready depends on registers only, with registered output."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,9 @@ def build_fifo(
     b = StreamBlock(library, prefix, name, comment, (width, width))
     count_width = depth.bit_length()
     count = b.register("count", count_width, reset=0)
-    ready = count.compare("ne", depth).named("ready")
+    # A full buffer takes a beat in the cycle in which it gives one: else one of depth 1 would move
+    # a beat in every second cycle only. The memory reads the old word (read-first).
+    ready = (count.compare("ne", depth) | b.enable).named("ready")
     filled = count.compare("ne", 0).named("filled")
     push = (b.in_valid & ready).named("push")
     pop = (b.enable & filled).named("pop")

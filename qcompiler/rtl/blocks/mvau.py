@@ -205,7 +205,7 @@ def _processing_element(library: Library, config: MvauConfig, code: WeightCode) 
     b = ModuleBuilder(
         name,
         [
-            f"Processing element of {config.name}: {simd} inputs of {config.x} a cycle,",
+            f"Processing element of {config.name}: {simd} inputs of {x_width} bit a cycle,",
             f"{code.kind} weights of {code.width} bit, accumulator of {width} bit.",
         ],
     )

@@ -73,23 +73,22 @@ class Parameter:
 
 
 def _parameters(form: Requantizer) -> list[Parameter]:
-    """Returns the parameters of a form that may differ by channel."""
+    """Returns the parameters of a form that may differ by channel; none for a constant code."""
     match form:
         case Shift():
-            found = [Parameter("sign", form.sign[:, None]), Parameter("bias", form.bias[:, None])]
+            return [Parameter("sign", form.sign[:, None]), Parameter("bias", form.bias[:, None])]
         case MulShift():
-            found = [
+            return [
                 Parameter("multiplier", form.multiplier[:, None]),
                 Parameter("bias", form.bias[:, None]),
             ]
-        case Threshold():
-            found = [
+        case Threshold() if form.thresholds.shape[1]:
+            return [
                 Parameter("sign", form.sign[:, None]),
                 Parameter("thresholds", form.thresholds),
             ]
-        case Table():
-            found = []
-    return [p for p in found if p.values.shape[1]]
+        case Threshold() | Table():
+            return []
 
 
 def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleOp:

@@ -1,0 +1,24 @@
+"""stream: a network of processes over channels; how the integers flow in time.
+
+A channel moves `lanes` elements a beat, channels innermost (NHWC raster order), under a valid/ready
+handshake. Every process answers the same questions: which foldings are legal, how many cycles a
+frame takes, how long the pipeline is, and in which cycle each beat is consumed and produced.
+"""
+
+from xdsl.ir import Dialect
+
+from qcompiler.dialects.stream.elementwise import FifoOp, RequantizeOp, WidthAdapterOp
+from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
+from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+from qcompiler.dialects.stream.windows import PoolOp, SlidingWindowOp, VvauOp
+
+STREAM = Dialect(
+    "stream",
+    [WeightsOp, MvauOp, SlidingWindowOp, VvauOp, PoolOp, RequantizeOp, WidthAdapterOp, FifoOp],
+    [ChannelType],
+)
+
+__all__ = [
+    "STREAM", "ChannelType", "FifoOp", "MvauOp", "PoolOp", "Process", "RequantizeOp", "Schedule",
+    "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of", "divisors",
+]  # fmt: skip

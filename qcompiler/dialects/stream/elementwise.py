@@ -1,0 +1,129 @@
+"""Processes that look at one element, or at none."""
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    I64,
+    IntegerAttr,
+    i64,
+)
+from xdsl.ir import (
+    Region,
+    SSAValue,
+)
+from xdsl.irdl import (
+    irdl_op_definition,
+    prop_def,
+    region_def,
+)
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.qint.requantizers import ScalarBody
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+
+
+@irdl_op_definition
+class RequantizeOp(Process):
+    """Applies a scalar integer function, one per channel, to every element.
+
+    The body is scalar qint arithmetic; parameters with many values are indexed by channel.
+
+    Example: `%y = stream.requantize %x { ^bb0(%a : !qint.int<-9, 9>): ... } : (...) -> ...`
+    """
+
+    name = "stream.requantize"
+    body = region_def("single_block")
+    assembly_format = "$input $body attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, body: Region, element: IntType):
+        channel = channel_of(input)
+        super().__init__(
+            operands=[input],
+            regions=[body],
+            result_types=[ChannelType(element, channel.frame_shape, channel.lanes.data)],
+        )
+
+    @property
+    def scalar_body(self) -> ScalarBody:
+        """The body as a scalar function."""
+        return ScalarBody(self.body.block)
+
+    def schedule(self) -> Schedule:
+        beats = np.arange(self.output_channel.beats, dtype=np.int64)
+        # issue -> operands -> product or comparisons -> code -> output register
+        return Schedule(self.output_channel.beats, beats, beats, 4)
+
+    def verify_(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        if (given.frame, given.lanes) != (made.frame, made.lanes):
+            raise VerifyException(f"input {given} and result {made} must differ in element only")
+        self.scalar_body.verify(given.element, made.element)
+
+
+@irdl_op_definition
+class WidthAdapterOp(Process):
+    """Changes the number of lanes (DWC, data-width converter); one count divides the other.
+
+    Example: `%y = stream.width_adapter %x : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.width_adapter"
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, lanes: int):
+        super().__init__(operands=[input], result_types=[channel_of(input).with_lanes(lanes)])
+
+    @property
+    def ratio(self) -> int:
+        """How many narrow beats make a wide one."""
+        lanes = self.input_channel.lanes.data, self.output_channel.lanes.data
+        return max(lanes) // min(lanes)
+
+    def schedule(self) -> Schedule:
+        cycles = max(self.input_channel.beats, self.output_channel.beats)
+        every = np.arange(cycles, dtype=np.int64)
+        if self.output_channel.lanes.data >= self.input_channel.lanes.data:
+            return Schedule(cycles, every, every[self.ratio - 1 :: self.ratio], 2)
+        # A wide beat is accepted one cycle before its first part leaves.
+        return Schedule(cycles, every[:: self.ratio], every, 2)
+
+    def verify_(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        if (given.frame, given.element) != (made.frame, made.element):
+            raise VerifyException(f"input {given} and result {made} must differ in lanes only")
+        narrow, wide = sorted((given.lanes.data, made.lanes.data))
+        if wide % narrow or wide == narrow:
+            raise VerifyException(
+                f"lanes {wide} must be a multiple of, and differ from, lanes {narrow}"
+            )
+
+
+@irdl_op_definition
+class FifoOp(Process):
+    """Buffers up to `depth` beats between two processes.
+
+    Example: `%y = stream.fifo %x depth 16 : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.fifo"
+    depth = prop_def(IntegerAttr[I64])
+    assembly_format = "$input `depth` $depth attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, depth: int):
+        super().__init__(
+            operands=[input],
+            properties={"depth": IntegerAttr(depth, i64)},
+            result_types=[input.type],
+        )
+
+    def schedule(self) -> Schedule:
+        beats = np.arange(self.output_channel.beats, dtype=np.int64)
+        return Schedule(self.output_channel.beats, beats, beats, 3)
+
+    def verify_(self) -> None:
+        if self.depth.value.data < 1:
+            raise VerifyException(f"depth must be positive, got {self.depth.value.data}")
+        if self.input.type != self.result.type:
+            raise VerifyException(
+                f"input {self.input.type} and result {self.result.type} must be equal"
+            )

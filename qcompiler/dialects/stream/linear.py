@@ -1,0 +1,165 @@
+"""Weights, and the processes that multiply by them."""
+
+import numpy as np
+from xdsl.dialects.builtin import (
+    I64,
+    IntegerAttr,
+    StringAttr,
+    SymbolNameConstraint,
+    SymbolRefAttr,
+    i64,
+)
+from xdsl.ir import Operation, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    prop_def,
+    traits_def,
+)
+from xdsl.traits import SymbolOpInterface, SymbolTable
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_from_dense
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+
+
+@irdl_op_definition
+class WeightsOp(IRDLOperation):
+    """Names constant weights, as a matrix [inputs, outputs].
+
+    Example: `stream.weights @fc1 dense<1> : tensor<16x64xi8>`
+    """
+
+    name = "stream.weights"
+    sym_name = prop_def(SymbolNameConstraint())
+    value = prop_def(DenseAttr)
+    traits = traits_def(SymbolOpInterface())
+    assembly_format = "$sym_name attr-dict $value"
+
+    def __init__(self, name: str, value: Array):
+        super().__init__(properties={"sym_name": StringAttr(name), "value": int_dense(value)})
+
+    @property
+    def array(self) -> Array:
+        """The weights as int64, shape [inputs, outputs]."""
+        return numpy_from_dense(self.value).astype(np.int64)
+
+    def verify_(self) -> None:
+        if len(self.value.get_shape()) != 2:
+            raise VerifyException(f"weights must be a matrix, got {self.value.type}")
+
+
+def find_weights(user: Operation, symbol: SymbolRefAttr) -> WeightsOp:
+    """Returns the operation that holds the weights named `symbol`.
+
+    Raises:
+        VerifyException: there is none.
+    """
+    op = SymbolTable.lookup_symbol(user, symbol)
+    if not isinstance(op, WeightsOp):
+        raise VerifyException(f"weights {symbol} not found")
+    return op
+
+
+@irdl_op_definition
+class MvauOp(Process):
+    """Multiplies each frame, a vector of MW elements, by a constant MW x MH matrix: `y = x @ W`.
+
+    `pe` outputs are computed at a time, from `simd` inputs a cycle: a frame takes
+    MH * MW / (pe * simd) cycles. Its accumulators wrap, which is exact because the sum fits.
+
+    Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 : (!stream.channel<...>)
+        -> !stream.channel<...>`
+    """
+
+    name = "stream.mvau"
+    weights = prop_def(SymbolRefAttr)
+    pe = prop_def(IntegerAttr[I64])
+    simd = prop_def(IntegerAttr[I64])
+    assembly_format = (
+        "$input `weights` $weights `pe` $pe `simd` $simd attr-dict `:` "
+        "functional-type(operands, results)"
+    )
+
+    def __init__(
+        self, input: SSAValue, weights: str, element: IntType, outputs: int, pe: int, simd: int
+    ):
+        frame = (*channel_of(input).frame_shape[:-1], outputs)
+        super().__init__(
+            operands=[input],
+            properties={
+                "weights": SymbolRefAttr(weights),
+                "pe": IntegerAttr(pe, i64),
+                "simd": IntegerAttr(simd, i64),
+            },
+            result_types=[ChannelType(element, frame, pe)],
+        )
+
+    @property
+    def mw(self) -> int:
+        """Inputs of the matrix."""
+        return self.input_channel.channels
+
+    @property
+    def mh(self) -> int:
+        """Outputs of the matrix."""
+        return self.output_channel.channels
+
+    @property
+    def folds(self) -> tuple[int, int]:
+        """(neuron fold MH / pe, synapse fold MW / simd)."""
+        return self.mh // self.pe.value.data, self.mw // self.simd.value.data
+
+    @property
+    def input_lanes(self) -> int:
+        return self.simd.value.data
+
+    @property
+    def weights_op(self) -> WeightsOp:
+        """The operation that holds the weights."""
+        return find_weights(self, self.weights)
+
+    @property
+    def vectors(self) -> int:
+        """Vectors in a frame."""
+        return int(np.prod(self.input_channel.frame_shape[:-1], dtype=object))
+
+    def schedule(self) -> Schedule:
+        neuron, synapse = self.folds
+        start = np.arange(self.vectors, dtype=np.int64)[:, None] * (neuron * synapse)
+        consume = start + np.arange(synapse, dtype=np.int64)
+        produce = start + np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
+        # issue -> operands -> partial sum (-> accumulator) -> output register
+        latency = 4 if synapse > 1 else 3
+        return Schedule(
+            self.vectors * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
+        )
+
+    def verify_(self) -> None:
+        for name, factor, extent in (
+            ("pe", self.pe.value.data, self.mh),
+            ("simd", self.simd.value.data, self.mw),
+        ):
+            if factor < 1 or extent % factor:
+                raise VerifyException(
+                    f"{name} must divide {extent}, got {factor}; legal: {divisors(extent)}"
+                )
+        vectors = self.input_channel.frame_shape[:-1], self.output_channel.frame_shape[:-1]
+        if vectors[0] != vectors[1]:
+            raise VerifyException(
+                f"input has vectors {list(vectors[0])} and result {list(vectors[1])}; must be equal"
+            )
+        if self.output_channel.lanes.data != self.pe.value.data:
+            raise VerifyException(
+                f"output must have pe = {self.pe.value.data} lanes, got {self.output_channel}"
+            )
+        if self.weights_op.value.get_shape() != (self.mw, self.mh):
+            raise VerifyException(
+                f"weights must have shape [{self.mw}, {self.mh}], got {self.weights_op.value.type}"
+            )
+
+
+def divisors(number: int) -> list[int]:
+    """Returns the divisors of a positive number, ascending."""
+    return [d for d in range(1, number + 1) if number % d == 0]

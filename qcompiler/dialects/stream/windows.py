@@ -1,0 +1,275 @@
+"""Sliding windows, and the processes that reduce each window channel by channel."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, SymbolRefAttr, i64
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.windows import Window
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.linear import WeightsOp, find_weights
+from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, Times, channel_of
+
+_I64_ARRAY = DenseArrayBase.constr(i64)
+ORDERS = ("dense", "depthwise")
+
+
+def _array(values: Sequence[int]) -> Attribute:
+    return DenseArrayBase.from_list(i64, values)
+
+
+def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
+    """Returns, per row of windows, how many input rows must be there and how many it frees.
+
+    Rows are kept from the first to the last that a row of windows touches. The last row of windows
+    waits for all rows of the frame and frees them, so that the next frame starts clean.
+
+    Args:
+        window: two-dimensional.
+        height: rows of a frame.
+
+    Returns:
+        want: rows that must be stored, counted from the oldest that is.
+        free: rows that the next row of windows does not touch.
+    """
+    count = window.output_shape((height, window.extent[1]))[0]
+    stride, pad = window.strides[0], window.pads_begin[0]
+    want: list[int] = []
+    free: list[int] = []
+    gone = 0
+    for row in range(count):
+        needed = min(height, max(row * stride + window.extent[0] - pad, 0))
+        kept_from = min(height, max((row + 1) * stride - pad, 0))
+        if row == count - 1:
+            needed = kept_from = height
+        want.append(needed - gone)
+        free.append(kept_from - gone)
+        gone = kept_from
+    return want, free
+
+
+@irdl_op_definition
+class SlidingWindowOp(Process):
+    """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
+
+    Order `dense` sends all channels of a tap before the next tap, for `mvau`; `depthwise` sends all
+    taps of one beat of channels before the next channels, for `vvau` and `pool`. Padding is made on
+    the way out, so the input is never stalled for it. Whole input rows are kept in a line buffer of
+    `buffer_rows`, so that the input runs ahead while windows are sent.
+
+    Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., order = "dense"}
+        : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.sliding_window"
+    kernel = prop_def(_I64_ARRAY)
+    strides = prop_def(_I64_ARRAY)
+    dilations = prop_def(_I64_ARRAY)
+    pads_begin = prop_def(_I64_ARRAY)
+    pads_end = prop_def(_I64_ARRAY)
+    pad_value = prop_def(IntegerAttr[I64])
+    order = prop_def(StringAttr)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self, input: SSAValue, element: IntType, window: Window, pad_value: int, order: str
+    ):
+        channel = channel_of(input)
+        height, width, channels = channel.frame_shape
+        frame = (*window.output_shape((height, width)), window.taps * channels)
+        super().__init__(
+            operands=[input],
+            properties={
+                "kernel": _array(window.kernel),
+                "strides": _array(window.strides),
+                "dilations": _array(window.dilations),
+                "pads_begin": _array(window.pads_begin),
+                "pads_end": _array(window.pads_end),
+                "pad_value": IntegerAttr(pad_value, i64),
+                "order": StringAttr(order),
+            },
+            result_types=[ChannelType(element, frame, channel.lanes.data)],
+        )
+
+    @property
+    def window(self) -> Window:
+        """The window, two-dimensional."""
+        parts = (self.kernel, self.strides, self.dilations, self.pads_begin, self.pads_end)
+        return Window(*(tuple(part.get_values()) for part in parts))
+
+    @property
+    def channel_folds(self) -> int:
+        """Beats that one element of the frame takes."""
+        return self.input_channel.channels // self.input_channel.lanes.data
+
+    @property
+    def buffer_rows(self) -> int:
+        """Rows in the line buffer: those of a window, and those that the next one adds."""
+        want, _ = rows_wanted(self.window, self.input_channel.frame_shape[0])
+        return max(*want, 1) + self.window.strides[0]
+
+    def schedule(self) -> Schedule:
+        """Returns the reading side's; `timing` knows both sides."""
+        beats = self.output_channel.beats
+        every = np.arange(beats, dtype=np.int64)
+        taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
+        return Schedule(max(beats, self.input_channel.beats), taken, every, 2)
+
+    def timing(self, arrival: Times, frames: int) -> tuple[Times, Times]:
+        height, width, _ = self.input_channel.frame_shape
+        row_beats = width * self.channel_folds
+        want, free = rows_wanted(self.window, height)
+        out_beats = self.output_channel.beats // len(want)
+        rows = arrival.reshape(frames * height, row_beats)
+        writer = _Writer(rows, self.buffer_rows)
+        made = np.empty((frames * len(want), out_beats), np.int64)
+        beat, ready, gone = np.arange(out_beats, dtype=np.int64), 0, 0
+        for index in range(frames * len(want)):
+            step = index % len(want)
+            start = max(ready, writer.complete(gone + want[step]))
+            made[index] = start + beat
+            ready = start + out_beats
+            gone += free[step]
+            writer.release(gone, ready)
+        writer.complete(frames * height)
+        return writer.taken.reshape(-1), made.reshape(-1) + 2
+
+    def verify_(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        if len(given.frame_shape) != 3:
+            raise VerifyException(f"frame must be [H, W, C], got {given}")
+        if self.order.data not in ORDERS:
+            raise VerifyException(f"order must be dense or depthwise, got {self.order.data}")
+        try:
+            windows = self.window.output_shape(given.frame_shape[:2])
+        except ValueError as error:
+            raise VerifyException(str(error)) from None
+        frame = (*windows, self.window.taps * given.channels)
+        if made.frame_shape != frame or made.lanes != given.lanes:
+            raise VerifyException(
+                f"result must have frame {list(frame)} and {given.lanes.data} lanes, got {made}"
+            )
+
+
+class _Writer:
+    """The side of a line buffer that stores rows as they come, while there is room."""
+
+    def __init__(self, arrival: NDArray[np.int64], buffer_rows: int):
+        self.arrival = arrival
+        self.taken = np.empty_like(arrival)
+        self.buffer_rows = buffer_rows
+        self.rows = 0
+        self.next_free = 0
+        self.freed: list[int] = []  # cycle from which on each row's place may be used again
+
+    def release(self, rows: int, cycle: int) -> None:
+        """Says that the first `rows` rows are not needed from `cycle` on."""
+        self.freed += [cycle] * (rows - len(self.freed))
+
+    def complete(self, rows: int) -> int:
+        """Stores rows until there are `rows`; returns the cycle from which they can be read."""
+        beat = np.arange(self.arrival.shape[1], dtype=np.int64)
+        while self.rows < rows:
+            row = self.rows
+            room = self.freed[row - self.buffer_rows] if row >= self.buffer_rows else 0
+            earliest = np.maximum(self.arrival[row], max(self.next_free, room))
+            self.taken[row] = beat + np.maximum.accumulate(earliest - beat)
+            self.next_free = int(self.taken[row, -1]) + 1
+            self.rows += 1
+        return int(self.taken[rows - 1, -1]) + 1 if rows else 0
+
+
+class Reduction(Process):
+    """A process that reduces windows in `depthwise` order: [.., taps * C] to [.., C]."""
+
+    @property
+    def taps(self) -> int:
+        """Elements of a window, per channel."""
+        return self.input_channel.channels // self.output_channel.channels
+
+    def schedule(self) -> Schedule:
+        cycles = self.input_channel.beats
+        every = np.arange(cycles, dtype=np.int64)
+        # issue -> operand -> (product ->) accumulator -> output register
+        return Schedule(cycles, every, every[self.taps - 1 :: self.taps], self.latency_cycles)
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from the last tap's acceptance to the result's appearance."""
+        return 4
+
+    def _verify_frames(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        if given.frame_shape[:-1] != made.frame_shape[:-1] or given.channels % made.channels:
+            raise VerifyException(f"cannot reduce {given} to {made}")
+        if given.lanes != made.lanes:
+            raise VerifyException(f"input {given} and result {made} must have equal lanes")
+
+
+@irdl_op_definition
+class VvauOp(Reduction):
+    """Multiplies windows by constants, channel by channel: `y[c] = sum_k w[k, c] * x[k, c]`.
+
+    Example: `%y = stream.vvau %x weights @dw : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.vvau"
+    weights = prop_def(SymbolRefAttr)
+    assembly_format = "$input `weights` $weights attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int):
+        channel = channel_of(input)
+        frame = (*channel.frame_shape[:-1], channel.channels // taps)
+        super().__init__(
+            operands=[input],
+            properties={"weights": SymbolRefAttr(weights)},
+            result_types=[ChannelType(element, frame, channel.lanes.data)],
+        )
+
+    @property
+    def weights_op(self) -> WeightsOp:
+        """The operation that holds the weights, a matrix [taps, channels]."""
+        return find_weights(self, self.weights)
+
+    def verify_(self) -> None:
+        self._verify_frames()
+        shape = (self.taps, self.output_channel.channels)
+        if self.weights_op.value.get_shape() != shape:
+            raise VerifyException(
+                f"weights must have shape {list(shape)}, got {self.weights_op.value.type}"
+            )
+
+
+@irdl_op_definition
+class PoolOp(Reduction):
+    """Takes the maximum or the sum of each window, channel by channel.
+
+    Example: `%y = stream.pool %x kind "max" : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.pool"
+    kind = prop_def(StringAttr)
+    assembly_format = "$input `kind` $kind attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, kind: str, element: IntType, taps: int):
+        channel = channel_of(input)
+        frame = (*channel.frame_shape[:-1], channel.channels // taps)
+        super().__init__(
+            operands=[input],
+            properties={"kind": StringAttr(kind)},
+            result_types=[ChannelType(element, frame, channel.lanes.data)],
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        return 3
+
+    def verify_(self) -> None:
+        self._verify_frames()
+        if self.kind.data not in ("max", "sum"):
+            raise VerifyException(f"kind must be max or sum, got {self.kind.data}")
