@@ -111,5 +111,7 @@ def save_results(name: str, data: Any) -> Path:
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
     }
-    path.write_text(json.dumps({"about": about, "results": data}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"about": about, "results": data}, indent=2) + "\n", encoding="utf-8"
+    )
     return path

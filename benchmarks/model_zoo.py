@@ -17,7 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import ZOO, REPOSITORY, ZooModel, markdown, model_inputs, print_table, save_results
+from benchmarks.common import (
+    REPOSITORY,
+    ZOO,
+    ZooModel,
+    markdown,
+    model_inputs,
+    print_table,
+    save_results,
+)
 from benchmarks.reference import compare_zoo
 from benchmarks.synthesis import FLOWS, synthesize
 from qcompiler import compile as compile_model
@@ -63,7 +71,7 @@ class Row:
 
     @property
     def cycles_as_predicted(self) -> bool:
-        """Whether the simulation takes the predicted cycles a frame, and those of the slowest layer."""
+        """Whether the simulation takes the cycles a frame that were predicted."""
         return self.measured_cycles == self.predicted_cycles
 
 
@@ -81,7 +89,7 @@ def wide_folding(design: Design) -> dict[str, dict[str, int]]:
     return {n: {"PE": least(p.mh), "SIMD": least(p.mw)} for n, p in matrices(design).items()}
 
 
-def test_integers(design: Design, count: int, seed: int) -> list[Array]:
+def stimulus_integers(design: Design, count: int, seed: int) -> list[Array]:
     """Returns integers for the hardware: model inputs through the head, extremes, random ones."""
     rng = np.random.default_rng(seed)
     real = design.quantize(model_inputs(design, count // 2, rng))
@@ -94,7 +102,7 @@ def test_integers(design: Design, count: int, seed: int) -> list[Array]:
 
 
 def _simulate(design: Design, rtl: RtlDesign, row: Row, count: int) -> None:
-    integers = test_integers(design, count, seed=1)
+    integers = stimulus_integers(design, count, seed=1)
     expected = design.core(integers)
     row.frames = count
     start = time.perf_counter()
@@ -152,7 +160,9 @@ def measure(model: ZooModel, folding: str, count: int, flows: list[str], work: P
     row.compile_seconds = round(time.perf_counter() - start, 2)
     units = matrices(design).values()
     row.multipliers = sum(p.pe.value.data * p.simd.value.data for p in units)
-    row.slowest_matrix_cycles = max(p.mh * p.mw // (p.pe.value.data * p.simd.value.data) for p in units)
+    row.slowest_matrix_cycles = max(
+        p.mh * p.mw // (p.pe.value.data * p.simd.value.data) for p in units
+    )
     row.predicted_cycles = design.timing.cycles_per_frame
     row.predicted_latency = design.timing.latency_cycles
     again = work / f"{model.name}_{folding}_again"
@@ -178,7 +188,11 @@ def _cycles(row: Row) -> str:
 
 def _latency(row: Row) -> str:
     same = row.measured_latency == row.predicted_latency
-    return f"{row.measured_latency}" if same else f"{row.measured_latency} (predicted {row.predicted_latency})"
+    return (
+        f"{row.measured_latency}"
+        if same
+        else f"{row.measured_latency} (predicted {row.predicted_latency})"
+    )
 
 
 def simulation_table(rows: list[Row]) -> tuple[list[str], list[list[Any]]]:
@@ -204,7 +218,13 @@ def synthesis_table(rows: list[Row]) -> tuple[list[str], list[list[Any]]]:
     """Returns columns and rows of the table about Yosys."""
     kinds = ["LUT", "FF", "CARRY", "DSP", "BRAM", "LUTRAM", "seconds"]
     table = [
-        [row.model, row.folding, flow, *(found.get(kind, "") for kind in kinds), found.get("error", "")]
+        [
+            row.model,
+            row.folding,
+            flow,
+            *(found.get(kind, "") for kind in kinds),
+            found.get("error", ""),
+        ]
         for row in rows
         for flow, found in row.synthesis.items()
     ]
@@ -218,7 +238,15 @@ def reference_table(found: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         "float32 noise of qonnx", "relative error of results",
     ]  # fmt: skip
     table = [
-        [name, c["frames"], c["integers"], c["outputs"], c["mismatches"], c["noise"], f"{c['largest_error']:.2g}"]
+        [
+            name,
+            c["frames"],
+            c["integers"],
+            c["outputs"],
+            c["mismatches"],
+            c["noise"],
+            f"{c['largest_error']:.2g}",
+        ]
         for name, c in found.items()
     ]
     return columns, table
@@ -256,7 +284,7 @@ resolves; all else is a mismatch (`benchmarks/reference.py`).
 
 ## Yosys
 
-`synth_ecp5` and `synth_xilinx -family xcup -flatten` of the default folding, without place and route.
+`synth_ecp5` and `synth_xilinx -family xcup -flatten` of the default folding, not placed or routed.
 
 {synthesis}
 
@@ -270,7 +298,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--models", nargs="*", default=[m.name for m in ZOO])
-    parser.add_argument("--no-synthesis", action="store_true", help="leave out Yosys, which is slow")
+    parser.add_argument(
+        "--no-synthesis", action="store_true", help="leave out Yosys, which is slow"
+    )
     parser.add_argument("--write-docs", action="store_true", help="write docs/models.md")
     parsed = parser.parse_args()
     rows: list[Row] = []

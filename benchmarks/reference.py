@@ -232,7 +232,9 @@ class _Replay:
         self.found.integers += codes.size if activation else 0
         if np.array_equal(reference, codes):
             return codes
-        scale = numpy_ops.per_channel(op.scale_array.astype(np.float64), codes.ndim, op.channel_axis)
+        scale = numpy_ops.per_channel(
+            op.scale_array.astype(np.float64), codes.ndim, op.channel_axis
+        )
         zero = numpy_ops.per_channel(op.zero_point_array, codes.ndim, op.channel_axis)
         exact = self.values[op.input] / scale + zero
         magnitude = self.magnitudes[op.input] / scale + np.abs(zero)
@@ -254,7 +256,7 @@ class _Replay:
         if explained:
             self.found.largest_tie_distance = max(self.found.largest_tie_distance, float(distance))
         self.found.note(
-            f"{source_node(op)}: {code} exact, {reference} in qonnx; before rounding {exact:.9g} is "
+            f"{source_node(op)}: {code} exact, {reference} in qonnx; before rounding {exact:.9g}, "
             f"{distance:.3g} from the switch point, float32 resolves {bound:.3g}"
             f"{'' if explained else ': MISMATCH'}"
         )
@@ -271,7 +273,9 @@ def _integers(tensor: Array, op: qint.DequantizeOp) -> Array:
     return tensor.astype(np.float64) / scale + zero
 
 
-def compare(design: Design, path: Path, given: Mapping[str, Array], reals: Mapping[str, Array]) -> Comparison:
+def compare(
+    design: Design, path: Path, given: Mapping[str, Array], reals: Mapping[str, Array]
+) -> Comparison:
     """Compares a design with qonnx's executor on a batch.
 
     Args:
@@ -322,7 +326,9 @@ def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> N
             found.mismatches += 1
             continue
         theirs = _integers(tensor.reshape(ours.shape), op)
-        found.largest_offset = max(found.largest_offset, float(np.abs(theirs - np.rint(theirs)).max()))
+        found.largest_offset = max(
+            found.largest_offset, float(np.abs(theirs - np.rint(theirs)).max())
+        )
         found.outputs += ours.size
         found.noise_outputs += int((np.rint(theirs) != ours).sum())
         # With the reference's codes put in, what is left must be equal without exception.
@@ -368,16 +374,33 @@ def main() -> int:
         design = compile_model(model.path, inputs=model.inputs)
         found = compare_zoo(model, design, parsed.frames, parsed.seed)
         results[model.name] = asdict(found)
-        rows.append([
-            model.name, found.frames, found.integers, found.outputs, found.mismatches, found.noise,
-            found.noise_outputs, f"{found.largest_tie_distance:.2g}", f"{found.largest_offset:.2g}",
-            f"{found.largest_error:.2g}",
-        ])
+        rows.append(
+            [
+                model.name,
+                found.frames,
+                found.integers,
+                found.outputs,
+                found.mismatches,
+                found.noise,
+                found.noise_outputs,
+                f"{found.largest_tie_distance:.2g}",
+                f"{found.largest_offset:.2g}",
+                f"{found.largest_error:.2g}",
+            ]
+        )
         for line in found.notes:
             print(f"{model.name}: {line}")
     columns = [
-        "model", "frames", "codes", "outputs", "mismatches", "float32 noise", "outputs it reaches",
-        "largest distance to a tie", "offset of outputs", "relative error of results",
+        "model",
+        "frames",
+        "codes",
+        "outputs",
+        "mismatches",
+        "float32 noise",
+        "outputs it reaches",
+        "largest distance to a tie",
+        "offset of outputs",
+        "relative error of results",
     ]
     print_table("Integers against qonnx's executor", columns, rows)
     save_results("reference", results)

@@ -46,7 +46,7 @@ def run(flow: str, top: str, directory: Path) -> dict[str, Any]:
 
 
 def synthesize(flow: str, top: str, directory: Path, limit_seconds: float = 900) -> dict[str, Any]:
-    """Returns what `run` finds, in a child process; {"error": ...} if it fails or takes too long."""
+    """Returns what `run` finds, in a child process; {"error": ...} if it fails or is too slow."""
     command = [sys.executable, "-m", "benchmarks.synthesis", flow, top, str(directory)]
     try:
         done = subprocess.run(

@@ -24,8 +24,8 @@ from qcompiler.backends.simulators import (
     simulator,
 )
 from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
-from qcompiler.dialects import stream
-from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, run
 
@@ -233,10 +233,28 @@ def _inner_shape(type_: Attribute) -> tuple[int, ...]:
 
 def _with_batch_axis(array: Array, type_: Attribute) -> Array:
     shape, inner = shape_of(type_), _inner_shape(type_)
-    array = np.asarray(array)
+    array = _in_range(np.asarray(array), type_)
     if array.shape == shape:
         return array[np.newaxis]
     for accepted in (shape, inner):
         if array.shape[1:] == accepted:
             return array.reshape(array.shape[0], *shape)
     raise ValueError(f"expected input of shape {list(inner)} with a batch axis, got {array.shape}")
+
+
+def _in_range(array: Array, type_: Attribute) -> Array:
+    """Returns `array`; where the model takes integers (`--input`), it must hold legal ones."""
+    element = element_of(type_)
+    if not isinstance(element, qint.IntType) or not array.size:
+        return array
+    lo, hi = element.lo.data, element.hi.data
+    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+        raise ValueError(
+            f"this input takes integers from {lo} to {hi} (it was given a type and scale "
+            "instead of a quantizer), got fractions; divide by the scale and round"
+        )
+    if array.min() < lo or array.max() > hi:
+        raise ValueError(
+            f"this input takes integers from {lo} to {hi}, got {array.min()} to {array.max()}"
+        )
+    return array.astype(np.int64)

@@ -6,6 +6,7 @@ QINT = (
     "fold-scales",  # needs integer weights; leaves one dequantize after each linear operation
     "fold-zero-points",  # before fuse-requantize, which takes the integer map into its region
     "fuse-requantize",
+    "channels-last",  # before infer-ranges and split-host: what is left of layout is the host's
     "infer-ranges",  # before select-requantizer: forms are proven on these ranges
     "split-host",  # after fuse-requantize: what is still real then is the host's
     "select-requantizer",

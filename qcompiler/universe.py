@@ -23,6 +23,7 @@ DIALECTS = {
 }
 
 PASSES = {
+    "channels-last": _lazy("passes.channels_last", "ChannelsLastPass"),
     "convert-qint-to-stream": _lazy("passes.convert_qint_to_stream", "ConvertQintToStreamPass"),
     "convert-stream-to-rtl": _lazy("passes.convert_stream_to_rtl", "ConvertStreamToRtlPass"),
     "fold-batchnorm": _lazy("passes.fold_batchnorm", "FoldBatchnormPass"),

@@ -18,6 +18,18 @@ REAL_OPS: dict[type[Operation], str] = {
     nn.DivOp: "div",
     nn.SqrtOp: "sqrt",
     nn.ReluOp: "relu",
+    nn.MinOp: "min",
+    nn.MaxOp: "max",
+    nn.NegOp: "neg",
+    nn.FloorOp: "floor",
+    nn.ClipOp: "clip",
+    nn.LeakyReluOp: "leaky_relu",
+    nn.PReluOp: "leaky_relu",
+    nn.SigmoidOp: "sigmoid",
+    nn.TanhOp: "tanh",
+    nn.HardSigmoidOp: "hard_sigmoid",
+    nn.HardSwishOp: "hard_swish",
+    nn.GeluOp: "gelu",
 }
 """Real operations that a scalar region may hold, with their names in `arith.scalar_ops`."""
 
@@ -35,8 +47,11 @@ def _add(
         return builder.constant(_row(op.array, channels))
     if isinstance(op, qint.DequantizeOp):
         return builder.apply("mul", operands[0], _row(op.scale_array, channels))
+    if isinstance(op, nn.GeluOp) and op.approximate.data == "tanh":
+        return builder.apply("gelu_tanh", *operands)
     if type(op) in REAL_OPS:
-        return builder.apply(REAL_OPS[type(op)], *operands)
+        held = op.parameters if isinstance(op, nn.Unary) else ()
+        return builder.apply(REAL_OPS[type(op)], *operands, *held)
     raise VerifyException(f"{op.name} cannot stand in a scalar region")
 
 

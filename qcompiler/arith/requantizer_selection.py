@@ -185,6 +185,7 @@ def _cheapest(tried: list[Candidate]) -> Selection:
         if best is None or candidate.cost < best.cost:
             best = Selection(candidate.name, candidate.form, candidate.cost, tuple(tried))
     if best is None:
-        reasons = "; ".join(f"{candidate.name}: {candidate.reason}" for candidate in tried)
+        said = dict.fromkeys(f"{candidate.name}: {candidate.reason}" for candidate in tried)
+        reasons = "; ".join(said)
         raise ValueError(f"no requantizer is feasible ({reasons}); allow another form")
     return best

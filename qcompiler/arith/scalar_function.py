@@ -201,11 +201,14 @@ class ScalarFunction:
         """Adds what is known of a result that depends on parameters only.
 
         Its sign is what products need. One rounding never changes a sign, nor do roots, products
-        and quotients of numbers whose signs are right.
+        and quotients of numbers whose signs are right, unless they underflow to zero.
         """
         constants = [operand.constant for operand in operands]
         if not (literal or op in _SIGN_SAFE) or any(constant is None for constant in constants):
             return trend
         with np.errstate(all="ignore"):
             value = np.asarray(OPS[op].ieee(*constants))
-        return replace(trend, constant=value) if np.isfinite(value).all() else trend
+        nonzero = np.all([np.broadcast_to(c != 0, value.shape) for c in constants], axis=0)
+        underflows = op in _SIGN_SAFE and bool(((value == 0) & nonzero).any())
+        known = np.isfinite(value).all() and not underflows
+        return replace(trend, constant=value) if known else trend

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompiler.arith import enclosures, error_bounds, trends
+from qcompiler.arith import activations, enclosures, error_bounds, transcendental, trends
 from qcompiler.arith.enclosures import Enclosure
 from qcompiler.arith.error_bounds import Bounded
 from qcompiler.arith.trends import Trend
@@ -83,5 +83,50 @@ OPS: dict[str, ScalarOp] = {
     "relu": ScalarOp(1, _relu_ieee, _relu_bounded, _relu_exact, trends.keep),
     "clip": ScalarOp(3, _clip_ieee, _clip_bounded, _clip_exact, trends.keep),
     "identity": ScalarOp(1, _identity, _identity, _identity_exact, trends.keep),
+    "leaky_relu": ScalarOp(
+        2,
+        activations.leaky_relu_ieee,
+        activations.leaky_relu_bounded,
+        activations.leaky_relu_exact,
+        activations.leaky_relu_trend,
+    ),
+    "hard_sigmoid": ScalarOp(
+        3,
+        activations.hard_sigmoid_ieee,
+        activations.hard_sigmoid_bounded,
+        activations.hard_sigmoid_exact,
+        activations.hard_sigmoid_trend,
+    ),
+    "hard_swish": ScalarOp(
+        1,
+        activations.hard_swish_ieee,
+        activations.hard_swish_bounded,
+        activations.hard_swish_exact,
+        activations.no_trend,
+    ),
+    "sigmoid": ScalarOp(
+        1,
+        activations.sigmoid_ieee,
+        activations.sigmoid_bounded,
+        transcendental.sigmoid,
+        trends.keep,
+    ),
+    "tanh": ScalarOp(
+        1, activations.tanh_ieee, activations.tanh_bounded, transcendental.tanh, trends.keep
+    ),
+    "gelu": ScalarOp(
+        1,
+        activations.gelu_ieee,
+        activations.gelu_bounded,
+        transcendental.gelu,
+        activations.no_trend,
+    ),
+    "gelu_tanh": ScalarOp(
+        1,
+        activations.gelu_tanh_ieee,
+        activations.gelu_tanh_bounded,
+        transcendental.gelu_tanh,
+        activations.no_trend,
+    ),
     "floor": ScalarOp(1, np.floor, error_bounds.floor, enclosures.floor, trends.keep),
 }

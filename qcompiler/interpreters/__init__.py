@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import AnyFloat, ModuleOp, StringAttr
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Attribute, Operation
 
-from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.dialects.stream import ChannelType
 from qcompiler.interpreters.function import FunctionFunctions
 from qcompiler.interpreters.nn import NNFunctions, real_type
@@ -42,8 +42,8 @@ def run(
     Args:
         module: at any level above rtl.
         name: of the function.
-        inputs: one array per argument, shape [batch, *argument shape]; integers as int64, reals as
-            any float type (they become the type that the numerics ask for).
+        inputs: one array per argument, shape [batch, *argument shape], of any number type: integers
+            become int64, reals the float type that the numerics ask for.
         listener: told of every operation's results.
 
     Raises:
@@ -70,7 +70,7 @@ def _as_argument(array: Array, type_: Attribute, real: Any) -> Array:
     """Returns a batch in the shape and number type of a function's argument."""
     shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)
     shaped = array.reshape(array.shape[0], *shape)
-    return shaped.astype(real if array.dtype.kind == "f" else np.int64)
+    return shaped.astype(real if isinstance(element_of(type_), AnyFloat) else np.int64)
 
 
 def functions(module: ModuleOp) -> dict[str, func.FuncOp]:

@@ -10,13 +10,14 @@ from xdsl.interpreter import (
     impl,
     register_impls,
 )
+from xdsl.ir import Operation
 
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.interpreters import numpy_ops
+from qcompiler.interpreters.host_calls import CALLS, host_call
 
 
-@register_impls
 class NNFunctions(InterpreterFunctions):
     """Semantics of nn; reals are numpy values of type `real` (float64 for `exact`)."""
 
@@ -27,47 +28,16 @@ class NNFunctions(InterpreterFunctions):
     def constant(self, i: Interpreter, op: nn.ConstantOp, args: PythonValues) -> PythonValues:
         return (numpy_ops.constant(op.array, self.real),)
 
-    def _binary(self, op: nn.Binary, args: PythonValues) -> PythonValues:
+    def binary(self, i: Interpreter, op: nn.Binary, args: PythonValues) -> PythonValues:
         rank = len(shape_of(op.result.type))
         lhs, rhs = (numpy_ops.align(a, rank) for a in args)
         with np.errstate(all="ignore"):
             return (numpy_ops.BINARY[op.name.removeprefix("nn.")](lhs, rhs),)
 
-    @impl(nn.AddOp)
-    def add(self, i: Interpreter, op: nn.AddOp, args: PythonValues) -> PythonValues:
-        return self._binary(op, args)
-
-    @impl(nn.SubOp)
-    def sub(self, i: Interpreter, op: nn.SubOp, args: PythonValues) -> PythonValues:
-        return self._binary(op, args)
-
-    @impl(nn.MulOp)
-    def mul(self, i: Interpreter, op: nn.MulOp, args: PythonValues) -> PythonValues:
-        return self._binary(op, args)
-
-    @impl(nn.DivOp)
-    def div(self, i: Interpreter, op: nn.DivOp, args: PythonValues) -> PythonValues:
-        return self._binary(op, args)
-
-    @impl(nn.PowOp)
-    def pow(self, i: Interpreter, op: nn.PowOp, args: PythonValues) -> PythonValues:
-        return self._binary(op, args)
-
-    @impl(nn.ReluOp)
-    def relu(self, i: Interpreter, op: nn.ReluOp, args: PythonValues) -> PythonValues:
-        return (numpy_ops.relu(args[0]),)
-
-    @impl(nn.SqrtOp)
-    def sqrt(self, i: Interpreter, op: nn.SqrtOp, args: PythonValues) -> PythonValues:
-        return (np.sqrt(args[0]),)
-
-    @impl(nn.SoftmaxOp)
-    def softmax(self, i: Interpreter, op: nn.SoftmaxOp, args: PythonValues) -> PythonValues:
-        return (numpy_ops.softmax(args[0], op.axis.value.data),)
-
-    @impl(nn.MatMulOp)
-    def matmul(self, i: Interpreter, op: nn.MatMulOp, args: PythonValues) -> PythonValues:
-        return (np.matmul(*args),)
+    @impl(nn.PReluOp)
+    def prelu(self, i: Interpreter, op: nn.PReluOp, args: PythonValues) -> PythonValues:
+        rank = len(shape_of(op.result.type))
+        return (numpy_ops.prelu(*(numpy_ops.align(a, rank) for a in args)),)
 
     @impl(nn.BatchNormOp)
     def batch_norm(self, i: Interpreter, op: nn.BatchNormOp, args: PythonValues) -> PythonValues:
@@ -80,13 +50,23 @@ class NNFunctions(InterpreterFunctions):
             return (x * gain + (bias - mean * gain),)
         return ((x - mean) * scale / deviation + bias,)
 
-    @impl(nn.ReshapeOp)
-    def reshape(self, i: Interpreter, op: nn.ReshapeOp, args: PythonValues) -> PythonValues:
-        return (numpy_ops.reshape(args[0], shape_of(op.result.type)),)
 
-    @impl(nn.TransposeOp)
-    def transpose(self, i: Interpreter, op: nn.TransposeOp, args: PythonValues) -> PythonValues:
-        return (numpy_ops.transpose(args[0], op.permutation.get_values()),)
+def _add_uniform_operations() -> None:
+    """Gives `NNFunctions` a method for each operation that `binary` or `CALLS` describes."""
+
+    def call(_: NNFunctions, i: Interpreter, op: Operation, args: PythonValues) -> PythonValues:
+        with np.errstate(all="ignore"):
+            return (host_call(op).run(*args),)
+
+    for op_type in nn.NN.operations:
+        if issubclass(op_type, nn.Binary) and op_type is not nn.PReluOp:
+            setattr(NNFunctions, op_type.name, impl(op_type)(NNFunctions.binary))
+        elif op_type in CALLS:
+            setattr(NNFunctions, op_type.name, impl(op_type)(call))
+    register_impls(NNFunctions)
+
+
+_add_uniform_operations()
 
 
 def real_type(numerics: str) -> Any:

@@ -1,9 +1,10 @@
 """What each host operation computes, in plain numpy, on arrays with a leading batch axis.
 
 The interpreters call these functions, and the driver that ships with a design carries their source.
-So each is self-contained: numpy only, no name from elsewhere but `np`.
+So each is self-contained: no name from elsewhere but `np` and `math`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,6 +74,67 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+def clip(x: Array, lo: float, hi: float) -> Array:
+    """Returns min(max(x, lo), hi)."""
+    return np.minimum(np.maximum(x, lo), hi)
+
+
+def leaky_relu(x: Array, alpha: float) -> Array:
+    """Returns x where it is not negative, alpha * x elsewhere."""
+    return np.where(x >= 0, x, x * alpha)
+
+
+def prelu(x: Array, slope: Array) -> Array:
+    """Returns x where it is not negative, slope * x elsewhere."""
+    return np.where(x >= 0, x, x * slope)
+
+
+def sigmoid(x: Array) -> Array:
+    """Returns 1 / (1 + exp(-x)), rounded once to the float type of x."""
+    power = np.exp(-np.abs(x.astype(np.float64)))  # at most 1: no overflow
+    return (np.where(x >= 0, 1.0, power) / (1 + power)).astype(x.dtype)
+
+
+def tanh(x: Array) -> Array:
+    """Returns the hyperbolic tangent, rounded once to the float type of x."""
+    return np.tanh(x.astype(np.float64)).astype(x.dtype)
+
+
+def hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
+    """Returns max(0, min(1, alpha * x + beta))."""
+    return np.maximum(np.minimum(x * alpha + beta, 1), 0)
+
+
+def hard_swish(x: Array) -> Array:
+    """Returns x * max(0, min(1, x / 6 + 1 / 2)); one sixth is rounded to the float type of x."""
+    sixth = x.dtype.type(1) / x.dtype.type(6)
+    return x * np.maximum(np.minimum(x * sixth + x.dtype.type(0.5), 1), 0)
+
+
+def gelu(x: Array, approximate: str) -> Array:
+    """Returns x times the normal distribution function, rounded once to the float type of x."""
+    wide = x.astype(np.float64)
+    if approximate == "tanh":
+        gate = np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))
+    else:
+        gate = np.vectorize(math.erf, otypes=[np.float64])(wide / np.sqrt(2.0))
+    return (0.5 * wide * (1 + gate)).astype(x.dtype)
+
+
+def reduce_mean(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
+    """Returns the mean over `axes` (not counting the batch axis)."""
+    return x.mean(axis=tuple(axis + 1 for axis in axes), keepdims=keepdims)
+
+
+def arg_max(x: Array, axis: int, keepdims: bool, last: bool) -> Array:
+    """Returns the position of the largest element along `axis` (not counting the batch axis)."""
+    if last:
+        found = x.shape[axis + 1] - 1 - np.flip(x, axis + 1).argmax(axis + 1)
+    else:
+        found = x.argmax(axis + 1)
+    return (np.expand_dims(found, axis + 1) if keepdims else found).astype(x.dtype)
+
+
 def softmax(x: Array, axis: int) -> Array:
     """Returns the softmax along `axis` (not counting the batch axis)."""
     powers = np.exp(x - x.max(axis=axis + 1, keepdims=True))
@@ -106,5 +168,7 @@ BINARY: dict[str, np.ufunc] = {
     "mul": np.multiply,
     "div": np.divide,
     "pow": np.power,
+    "min": np.minimum,
+    "max": np.maximum,
 }
 """Elementwise operations on two aligned operands, by their name in the nn dialect."""

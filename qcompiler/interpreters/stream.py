@@ -48,11 +48,45 @@ class StreamFunctions(InterpreterFunctions):
             value = scalar.requantizer.apply(value, -1)
         return (_check(op, value),)
 
+    @impl(stream.SlidingWindowOp)
+    def sliding_window(
+        self, i: Interpreter, op: stream.SlidingWindowOp, args: PythonValues
+    ) -> PythonValues:
+        windows = op.window.gather(args[0], op.pad_value.value.data)
+        batch, height, width = windows.shape[:3]
+        if op.order.data == "depthwise":  # channel folds before taps
+            parts = windows.reshape(
+                batch, height, width, op.window.taps, op.channel_folds, op.input_lanes
+            )
+            windows = parts.transpose(0, 1, 2, 4, 3, 5)
+        return (_check(op, windows.reshape(batch, *op.output_channel.frame_shape)),)
+
+    def _folded(self, op: stream.VvauOp | stream.PoolOp, x: Array) -> Array:
+        """Returns windows as [batch, ..., channel fold, tap, lane]."""
+        return x.reshape(*x.shape[:-1], -1, op.taps, op.input_lanes)
+
+    @impl(stream.VvauOp)
+    def vvau(self, i: Interpreter, op: stream.VvauOp, args: PythonValues) -> PythonValues:
+        windows = self._folded(op, args[0])
+        weights = op.weights_op.array.reshape(op.taps, -1, op.input_lanes).transpose(1, 0, 2)
+        result = (windows * weights).sum(axis=-2)
+        return (_check(op, result.reshape(len(result), *op.output_channel.frame_shape)),)
+
+    @impl(stream.PoolOp)
+    def pool(self, i: Interpreter, op: stream.PoolOp, args: PythonValues) -> PythonValues:
+        windows = self._folded(op, args[0])
+        result = windows.max(axis=-2) if op.kind.data == "max" else windows.sum(axis=-2)
+        return (_check(op, result.reshape(len(result), *op.output_channel.frame_shape)),)
+
     @impl(stream.WidthAdapterOp)
     def width_adapter(
         self, i: Interpreter, op: stream.WidthAdapterOp, args: PythonValues
     ) -> PythonValues:
         return args
+
+    @impl(stream.ReshapeOp)
+    def reshape(self, i: Interpreter, op: stream.ReshapeOp, args: PythonValues) -> PythonValues:
+        return (args[0].reshape(len(args[0]), *op.output_channel.frame_shape),)
 
     @impl(stream.FifoOp)
     def fifo(self, i: Interpreter, op: stream.FifoOp, args: PythonValues) -> PythonValues:

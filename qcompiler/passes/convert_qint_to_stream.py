@@ -30,7 +30,7 @@ error, all of them at once.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from xdsl.builder import Builder
 from xdsl.context import Context
@@ -41,14 +41,18 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
 
 
 def frame_of(type_: Attribute) -> tuple[int, ...]:
-    """Returns the frame of a tensor: its shape without dimensions of extent one."""
-    return tuple(extent for extent in shape_of(type_) if extent != 1) or (1,)
+    """Returns the frame of a tensor: its shape without the batch, space as [height, width]."""
+    shape = shape_of(type_)
+    if len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return (1, *shape) if len(shape) == 2 else shape
 
 
 def _channel(type_: Attribute) -> stream.ChannelType:
@@ -74,6 +78,17 @@ class _Conversion:
         self.names.add(name)
         return name
 
+    def weights(self, op: Operation, constant: qint.ConstantOp, matrix: Array) -> str:
+        """Adds named weights before the core; returns their name."""
+        hint = constant.result.name_hint or op.results[0].name_hint or "weights"
+        name = self.unique(identifier(hint, "weights"))
+        symbol = stream.WeightsOp(name, matrix)
+        symbol.location = constant.location
+        core = self.builder.insertion_point.block.parent_op()
+        assert core is not None
+        self.module.body.block.insert_op_before(symbol, core)
+        return name
+
     def refuse(self, op: Operation, what: str, remedy: str) -> None:
         """Records why an operation has no process."""
         self.problems.append(Problem(source_of(op), what, remedy))
@@ -93,16 +108,73 @@ def _matmul(state: _Conversion, op: qint.MatMulOp) -> None:
             op, "a product of two activations has no process yet", "compute it outside the model"
         )
         return
-    hint = weights.result.name_hint or op.result.name_hint or "weights"
-    name = state.unique(identifier(hint, "weights"))
-    symbol = stream.WeightsOp(name, weights.array)
-    symbol.location = weights.location
-    core = state.builder.insertion_point.block.parent_op()
-    assert core is not None
-    state.module.body.block.insert_op_before(symbol, core)
+    name = state.weights(op, weights, weights.array)
     element = qint.int_type_of(op.result.type)
     outputs = weights.array.shape[1]
     state.emit(op, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+
+
+def _flat_window(window: Window) -> Window:
+    """Returns a window as a two-dimensional one: a row of height one for one dimension."""
+    if window.rank == 2:
+        return window
+    return Window(
+        (1, *window.kernel),
+        (1, *window.strides),
+        (1, *window.dilations),
+        (0, *window.pads_begin),
+        (0, *window.pads_end),
+    )
+
+
+def _windows(
+    state: _Conversion, op: qint.ConvOp | qint.PoolOp, order: Literal["dense", "depthwise"]
+) -> SSAValue:
+    """Adds the sliding window of an operation; returns the windows."""
+    seen = op.padded_range
+    process = stream.SlidingWindowOp(
+        state.values[op.input],
+        qint.IntType(seen.lo, seen.hi),
+        _flat_window(op.window),
+        op.pad_value.value.data,
+        order,
+    )
+    process.location = op.location
+    process.result.name_hint = op.input.name_hint
+    state.builder.insert(process)
+    return process.result
+
+
+def _conv(state: _Conversion, op: qint.ConvOp) -> None:
+    weights = op.weights.owner
+    channels = shape_of(op.input.type)[-1]
+    if not isinstance(weights, qint.ConstantOp):
+        state.refuse(op, "its weights are not constant", "export with constant weights")
+        return
+    outputs, taps = weights.array.shape[-1], op.window.taps
+    element = qint.int_type_of(op.result.type)
+    depthwise = op.groups == channels == outputs
+    if op.groups != 1 and not depthwise:
+        state.refuse(
+            op,
+            f"{op.groups} groups of {channels} channels have no process yet",
+            "use dense convolutions, or depthwise ones with one output a channel",
+        )
+        return
+    if depthwise and channels > 1:
+        name = state.weights(op, weights, weights.array.reshape(taps, channels))
+        windows = _windows(state, op, "depthwise")
+        state.emit(op, stream.VvauOp(windows, name, element, taps))
+        return
+    name = state.weights(op, weights, weights.array.reshape(-1, outputs))
+    given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, "dense")
+    state.emit(op, stream.MvauOp(given, name, element, outputs, 1, 1))
+
+
+def _pool(state: _Conversion, op: qint.PoolOp) -> None:
+    windows = _windows(state, op, "depthwise")
+    element = qint.int_type_of(op.result.type)
+    state.emit(op, stream.PoolOp(windows, op.kind.data, element, op.window.taps))
 
 
 def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
@@ -121,12 +193,11 @@ def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
 
 
 def _reshape(state: _Conversion, op: qint.ReshapeOp) -> None:
-    if frame_of(op.input.type) != frame_of(op.result.type):
-        state.refuse(
-            op, f"cannot stream {op.input.type} as {op.result.type}", "keep channels innermost"
-        )
-        return
-    state.values[op.result] = state.values[op.input]
+    given, frame = state.values[op.input], frame_of(op.result.type)
+    if stream.channel_of(given).frame_shape == frame:
+        state.values[op.result] = given
+    else:
+        state.emit(op, stream.ReshapeOp(given, frame))
 
 
 def _transpose(state: _Conversion, op: qint.TransposeOp) -> None:
@@ -134,11 +205,14 @@ def _transpose(state: _Conversion, op: qint.TransposeOp) -> None:
     if kept != sorted(kept):
         state.refuse(op, "reorders elements within a frame", "remove the transposition")
         return
-    state.values[op.result] = state.values[op.input]
+    frame = frame_of(op.result.type)
+    state.emit(op, stream.ReshapeOp(state.values[op.input], frame))
 
 
 _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.MatMulOp, _matmul),
+    (qint.ConvOp, _conv),
+    (qint.PoolOp, _pool),
     (qint.RequantizerOp, _requantizer),
     (qint.ReshapeOp, _reshape),
     (qint.TransposeOp, _transpose),

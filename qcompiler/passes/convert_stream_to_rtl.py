@@ -16,7 +16,7 @@ the driver.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from xdsl.context import Context
 from xdsl.dialects import func, hw
@@ -27,10 +27,13 @@ from xdsl.passes import ModulePass
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import identifier, source_node
 from qcompiler.dialects import qint, stream
+from qcompiler.dialects.stream.windows import rows_wanted
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.fifo import build_fifo
 from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
+from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
+from qcompiler.rtl.blocks.sliding_window import SlidingWindowConfig, build_sliding_window
 from qcompiler.rtl.blocks.top import TopConfig, build_top
 from qcompiler.rtl.blocks.width_adapter import build_width_adapter
 from qcompiler.rtl.streaming import Library
@@ -87,6 +90,52 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
     )
 
 
+def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
+    height, width, _ = op.input_channel.frame_shape
+    want, free = rows_wanted(op.window, height)
+    return build_sliding_window(
+        place.library,
+        SlidingWindowConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.output_channel.element.range,
+            x_in=op.input_channel.element.range,
+            lanes=op.input_lanes,
+            spatial=(height, width),
+            channel_folds=op.channel_folds,
+            window=op.window,
+            pad_value=op.pad_value.value.data,
+            depthwise=op.order.data == "depthwise",
+            buffer_rows=op.buffer_rows,
+            want=want,
+            free=free,
+        ),
+    )
+
+
+def _reduction(place: _Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
+    weights = op.weights_op.array if isinstance(op, stream.VvauOp) else None
+    kind = "product" if isinstance(op, stream.VvauOp) else _POOLS[op.kind.data]
+    return build_reduction(
+        place.library,
+        ReductionConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            lanes=op.input_lanes,
+            taps=op.taps,
+            kind=kind,
+            weights=weights,
+        ),
+    )
+
+
+_POOLS: dict[str, Literal["max", "sum"]] = {"max": "max", "sum": "sum"}
+
+
 def _requantize(place: _Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
     (scalar,) = op.scalar_body.operations
     assert isinstance(scalar, qint.RequantizerOp)
@@ -123,6 +172,9 @@ def _fifo(place: _Place, op: stream.FifoOp) -> hw.HWModuleOp:
 
 _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = {
     stream.MvauOp: _mvau,
+    stream.SlidingWindowOp: _sliding_window,
+    stream.VvauOp: _reduction,
+    stream.PoolOp: _reduction,
     stream.RequantizeOp: _requantize,
     stream.WidthAdapterOp: _width_adapter,
     stream.FifoOp: _fifo,
@@ -144,7 +196,7 @@ def _check(network: Network) -> None:
     problems += [
         Problem(name, f"no hardware is known for {process.name}", "remove the operation")
         for name, process in network.named()
-        if type(process) not in _BUILDERS
+        if type(process) not in _BUILDERS and not isinstance(process, stream.ReshapeOp)
     ]
     if not network.processes:
         problems.append(Problem("core", "it has no process", "compile a network with a layer"))
@@ -167,11 +219,17 @@ class ConvertStreamToRtlPass(ModulePass):
         top = identifier(name.data, "network") if isinstance(name, StringAttr) else "network"
         library = Library()
         blocks: dict[SSAValue, tuple[str, hw.HWModuleOp, SSAValue]] = {}
+        wires: dict[SSAValue, SSAValue] = {}
         for instance, process in network.named():
+            source = wires.get(process.input, process.input)
+            if isinstance(process, stream.ReshapeOp):
+                wires[process.result] = source
+                continue
             place = _Place(library, top, f"{top}_{instance}", _comment(process))
             module = library.add(_BUILDERS[type(process)](place, process))
-            blocks[process.result] = instance, module, process.input
-        config = TopConfig(top, _top_comment(network), network.inputs, network.outputs, blocks)
+            blocks[process.result] = instance, module, source
+        outputs = [wires.get(value, value) for value in network.outputs]
+        config = TopConfig(top, _top_comment(network), network.inputs, outputs, blocks)
         library.add(build_top(config))
         for function in list(op.ops):
             if isinstance(function, func.FuncOp | stream.WeightsOp):

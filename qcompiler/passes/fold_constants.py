@@ -201,13 +201,17 @@ def quantize_reals(op: qint.QuantizeOp, array: Array) -> Array:
 def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) -> Array:
     """Returns round(x / scale + zero_point), int64, saturated at 2**62.
 
-    The quotient is rounded once to float64; where that lies so close to a multiple of one half that
-    the rounding could tip, the element is computed again with fractions. So the result is exact.
+    The quotient is rounded once to float64; where that lies so close to a point where the rounding
+    switches that it could tip, the element is computed again with fractions. So the result is exact.
     """
     scaled = np.clip(reals / scale + zero_point, -_LARGEST, _LARGEST)
     codes = round_float(scaled, mode).astype(np.int64)
     doubled = 2 * scaled
-    doubtful = np.abs(doubled - np.rint(doubled)) <= 2**-50 * (1 + np.abs(doubled))
+    near = np.rint(doubled)
+    # Only halves tip when rounding to nearest, only integers otherwise; weights stored as multiples
+    # of their scale are integers, every one.
+    switches = (near % 2 == 1) == mode.startswith("half")
+    doubtful = switches & (np.abs(doubled - near) <= 2**-50 * (1 + np.abs(doubled)))
     exact: dict[tuple[float, float, int], int] = {}
     for index in zip(*np.nonzero(doubtful), strict=True):
         key = (float(reals[index]), float(scale[index]), int(zero_point[index]))

@@ -26,7 +26,6 @@ whose scale varies by channel.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from xdsl.context import Context
@@ -37,42 +36,31 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects.attributes import shape_of
 from qcompiler.passes.fold_constants import fold_constant_patterns
-from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace, scalar_constant
+from qcompiler.passes.fold_windows import (
+    AveragePoolPattern,
+    ConvPattern,
+    MaxPoolPattern,
+    ReduceMeanPattern,
+)
+from qcompiler.passes.rewriting import (
+    apply_patterns,
+    as_parameter,
+    numerics_of,
+    plain_dequantize,
+    replace,
+    scalar_constant,
+    scale_product,
+)
 
 _ZERO = np.zeros(1, np.int64)
 _SCALAR_OPS = (nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp)
 
 
-def _as_parameter(values: Array) -> Array:
-    """Returns float64 values as float32 where that loses nothing."""
-    narrow = values.astype(np.float32)
-    return narrow if np.array_equal(narrow.astype(np.float64), values) else values
-
-
-def _product(a: Array, b: Array, numerics: str) -> Array | None:
-    """Returns the product of scales; None if `exact` numerics asks for more bits than f64 has."""
-    if numerics == "onnxruntime":
-        return a.astype(np.float32) * b.astype(np.float32)
-    product = a * b
-    pairs = zip(*np.broadcast_arrays(a, b), product.tolist(), strict=True)
-    if all(Fraction(float(x)) * Fraction(float(y)) == Fraction(z) for x, y, z in pairs):
-        return _as_parameter(product)
-    return None
-
-
-def _plain(value: SSAValue) -> qint.DequantizeOp | None:
-    """Returns the dequantize that makes `value`, if it has no zero point."""
-    owner = value.owner
-    if isinstance(owner, qint.DequantizeOp) and not owner.zero_point_array.any():
-        return owner
-    return None
-
-
 def _weights(value: SSAValue) -> tuple[qint.DequantizeOp, qint.ConstantOp] | None:
     """Returns the dequantize and integers of constant weights with one scale per output or in all."""
-    dequantize = _plain(value)
+    dequantize = plain_dequantize(value)
     if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
         return None
     last = len(shape_of(value.type)) - 1
@@ -106,7 +94,7 @@ class _ZeroPointToAffine(RewritePattern):
         else:
             shifted = qint.AffineOp(op.input, np.ones(1, np.int64), -zero_point, axis=axis)
         dequantize = qint.DequantizeOp(
-            shifted.results[0], _as_parameter(op.scale_array), _ZERO, axis=axis
+            shifted.results[0], as_parameter(op.scale_array), _ZERO, axis=axis
         )
         replace(rewriter, op, [shifted, dequantize])
 
@@ -116,7 +104,7 @@ class _MatMul(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
-        lhs, rhs = _plain(op.lhs), _plain(op.rhs)
+        lhs, rhs = plain_dequantize(op.lhs), plain_dequantize(op.rhs)
         if lhs is None or rhs is None or lhs.channel_axis is not None:
             return
         last_rhs = len(shape_of(op.rhs.type)) - 1
@@ -124,14 +112,14 @@ class _MatMul(RewritePattern):
             return
         axis = None if rhs.channel_axis is None else len(shape_of(op.result.type)) - 1
         matmul = qint.MatMulOp(lhs.input, rhs.input)
-        scale = _product(lhs.scale_array, rhs.scale_array, numerics_of(op))
+        scale = scale_product(lhs.scale_array, rhs.scale_array, numerics_of(op))
         if scale is not None:
             replace(
                 rewriter, op, [matmul, qint.DequantizeOp(matmul.result, scale, _ZERO, axis=axis)]
             )
             return
-        first = qint.DequantizeOp(matmul.result, _as_parameter(lhs.scale_array), _ZERO)
-        second = nn.ConstantOp(_as_parameter(rhs.scale_array))
+        first = qint.DequantizeOp(matmul.result, as_parameter(lhs.scale_array), _ZERO)
+        second = nn.ConstantOp(as_parameter(rhs.scale_array))
         replace(rewriter, op, [matmul, first, second, nn.MulOp(first.result, second.result)])
 
 
@@ -163,8 +151,8 @@ class _ScalarThroughMatMul(RewritePattern):
     def _column_offset(
         constant: SSAValue, dequantize: qint.DequantizeOp, integers: qint.ConstantOp
     ) -> list[Operation]:
-        sums = nn.ConstantOp(_as_parameter(integers.array.sum(axis=-2).astype(np.float64)))
-        scale = nn.ConstantOp(_as_parameter(dequantize.scale_array))
+        sums = nn.ConstantOp(as_parameter(integers.array.sum(axis=-2).astype(np.float64)))
+        scale = nn.ConstantOp(as_parameter(dequantize.scale_array))
         number = nn.ReshapeOp(constant, [1])
         scaled = nn.MulOp(scale.result, sums.result)
         return [sums, scale, number, scaled, nn.MulOp(scaled.result, number.result)]
@@ -177,7 +165,7 @@ class _ConstantSummand(RewritePattern):
         if not isinstance(op, nn.Binary):
             return
         for index, operand in enumerate(op.operands):
-            dequantize = _plain(operand)
+            dequantize = plain_dequantize(operand)
             if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
                 continue
             codes = dequantize.input.owner.array
@@ -186,7 +174,7 @@ class _ConstantSummand(RewritePattern):
             if numerics_of(op) == "onnxruntime":
                 values = codes.astype(np.float32) * scale.astype(np.float32)
             else:
-                values = _as_parameter(codes * scale)
+                values = as_parameter(codes * scale)
             constant = nn.ConstantOp(np.asarray(values))
             constant.location = dequantize.location
             constant.result.name_hint = operand.name_hint
@@ -201,7 +189,7 @@ class _Layout(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, nn.ReshapeOp | nn.TransposeOp):
             return
-        dequantize = _plain(op.input)
+        dequantize = plain_dequantize(op.input)
         if dequantize is None:
             return
         axis = dequantize.channel_axis
@@ -213,7 +201,7 @@ class _Layout(RewritePattern):
             moved = qint.ReshapeOp(dequantize.input, shape_of(op.result.type))
         else:
             return
-        scale = _as_parameter(dequantize.scale_array)
+        scale = as_parameter(dequantize.scale_array)
         replace(rewriter, op, [moved, qint.DequantizeOp(moved.results[0], scale, _ZERO, axis=axis)])
 
 
@@ -259,11 +247,11 @@ class _ReluBeforeMatMul(RewritePattern):
         relu = op.lhs.owner
         if not isinstance(relu, nn.ReluOp):
             return
-        source = _plain(relu.input)
+        source = plain_dequantize(relu.input)
         if source is None or source.channel_axis is not None:
             return
         bounds = qint.range_of(source.input.type)
-        scale = _as_parameter(source.scale_array)
+        scale = as_parameter(source.scale_array)
         cut = qint.IntRange(max(bounds.lo, 0), max(bounds.hi, 0))
         quantize = qint.QuantizeOp(relu.result, scale, _ZERO, cut)
         dequantize = qint.DequantizeOp(quantize.result, scale, _ZERO)
@@ -282,6 +270,10 @@ class FoldScalesPass(ModulePass):
             [
                 _ZeroPointToAffine(),
                 _MatMul(),
+                ConvPattern(),
+                MaxPoolPattern(),
+                AveragePoolPattern(),
+                ReduceMeanPattern(),
                 _ScalarThroughMatMul(),
                 _ReluBeforeMatMul(),
                 _ConstantSummand(),

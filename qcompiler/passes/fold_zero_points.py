@@ -56,6 +56,53 @@ class _ThroughMatMul(RewritePattern):
         replace(rewriter, op, [matmul, moved])
 
 
+class _ThroughConv(RewritePattern):
+    """conv(m * x + b, w) = m * conv(x, w) + b * sums of w, if the padding has a code."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.ConvOp, rewriter: PatternRewriter) -> None:
+        affine, weights = op.input.owner, op.weights.owner
+        if not isinstance(affine, qint.AffineOp) or not isinstance(weights, qint.ConstantOp):
+            return
+        pad = _code_of(affine, op)
+        if pad is None:
+            return
+        conv = qint.ConvOp(affine.input, op.weights, op.window, op.groups, pad)
+        sums = weights.array.reshape(-1, weights.array.shape[-1]).sum(axis=0)
+        axis = len(shape_of(op.result.type)) - 1
+        moved = qint.AffineOp(
+            conv.result, affine.multiplier_array, affine.offset_array * sums, axis=axis
+        )
+        replace(rewriter, op, [conv, moved])
+
+
+def _code_of(affine: qint.AffineOp, op: qint.Windowed) -> int | None:
+    """Returns the code x with m * x + b = the padding's value, for one m and b for all channels."""
+    if affine.channel_axis is not None or affine.multiplier_array[0] <= 0:
+        return None
+    multiplier, offset = int(affine.multiplier_array[0]), int(affine.offset_array[0])
+    code, rest = divmod(op.pad_value.value.data - offset, multiplier)
+    padded = any(op.window.pads_begin) or any(op.window.pads_end)
+    return code if rest == 0 or not padded else None
+
+
+class _ThroughPool(RewritePattern):
+    """Maxima commute with rising maps, sums with all."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.PoolOp, rewriter: PatternRewriter) -> None:
+        affine = op.input.owner
+        if not isinstance(affine, qint.AffineOp):
+            return
+        pad = _code_of(affine, op)
+        if pad is None:
+            return
+        pool = qint.PoolOp(affine.input, op.kind.data, op.window, pad)
+        count = 1 if op.kind.data == "max" else op.window.taps
+        offset = affine.offset_array * count
+        replace(rewriter, op, [pool, qint.AffineOp(pool.result, affine.multiplier_array, offset)])
+
+
 class _ThroughLayout(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, qint.ReshapeOp | qint.TransposeOp):
@@ -96,4 +143,6 @@ class FoldZeroPointsPass(ModulePass):
     name = "fold-zero-points"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        apply_patterns(op, [_ThroughMatMul(), _ThroughLayout(), _MergeAffine()])
+        apply_patterns(
+            op, [_ThroughMatMul(), _ThroughConv(), _ThroughPool(), _ThroughLayout(), _MergeAffine()]
+        )

@@ -1,6 +1,7 @@
 """Small helpers that several passes share."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnknownLoc
@@ -12,7 +13,7 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
 )
 
-from qcompiler.dialects import nn
+from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 
 
@@ -34,6 +35,31 @@ def numerics_of(op: Operation) -> str:
         parent = parent.parent_op()
     attribute = None if parent is None else parent.attributes.get("qint.numerics")
     return attribute.data if isinstance(attribute, StringAttr) else "exact"
+
+
+def as_parameter(values: Array) -> Array:
+    """Returns float64 values as float32 where that loses nothing."""
+    narrow = values.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), values) else values
+
+
+def scale_product(a: Array, b: Array, numerics: str) -> Array | None:
+    """Returns the product of scales; None if `exact` numerics asks for more bits than f64 has."""
+    if numerics == "onnxruntime":
+        return a.astype(np.float32) * b.astype(np.float32)
+    product = a * b
+    pairs = zip(*np.broadcast_arrays(a, b), product.tolist(), strict=True)
+    if all(Fraction(float(x)) * Fraction(float(y)) == Fraction(z) for x, y, z in pairs):
+        return as_parameter(product)
+    return None
+
+
+def plain_dequantize(value: SSAValue) -> qint.DequantizeOp | None:
+    """Returns the dequantize that makes `value`, if it has no zero point."""
+    owner = value.owner
+    if isinstance(owner, qint.DequantizeOp) and not owner.zero_point_array.any():
+        return owner
+    return None
 
 
 def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) -> None:

@@ -34,7 +34,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
@@ -47,31 +47,84 @@ from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 
 _DEFAULT_MULTIPLIERS = 64
+Foldable: TypeAlias = stream.MvauOp | stream.VvauOp | stream.PoolOp
+"""Processes whose parallelism is chosen; the others follow them."""
 
 
 @dataclass(frozen=True)
 class Folding:
-    """Parallelism of one matrix unit."""
+    """Parallelism of one process."""
 
     pe: int
     simd: int
 
 
-def choose(op: stream.MvauOp, target_cycles: int) -> Folding:
+@dataclass(frozen=True)
+class Layer:
+    """A process whose parallelism can be chosen.
+
+    Attributes:
+        op: the process.
+        work: cycles of a frame at PE = SIMD = 1.
+        pe: legal factors for the outputs.
+        simd: legal factors for the inputs; (1,) where each output has its own input.
+    """
+
+    op: Foldable
+    work: int
+    pe: tuple[int, ...]
+    simd: tuple[int, ...]
+
+    @staticmethod
+    def of(op: Foldable) -> "Layer":
+        """Returns what can be chosen for a process."""
+        if isinstance(op, stream.MvauOp):
+            # A window is sent tap by tap, so a beat holds channels of one tap.
+            window = op.input.owner
+            windowed = isinstance(window, stream.SlidingWindowOp)
+            inputs = window.input_channel.channels if windowed else op.mw
+            pe, simd = stream.divisors(op.mh), stream.divisors(inputs)
+            return Layer(op, op.vectors * op.mh * op.mw, tuple(pe), tuple(simd))
+        pe = stream.divisors(op.output_channel.channels)
+        work = op.input_channel.with_lanes(1).beats
+        return Layer(op, work, tuple(pe), (1,))
+
+    def cycles(self, folding: Folding) -> int:
+        """Returns the cycles of a frame, those that its sliding window's input takes included."""
+        own = self.work // (folding.pe * folding.simd)
+        window = self.op.input.owner
+        if not isinstance(window, stream.SlidingWindowOp):
+            return own
+        lanes = folding.simd if isinstance(self.op, stream.MvauOp) else folding.pe
+        return max(own, window.input_channel.with_lanes(lanes).beats)
+
+    def fold(self, folding: Folding) -> None:
+        """Gives the process, and the sliding window before it, their lanes."""
+        window = self.op.input.owner
+        lanes = folding.pe
+        if isinstance(self.op, stream.MvauOp):
+            self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
+            self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
+            lanes = folding.simd
+        if isinstance(window, stream.SlidingWindowOp):
+            _set_lanes(window.result, lanes)
+        _set_lanes(self.op.result, folding.pe)
+
+
+def choose(layer: Layer, target_cycles: int) -> Folding:
     """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
 
     Among equals, SIMD about twice PE: adders are cheaper than accumulators. The fastest folding if
     none is fast enough.
     """
-    work = op.vectors * op.mh * op.mw
-    best: tuple[tuple[int, float], Folding] | None = None
-    for pe in stream.divisors(op.mh):
-        for simd in stream.divisors(op.mw):
-            if work > target_cycles * pe * simd and (pe, simd) != (op.mh, op.mw):
-                continue
-            rank = (pe * simd, abs(log2(simd / pe) - 1))
+    best: tuple[tuple[int, int, float], Folding] | None = None
+    for pe in layer.pe:
+        for simd in layer.simd:
+            folding = Folding(pe, simd)
+            late = max(0, layer.cycles(folding) - target_cycles)
+            rank = (late, pe * simd, abs(log2(simd / pe) - 1))
             if best is None or rank < best[0]:
-                best = rank, Folding(pe, simd)
+                best = rank, folding
     assert best is not None
     return best[1]
 
@@ -110,11 +163,11 @@ def _is_folding(factors: Any) -> bool:
     return all(key in ("PE", "SIMD") and type(value) is int for key, value in pairs)
 
 
-def _override(layers: Mapping[str, stream.MvauOp], chosen: dict[str, Folding], path: Path) -> None:
+def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> None:
     problems: list[Problem] = []
     for name, factors in read_folding(path).items():
-        op = layers.get(name)
-        if op is None:
+        layer = layers.get(name)
+        if layer is None:
             known = ", ".join(layers)
             problems.append(
                 Problem(f"{path}: {name}", "no such layer", f"the foldable layers are {known}")
@@ -123,9 +176,13 @@ def _override(layers: Mapping[str, stream.MvauOp], chosen: dict[str, Folding], p
         folding = Folding(
             factors.get("PE", chosen[name].pe), factors.get("SIMD", chosen[name].simd)
         )
-        for key, factor, extent in (("PE", folding.pe, op.mh), ("SIMD", folding.simd, op.mw)):
-            if factor < 1 or extent % factor:
-                legal = ", ".join(map(str, stream.divisors(extent)))
+        for key, factor, factors_ in (
+            ("PE", folding.pe, layer.pe),
+            ("SIMD", folding.simd, layer.simd),
+        ):
+            if factor not in factors_:
+                extent = max(factors_)
+                legal = ", ".join(map(str, factors_))
                 problems.append(
                     Problem(
                         f"{path}: {name}",
@@ -154,7 +211,7 @@ def _set_lanes(value: SSAValue, lanes: int) -> None:
 def _input_lanes(value: SSAValue, target_cycles: int) -> int:
     """Returns the lanes of an input of the network: what its first user takes a cycle."""
     for use in value.uses:
-        if isinstance(use.operation, stream.MvauOp):
+        if isinstance(use.operation, stream.MvauOp | stream.SlidingWindowOp):
             return use.operation.input_lanes
     channel = stream.channel_of(value).with_lanes(1)
     fits = [d for d in stream.divisors(channel.channels) if channel.beats <= target_cycles * d]
@@ -174,19 +231,17 @@ class SelectFoldingPass(ModulePass):
         if network is None:
             return
         _drop_buffers(network)
-        layers = {name: p for name, p in network.named() if isinstance(p, stream.MvauOp)}
-        largest = max((p.vectors * p.mh * p.mw for p in layers.values()), default=1)
+        layers = {n: Layer.of(p) for n, p in network.named() if isinstance(p, Foldable)}
+        largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
         chosen = {name: choose(layer, target) for name, layer in layers.items()}
         if self.folding is not None:
             _override(layers, chosen, Path(self.folding))
         for name, layer in layers.items():
-            layer.properties["pe"] = IntegerAttr(chosen[name].pe, i64)
-            layer.properties["simd"] = IntegerAttr(chosen[name].simd, i64)
-            _set_lanes(layer.result, chosen[name].pe)
+            layer.fold(chosen[name])
         for value in network.inputs:
             _set_lanes(value, _input_lanes(value, target))
         for process in network.processes:
-            if not isinstance(process, stream.MvauOp):
+            if isinstance(process, stream.RequantizeOp | stream.ReshapeOp):
                 _set_lanes(process.result, process.input_channel.lanes.data)
         network.update_type()

@@ -45,7 +45,8 @@ from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
-_COMPUTE = (qint.MatMulOp, qint.RequantizeOp, qint.RequantizerOp)
+_COMPUTE = (qint.MatMulOp, qint.Windowed, qint.RequantizeOp, qint.RequantizerOp)
+_QUANTIZERS = (qint.QuantizeOp, qint.DequantizeOp, qint.AffineOp)
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
 _BETWEEN = (qint.ReshapeOp, qint.TransposeOp)
 
@@ -81,7 +82,7 @@ class _Cut:
 
     def problems(self, main: func.FuncOp) -> list[Problem]:
         """Returns why the network cannot be cut, one problem a node."""
-        found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp)]
+        found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp | nn.ConvOp)]
         if not any(isinstance(op, _COMPUTE) for op in self.ops) and not found:
             found.append(
                 Problem(
@@ -90,21 +91,25 @@ class _Cut:
                     "export the network with quantizers on its weights and activations",
                 )
             )
-        for op in self.ops:
-            if self.in_core(op) and not isinstance(op, (*_COMPUTE, *_BETWEEN)):
-                found.append(
-                    Problem(
-                        source_of(op),
-                        f"{op.name} works on real numbers between two integer operations",
-                        "add a quantizer with one scale for the tensor after this node",
-                    )
+        stray = [
+            o for o in self.ops if self.in_core(o) and not isinstance(o, (*_COMPUTE, *_BETWEEN))
+        ]
+        # The quantizers around a stray operation are not to blame, unless there is no other.
+        guilty = [o for o in stray if not isinstance(o, _QUANTIZERS)] or stray
+        for op in guilty:
+            found.append(
+                Problem(
+                    source_of(op),
+                    f"{op.name} works on real numbers between two integer operations",
+                    "add a quantizer with one scale for the tensor after this node",
                 )
+            )
         return found
 
 
-def _unquantized(op: nn.MatMulOp) -> Problem:
+def _unquantized(op: nn.MatMulOp | nn.ConvOp) -> Problem:
     where = source_of(op)
-    for name, value in (("activation", op.lhs), ("weight", op.rhs)):
+    for name, value in zip(("activation", "weight"), op.operands, strict=True):
         reals = _real_input(value)
         if reals is not None:
             return Problem(

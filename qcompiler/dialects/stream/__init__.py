@@ -7,18 +7,34 @@ frame takes, how long the pipeline is, and in which cycle each beat is consumed 
 
 from xdsl.ir import Dialect
 
-from qcompiler.dialects.stream.elementwise import FifoOp, RequantizeOp, WidthAdapterOp
+from qcompiler.dialects.stream.elementwise import (
+    FifoOp,
+    RequantizeOp,
+    ReshapeOp,
+    WidthAdapterOp,
+)
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
 from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
 from qcompiler.dialects.stream.windows import PoolOp, SlidingWindowOp, VvauOp
 
 STREAM = Dialect(
     "stream",
-    [WeightsOp, MvauOp, SlidingWindowOp, VvauOp, PoolOp, RequantizeOp, WidthAdapterOp, FifoOp],
+    [
+        WeightsOp,
+        MvauOp,
+        SlidingWindowOp,
+        VvauOp,
+        PoolOp,
+        RequantizeOp,
+        ReshapeOp,
+        WidthAdapterOp,
+        FifoOp,
+    ],
     [ChannelType],
 )
 
 __all__ = [
-    "STREAM", "ChannelType", "FifoOp", "MvauOp", "PoolOp", "Process", "RequantizeOp", "Schedule",
-    "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of", "divisors",
+    "STREAM", "ChannelType", "FifoOp", "MvauOp", "PoolOp", "Process", "RequantizeOp", "ReshapeOp",
+    "Schedule", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of",
+    "divisors",
 ]  # fmt: skip

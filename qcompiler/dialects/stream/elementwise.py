@@ -1,5 +1,7 @@
 """Processes that look at one element, or at none."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.dialects.builtin import (
     I64,
@@ -61,6 +63,34 @@ class RequantizeOp(Process):
 
 
 @irdl_op_definition
+class ReshapeOp(Process):
+    """Gives the same beats another frame: flattens, or adds and drops unit dimensions; only wires.
+
+    Example: `%y = stream.reshape %x : (!stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.reshape"
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, frame: Sequence[int]):
+        channel = channel_of(input)
+        super().__init__(
+            operands=[input],
+            result_types=[ChannelType(channel.element, frame, channel.lanes.data)],
+        )
+
+    def schedule(self) -> Schedule:
+        beats = np.arange(self.output_channel.beats, dtype=np.int64)
+        return Schedule(self.output_channel.beats, beats, beats, 0)
+
+    def verify_(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        same = given.element == made.element and given.lanes == made.lanes
+        if not same or given.beats != made.beats:
+            raise VerifyException(f"input {given} and result {made} must differ in frame only")
+
+
+@irdl_op_definition
 class WidthAdapterOp(Process):
     """Changes the number of lanes (DWC, data-width converter); one count divides the other.
 
@@ -72,6 +102,10 @@ class WidthAdapterOp(Process):
 
     def __init__(self, input: SSAValue, lanes: int):
         super().__init__(operands=[input], result_types=[channel_of(input).with_lanes(lanes)])
+
+    @property
+    def input_lanes(self) -> int:
+        return self.input_channel.lanes.data
 
     @property
     def ratio(self) -> int:

@@ -153,8 +153,11 @@ class Process(IRDLOperation, ABC):
 
     @property
     def input_lanes(self) -> int:
-        """Lanes that the process takes a beat; the input channel must come to have as many."""
-        return self.input_channel.lanes.data
+        """Lanes that the process takes a beat; the input channel must come to have as many.
+
+        Most processes take as many as they make.
+        """
+        return self.output_channel.lanes.data
 
     @abstractmethod
     def schedule(self) -> Schedule:

@@ -16,6 +16,7 @@ from qcompiler.dialects.qint.boundary import QuantizeOp
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import naming, ops
 from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
+from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
 from qcompiler.frontends.onnx.functions import has_subgraph
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.interface import argument_type, real_input
@@ -23,14 +24,19 @@ from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
 from qcompiler.frontends.onnx.tensors import array_of
-from qcompiler.frontends.onnx.unsupported import is_quantizer, reason_and_remedy
+from qcompiler.frontends.onnx.unsupported import reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
 _NOT_VALID = "export the model again, this graph is not valid"
 
 
-def import_onnx(path: str | Path, *, inputs: Mapping[str, InputSpec] | None = None) -> ModuleOp:
+def import_onnx(
+    path: str | Path,
+    *,
+    inputs: Mapping[str, InputSpec] | None = None,
+    numerics: str | None = None,
+) -> ModuleOp:
     """Returns the network in a model file as one function `main` of nn and qint operations.
 
     The module carries the model's name (`nn.name`), the original names of arguments and results
@@ -40,28 +46,34 @@ def import_onnx(path: str | Path, *, inputs: Mapping[str, InputSpec] | None = No
     Args:
         path: the .onnx file; external data is read from its folder only.
         inputs: for inputs that arrive as integers, which ones and what they stand for.
+        numerics: `exact` or `onnxruntime`; None for what the format means: `exact` for QONNX,
+            `onnxruntime` for QDQ and QOperator.
 
     Raises:
         ModelError: the file or the request is at fault; lists every problem found.
     """
-    module, problems = _import(Path(path), inputs or {})
+    module, problems = _import(Path(path), inputs or {}, numerics)
     if problems:
         raise ModelError(problems)
     return module
 
 
 def inspect_problems(
-    path: str | Path, inputs: Mapping[str, InputSpec] | None = None
+    path: str | Path,
+    inputs: Mapping[str, InputSpec] | None = None,
+    numerics: str | None = None,
 ) -> list[Problem]:
     """Returns all that keeps a model file from being imported; empty if nothing does."""
     try:
-        return _import(Path(path), inputs or {})[1]
+        return _import(Path(path), inputs or {}, numerics)[1]
     except ModelError as error:
         return list(error.problems)
 
 
-def _import(path: Path, inputs: Mapping[str, InputSpec]) -> tuple[ModuleOp, list[Problem]]:
-    walk = _GraphImporter(load_model(path), path.parent, inputs)
+def _import(
+    path: Path, inputs: Mapping[str, InputSpec], numerics: str | None
+) -> tuple[ModuleOp, list[Problem]]:
+    walk = _GraphImporter(load_model(path), path.parent, inputs, numerics)
     return walk.run(path.stem), walk.problems
 
 
@@ -73,13 +85,20 @@ class _GraphImporter:
     the network's inputs, whether broken or not.
     """
 
-    def __init__(self, model: ModelProto, folder: Path, inputs: Mapping[str, InputSpec]):
+    def __init__(
+        self,
+        model: ModelProto,
+        folder: Path,
+        inputs: Mapping[str, InputSpec],
+        numerics: str | None,
+    ):
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
         self.constants: set[str] = set()
         self.graph: GraphProto = model.graph
         self.opset = opset_of(model)
         self.specs = inputs
+        self.numerics = numerics
         self.block = Block()
         self.values = Values(self.block, folder)
         self.made_by = {o: n for n in self.graph.node for o in n.output if o}
@@ -101,7 +120,7 @@ class _GraphImporter:
         results = [operand.type for operand in returned.operands]
         main = FuncOp("main", (types, results), Region(self.block))
         attributes = {
-            "qint.numerics": StringAttr("exact"),
+            "qint.numerics": StringAttr(self._numerics()),
             "nn.name": naming.ascii_text(name),
             "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
             "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
@@ -120,6 +139,16 @@ class _GraphImporter:
             self.problems.append(Problem(where, what, _NOT_VALID))
         finally:
             self.broken.update(n for n in names if n and n not in self.values)
+
+    def _numerics(self) -> str:
+        """Returns what the model's format means, unless the user decided."""
+        if self.numerics is not None:
+            return self.numerics
+        try:
+            return default_numerics(self.graph.node)
+        except RefusalError as refusal:
+            self.problems.append(Problem("model", refusal.what, refusal.remedy))
+            return "exact"
 
     def _declare_constants(self) -> None:
         for tensor in self.graph.initializer:
@@ -196,7 +225,7 @@ class _GraphImporter:
         return (
             bool(names)
             and is_deterministic(node)
-            and not is_quantizer(node)
+            and (node.op_type == "DequantizeLinear" or not is_quantizer(node))
             and all(n in self.constants or self.values.array(n) is not None for n in names)
         )
 

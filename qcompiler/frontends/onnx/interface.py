@@ -12,30 +12,31 @@ from qcompiler.dialects.qint.types import IntType
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.registry import RefusalError
-from qcompiler.frontends.onnx.tensors import check_elements, element_type_name
+from qcompiler.frontends.onnx.tensors import check_elements, code_range, element_type_name
 
 
 def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
     """Returns the type of the argument for a graph input; an open batch size is taken as 1.
 
     Raises:
-        RefusalError: it is no tensor of float32 (without `spec`), or its shape is not fixed.
+        RefusalError: it is no tensor of float32 or small integers, or its shape is not fixed.
     """
     if not info.type.HasField("tensor_type"):
         raise RefusalError(
             "is not a tensor (but a sequence, map or optional)", "use tensors for all inputs"
         )
     element = info.type.tensor_type.elem_type
-    if spec is None and element != TensorProto.FLOAT:
-        raise RefusalError(
-            f"elements must be float, got {element_type_name(element)}",
-            "export with float inputs; --input NAME=TYPE:SCALE says which integers they stand for",
-        )
     shape = _static_shape(info)
     check_elements(shape)
-    if spec is None:
-        return TensorType(nn.f32, shape)
-    return TensorType(IntType(spec.range.lo, spec.range.hi), shape)
+    codes = code_range(element)
+    if spec is not None:
+        codes = spec.range
+    elif codes is None and element != TensorProto.FLOAT:
+        raise RefusalError(
+            f"elements must be float or integers of 2 to 32 bits, got {element_type_name(element)}",
+            "export with float inputs; --input NAME=TYPE:SCALE says which integers they stand for",
+        )
+    return TensorType(nn.f32 if codes is None else IntType(codes.lo, codes.hi), shape)
 
 
 def _static_shape(info: ValueInfoProto) -> list[int]:

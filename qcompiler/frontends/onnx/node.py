@@ -4,12 +4,18 @@ import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.folding import evaluate_derived
 from qcompiler.frontends.onnx.registry import RefusalError, Value
-from qcompiler.frontends.onnx.tensors import array_of, check_elements
+from qcompiler.frontends.onnx.tensors import array_of, check_elements, code_range, code_type
 from qcompiler.frontends.onnx.values import Values, shape_of_value
+
+
+def is_integer(value: SSAValue) -> bool:
+    """Returns whether a tensor of the IR holds integers of qint."""
+    return isinstance(element_of(value.type), qint.IntType)
 
 
 class NodeContext:
@@ -54,9 +60,41 @@ class NodeContext:
         """Returns an input as an f32 (constants: or f64) tensor of the IR.
 
         Raises:
-            RefusalError: it is missing, or a constant that is not real and finite.
+            RefusalError: it is missing, a tensor of integers, or a constant that is not finite.
         """
+        operand = self._values.operand(self.input_name(index))
+        if is_integer(operand):
+            raise RefusalError(
+                f"takes the integers of {self.input_name(index)!r}, where reals are needed",
+                "put a DequantizeLinear or a Cast to float before this node",
+            )
+        return operand
+
+    def any_operand(self, index: int) -> SSAValue:
+        """Returns an input as a tensor of reals or integers; for nodes that only move elements."""
         return self._values.operand(self.input_name(index))
+
+    def codes(self, index: int) -> SSAValue:
+        """Returns an input as a tensor of integers.
+
+        Raises:
+            RefusalError: it is a tensor of reals, or of integers of more than 32 bits.
+        """
+        name = self.input_name(index)
+        value = self._values[name]
+        if isinstance(value, SSAValue) and is_integer(value):
+            return value
+        element = "float" if isinstance(value, SSAValue) else str(value.dtype)
+        if isinstance(value, SSAValue) or code_range(code_type(value)) is None:
+            raise RefusalError(
+                f"tensor {name!r} must have integers of 2 to 32 bits, got {element}",
+                "export the model again, with int8 or uint8 tensors here",
+            )
+        constant = qint.ConstantOp(value.astype(np.int64))
+        constant.location = naming.location(name)
+        constant.result.name_hint = naming.hint(name)
+        self._values.block.add_op(constant)
+        return constant.result
 
     def constant(self, index: int, what: str) -> Array:
         """Returns the elements of an input that has to be known while compiling.

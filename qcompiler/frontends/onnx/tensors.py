@@ -76,8 +76,7 @@ def code_range(data_type: int) -> IntRange | None:
 
 def code_type(array: Array) -> int:
     """Returns ONNX's number of the element type of an array of integers; UNDEFINED for others."""
-    name = array.dtype.name.upper()
-    return TensorProto.DataType.Value(name) if name in TensorProto.DataType.keys() else 0  # noqa: SIM118
+    return dict(TensorProto.DataType.items()).get(array.dtype.name.upper(), TensorProto.UNDEFINED)
 
 
 def element_type_name(data_type: int) -> str:
@@ -175,9 +174,9 @@ def _unpacked(stored: Array, tensor: TensorProto) -> Array:
     packed = _STORAGE[tensor.data_type].packed
     bits = 8 // packed
     fields = (stored[:, np.newaxis] >> (bits * np.arange(packed, dtype=np.uint8))) & (2**bits - 1)
-    codes = fields.reshape(-1)[: prod(tensor.dims)].astype(np.int64)
+    codes: Array = fields.reshape(-1)[: prod(tensor.dims)].astype(np.int64)
     if element_type_name(tensor.data_type).startswith("int"):
-        codes = np.where(codes >= 2 ** (bits - 1), codes - 2**bits, codes)
+        codes -= (codes >> (bits - 1)) << bits  # sign extension
     return codes.astype(_PACKED_TYPES[tensor.data_type])
 
 

@@ -14,27 +14,24 @@ def _group(names: str, what: str, remedy: str) -> _Advice:
 
 _ADVICE: tuple[_Advice, ...] = (
     _group(
-        "Conv ConvTranspose DeformConv DepthwiseConv Im2Col",
-        "convolutions are not supported yet",
-        "use fully connected layers (MatMul, Gemm)",
+        "DeformConv DepthwiseConv Im2Col",
+        "this kind of convolution is not supported",
+        "use Conv, with groups for a depthwise one",
     ),
     _group(
-        "MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool "
-        "QuantAvgPool2d MaxPoolNHWC",
-        "pooling is not supported yet",
-        "use fully connected layers (MatMul, Gemm)",
+        "LpPool GlobalLpPool QuantAvgPool2d MaxPoolNHWC MaxUnpool MaxRoiPool",
+        "this kind of pooling is not supported",
+        "use MaxPool, AveragePool or GlobalAveragePool",
     ),
     _group(
-        "QuantizeLinear DequantizeLinear DynamicQuantizeLinear",
-        "QDQ models are not supported yet",
-        "export in QONNX (brevitas.export.export_qonnx, qkeras with qonnx.converters)",
+        "DynamicQuantizeLinear",
+        "a scale that depends on the input is not supported",
+        "quantize statically, with calibrated scales",
     ),
     _group(
-        "ConvInteger MatMulInteger QLinearConv QLinearMatMul QLinearAdd QLinearMul QGemm "
-        "QLinearLeakyRelu QLinearSigmoid QLinearConcat QLinearSoftmax QLinearAveragePool "
-        "QLinearGlobalAveragePool",
-        "operations on integer tensors are not supported yet",
-        "export in QONNX (brevitas.export.export_qonnx, qkeras with qonnx.converters)",
+        "QLinearSoftmax QLinearReduceMean QLinearWhere QAttention QEmbedLayerNormalization",
+        "this operation on integer tensors is not supported",
+        "leave it out of the quantization, or end the model before it",
     ),
     _group("FloatQuant", "floating point quantizers are not supported", "use integer quantizers"),
     _group(
@@ -43,21 +40,12 @@ _ADVICE: tuple[_Advice, ...] = (
         "give the QONNX model from before FINN's ConvertQONNXtoFINN and streamlining",
     ),
     _group(
-        "Sigmoid Tanh LeakyRelu PRelu Elu Selu Celu Gelu HardSigmoid HardSwish Mish Softplus "
-        "Softsign ThresholdedRelu Erf Exp Log Sqrt Abs Floor Ceil Round Sign Reciprocal LogSoftmax",
+        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Erf Exp Log Abs Ceil Round Sign "
+        "Reciprocal LogSoftmax",
         "this function is not supported yet",
-        "use Relu, or end the model before it and compute it on the host",
+        "use Relu, Sigmoid, Tanh or Gelu, or end the model before it and compute it on the host",
     ),
-    _group(
-        "Clip Min Max",
-        "clipping is not supported yet",
-        "use Relu and the saturation of a quantizer",
-    ),
-    _group(
-        "ArgMax ArgMin TopK",
-        "selection of the largest is not supported yet",
-        "end the model before it and select on the host",
-    ),
+    _group("ArgMin", "selection of the smallest is not supported", "negate, and use ArgMax"),
     _group(
         "LayerNormalization InstanceNormalization GroupNormalization LRN LpNormalization "
         "MeanVarianceNormalization RMSNormalization",
@@ -65,12 +53,12 @@ _ADVICE: tuple[_Advice, ...] = (
         "use batch normalization",
     ),
     _group(
-        "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare",
-        "reductions are not supported yet",
-        "use a matrix product with a constant",
+        "ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare",
+        "this reduction is not supported yet",
+        "use ReduceMean, or a matrix product with a constant",
     ),
     _group(
-        "Concat Split Slice Gather Pad Tile Expand Resize Upsample DepthToSpace SpaceToDepth",
+        "Gather Tile Expand SpaceToDepth GridSample",
         "is supported on constants only so far",
         "move it out of the network, or end the model before it",
     ),
@@ -82,9 +70,6 @@ _ADVICE: tuple[_Advice, ...] = (
     _group("Attention MultiHeadAttention", "attention is not supported yet", "use dense layers"),
 )
 
-_OTHER_QUANTIZED = frozenset(
-    {"ConvInteger", "MatMulInteger", "MultiThreshold", "QGemm", "RequantShift", "Trunc"}
-)
 _CONTROL_FLOW = (
     "control flow is not supported",
     "export with fixed input shapes and constant folding, or run onnxsim",
@@ -102,9 +87,3 @@ def reason_and_remedy(node: NodeProto) -> tuple[str, str]:
         f"operation {naming.op_name(node)} is not supported",
         "end the model before it, or register an importer for it in a plugin",
     )
-
-
-def is_quantizer(node: NodeProto) -> bool:
-    """Returns whether the node makes or takes quantized integers, supported or not."""
-    name = node.op_type
-    return "quant" in name.lower() or name.startswith("QLinear") or name in _OTHER_QUANTIZED

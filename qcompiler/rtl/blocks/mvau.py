@@ -160,7 +160,7 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     valid = b.valid_chain(step, stages - 1)
     first = _delayed(b, "first", synapse_fold.value.equals(0), stages - 1) if synapse > 1 else None
     last = _delayed(b, "last", synapse_fold.at_end, stages - 1) if synapse > 1 else None
-    lane = _processing_element(library, config, code)
+    lane = processing_element(library, config, code, accumulate=synapse > 1)
     lane_weights = weights.lanes(config.pe)
     results: list[Signal] = []
     for i in range(config.pe):
@@ -198,8 +198,10 @@ def _operand(
     return b.mux(from_replay, replayed, fresh).named("operand")
 
 
-def _processing_element(library: Library, config: MvauConfig, code: WeightCode) -> hw.HWModuleOp:
-    """One output at a time: a dot product of SIMD inputs, then an accumulator if SF > 1."""
+def processing_element(
+    library: Library, config: MvauConfig, code: WeightCode, *, accumulate: bool
+) -> hw.HWModuleOp:
+    """One output at a time: a dot product of SIMD inputs, then an accumulator if asked for."""
     name = f"{config.name}_pe"
     simd, width, x_width = config.simd, config.accumulator.width_bits, config.x.width_bits
     b = ModuleBuilder(
@@ -217,7 +219,7 @@ def _processing_element(library: Library, config: MvauConfig, code: WeightCode) 
         for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True))
     ]
     partial = b.delay("partial_sum", b.sum(products), enable=enable)
-    if config.folds[1] == 1:
+    if not accumulate:
         b.output("sum", partial)
         return library.add(b.build())
     partial_valid, first = b.input("partial_valid", 1), b.input("first", 1)

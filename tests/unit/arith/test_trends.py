@@ -37,3 +37,30 @@ def test_products_and_mixed_extremes_of_the_accumulator_are_unknown():
     assert direction(b.quantize(b.apply("max", b.x, b.apply("neg", b.x)), lo=0, hi=9)) == [UNKNOWN]
     assert direction(b.quantize(b.apply("div", 1.0, b.x), lo=0, hi=9)) == [UNKNOWN]
     assert direction(b.quantize(b.apply("div", b.x, -3.0), lo=0, hi=9)) == [-1]
+
+
+def test_signs_of_derived_constants_are_known():
+    roots, numbers = np.array([4.0, 2.0, 9.0]), np.array([1.0, -2.0, 0.0])
+    b = ScalarBuilder(3)
+    factor = b.apply("div", numbers, b.apply("sqrt", roots))
+    assert direction(b.quantize(b.apply("mul", b.x, factor), lo=0, hi=9)) == [1, -1, 0]
+    b = ScalarBuilder(3)
+    divisor = b.apply("neg", b.apply("sqrt", roots))
+    assert direction(b.quantize(b.apply("div", b.x, divisor), lo=0, hi=9)) == [-1, -1, -1]
+
+
+def test_the_sign_of_a_sum_of_derived_constants_is_not_claimed():
+    # sqrt(2) * sqrt(2) - 2 is zero in truth, and 4.4e-16 in float64.
+    b = ScalarBuilder(1)
+    root = b.apply("sqrt", 2.0)
+    difference = b.apply("sub", b.apply("mul", root, root), 2.0)
+    assert direction(b.quantize(b.apply("mul", b.x, difference), lo=0, hi=9)) == [UNKNOWN]
+
+
+def test_a_constant_that_underflows_is_not_zero():
+    for op, tiny in (("mul", (1e-200, 1e-200)), ("div", (5e-324, 4.0))):
+        b = ScalarBuilder(1)
+        product = b.apply("mul", b.x, b.apply(op, *tiny))
+        f = b.quantize(product, rounding="ceil", lo=-1, hi=1)
+        assert evaluate(f, np.array([-1, 0, 1])).tolist() == [[0, 0, 1]]
+        assert direction(f) == [UNKNOWN]

@@ -10,7 +10,15 @@ from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 @importer("", "MatMul")
 def _matmul(node: NodeContext) -> Value:
-    lhs, rhs = node.operand(0), node.operand(1)
+    return matmul(node, node.operand(0), node.operand(1))
+
+
+def matmul(node: NodeContext, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+    """Emits numpy's `lhs @ rhs`, whose operands may have one dimension.
+
+    Raises:
+        RefusalError: an operand is a scalar.
+    """
     left, right = shape_of(lhs.type), shape_of(rhs.type)
     if not left or not right:
         raise RefusalError("operands must have rank 1 or more, got a scalar", "use Mul instead")

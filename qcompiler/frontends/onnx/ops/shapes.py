@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from math import prod
 
-from qcompiler.dialects import nn
-from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.dialects import nn, qint
+from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _NOT_VALID = "export the model again, this node is not valid"
@@ -55,7 +55,8 @@ def _reshaped(node: NodeContext, shape: Sequence[int]) -> Value:
             f"cannot reshape {list(node.shape(0))} to {list(shape)}",
             "export with a fixed batch size of 1",
         )
-    return node.emit(nn.ReshapeOp(node.operand(0), shape))
+    x = node.any_operand(0)
+    return node.emit(qint.ReshapeOp(x, shape) if is_integer(x) else nn.ReshapeOp(x, shape))
 
 
 @importer("", "Flatten", moves_data=True)
@@ -103,4 +104,6 @@ def _transpose(node: NodeContext) -> Value:
     permutation = node.ints_attribute("perm")
     if permutation is None:
         permutation = list(reversed(range(len(node.shape(0)))))
-    return node.emit(nn.TransposeOp(node.operand(0), permutation))
+    x = node.any_operand(0)
+    transpose = qint.TransposeOp if is_integer(x) else nn.TransposeOp
+    return node.emit(transpose(x, permutation))

@@ -139,9 +139,17 @@ func.func @adapter_changes_elements(%x : !stream.channel<!qint.int<0, 1>, frame 
 
 // -----
 
-// CHECK: lanes 3 must be a multiple of lanes 2
+// CHECK: lanes 3 must be a multiple of, and differ from, lanes 2
 func.func @adapter_ratio(%x : !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) {
   %y = stream.width_adapter %x : (!stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 3>
+  func.return
+}
+
+// -----
+
+// CHECK: lanes 2 must be a multiple of, and differ from, lanes 2
+func.func @adapter_without_effect(%x : !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) {
+  %y = stream.width_adapter %x : (!stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [6], lanes = 2>
   func.return
 }
 

@@ -22,18 +22,19 @@ from qcompiler.frontends.onnx.unsupported import _ADVICE
 def test_every_unsupported_node_is_reported_once(tmp_path):
     graph = quantized(
         [
-            node("Conv", ["q", "q"], ["c1"]),
+            node("DeformConv", ["q", "q"], ["c1"]),
             node("Relu", ["c1"], ["r"]),
-            node("MaxPool", ["r"], ["p"], kernel_shape=[2]),
+            node("LpPool", ["r"], ["p"], kernel_shape=[2]),
             node("Foo", ["q"], ["y"], domain="acme"),
         ],
         outputs=["p", "y"],
     )
     found = problems(graph, tmp_path)
     assert [str(p) for p in found] == [
-        "c1 (ONNX Conv): convolutions are not supported yet; "
-        "use fully connected layers (MatMul, Gemm)",
-        "p (ONNX MaxPool): pooling is not supported yet; use fully connected layers (MatMul, Gemm)",
+        "c1 (ONNX DeformConv): this kind of convolution is not supported; "
+        "use Conv, with groups for a depthwise one",
+        "p (ONNX LpPool): this kind of pooling is not supported; "
+        "use MaxPool, AveragePool or GlobalAveragePool",
         "y (acme Foo): operation acme Foo is not supported; end the model before it, or register "
         "an importer for it in a plugin",
     ]

@@ -112,7 +112,9 @@ def test_bad_input_shapes(tmp_path, shape, message):
 
 def test_input_of_other_type(tmp_path):
     graph = quantized([node("Relu", ["q"], ["y"])], element=TensorProto.INT8)
-    assert messages(graph, tmp_path) == ["x (input): elements must be float, got int8"]
+    assert messages(graph, tmp_path) == [
+        "q (qonnx.custom_op.general Quant): takes the integers of 'x', where reals are needed"
+    ]
     imported(graph, tmp_path, dict([parse_input_option("x=int8:1")]))
 
 

@@ -1,0 +1,34 @@
+"""Runs all benchmarks, each in a process of its own; `python -m benchmarks`."""
+
+import argparse
+import subprocess
+import sys
+
+ALL = (
+    ("reference",),
+    ("compile_time", "--phases"),
+    ("simulation_speed",),
+    ("model_zoo", "--write-docs"),
+)
+"""Modules with their options; the slow one comes last."""
+
+
+def main() -> int:
+    """Runs them in turn; exit status 1 if one of them reports a failure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="which ones (default: all)")
+    parsed = parser.parse_args()
+    failed = []
+    for name, *options in ALL:
+        if parsed.names and name not in parsed.names:
+            continue
+        print(f"# {name}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+    print("failed or slower than wanted: " + ", ".join(failed) if failed else "all as wanted")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

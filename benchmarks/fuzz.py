@@ -1,0 +1,194 @@
+"""Looks for failures with random networks and damaged files; prints the seed of each.
+
+Networks: compiled with every pass validated by the interpreters, in a random folding, under random
+numerics; every k-th one simulated with random stalls, and compared with qonnx's executor. Files:
+random bytes, and models with bytes changed; only `ModelError` may come out of the front end.
+`--seed N --count 1` repeats what was reported for seed N.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.random_models import random_model
+from benchmarks.reference import compare
+from qcompiler import compile as compile_model
+from qcompiler.analysis.validation import random_inputs, random_integers
+from qcompiler.design import Design
+from qcompiler.errors import ModelError
+from qcompiler.frontends.onnx import import_onnx
+from qcompiler.interpreters import functions, run, run_model
+
+
+class Failure(Exception):
+    """Two things that ought to be equal are not."""
+
+
+def damaged(data: bytes, random: np.random.Generator) -> bytes:
+    """Returns random bytes, or `data` with bytes changed, cut out, doubled, or cut off."""
+    if random.random() < 0.1:
+        return random.bytes(int(random.integers(0, 300)))
+    changed = bytearray(data)
+    for _ in range(int(random.integers(1, 6))):
+        at, length = int(random.integers(len(changed))), int(random.integers(1, 20))
+        match random.integers(5):
+            case 0:
+                changed[at] = int(random.integers(256))
+            case 1:
+                changed[at] ^= 1 << int(random.integers(8))
+            case 2 if len(changed) > length + 1:
+                del changed[at : at + length]
+            case 3:
+                changed[at:at] = changed[at : at + length]
+            case _:
+                changed[at : at + 1] = random.bytes(length)
+    return bytes(
+        changed[: int(random.integers(len(changed)))] if random.random() < 0.1 else changed
+    )
+
+
+def fuzz_file(seed: int, folder: Path) -> str:
+    """Gives a damaged model to the front end; returns what became of it."""
+    random = np.random.default_rng([seed, 1])
+    path = folder / "damaged.onnx"
+    path.write_bytes(damaged(random_model(seed).SerializeToString(), random))
+    try:
+        module = import_onnx(path)
+    except ModelError as error:
+        if not error.problems:
+            raise Failure("refused without a reason") from error
+        return "refused"
+    module.verify()
+    try:
+        compile_model(path)
+    except ModelError:
+        return "imported, refused later"
+    return "compiled although damaged"
+
+
+def fuzz_network(seed: int, folder: Path, simulate: bool) -> str:
+    """Takes a random network through the compiler; returns what became of it."""
+    random = np.random.default_rng([seed, 2])
+    path = folder / "random.onnx"
+    path.write_bytes(random_model(seed).SerializeToString())
+    numerics = "onnxruntime" if random.random() < 0.2 else "exact"
+    cycles = int(random.choice([0, 1, 2, 7, 50, 10_000]))
+    requantizer = str(random.choice(["auto", "auto", "auto", "threshold"]))
+    try:
+        design = compile_model(
+            path,
+            numerics=numerics,
+            cycles=cycles or None,
+            requantizer=requantizer,
+            validate=True,
+        )
+    except ModelError as error:
+        return f"refused: {error.problems[0].what[:60]}"
+    _levels_agree(design, seed)
+    if simulate:
+        _simulate(design, seed, random)
+        if numerics == "exact":
+            inputs = random_inputs(
+                [a.type for a in functions(design.level("nn"))["main"].args], 64, seed
+            )
+            given = dict(zip(design.names("inputs"), inputs, strict=True))
+            found = compare(design, path, given, given)
+            if found.mismatches:
+                raise Failure("differs from qonnx: " + "; ".join(found.notes))
+        return "simulated"
+    return "compiled"
+
+
+def _levels_agree(design: Design, seed: int) -> None:
+    """The outputs at nn, and the integers at qint and stream, on other inputs than validation's."""
+    arguments = functions(design.level("nn"))["main"].args
+    inputs = random_inputs([a.type for a in arguments], 64, seed + 1)
+    expected = run_model(design.level("nn"), inputs)
+    got = design.dequantize(
+        design.core(design.quantize(dict(zip(design.names("inputs"), inputs, strict=True))))
+    )
+    for want, have in zip(expected, got, strict=True):
+        if not np.allclose(want.reshape(have.shape), have, rtol=1e-6, atol=1e-9):
+            raise Failure(f"nn and qint differ: {want.ravel()[:8]} {have.ravel()[:8]}")
+    integers = _integers(design, 64, seed)
+    for want, have in zip(
+        design.core(integers), run(design.level("stream"), "core", integers), strict=True
+    ):
+        if not np.array_equal(want.reshape(have.shape), have):
+            raise Failure("qint and stream differ")
+
+
+def _integers(design: Design, count: int, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng([seed, 3])
+    return [
+        random_integers(channel.element.range, (count, *channel.frame_shape), random)
+        for port, channel in design.ports
+        if port.direction == "in"
+    ]
+
+
+def _simulate(design: Design, seed: int, random: np.random.Generator) -> None:
+    integers = _integers(design, 100, seed)
+    for stalls in (0.0, float(random.choice([0.1, 0.5, 0.9]))):
+        got, result = design.simulate_core(
+            integers, stall_probability_in=stalls, stall_probability_out=stalls / 2, seed=seed
+        )
+        for want, have in zip(design.core(integers), got, strict=True):
+            if not np.array_equal(want.reshape(have.shape), have):
+                raise Failure(f"Verilog and interpreter differ, stalls {stalls}")
+        if result.tlast_errors:
+            raise Failure(f"TLAST: {result.tlast_errors[0]}")
+        if not stalls and result.cycles_per_frame != design.timing.cycles_per_frame:
+            wanted = design.timing.cycles_per_frame
+            raise Failure(f"{result.cycles_per_frame} cycles a frame, {wanted} predicted")
+
+
+def main() -> int:
+    """Runs until the time is over; exit status 1 if anything failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=None, help="first seed (default: the time)")
+    parser.add_argument("--count", type=int, default=10**9, help="how many seeds at most")
+    parser.add_argument("--simulate-every", type=int, default=10, metavar="K")
+    parser.add_argument("--what", choices=("both", "files", "networks"), default="both")
+    parsed = parser.parse_args()
+    first = int(time.time()) % 10**8 if parsed.seed is None else parsed.seed
+    end = time.monotonic() + parsed.seconds
+    outcomes: Counter[str] = Counter()
+    failures = 0
+    print(f"first seed {first}", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        for seed in range(first, first + parsed.count):
+            if time.monotonic() > end:
+                break
+            jobs = []
+            if parsed.what != "files":
+                # By the seed alone, so that one seed repeats what happened.
+                simulate = seed % parsed.simulate_every == 0
+                jobs.append(
+                    ("network", lambda s=seed, v=simulate: fuzz_network(s, Path(temporary), v))
+                )
+            if parsed.what != "networks":
+                jobs.append(("file", lambda s=seed: fuzz_file(s, Path(temporary))))
+            for kind, job in jobs:
+                try:
+                    outcomes[f"{kind}: {job()}"] += 1
+                except Exception:  # whatever it is, it is what this looks for
+                    failures += 1
+                    outcomes[f"{kind}: FAILED"] += 1
+                    words = traceback.format_exc().strip().splitlines()
+                    print(f"\nFAILED {kind}: --what {kind}s --seed {seed} --count 1", flush=True)
+                    print("\n".join(words[-6:]), flush=True)
+    for outcome, count in outcomes.most_common():
+        print(f"{count:6} {outcome}")
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""nn: the network as its author meant it, in real numbers, with explicit quantizers between.
+
+Operations have the names and semantics of ONNX, on static shapes, channels first as imported.
+Elementwise operations work on tensors and on scalars alike: the scalar form is the body of
+`qint.requantize`. A type of `f32` stands for the real number that the model's author means; how it
+is rounded is decided by the module's numerics (`exact` or `onnxruntime`), not by the type. `f64`
+holds parameters that passes derived from the model's own and that need the longer significand.
+"""
+
+from xdsl.ir import Dialect
+
+from qcompiler.dialects.nn.activations import (
+    ClipOp,
+    GeluOp,
+    HardSigmoidOp,
+    HardSwishOp,
+    LeakyReluOp,
+    PReluOp,
+    SigmoidOp,
+    TanhOp,
+)
+from qcompiler.dialects.nn.constants import ConstantOp, ParameterOp
+from qcompiler.dialects.nn.elementwise import (
+    AddOp,
+    Binary,
+    DivOp,
+    FloorOp,
+    MaxOp,
+    MinOp,
+    MulOp,
+    NegOp,
+    PowOp,
+    ReluOp,
+    SqrtOp,
+    SubOp,
+    Unary,
+    same_op,
+)
+from qcompiler.dialects.nn.layout import (
+    ConcatOp,
+    DepthToSpaceOp,
+    PadOp,
+    ReshapeOp,
+    ResizeNearestOp,
+    SliceOp,
+    TransposeOp,
+    transposed_shape,
+    verify_reshape,
+)
+from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
+from qcompiler.dialects.nn.reductions import ArgMaxOp, ReduceMeanOp, SoftmaxOp
+from qcompiler.dialects.nn.types import f32, real_like
+from qcompiler.dialects.nn.windows import (
+    AveragePoolOp,
+    ConvOp,
+    ConvTransposeOp,
+    MaxPoolOp,
+    Pool,
+    Windowed,
+    verify_groups,
+)
+
+NN = Dialect(
+    "nn",
+    [
+        ConstantOp, ParameterOp,
+        AddOp, SubOp, MulOp, DivOp, PowOp, MinOp, MaxOp, NegOp, FloorOp, SqrtOp,
+        ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
+        SoftmaxOp, ReduceMeanOp, ArgMaxOp,
+        MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
+        ReshapeOp, TransposeOp, ConcatOp, SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
+    ],
+)  # fmt: skip
+
+__all__ = [
+    "NN",
+    "AddOp",
+    "ArgMaxOp",
+    "AveragePoolOp",
+    "BatchNormOp",
+    "Binary",
+    "ClipOp",
+    "ConcatOp",
+    "ConstantOp",
+    "ConvOp",
+    "ConvTransposeOp",
+    "DepthToSpaceOp",
+    "DivOp",
+    "FloorOp",
+    "GeluOp",
+    "HardSigmoidOp",
+    "HardSwishOp",
+    "LeakyReluOp",
+    "MatMulOp",
+    "MaxOp",
+    "MaxPoolOp",
+    "MinOp",
+    "MulOp",
+    "NegOp",
+    "PReluOp",
+    "PadOp",
+    "ParameterOp",
+    "Pool",
+    "PowOp",
+    "ReduceMeanOp",
+    "ReluOp",
+    "ReshapeOp",
+    "ResizeNearestOp",
+    "SigmoidOp",
+    "SliceOp",
+    "SoftmaxOp",
+    "SqrtOp",
+    "SubOp",
+    "TanhOp",
+    "TransposeOp",
+    "Unary",
+    "Windowed",
+    "f32",
+    "matmul_shape",
+    "real_like",
+    "same_op",
+    "transposed_shape",
+    "verify_groups",
+    "verify_reshape",
+]

@@ -1,0 +1,189 @@
+"""Concat, Split, Slice, Pad, Resize and DepthToSpace of activations."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+from onnx import AttributeProto
+from xdsl.ir import SSAValue
+
+from qcompiler.dialects import nn
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.shapes import axis_in
+from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+
+_NOT_VALID = "export the model again, this node is not valid"
+_HALF = Fraction(1, 2)
+
+
+@importer("", "Concat", moves_data=True)
+def _concat(node: NodeContext) -> Value:
+    operands = [node.operand(index) for index in range(len(node.proto.input))]
+    return concat(node, operands)
+
+
+def concat(node: NodeContext, operands: Sequence[SSAValue]) -> SSAValue:
+    """Emits the operands joined along the node's axis."""
+    axis = axis_in(node.int_attribute("axis"), len(shape_of(operands[0].type)))
+    return node.emit(nn.ConcatOp(operands, axis))
+
+
+def _sliced(node: NodeContext, axis: int, start: int, end: int, step: int = 1) -> SSAValue:
+    x = node.operand(0)
+    shape = shape_of(x.type)
+    starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
+    starts[axis], ends[axis], steps[axis] = start, end, step
+    return node.emit(nn.SliceOp(x, starts, ends, steps))
+
+
+@importer("", "Split", moves_data=True)
+def _split(node: NodeContext) -> Sequence[Value]:
+    shape = node.shape(0)
+    axis = axis_in(node.int_attribute("axis", 0), len(shape))
+    sizes = node.integers(1, "split") if node.has_input(1) else node.ints_attribute("split")
+    if sizes is None:
+        count = node.int_attribute("num_outputs", len(node.proto.output))
+        size = -(-shape[axis] // max(count, 1))
+        sizes = [min(size, shape[axis] - i * size) for i in range(count)]
+    if sum(sizes) != shape[axis] or min(sizes, default=0) < 1:
+        raise RefusalError(
+            f"cannot split {shape[axis]} elements of axis {axis} into {sizes}", _NOT_VALID
+        )
+    ends = np.cumsum(sizes).tolist()
+    return [_sliced(node, axis, e - size, e) for e, size in zip(ends, sizes, strict=True)]
+
+
+@importer("", "Slice", moves_data=True)
+def _slice(node: NodeContext) -> Value:
+    shape = node.shape(0)
+    starts, ends = _list(node, 1, "starts"), _list(node, 2, "ends")
+    if starts is None or ends is None:
+        raise RefusalError("starts or ends are missing", _NOT_VALID)
+    axes = _list(node, 3, "axes")
+    steps = _list(node, 4, "steps") or [1] * len(starts)
+    axes = list(range(len(starts))) if axes is None else axes
+    if not len(starts) == len(ends) == len(axes) == len(steps):
+        raise RefusalError("starts, ends, axes and steps differ in length", _NOT_VALID)
+    all_starts, all_ends, all_steps = [0] * len(shape), list(shape), [1] * len(shape)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        axis = axis_in(axis, len(shape))
+        if step < 1:
+            raise RefusalError(f"steps must be positive, got {step}", "reverse on the host instead")
+        all_starts[axis], all_ends[axis], _ = slice(start, end).indices(shape[axis])
+        all_steps[axis] = step
+    return node.emit(nn.SliceOp(node.operand(0), all_starts, all_ends, all_steps))
+
+
+def _list(node: NodeContext, index: int, name: str) -> list[int] | None:
+    """Returns a list of integers: an input in newer opsets, an attribute in older ones."""
+    return node.integers(index, name) if node.has_input(index) else node.ints_attribute(name)
+
+
+@importer("", "Pad", moves_data=True)
+def _pad(node: NodeContext) -> Value:
+    mode = node.string_attribute("mode", "constant")
+    if mode != "constant":
+        raise RefusalError(f"mode must be constant, got {mode}", "pad with a constant")
+    rank = len(node.shape(0))
+    pads = _list(node, 1, "pads") or []
+    axes = node.integers(3, "axes") if node.has_input(3) else list(range(rank))
+    if len(pads) != 2 * len(axes) or min(pads, default=0) < 0:
+        raise RefusalError(
+            f"pads must be {2 * len(axes)} integers of 0 or more, got {pads}",
+            "use Slice to remove elements",
+        )
+    begin, end = [0] * rank, [0] * rank
+    for i, axis in enumerate(axes):
+        begin[axis_in(axis, rank)] = pads[i]
+        end[axis_in(axis, rank)] = pads[i + len(axes)]
+    value = node.float_attribute("value", 0.0)
+    if node.has_input(2):
+        value = float(node.constant(2, "constant_value").reshape(-1)[0])
+    return node.emit(nn.PadOp(node.operand(0), begin, end, value))
+
+
+@importer("", "DepthToSpace", moves_data=True)
+def _depth_to_space(node: NodeContext) -> Value:
+    block, mode = node.int_attribute("blocksize"), node.string_attribute("mode", "DCR")
+    return node.emit(nn.DepthToSpaceOp(node.operand(0), block, mode))
+
+
+_COORDINATES: dict[str, Callable[[int, int, int], Fraction]] = {
+    "asymmetric": lambda i, n, m: Fraction(i * n, m),
+    "half_pixel": lambda i, n, m: (i + _HALF) * n / m - _HALF,
+    "half_pixel_symmetric": lambda i, n, m: (i + _HALF) * n / m - _HALF,
+    "pytorch_half_pixel": lambda i, n, m: (i + _HALF) * n / m - _HALF if m > 1 else Fraction(0),
+    "align_corners": lambda i, n, m: Fraction(i * (n - 1), m - 1) if m > 1 else Fraction(0),
+}
+_NEAREST: dict[str, Callable[[Fraction], int]] = {
+    "floor": floor,
+    "ceil": ceil,
+    "round_prefer_floor": lambda x: ceil(x - _HALF),
+    "round_prefer_ceil": lambda x: floor(x + _HALF),
+}
+
+
+@importer("", "Resize", moves_data=True)
+def _resize(node: NodeContext) -> Value:
+    old = not node.has_input(2) and not node.has_input(3)  # opset 10: X and scales
+    coordinates = node.string_attribute(
+        "coordinate_transformation_mode", "asymmetric" if old else "half_pixel"
+    )
+    nearest = node.string_attribute("nearest_mode", "floor" if old else "round_prefer_floor")
+    if coordinates not in _COORDINATES or nearest not in _NEAREST:
+        raise RefusalError(
+            f"coordinates {coordinates} with nearest_mode {nearest} are not supported",
+            "use asymmetric coordinates and nearest_mode floor",
+        )
+    scales = _scales(node, 1 if old else 2)
+    for n, scale in zip(node.shape(0), scales, strict=True):
+        for i in range(n * scale):
+            at = _NEAREST[nearest](_COORDINATES[coordinates](i, n, n * scale))
+            if min(max(at, 0), n - 1) != i // scale:
+                raise RefusalError(
+                    f"coordinates {coordinates} with nearest_mode {nearest} do not repeat each "
+                    f"element {scale} times",
+                    "use asymmetric coordinates and nearest_mode floor",
+                )
+    return _repeated(node, scales)
+
+
+@importer("", "Upsample", moves_data=True)
+def _upsample(node: NodeContext) -> Value:
+    return _repeated(node, _scales(node, 1))
+
+
+def _repeated(node: NodeContext, scales: Sequence[int]) -> SSAValue:
+    mode = node.string_attribute("mode", "nearest")
+    if mode != "nearest":
+        raise RefusalError(f"mode must be nearest, got {mode}", "resize to the nearest element")
+    return node.emit(nn.ResizeNearestOp(node.operand(0), scales))
+
+
+def _scales(node: NodeContext, index: int) -> list[int]:
+    """Returns the integer by which each axis grows, from scales or sizes."""
+    shape = node.shape(0)
+    axes = node.ints_attribute("axes") or list(range(len(shape)))
+    factors: list[Fraction]
+    if node.has_input(3) and node.proto.op_type == "Resize":
+        sizes = node.integers(3, "sizes")
+        axes = [axis_in(axis, len(shape)) for axis in axes]
+        factors = [Fraction(size, shape[axis]) for size, axis in zip(sizes, axes, strict=False)]
+    elif node.has_input(index):
+        given = node.constant(index, "scales").reshape(-1).tolist()
+        factors = [Fraction(float(scale)) for scale in given]
+    else:
+        attribute = node.attribute("scales", AttributeProto.FLOATS)
+        factors = [Fraction(f) for f in attribute.floats] if attribute is not None else []
+    if len(factors) != len(axes) or any(f.denominator != 1 or f < 1 for f in factors):
+        shown = ", ".join(f"{float(f):g}" for f in factors)
+        raise RefusalError(
+            f"must enlarge {len(axes)} axes by integers, got {shown or 'none'}",
+            "resize by integers, to the nearest element",
+        )
+    scales = [1] * len(shape)
+    for axis, factor in zip(axes, factors, strict=True):
+        scales[axis_in(axis, len(shape))] = int(factor)
+    return scales

@@ -1,0 +1,131 @@
+"""Cancels changes of layout, so that integers flow channels last through the whole core.
+
+Before:
+```mlir
+func.func @main(%x : tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x12x!qint.int<0, 3>> {
+  %t = qint.transpose %x permutation [0, 3, 1, 2] : (tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x3x2x2x!qint.int<0, 7>>
+  %r = qint.shift %t {shift = 1 : i64, bias = 0 : i64, sign = 1 : i64, axis = 1 : i64} : (tensor<1x3x2x2x!qint.int<0, 7>>) -> tensor<1x3x2x2x!qint.int<0, 3>>
+  %b = qint.transpose %r permutation [0, 2, 3, 1] : (tensor<1x3x2x2x!qint.int<0, 3>>) -> tensor<1x2x2x3x!qint.int<0, 3>>
+  %y = qint.reshape %b : (tensor<1x2x2x3x!qint.int<0, 3>>) -> tensor<1x12x!qint.int<0, 3>>
+  func.return %y : tensor<1x12x!qint.int<0, 3>>
+}
+```
+After:
+```mlir
+func.func @main(%x : tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x12x!qint.int<0, 3>> {
+  %r = qint.shift %x {shift = 1 : i64, bias = 0 : i64, sign = 1 : i64, axis = 3 : i64} : (tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x2x2x3x!qint.int<0, 3>>
+  %y = qint.reshape %r : (tensor<1x2x2x3x!qint.int<0, 3>>) -> tensor<1x12x!qint.int<0, 3>>
+  func.return %y : tensor<1x12x!qint.int<0, 3>>
+}
+```
+Requires: fold-scales, which puts a transposition before and after every convolution and pool.
+Keeps: every integer. Where a flattened tensor meets a matrix, the rows of the matrix follow the new
+order of its elements.
+Leaves alone: transpositions of the inputs and outputs of the core, which the host does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.ir import Attribute, Operation
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.rewriting import apply_patterns, replace
+
+
+class _MergeTransposes(RewritePattern):
+    """Two transpositions are one; one that moves nothing but unit dimensions is a reshape."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.TransposeOp, rewriter: PatternRewriter) -> None:
+        permutation = list(op.permutation.get_values())
+        inner = op.input.owner
+        if permutation == list(range(len(permutation))):
+            rewriter.replace(op, [], [op.input])
+        elif isinstance(inner, qint.TransposeOp):
+            before = inner.permutation.get_values()
+            merged = qint.TransposeOp(inner.input, [before[axis] for axis in permutation])
+            replace(rewriter, op, [merged])
+        elif _moves_units_only(permutation, shape_of(op.input.type)):
+            replace(rewriter, op, [qint.ReshapeOp(op.input, shape_of(op.result.type))])
+
+
+def _moves_units_only(permutation: Sequence[int], shape: Sequence[int]) -> bool:
+    kept = [axis for axis in permutation if shape[axis] != 1]
+    return kept == sorted(kept)
+
+
+class _MergeReshapes(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.ReshapeOp, rewriter: PatternRewriter) -> None:
+        if op.input.type == op.result.type:
+            rewriter.replace(op, [], [op.input])
+        elif isinstance(op.input.owner, qint.ReshapeOp):
+            merged = qint.ReshapeOp(op.input.owner.input, shape_of(op.result.type))
+            replace(rewriter, op, [merged])
+
+
+class _RequantizeFirst(RewritePattern):
+    """f(transpose(x)) = transpose(f(x)): the channel axis follows."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, qint.RequantizeOp | qint.RequantizerOp):
+            return
+        transpose = op.input.owner
+        if not isinstance(transpose, qint.TransposeOp):
+            return
+        permutation = transpose.permutation.get_values()
+        moved = op.clone()
+        moved.operands[0] = transpose.input
+        if op.channel_axis is not None:
+            moved.properties["axis"] = IntegerAttr(permutation[op.channel_axis], i64)
+        result = qint.int_like(transpose.input.type, qint.range_of(op.result.type))
+        moved = _with_result_type(moved, result)
+        replace(rewriter, op, [moved, qint.TransposeOp(moved.results[0], permutation)])
+
+
+def _with_result_type(op: Operation, type_: Attribute) -> Operation:
+    regions = [region.clone() for region in op.regions]
+    return type(op).create(
+        operands=op.operands, result_types=[type_], properties=op.properties, regions=regions
+    )
+
+
+class _FlattenBeforeMatrix(RewritePattern):
+    """flatten(transpose(x)) @ W = flatten(x) @ (W with its rows in x's order)."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.MatMulOp, rewriter: PatternRewriter) -> None:
+        reshape, weights = op.lhs.owner, op.rhs.owner
+        if not isinstance(reshape, qint.ReshapeOp) or not isinstance(weights, qint.ConstantOp):
+            return
+        transpose = reshape.input.owner
+        flat = shape_of(reshape.result.type)
+        if not isinstance(transpose, qint.TransposeOp) or flat[:-1] != (1,) * (len(flat) - 1):
+            return
+        shape, permutation = shape_of(transpose.input.type), transpose.permutation.get_values()
+        # Entry i of `order` is the row of W that belongs to element i of x.
+        places = np.arange(flat[-1]).reshape([shape[axis] for axis in permutation])
+        order = places.transpose(np.argsort(permutation)).reshape(-1)
+        rows = qint.ConstantOp(weights.array[order], qint.range_of(weights.result.type))
+        rows.result.name_hint = weights.result.name_hint
+        moved = qint.ReshapeOp(transpose.input, flat)
+        replace(rewriter, op, [rows, moved, qint.MatMulOp(moved.result, rows.result)])
+
+
+@dataclass(frozen=True)
+class ChannelsLastPass(ModulePass):
+    """Cancels changes of layout, so that integers flow channels last through the whole core."""
+
+    name = "channels-last"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        apply_patterns(
+            op, [_MergeTransposes(), _MergeReshapes(), _RequantizeFirst(), _FlattenBeforeMatrix()]
+        )

@@ -1,0 +1,125 @@
+"""Patterns of fold-scales for convolution and pooling: integers, channels last, scales behind."""
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from qcompiler.arith.windows import Window
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.rewriting import (
+    as_parameter,
+    numerics_of,
+    plain_dequantize,
+    replace,
+    scale_product,
+)
+
+_ZERO = np.zeros(1, np.int64)
+
+
+def to_channels_last(value: SSAValue) -> qint.TransposeOp:
+    """Returns [batch, channels, *space] as [batch, *space, channels]."""
+    rank = len(shape_of(value.type))
+    return qint.TransposeOp(value, [0, *range(2, rank), 1])
+
+
+def to_channels_first(value: SSAValue) -> qint.TransposeOp:
+    """Returns [batch, *space, channels] as [batch, channels, *space]."""
+    rank = len(shape_of(value.type))
+    return qint.TransposeOp(value, [0, rank - 1, *range(1, rank - 1)])
+
+
+class ConvPattern(RewritePattern):
+    """conv(dequantize(x), dequantize(w)) = dequantize(conv(x, w)), one scale per output channel."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ConvOp, rewriter: PatternRewriter) -> None:
+        x, w = plain_dequantize(op.input), plain_dequantize(op.weights)
+        if x is None or w is None or x.channel_axis is not None or w.channel_axis not in (None, 0):
+            return
+        rank = len(shape_of(op.weights.type))
+        first = to_channels_last(x.input)
+        weights = qint.TransposeOp(w.input, [*range(2, rank), 1, 0])
+        conv = qint.ConvOp(first.result, weights.result, op.window, op.groups)
+        last = to_channels_first(conv.result)
+        new: list[Operation] = [first, weights, conv, last]
+        axis = None if w.channel_axis is None else 1
+        scale = scale_product(x.scale_array, w.scale_array, numerics_of(op))
+        if scale is not None:
+            new.append(qint.DequantizeOp(last.result, scale, _ZERO, axis=axis))
+        else:  # more bits than a float64 has: two exact steps
+            reals = qint.DequantizeOp(last.result, as_parameter(x.scale_array), _ZERO)
+            factors = as_parameter(w.scale_array)
+            shape = [-1, *[1] * (rank - 2)]
+            factor = nn.ConstantOp(factors.reshape(shape) if factors.size > 1 else factors)
+            new += [reals, factor, nn.MulOp(reals.result, factor.result)]
+        replace(rewriter, op, new)
+
+
+def _pooled(
+    source: qint.DequantizeOp, kind: str, window: Window, pad_value: int
+) -> tuple[list[Operation], qint.DequantizeOp]:
+    first = to_channels_last(source.input)
+    pool = qint.PoolOp(first.result, kind, window, pad_value)
+    last = to_channels_first(pool.result)
+    scale = as_parameter(source.scale_array)
+    reals = qint.DequantizeOp(last.result, scale, _ZERO, axis=source.channel_axis)
+    return [first, pool, last, reals], reals
+
+
+class MaxPoolPattern(RewritePattern):
+    """The largest real has the largest code, because scales are positive."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MaxPoolOp, rewriter: PatternRewriter) -> None:
+        source = plain_dequantize(op.input)
+        if source is None or source.channel_axis not in (None, 1):
+            return
+        lowest = qint.range_of(source.input.type).lo
+        replace(rewriter, op, _pooled(source, "max", op.window, lowest)[0])
+
+
+class AveragePoolPattern(RewritePattern):
+    """An average is an integer sum, divided by the number of taps where that is always the same."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AveragePoolOp, rewriter: PatternRewriter) -> None:
+        source = plain_dequantize(op.input)
+        if source is None or source.channel_axis not in (None, 1):
+            return
+        window = op.window
+        padded = any(window.pads_begin) or any(window.pads_end)
+        if any(op.overhang.get_values()) or (padded and not op.includes_padding):
+            return
+        _replace_by_average(rewriter, op, source, window)
+
+
+class ReduceMeanPattern(RewritePattern):
+    """A mean over all of space is an average over one window."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ReduceMeanOp, rewriter: PatternRewriter) -> None:
+        source = plain_dequantize(op.input)
+        shape = shape_of(op.input.type)
+        spatial = tuple(range(2, len(shape)))
+        if source is None or source.channel_axis not in (None, 1) or len(shape) not in (3, 4):
+            return
+        if tuple(sorted(op.axes.get_values())) != spatial:
+            return
+        ones, zeros = (1,) * len(spatial), (0,) * len(spatial)
+        window = Window(shape[2:], ones, ones, zeros, zeros)
+        _replace_by_average(rewriter, op, source, window)
+
+
+def _replace_by_average(
+    rewriter: PatternRewriter, op: Operation, source: qint.DequantizeOp, window: Window
+) -> None:
+    new, total = _pooled(source, "sum", window, 0)
+    count = nn.ConstantOp(np.array([window.taps], np.float32))
+    mean = nn.DivOp(total.result, count.result)
+    new += [count, mean]
+    wanted = shape_of(op.results[0].type)
+    if shape_of(mean.result.type) != wanted:
+        new.append(nn.ReshapeOp(mean.result, wanted))
+    replace(rewriter, op, new)

@@ -1,0 +1,107 @@
+"""Predicted timing in cases where the answer can be worked out by hand."""
+
+import pytest
+from stream_networks import StreamNetwork, channel
+
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.throughput import predict
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects import qint, stream
+
+BIT, BYTE = IntRange(0, 1), IntRange(0, 255)
+
+
+def chain(*, beats, stages):
+    """One input of `beats` beats through units of (outputs, pe, simd), all weights one."""
+    n = StreamNetwork()
+    value, processes = n.input(channel(BIT, (beats,), 1)), []
+    for index, (inputs, outputs, pe, simd) in enumerate(stages):
+        if stream.channel_of(value).lanes.data != simd:
+            processes.append(stream.WidthAdapterOp(value, simd))
+            value = processes[-1].result
+        symbol = stream.WeightsOp(f"w{index}", [[1] * outputs] * inputs)
+        n.weights.append(symbol)
+        element = qint.IntType(0, 255)
+        processes.append(stream.MvauOp(value, f"w{index}", element, outputs, pe, simd))
+        value = processes[-1].result
+        value.name_hint = f"fc{index}"
+    n.output(*processes)
+    return n
+
+
+def timing(network: StreamNetwork):
+    return predict(network_of(network))
+
+
+def network_of(network: StreamNetwork) -> Network:
+    found = Network.of(network.module())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("outputs", "pe", "simd", "cycles", "latency"),
+    [
+        (4, 1, 2, 12, 4),  # neuron fold 4, synapse fold 3
+        (4, 4, 2, 3, 4),  # one neuron fold
+        (4, 1, 6, 4, 3),  # one synapse fold: no accumulator, one register less
+        (4, 4, 6, 1, 3),  # parallel
+    ],
+)
+def test_a_matrix_unit_takes_its_folds(outputs, pe, simd, cycles, latency):
+    n = StreamNetwork()
+    n.mvau(BIT, [[1] * outputs] * 6, pe, simd)
+    predicted = timing(n)
+    assert predicted.cycles_per_frame == cycles
+    assert predicted.latency_cycles == cycles - 1 + latency
+
+
+def test_vectors_of_a_frame_follow_one_another():
+    n = StreamNetwork()
+    n.mvau(BIT, [[1] * 2] * 6, pe=1, simd=3, vectors=(5,))
+    assert timing(n).cycles_per_frame == 5 * 2 * 2
+
+
+def test_the_slowest_process_sets_the_pace_and_is_named():
+    predicted = timing(chain(beats=4, stages=[(4, 4, 1, 1), (4, 6, 1, 1), (6, 2, 1, 1)]))
+    assert predicted.cycles_per_frame == 24
+    assert predicted.bottleneck == "fc1_mvau"
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 6])
+def test_a_width_adapter_takes_the_beats_of_its_narrow_side(ratio):
+    for lanes in ((1, ratio), (ratio, 1)):
+        n = StreamNetwork()
+        n.output(stream.WidthAdapterOp(n.input(channel(BYTE, (12,), lanes[0])), lanes[1]))
+        predicted = timing(n)
+        assert (predicted.cycles_per_frame, predicted.latency_cycles) == (12, 11 + 2)
+
+
+def test_parallel_stages_add_their_latencies():
+    n = StreamNetwork()
+    value = n.input(channel(BYTE, (2,), 2))
+    first = stream.FifoOp(value, 1)
+    n.output(first, stream.FifoOp(first.result, 1))
+    assert timing(n).latency_cycles == 3 + 3
+
+
+def waiting_before_the_second_unit(outputs: int, period: int) -> int:
+    """Eight beats in a row, one frame in `period` cycles, before a unit of 8 * outputs cycles."""
+    network = network_of(chain(beats=8, stages=[(8, 8, 8, 1), (8, outputs, 1, 1)]))
+    predicted = predict(network)
+    assert predicted.cycles_per_frame == period
+    *_, unit = (p for p in network.processes if isinstance(p, stream.MvauOp))
+    return predicted.waiting[unit.input]
+
+
+def test_no_beats_wait_before_a_unit_that_takes_one_a_cycle():
+    assert waiting_before_the_second_unit(outputs=1, period=8) == 1
+    assert waiting_before_the_second_unit(outputs=2, period=16) == 1  # reads, then replays
+
+
+def test_beats_that_come_evenly_wait_while_a_unit_replays():
+    # The second unit reads each beat as it comes, one in four cycles, and replays for twelve more
+    # after the last: three beats of the next frame come meanwhile.
+    network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 4, 1, 1)]))
+    *_, unit = network.processes
+    assert predict(network).waiting[unit.input] == 3

@@ -1,0 +1,112 @@
+"""qint in numpy: formulas, and an error instead of a wrap when a value leaves its range."""
+
+import numpy as np
+import pytest
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import InterpretationError
+
+from qcompiler.interpreters import run
+from qcompiler.interpreters.qint import exact_matmul
+from qcompiler.passes.pipeline import make_context
+
+
+def result_of(line: str, argument: str, result: str, x):
+    text = f"func.func @f(%x : {argument}) -> {result} {{\n%y = {line} : ({argument}) -> {result}"
+    module = Parser(make_context(), f"{text}\nfunc.return %y : {result}\n}}").parse_module()
+    module.verify()
+    (y,) = run(module, "f", [np.array(x)])
+    return y.tolist()
+
+
+ROUNDED = {
+    "half_even": [-2, -2, 0, 0, 2, 2],
+    "floor": [-3, -2, -1, 0, 1, 2],
+    "ceil": [-2, -1, 0, 1, 2, 3],
+    "up": [-3, -2, -1, 1, 2, 3],
+    "down": [-2, -1, 0, 0, 1, 2],
+    "half_up": [-3, -2, -1, 1, 2, 3],
+    "half_down": [-2, -1, 0, 0, 1, 2],
+}
+
+
+@pytest.mark.parametrize("mode", ROUNDED)
+def test_quantize_rounds_as_qonnx_names_it(mode):
+    line = f'qint.quantize %x {{scale = 0.5 : f32, zero_point = 0 : i64, rounding = "{mode}"}}'
+    halves = [[-1.25, -0.75, -0.25, 0.25, 0.75, 1.25]]
+    codes = result_of(line, "tensor<6xf32>", "tensor<6x!qint.int<-9, 9>>", halves)
+    assert codes == [ROUNDED[mode]]
+
+
+def test_quantize_saturates_and_dequantize_subtracts_the_zero_point():
+    line = "qint.quantize %x {scale = dense<[0.5, 2.0]> : tensor<2xf32>, zero_point = 1 : i64, "
+    line += 'rounding = "half_even", axis = 0 : i64}'
+    codes = result_of(line, "tensor<2xf32>", "tensor<2x!qint.int<-2, 3>>", [[1, 1], [99, -99]])
+    assert codes == [[3, 2], [3, -2]]
+    line = "qint.dequantize %x {scale = 0.5 : f32, zero_point = dense<[1, -1]> : tensor<2xi8>, "
+    line += "axis = 0 : i64}"
+    reals = result_of(line, "tensor<2x!qint.int<-2, 3>>", "tensor<2xf32>", [[3, -2]])
+    assert reals == [[1.0, -0.5]]
+
+
+FORMS = {
+    "qint.affine %x {multiplier = -2 : i64, offset = 1 : i64}": lambda x: -2 * x + 1,
+    "qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = -1 : i64}": lambda x: (1 - x) >> 1,
+    "qint.shift %x {shift = -2 : i64, bias = 1 : i64, sign = 1 : i64}": lambda x: (x << 2) + 1,
+    "qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = 1 : i64, tie_parity = 0 : i64}": (
+        lambda x: np.rint(x / 2).astype(int)
+    ),
+    "qint.mul_shift %x {multiplier = 3 : i64, bias = -5 : i64, shift = 2 : i64}": (
+        lambda x: (3 * x - 5) >> 2
+    ),
+    "qint.threshold %x {thresholds = dense<[[-1, 2]]> : tensor<1x2xi8>, sign = -1 : i64, "
+    "lo = -1 : i64}": lambda x: -1 + (-x >= -1).astype(int) + (-x >= 2),
+    "qint.table %x {entries = dense<[[5, 4, 3, 2, 1, 0, -1, -2]]> : tensor<1x8xi8>, "
+    "x_lo = -4 : i64}": lambda x: 1 - x,
+}
+
+
+@pytest.mark.parametrize("line", FORMS)
+def test_integer_operation_is_its_formula(line):
+    x = np.arange(-4, 4)
+    y = result_of(line, "tensor<8x!qint.int<-4, 3>>", "tensor<8x!qint.int<-99, 99>>", [x])
+    assert y == [FORMS[line](x).tolist()]
+
+
+@pytest.mark.parametrize(("x", "value"), [(3, 7), (-4, -7)])
+def test_a_value_that_leaves_its_range_is_an_error(x, value):
+    line = "qint.affine %x {multiplier = 2 : i64, offset = 1 : i64}"
+    with pytest.raises(InterpretationError, match=rf"value {value} leaves .* range \[-6, 6\]"):
+        result_of(line, "tensor<1x!qint.int<-4, 3>>", "tensor<1x!qint.int<-6, 6>>", [[x]])
+
+
+def test_a_sum_that_leaves_its_range_is_an_error():
+    text = """func.func @f(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 5>> {
+      %w = qint.constant dense<1> : tensor<2x1xi8> -> tensor<2x1x!qint.int<1, 1>>
+      %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<1, 1>>) -> tensor<1x1x!qint.int<0, 5>>
+      func.return %y : tensor<1x1x!qint.int<0, 5>>
+    }"""  # noqa: E501
+    module = Parser(make_context(), text).parse_module()
+    assert run(module, "f", [np.array([[2, 3]])])[0].tolist() == [[[5]]]
+    with pytest.raises(InterpretationError, match=r"%y \(qint.matmul\): value 6 leaves"):
+        run(module, "f", [np.array([[3, 3]])])
+
+
+@pytest.mark.parametrize("bound", [2**24, 2**53, 2**62])
+@pytest.mark.parametrize("above", [0, 1])
+def test_products_are_exact_at_and_above_the_bounds_of_floats(bound, above):
+    # One more than a power of two is the first integer that the float type does not hold.
+    lhs = np.array([[bound // 2, bound // 2, above]])
+    rhs = np.ones((3, 1), np.int64)
+    assert exact_matmul(lhs, rhs, bound + above).tolist() == [[bound + above]]
+
+
+def test_sums_beyond_64_bits_are_an_error():
+    one = np.ones((1, 1), np.int64)
+    with pytest.raises(InterpretationError, match=f"sums up to {2**63} exceed 64 bits"):
+        exact_matmul(one, one, 2**63)
+
+
+def test_integers_given_for_reals_are_reals():
+    line = 'qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "floor"}'
+    image = np.array([[0, 3]], np.uint8)
+    assert result_of(line, "tensor<2xf32>", "tensor<2x!qint.int<0, 9>>", image) == [[0, 6]]

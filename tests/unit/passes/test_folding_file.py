@@ -1,0 +1,76 @@
+"""Folding files of select-folding: what they override, and what is refused."""
+
+import json
+
+import pytest
+from xdsl.parser import Parser
+
+from qcompiler.dialects import stream
+from qcompiler.errors import ModelError
+from qcompiler.passes.pipeline import make_context, make_pass, run_passes
+
+MODULE = """
+stream.weights @w dense<1> : tensor<6x4xi8>
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [6], lanes = 1>) -> !stream.channel<!qint.int<0, 18>, frame = [4], lanes = 1> {
+  %fc1 = stream.mvau %x weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [6], lanes = 1>) -> !stream.channel<!qint.int<0, 18>, frame = [4], lanes = 1>
+  func.return %fc1 : !stream.channel<!qint.int<0, 18>, frame = [4], lanes = 1>
+}
+"""  # noqa: E501
+
+
+def folded(tmp_path, text, target_cycles=24):
+    path = tmp_path / "folding.json"
+    path.write_text(text)
+    module = Parser(make_context(), MODULE).parse_module()
+    options = {"folding": str(path), "target_cycles": target_cycles}
+    run_passes(module, [make_pass("select-folding", options)])
+    (unit,) = (op for op in module.walk() if isinstance(op, stream.MvauOp))
+    return unit.pe.value.data, unit.simd.value.data
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ({"fc1_mvau": {"PE": 4, "SIMD": 3}}, (4, 3)),
+        ({"fc1_mvau": {"SIMD": 6}}, (1, 6)),  # what is not given is chosen
+        ({"Defaults": {}}, (1, 1)),  # FINN's files have it
+    ],
+)
+def test_entries_override_the_choice(tmp_path, entries, expected):
+    assert folded(tmp_path, json.dumps(entries)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot read the folding: Expecting property name"),
+        ("[]", "the folding must be a JSON object"),
+        (
+            '{"fc1_mvau": {"PE": "4"}}',
+            "fc1_mvau: expected PE and SIMD as integers, got {'PE': '4'}",
+        ),
+        ('{"fc1_mvau": {"PE": true}}', "expected PE and SIMD as integers, got {'PE': True}"),
+        ('{"fc1_mvau": 4}', "expected PE and SIMD as integers, got 4"),
+        ('{"fc1_mvau": {"pe": 4}}', "expected PE and SIMD as integers, got {'pe': 4}"),
+        ('{"fc9": {"PE": 4}}', "fc9: no such layer; the foldable layers are fc1_mvau"),
+        ('{"fc1_mvau": {"PE": 3}}', "fc1_mvau: PE must divide 4, got 3; choose one of 1, 2, 4"),
+        ('{"fc1_mvau": {"PE": 0}}', "PE must divide 4, got 0; choose one of 1, 2, 4"),
+        ('{"fc1_mvau": {"SIMD": -2}}', "SIMD must divide 6, got -2; choose one of 1, 2, 3, 6"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(tmp_path, text, message):
+    with pytest.raises(ModelError) as error:
+        folded(tmp_path, text)
+    assert message in str(error.value)
+
+
+def test_all_wrong_entries_are_said_at_once(tmp_path):
+    with pytest.raises(ModelError) as error:
+        folded(tmp_path, '{"a": {"PE": 1}, "fc1_mvau": {"PE": 3, "SIMD": 4}}')
+    assert len(error.value.problems) == 3
+
+
+def test_a_missing_file_is_said():
+    module = Parser(make_context(), MODULE).parse_module()
+    with pytest.raises(ModelError, match=r"/nowhere\.json: cannot read the folding"):
+        run_passes(module, [make_pass("select-folding", {"folding": "/nowhere.json"})])

@@ -1,0 +1,116 @@
+"""Every block in Verilator against the interpreter: under stalls, and in the predicted cycles."""
+
+import numpy as np
+import pytest
+from stream_networks import Simulated, StreamNetwork, channel
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold
+from qcompiler.dialects import stream
+
+pytestmark = pytest.mark.simulation
+
+UINT2, INT4, BIT = IntRange(0, 3), IntRange(-8, 7), IntRange(0, 1)
+RANDOM = np.random.default_rng(7)
+
+
+def integers(lo, hi, *shape):
+    return RANDOM.integers(lo, hi, shape, endpoint=True)
+
+
+def column(*values):
+    return np.array(values, np.int64)
+
+
+def folded_matrix_units() -> StreamNetwork:
+    """Neuron fold times synapse fold is 12 in all of them."""
+    n = StreamNetwork()
+    n.mvau(INT4, integers(-7, 7, 6, 4), pe=1, simd=2)
+    n.mvau(UINT2, integers(0, 5, 6, 4), pe=2, simd=1)  # unsigned by unsigned
+    n.mvau(INT4, RANDOM.choice([-1, 1], (6, 6)), pe=3, simd=1)  # bipolar
+    n.mvau(UINT2, RANDOM.choice([-1, 0, 1], (6, 12)), pe=2, simd=3)  # ternary
+    n.mvau(BIT, np.zeros((4, 6), np.int64), pe=1, simd=2)  # nothing but zeros
+    n.mvau(INT4, integers(-128, 127, 2, 12), pe=1, simd=2)  # one synapse fold
+    n.mvau(INT4, integers(-3, 3, 12, 4), pe=4, simd=1)  # one neuron fold
+    n.mvau(UINT2, integers(-3, 3, 4, 2), pe=1, simd=2, vectors=(3,))  # three vectors a frame
+    n.mvau(IntRange(-5, -2), -integers(1, 9, 3, 4), pe=1, simd=1)  # never zero, never positive
+    return n
+
+
+def parallel_matrix_units() -> StreamNetwork:
+    n = StreamNetwork()
+    n.mvau(INT4, integers(-7, 7, 5, 3), pe=3, simd=5)
+    n.mvau(BIT, RANDOM.choice([-1, 1], (8, 4)), pe=4, simd=8)
+    n.mvau(UINT2, np.zeros((3, 2), np.int64), pe=2, simd=3)
+    n.mvau(INT4, column(1).reshape(1, 1), pe=1, simd=1)
+    n.mvau(UINT2, np.array([[0, -1], [0, 64]]), pe=2, simd=2)  # a column of zeros
+    return n
+
+
+def requantizers() -> StreamNetwork:
+    """Eight beats a frame in all of them; parameters by channel and shared, folded and not."""
+    n, x, y = StreamNetwork(), IntRange(-40, 39), IntRange(-4, 3)
+    one_channel, folded, wide, twice = ((8, 1), 1), ((8,), 1), ((8, 2), 2), ((4, 4), 2)
+    for tie in (None, 0, 1):
+        n.requantize(x, y, Shift(2, column(2), column(1), y.lo, y.hi, tie), *one_channel)
+        n.requantize(x, y, MulShift(column(-13), column(32), 6, y.lo, y.hi, tie), *folded)
+    signs = Shift(3, integers(-20, 20, 8), RANDOM.choice([-1, 1], 8), y.lo, y.hi, 0)
+    n.requantize(x, y, signs, *folded)
+    n.requantize(IntRange(-2, 1), y, Shift(-1, column(1, -1), column(-1, 1), y.lo, y.hi), *wide)
+    n.requantize(x, y, MulShift(integers(-9, 9, 4), integers(-9, 9, 4), 5, y.lo, y.hi), *twice)
+    n.requantize(x, y, MulShift(column(0), column(5), 0, y.lo, y.hi), *one_channel)
+    rising = np.sort(integers(-50, 50, 8, 7), axis=1)
+    n.requantize(x, y, Threshold(rising, RANDOM.choice([-1, 1], 8), y.lo), *folded)
+    n.requantize(x, y, Threshold(rising[:1], column(-1), y.lo), *wide)
+    n.requantize(x, BIT, Threshold(rising[:2, :1], column(1), 0), *wide)
+    n.requantize(x, y, Threshold(np.zeros((1, 0), np.int64), column(1), 2), *folded)  # constant
+    n.requantize(x, y, Table(integers(-4, 3, 1, 80), -40), *folded)
+    n.requantize(x, y, Table(integers(-4, 3, 4, 90), -45), *twice)
+    n.requantize(x, y, Table(integers(-4, 3, 2, 80), -40), *wide)
+    n.requantize(IntRange(5, 9), IntRange(200, 300), Table(integers(200, 300, 8, 5), 5), *folded)
+    return n
+
+
+def adapters_and_buffers() -> StreamNetwork:
+    """Thirty narrow beats a frame; one fewer in the FIFOs, whose latency is one more."""
+    n = StreamNetwork()
+    for ratio in (2, 3, 5):
+        for lanes in ((1, ratio), (ratio, 1)):
+            given = n.input(channel(INT4, (30,), lanes[0]))
+            n.output(stream.WidthAdapterOp(given, lanes[1]))
+    given = n.input(channel(UINT2, (30,), 2))  # from two lanes to three by way of six
+    wide = stream.WidthAdapterOp(given, 6)
+    n.output(wide, stream.WidthAdapterOp(wide.result, 3))
+    for depth in (1, 2, 5):
+        n.output(stream.FifoOp(n.input(channel(INT4, (29,), 1)), depth))
+    return n
+
+
+NETWORKS = {
+    "folded": folded_matrix_units,
+    "parallel": parallel_matrix_units,
+    "requantizers": requantizers,
+    "plumbing": adapters_and_buffers,
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def simulated(request, tmp_path_factory):
+    design = NETWORKS[request.param]().design()
+    return Simulated(design, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.mark.parametrize("stalls", [(0.3, 0.6), (0.7, 0.1), (0.0, 0.5)])
+def test_stalls_change_no_integer(simulated, stalls):
+    given, taken = stalls
+    simulated.check(seed=1, stall_probability_in=given, stall_probability_out=taken)
+
+
+def test_frames_follow_at_the_predicted_distance(simulated):
+    result = simulated.check()
+    assert result.cycles_per_frame == simulated.design.timing.cycles_per_frame
+
+
+def test_a_frame_alone_takes_the_predicted_latency(simulated):
+    result = simulated.check(frames=1)
+    assert result.latency_cycles == simulated.design.timing.latency_cycles
