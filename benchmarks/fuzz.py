@@ -114,7 +114,9 @@ def _levels_agree(design: Design, seed: int) -> None:
         design.core(design.quantize(dict(zip(design.names("inputs"), inputs, strict=True))))
     )
     for want, have in zip(expected, got, strict=True):
-        if not np.allclose(want.reshape(have.shape), have, rtol=1e-6, atol=1e-9):
+        error = np.abs(want.reshape(have.shape) - have).max() / max(1e-30, np.abs(want).max())
+        # The host's real numbers after the last integers: of float32, sums may cancel.
+        if error > (1e-6 if want.dtype == np.float32 else 1e-12):
             raise Failure(f"nn and qint differ: {want.ravel()[:8]} {have.ravel()[:8]}")
     integers = _integers(design, 64, seed)
     for want, have in zip(

@@ -325,18 +325,19 @@ def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> N
             found.note(f"{node}: the reference has no tensor at the hardware's output")
             found.mismatches += 1
             continue
-        theirs = _integers(tensor.reshape(ours.shape), op)
+        found_here = _replayed(replay, node)
+        added = np.zeros(ours.shape) if found_here is None else found_here[1]
+        theirs = _integers((tensor - added.reshape(-1, *tensor.shape[1:])).reshape(ours.shape), op)
         found.largest_offset = max(
             found.largest_offset, float(np.abs(theirs - np.rint(theirs)).max())
         )
         found.outputs += ours.size
         found.noise_outputs += int((np.rint(theirs) != ours).sum())
         # With the reference's codes put in, what is left must be equal without exception.
-        exact = _replayed(replay, node)
-        if exact is None:
+        if found_here is None:
             found.mismatches += int((np.rint(theirs) != ours).sum())
             continue
-        redone = np.rint(_integers(exact.reshape(ours.shape), op))
+        redone = np.rint(_integers(found_here[0].reshape(ours.shape), op))
         wrong = int((redone != np.rint(theirs)).sum())
         undisturbed = ~(redone != ours).reshape(len(ours), -1).any(axis=1)
         found.mismatches += wrong
@@ -347,10 +348,20 @@ def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> N
             found.note(f"{node}: core and nn level differ in {int((~undisturbed).sum())} frames")
 
 
-def _replayed(replay: _Replay, node: str) -> Array | None:
-    """Returns the replay's value of the last operation that comes from a node of the model."""
-    found = [v for op in replay.main.body.block.ops for v in op.results if source_node(op) == node]
-    return replay.values[found[-1]] if found else None
+def _replayed(replay: _Replay, node: str) -> tuple[Array, Array] | None:
+    """Returns the replay's matrix product at a node of the model, and what the node adds to it.
+
+    A Gemm adds its bias, which is the host's when the model ends there.
+    """
+    ops = [op for op in replay.main.body.block.ops if source_node(op) == node]
+    if not ops:
+        return None
+    last = replay.values[ops[-1].results[0]]
+    products = [op for op in ops if isinstance(op, nn.MatMulOp)]
+    product = replay.values[products[-1].result] if products else last
+    if product.shape[1:] != last.shape[1:]:
+        return last, np.zeros_like(last)
+    return product, last - product
 
 
 def compare_zoo(model: ZooModel, design: Design, count: int, seed: int = 0) -> Comparison:

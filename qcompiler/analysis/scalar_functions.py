@@ -1,5 +1,6 @@
 """Reads a scalar region of qint and nn operations as an `arith` scalar function."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -55,6 +56,11 @@ def _add(
     raise VerifyException(f"{op.name} cannot stand in a scalar region")
 
 
+def _only_cuts(steps: Sequence[Operation]) -> bool:
+    """Whether steps only cut off at zero, which any positive factor may pass."""
+    return all(isinstance(op, nn.ReluOp) for op in steps)
+
+
 def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> ScalarFunction:
     """Returns what a region computes, as a function of the integer that goes in.
 
@@ -76,13 +82,20 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
     )
     values: dict[SSAValue, Value] = {argument: builder.x}
     *steps, last = operations
-    for op in steps:
-        values[op.results[0]] = _add(builder, op, values, channels)
     if not isinstance(last, qint.QuantizeOp):
         raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")
+    scale = last.scale_array
+    first = steps[0] if steps else None
+    if numerics == "onnxruntime" and isinstance(first, qint.DequantizeOp) and _only_cuts(steps[1:]):
+        # The fused kernel's one multiplication, by (a_scale * b_scale) / y_scale in float32.
+        factor = first.scale_array.astype(np.float32) / scale.astype(np.float32)
+        values[first.result] = builder.rescale(values[first.input], _row(factor, channels))
+        steps, scale = steps[1:], np.ones(1)
+    for op in steps:
+        values[op.results[0]] = _add(builder, op, values, channels)
     return builder.quantize(
         values[last.input],
-        scale=_row(last.scale_array, channels),
+        scale=_row(scale, channels),
         zero_point=_row(last.zero_point_array, channels),
         rounding=last.rounding_mode,
         lo=last.range.lo,

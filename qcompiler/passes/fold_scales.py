@@ -36,7 +36,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_windows import (
     AveragePoolPattern,
@@ -47,6 +47,7 @@ from qcompiler.passes.fold_windows import (
 from qcompiler.passes.rewriting import (
     apply_patterns,
     as_parameter,
+    channel_axis_of,
     numerics_of,
     plain_dequantize,
     replace,
@@ -55,6 +56,7 @@ from qcompiler.passes.rewriting import (
 )
 
 _ZERO = np.zeros(1, np.int64)
+_EXACT_CODES = 2**29  # times the 24 bits of a float32, this fits the 53 of a float64
 _SCALAR_OPS = (nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp)
 
 
@@ -158,29 +160,83 @@ class _ScalarThroughMatMul(RewritePattern):
         return [sums, scale, number, scaled, nn.MulOp(scaled.result, number.result)]
 
 
+def _quantized_parameter(value: SSAValue) -> tuple[Array, Array] | None:
+    """Returns codes and broadcast scales of a quantized constant, as `value` shapes them."""
+    shape = shape_of(value.type)
+    source = value.owner.input if isinstance(value.owner, nn.ReshapeOp) else value
+    dequantize = plain_dequantize(source)
+    if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
+        return None
+    codes = dequantize.input.owner.array
+    along = [-1 if axis == dequantize.channel_axis else 1 for axis in range(codes.ndim)]
+    scale = np.broadcast_to(
+        dequantize.scale_array.reshape(along if codes.ndim else ()), codes.shape
+    )
+    return codes.reshape(shape), scale.reshape(shape)
+
+
+class _IntegerBias(RewritePattern):
+    """Adds biases as integers with the numerics of onnxruntime, whose kernels do.
+
+    Their scale is that of the accumulator, up to the rounding of whoever wrote it down.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.AddOp, rewriter: PatternRewriter) -> None:
+        if numerics_of(op) != "onnxruntime":
+            return
+        for sum_, bias in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+            accumulator, parameter = plain_dequantize(sum_), _quantized_parameter(bias)
+            if accumulator is None or parameter is None:
+                continue
+            codes, scale = parameter
+            try:
+                axis = channel_axis_of(codes.shape, shape_of(op.result.type))
+            except ValueError:  # a whole tensor, not one value per channel
+                continue
+            if accumulator.channel_axis not in (None, axis):
+                continue
+            if not np.allclose(accumulator.scale_array, scale.reshape(-1), rtol=1e-6, atol=0):
+                continue
+            ones = np.ones(1, np.int64)
+            shifted = qint.AffineOp(accumulator.input, ones, codes.reshape(-1), axis=axis)
+            reals = qint.DequantizeOp(
+                shifted.result,
+                as_parameter(accumulator.scale_array),
+                _ZERO,
+                axis=accumulator.channel_axis,
+            )
+            replace(rewriter, op, [shifted, reals])
+            return
+
+
 class _ConstantSummand(RewritePattern):
-    """Quantized biases and factors become real parameters: code times scale, which f64 holds."""
+    """Quantized biases and factors become real parameters: code times scale, where f64 holds it."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, nn.Binary):
             return
         for index, operand in enumerate(op.operands):
-            dequantize = plain_dequantize(operand)
-            if dequantize is None or not isinstance(dequantize.input.owner, qint.ConstantOp):
+            parameter = _quantized_parameter(operand)
+            if parameter is None:
                 continue
-            codes = dequantize.input.owner.array
-            shape = [-1 if axis == dequantize.channel_axis else 1 for axis in range(codes.ndim)]
-            scale = dequantize.scale_array.reshape(shape if codes.ndim else ())
-            if numerics_of(op) == "onnxruntime":
-                values = codes.astype(np.float32) * scale.astype(np.float32)
-            else:
-                values = as_parameter(codes * scale)
-            constant = nn.ConstantOp(np.asarray(values))
-            constant.location = dequantize.location
-            constant.result.name_hint = operand.name_hint
-            rewriter.insert(constant, InsertPoint.before(op))
-            op.operands[index] = constant.result
+            new = self._product(*parameter, numerics_of(op))
+            for created in new:
+                created.location = op.location
+                rewriter.insert(created, InsertPoint.before(op))
+            new[-1].results[0].name_hint = operand.name_hint
+            op.operands[index] = new[-1].results[0]
             rewriter.notify_op_modified(op)
+
+    @staticmethod
+    def _product(codes: Array, scale: Array, numerics: str) -> list[Operation]:
+        if numerics == "onnxruntime":
+            values = codes.astype(np.float32) * scale.astype(np.float32)
+            return [nn.ConstantOp(np.asarray(values, np.float32))]
+        if np.abs(codes).max(initial=0) < _EXACT_CODES:
+            return [nn.ConstantOp(np.asarray(as_parameter(codes * scale)))]
+        factors = [nn.ConstantOp(as_parameter(a.astype(np.float64))) for a in (codes, scale)]
+        return [*factors, nn.MulOp(factors[0].result, factors[1].result)]
 
 
 class _Layout(RewritePattern):
@@ -276,6 +332,7 @@ class FoldScalesPass(ModulePass):
                 ReduceMeanPattern(),
                 _ScalarThroughMatMul(),
                 _ReluBeforeMatMul(),
+                _IntegerBias(),  # before the bias becomes a real parameter
                 _ConstantSummand(),
                 _Layout(),
                 _LayoutThroughElementwise(),

@@ -108,13 +108,20 @@ class _ThroughLayout(RewritePattern):
         if not isinstance(op, qint.ReshapeOp | qint.TransposeOp):
             return
         affine = op.input.owner
-        if not isinstance(affine, qint.AffineOp) or affine.channel_axis is not None:
+        if not isinstance(affine, qint.AffineOp):
             return
+        axis = affine.channel_axis
         if isinstance(op, qint.TransposeOp):
-            moved: Operation = qint.TransposeOp(affine.input, op.permutation.get_values())
-        else:
+            permutation = op.permutation.get_values()
+            axis = None if axis is None else list(permutation).index(axis)
+            moved: Operation = qint.TransposeOp(affine.input, permutation)
+        elif axis is None:
             moved = qint.ReshapeOp(affine.input, shape_of(op.result.type))
-        after = qint.AffineOp(moved.results[0], affine.multiplier_array, affine.offset_array)
+        else:
+            return
+        after = qint.AffineOp(
+            moved.results[0], affine.multiplier_array, affine.offset_array, axis=axis
+        )
         replace(rewriter, op, [moved, after])
 
 

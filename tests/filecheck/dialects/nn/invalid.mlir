@@ -157,3 +157,35 @@ func.func @transpose_result(%a : tensor<1x2xf32>) {
   %y = nn.transpose %a permutation [1, 0] : (tensor<1x2xf32>) -> tensor<1x2xf32>
   func.return
 }
+
+// -----
+
+// CHECK: group must divide 4 input and 4 output channels, got 3
+func.func @group_does_not_divide(%x : tensor<1x4x8xf32>, %w : tensor<4x1x3xf32>) {
+  %y = nn.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, pads = array<i64: 1, 1>, group = 3 : i64} : (tensor<1x4x8xf32>, tensor<4x1x3xf32>) -> tensor<1x4x8xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: pads of a pool must be smaller than its window of 2, got 2 and 0
+func.func @pool_of_padding_only(%x : tensor<1x2x8xf32>) {
+  %y = nn.max_pool %x {strides = array<i64: 2>, dilations = array<i64: 1>, pads = array<i64: 2, 0>, kernel = array<i64: 2>} : (tensor<1x2x8xf32>) -> tensor<1x2x5xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: slice must have 0 <= start < end <= 4 and step > 0, got start 3, end 3, step 1
+func.func @empty_slice(%x : tensor<4xf32>) {
+  %y = nn.slice %x {starts = array<i64: 3>, ends = array<i64: 3>, steps = array<i64: 1>} : (tensor<4xf32>) -> tensor<1xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: lo must not exceed hi, got (6.0, 0.0)
+func.func @clip_bounds_swapped(%x : f32) {
+  %y = nn.clip %x {lo = 6.0 : f32, hi = 0.0 : f32} : (f32) -> f32
+  func.return
+}

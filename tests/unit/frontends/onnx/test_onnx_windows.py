@@ -77,7 +77,7 @@ def test_conv_transpose(tmp_path, attributes, group):
         "ConvTranspose",
         [weights(4, 3, 3, 2), weights(3 * group)],
         group=group,
-        runtime=group > 1,  # onnx 1.23's reference fails on groups of several channels
+        runtime=True,  # onnx 1.23's reference fails on groups and on output_shape
         **attributes,
     )
 
@@ -93,7 +93,7 @@ POOLS = [
 @pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
 @pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER", "VALID"])
 def test_pools_with_automatic_padding(tmp_path, op, mode):
-    check(tmp_path, op, kernel_shape=[3, 2], strides=[2, 2], auto_pad=mode)
+    check(tmp_path, op, kernel_shape=[3, 2], strides=[2, 2], auto_pad=mode, runtime=True)
 
 
 @pytest.mark.parametrize(("attributes", "ceil"), list(product(POOLS, [0, 1])))
