@@ -28,8 +28,8 @@ _ERF: Callable[[FloatArray], FloatArray] = np.vectorize(math.erf, otypes=[np.flo
 
 def leaky_relu_ieee(a: Any, slope: Any) -> Any:
     """Returns a where it is not negative, slope * a elsewhere."""
-    result: Any = np.where(a >= 0, a, a * slope)
-    return result
+    zero = a.dtype.type(0)
+    return np.maximum(a, zero) + np.minimum(a, zero) * slope  # one of the two is zero: exact
 
 
 def leaky_relu_bounded(a: Bounded, slope: Bounded) -> Bounded:

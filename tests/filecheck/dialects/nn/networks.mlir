@@ -61,5 +61,3 @@ func.func @pieces(%x: tensor<1x4x2x2xf32>) {
   %4 = nn.depth_to_space %x {block = 2 : i64, mode = "CRD"} : (tensor<1x4x2x2xf32>) -> tensor<1x1x4x4xf32>
   func.return
 }
-
-}
