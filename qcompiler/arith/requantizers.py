@@ -20,8 +20,11 @@ def _tie_fixed(total: IntArray, shift: int, tie_parity: int | None) -> IntArray:
     y = total >> shift
     if tie_parity is None:
         return y
-    tie = (total & ((1 << shift) - 1)) == 0
-    return y - (tie & ((y & 1) != tie_parity))
+    # Ties are rare: look at those alone.
+    ties = np.flatnonzero((total & ((1 << shift) - 1)) == 0)
+    at_ties = y.reshape(-1)[ties]
+    y.reshape(-1)[ties] = at_ties - ((at_ties & 1) != tie_parity)
+    return y
 
 
 @dataclass(frozen=True, eq=False)

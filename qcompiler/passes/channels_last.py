@@ -116,6 +116,7 @@ class _FlattenBeforeMatrix(RewritePattern):
         rows = qint.ConstantOp(weights.array[order], qint.range_of(weights.result.type))
         rows.result.name_hint = weights.result.name_hint
         moved = qint.ReshapeOp(transpose.input, flat)
+        moved.result.name_hint = reshape.result.name_hint
         replace(rewriter, op, [rows, moved, qint.MatMulOp(moved.result, rows.result)])
 
 
