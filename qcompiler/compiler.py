@@ -132,7 +132,22 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         passes.append(wanted)
     run_passes(module, passes, listeners, [keep_level])
     levels[level_of(module)] = levels["last"] = module
-    return Design(levels, options.mhz)
+    design = Design(levels, options.mhz)
+    if options.fps is not None and "stream" in levels:
+        _check_rate(design, options.fps)
+    return design
+
+
+def _check_rate(design: Design, fps: float) -> None:
+    """Raises ModelError if even the folding that was chosen is too slow for the rate asked for."""
+    reached = design.report()
+    if reached.fps >= fps:
+        return
+    what = (
+        f"{fps:,.0f} frames/s at {design.mhz:g} MHz is not reached: {reached.bottleneck} takes "
+        f"{reached.cycles_per_frame} cycles a frame, which gives {reached.fps:,.0f} frames/s"
+    )
+    raise ModelError([Problem("--fps", what, "ask for less, or for a faster clock (--mhz)")])
 
 
 def compile(

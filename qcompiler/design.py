@@ -27,7 +27,7 @@ from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
-from qcompiler.interpreters import functions, run
+from qcompiler.interpreters import functions, numpy_ops, run
 
 
 class Design:
@@ -112,10 +112,10 @@ class Design:
     def _batch(self, inputs: Array | Mapping[str, Array]) -> list[Array]:
         """Returns one array per model input, shape [batch, *input shape]."""
         types = [a.type for a in functions(self.level("qint"))["head"].args]
-        given = [inputs] if isinstance(inputs, np.ndarray) else self._by_name(inputs)
+        given = self._by_name(inputs) if isinstance(inputs, Mapping) else [np.asarray(inputs)]
         if len(given) != len(types):
             raise ValueError(f"the model has {len(types)} inputs, got {len(given)}")
-        return [_with_batch_axis(a, t) for a, t in zip(given, types, strict=True)]
+        return [_as_input(a, t) for a, t in zip(given, types, strict=True)]
 
     def _by_name(self, inputs: Mapping[str, Array]) -> list[Array]:
         names = self.names("inputs")
@@ -231,30 +231,9 @@ def _inner_shape(type_: Attribute) -> tuple[int, ...]:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
 
-def _with_batch_axis(array: Array, type_: Attribute) -> Array:
-    shape, inner = shape_of(type_), _inner_shape(type_)
-    array = _in_range(np.asarray(array), type_)
-    if array.shape == shape:
-        return array[np.newaxis]
-    for accepted in (shape, inner):
-        if array.shape[1:] == accepted:
-            return array.reshape(array.shape[0], *shape)
-    raise ValueError(f"expected input of shape {list(inner)} with a batch axis, got {array.shape}")
-
-
-def _in_range(array: Array, type_: Attribute) -> Array:
-    """Returns `array`; where the model takes integers (`--input`), it must hold legal ones."""
+def _as_input(array: Array, type_: Attribute) -> Array:
     element = element_of(type_)
-    if not isinstance(element, qint.IntType) or not array.size:
-        return array
-    lo, hi = element.lo.data, element.hi.data
-    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
-        raise ValueError(
-            f"this input takes integers from {lo} to {hi} (it was given a type and scale "
-            "instead of a quantizer), got fractions; divide by the scale and round"
-        )
-    if array.min() < lo or array.max() > hi:
-        raise ValueError(
-            f"this input takes integers from {lo} to {hi}, got {array.min()} to {array.max()}"
-        )
-    return array.astype(np.int64)
+    bounds = None
+    if isinstance(element, qint.IntType):
+        bounds = element.lo.data, element.hi.data
+    return numpy_ops.as_input(array, shape_of(type_), bounds)

@@ -19,6 +19,8 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context
 
 _SHOWN = 5
+_LEVELS = ("nn", "qint", "stream", "rtl")
+_VERIFIED = ("qint", "stream")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,16 @@ class Verification:
         return {**asdict(self), "passed": self.passed}
 
 
-def load_design(directory: Path) -> tuple[Design, RtlDesign]:
+def load(directory: str | Path) -> Design:
+    """Returns a design that `Design.write` or `qcc compile` wrote: predict, simulate, report again.
+
+    Raises:
+        ModelError: the directory holds no design, or one that cannot be read.
+    """
+    return load_design(Path(directory), _LEVELS)[0]
+
+
+def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Design, RtlDesign]:
     """Returns a written design, and its Verilog as it stands in the directory.
 
     Raises:
@@ -81,10 +92,13 @@ def load_design(directory: Path) -> tuple[Design, RtlDesign]:
         raise ModelError([problem])
     manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     try:
-        levels = {level: _parse(directory / "ir" / f"{level}.mlir") for level in ("qint", "stream")}
-        levels["last"] = levels["stream"]
-        design = Design(levels, float(manifest["mhz"]))
+        modules = {level: _parse(directory / "ir" / f"{level}.mlir") for level in levels}
+        modules["last"] = modules[levels[-1]]
+        design = Design(modules, float(manifest["mhz"]))
         sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
+        missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing")
         rtl = RtlDesign(design.name, sources, tuple(port for port, _ in design.ports))
     except (OSError, KeyError, ValueError) as error:
         problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")

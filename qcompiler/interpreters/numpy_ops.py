@@ -14,6 +14,46 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def as_input(array: Any, shape: Sequence[int], bounds: tuple[int, int] | None) -> Array:
+    """Returns a batch of model inputs, shape [batch, *shape].
+
+    Args:
+        array: a batch with or without the model's own batch dimension of one, or one input.
+        shape: of one model input.
+        bounds: smallest and largest integer where the input takes integers, else None.
+
+    Raises:
+        ValueError: the shape does not fit, or a number is none that the input takes.
+    """
+    array, shape = np.asarray(array), tuple(shape)
+    inner = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+    if array.shape == shape:
+        array = array[np.newaxis]
+    elif array.ndim and array.shape[1:] in (shape, inner):
+        array = array.reshape(array.shape[0], *shape)
+    else:
+        raise ValueError(
+            f"expected input of shape {list(inner)} with a batch axis, got {list(array.shape)}"
+        )
+    if not array.size:
+        raise ValueError("the batch is empty")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("the input holds NaN or infinity")
+    if bounds is None:
+        return array
+    lo, hi = bounds
+    if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
+        raise ValueError(
+            f"this input takes integers from {lo} to {hi} (it was given a type and scale "
+            "instead of a quantizer), got fractions; divide by the scale and round"
+        )
+    if array.min() < lo or array.max() > hi:
+        raise ValueError(
+            f"this input takes integers from {lo} to {hi}, got {array.min()} to {array.max()}"
+        )
+    return array.astype(np.int64)
+
+
 def per_channel(values: Array, ndim: int, axis: int | None) -> Array:
     """Returns [1] or [channels] parameters shaped to broadcast along `axis` of a batched array."""
     if axis is None or values.size == 1:

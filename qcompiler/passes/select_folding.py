@@ -166,6 +166,8 @@ def _is_folding(factors: Any) -> bool:
 def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> None:
     problems: list[Problem] = []
     for name, factors in read_folding(path).items():
+        # Layers go by the model's node, too: `fc1` for the process `fc1_mvau`.
+        name = next((n for n in layers if name in (n, n.rpartition("_")[0])), name)
         layer = layers.get(name)
         if layer is None:
             known = ", ".join(layers)

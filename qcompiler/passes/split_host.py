@@ -37,9 +37,10 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.utils.hints import isa
 
 from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import nn, qint
@@ -127,7 +128,7 @@ def _unquantized(op: nn.MatMulOp | nn.ConvOp) -> Problem:
 def _real_input(value: SSAValue) -> str | None:
     """Returns the name of the model input that reaches `value` through real operations only."""
     if isinstance(value, BlockArgument):
-        return value.name_hint or f"input {value.index}" if not _is_integer(value) else None
+        return None if _is_integer(value) else _input_name(value)
     owner = value.owner
     assert isinstance(owner, Operation)
     if isinstance(owner, qint.DequantizeOp | qint.QuantizeOp):
@@ -137,6 +138,17 @@ def _real_input(value: SSAValue) -> str | None:
         if name is not None:
             return name
     return None
+
+
+def _input_name(argument: BlockArgument) -> str:
+    """Returns what the model calls an input, which is what --input wants."""
+    op: Operation | None = argument.block.parent_op()
+    while op is not None and not isinstance(op, ModuleOp):
+        op = op.parent_op()
+    names = None if op is None else op.attributes.get("nn.inputs")
+    if isa(names, ArrayAttr[StringAttr]) and argument.index < len(names):
+        return names.data[argument.index].data
+    return argument.name_hint or f"input {argument.index}"
 
 
 def _is_integer(value: SSAValue) -> bool:

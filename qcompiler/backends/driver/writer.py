@@ -148,15 +148,22 @@ class _FunctionWriter:
         inner = list(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
         return name if _is_integer(value) else f"{name}.reshape(-1, *{inner})"
 
+    def argument(self, name: str, value: SSAValue, function: str) -> str:
+        """Returns what checks and shapes an argument: a model input, or integers from hardware."""
+        shape, element = list(shape_of(value.type)), qint.element_of(value.type)
+        if function == "tail":
+            return f"np.asarray({name}, np.int64).reshape(-1, *{shape})"
+        if isinstance(element, qint.IntType):
+            return f"as_input({name}, {shape}, ({element.lo.data}, {element.hi.data}))"
+        return f"as_input({name}, {shape}, None).astype(REAL)"
+
     def write(self, function: func.FuncOp, doc: str) -> str:
         """Returns the source of a function."""
         arguments = [f"x{i}" for i in range(len(function.args))]
         lines = [f"def {function.sym_name.data}({', '.join(arguments)}):", f'    """{doc}"""']
         for name, value in zip(arguments, function.args, strict=True):
             self.names[value] = name
-            shape, real = list(shape_of(value.type)), not _is_integer(value)
-            kind = "REAL" if real else "np.int64"
-            lines.append(f"    {name} = np.asarray({name}, {kind}).reshape(-1, *{shape})")
+            lines.append(f"    {name} = {self.argument(name, value, function.sym_name.data)}")
         for index, op in enumerate(function.body.block.ops):
             if isinstance(op, func.ReturnOp):
                 lines.append(f"    return [{', '.join(map(self.returned, op.operands))}]")

@@ -27,7 +27,6 @@ _HEAD = """\
 // It prints PASS or FAIL; with Icarus and Verilator the exit status is not 0 when it fails.
 // -DSTALL_IN=50 -DSTALL_OUT=0 set the stalls of sources and sinks, in percent of cycles, 0 to 99.
 // -DWATCHDOG=1000000 sets after how many cycles without a beat the bench gives up.
-`timescale 1ns / 1ps
 `ifndef STALL_IN
 `define STALL_IN 25
 `endif
