@@ -41,9 +41,9 @@ def unquantized_input(folder: Path) -> Path:
 def test_driver_refuses_what_predict_refuses(written):
     driver = load_driver(written[1])
     for bad in (np.zeros((10, 32)), np.full((1, 64), np.nan), np.zeros((0, 64))):
-        with pytest.raises(ValueError, match="shape|NaN|empty"):
+        with pytest.raises(ValueError, match=r"shape|NaN|empty"):
             driver.head(bad)
-        with pytest.raises(ValueError, match="shape|NaN|empty"):
+        with pytest.raises(ValueError, match=r"shape|NaN|empty"):
             written[0].predict(bad)
 
 
