@@ -1,6 +1,7 @@
 """The command `qcc`: one subcommand a file."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,8 +14,12 @@ COMMANDS = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Returns the parser of the whole command line, all subcommands loaded."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Returns the parser of the command line.
+
+    Args:
+        only: the one subcommand whose options are wanted; loading the others takes time.
+    """
     parser = argparse.ArgumentParser(
         prog="qcc",
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
@@ -23,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_ in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_, description=help_)
-        if name != "opt":  # opt has the parser of xDSL's own driver
+        if name != "opt" and only in (None, name):  # opt has the parser of xDSL's own driver
             import_module(f"qcompiler.cli.{name}_command").add_arguments(subparser)
     return parser
 
@@ -33,7 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["opt"]:
         return import_module("qcompiler.cli.opt_command").run(arguments[1:])
-    parsed = build_parser().parse_args(arguments)
+    # What a compilation makes lives to its end: looking for cyclic garbage finds nothing, slowly.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _run(arguments)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    only = arguments[0] if arguments and arguments[0] in COMMANDS else None
+    parsed = build_parser(only).parse_args(arguments)
     command = import_module(f"qcompiler.cli.{parsed.command}_command")
     from qcompiler.cli.common import report_failures
 
