@@ -81,11 +81,6 @@ def element_of(type_: Attribute) -> Attribute:
     return type_.get_element_type() if isa(type_, TensorType) else type_
 
 
-def with_element(type_: Attribute, element: Attribute) -> Attribute:
-    """Returns `type_` with its element type (or itself, when scalar) replaced by `element`."""
-    return TensorType(element, type_.get_shape()) if isa(type_, TensorType) else element
-
-
 def verify_static(type_: Attribute, what: str) -> None:
     """Raises VerifyException unless `type_` is a scalar or a tensor with static shape."""
     if any(extent < 0 for extent in shape_of(type_)):

@@ -30,9 +30,10 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import Rewriter
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
@@ -86,15 +87,8 @@ class _RequantizeFirst(RewritePattern):
         if op.channel_axis is not None:
             moved.properties["axis"] = IntegerAttr(permutation[op.channel_axis], i64)
         result = qint.int_like(transpose.input.type, qint.range_of(op.result.type))
-        moved = _with_result_type(moved, result)
+        Rewriter.replace_value_with_new_type(moved.results[0], result)
         replace(rewriter, op, [moved, qint.TransposeOp(moved.results[0], permutation)])
-
-
-def _with_result_type(op: Operation, type_: Attribute) -> Operation:
-    regions = [region.clone() for region in op.regions]
-    return type(op).create(
-        operands=op.operands, result_types=[type_], properties=op.properties, regions=regions
-    )
 
 
 class _FlattenBeforeMatrix(RewritePattern):

@@ -24,7 +24,6 @@ Leaves alone: activations with one scale per input channel of a matrix product; 
 whose scale varies by channel.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -270,10 +269,9 @@ class _LayoutThroughElementwise(RewritePattern):
         inner = op.input.owner
         if not isinstance(inner, (*_SCALAR_OPS, nn.Unary)) or not _is_integer_based(op.input):
             return
-        operands = self._operands(inner)
         moved: list[Operation] = []
         values: list[SSAValue] = []
-        for operand in operands:
+        for operand in inner.operands:
             if scalar_constant(operand) is not None:
                 values.append(operand)
                 continue
@@ -283,10 +281,6 @@ class _LayoutThroughElementwise(RewritePattern):
             values.append(moved[-1].results[0])
         if len(moved) == 1:
             replace(rewriter, op, [*moved, nn.same_op(inner, values)])
-
-    @staticmethod
-    def _operands(inner: Operation) -> Sequence[SSAValue]:
-        return inner.operands
 
     @staticmethod
     def _like(op: nn.ReshapeOp | nn.TransposeOp, operand: SSAValue) -> Operation:
