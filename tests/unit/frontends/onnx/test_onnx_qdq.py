@@ -100,10 +100,11 @@ def test_blocks_and_float8_are_refused(tmp_path):
 
 def test_qlinear_conv(tmp_path):
     rng = np.random.default_rng(0)
+    # onnxruntime's uint8 x int8 products saturate on processors without VNNI; with 7 bits, not.
     constants = {
-        "xs": F32(0.02), "xz": np.uint8(120), "w": rng.integers(-128, 128, (4, 3, 3, 3), np.int8),
+        "xs": F32(0.02), "xz": np.uint8(120), "w": rng.integers(-64, 64, (4, 3, 3, 3), np.int8),
         "ws": np.array([0.01, 0.02, 0.03, 0.04], F32), "wz": np.zeros(4, np.int8),
-        "ys": F32(0.3), "yz": np.uint8(100), "b": rng.integers(-999, 999, 4, np.int32),
+        "ys": F32(0.31), "yz": np.uint8(100), "b": rng.integers(-999, 999, 4, np.int32),
     }  # fmt: skip
     conv = node(
         "QLinearConv", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "b"], ["y"], pads=[1] * 4
