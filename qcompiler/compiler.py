@@ -31,7 +31,7 @@ class Options:
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         mhz: clock that `fps` assumes, and that reports use.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
-        requantizer: force one form of requantizer (shift, mul_shift, threshold, table).
+        requantizer: force one form of requantizer, see select-requantizer.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
     """
@@ -174,7 +174,8 @@ def compile(
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         mhz: the clock that rates refer to.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
-        requantizer: "auto", or one form for all: "shift", "mul_shift", "threshold", "table".
+        requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
+            "threshold", "table".
         validate: check by execution, after every pass, that the network computes the same.
         passes: passes to run instead of the default pipeline (names, objects or functions).
 

@@ -58,7 +58,7 @@ class Network:
         taken: set[str] = set()
         for process in self.processes:
             kind = process.name.removeprefix("stream.")
-            named = source_node(process) or process.result.name_hint or ""
+            named = source_node(process) or process.results[0].name_hint or ""
             hint = identifier(named, "n", 32)
             wanted = name = f"{hint}_{kind}"
             count = 1

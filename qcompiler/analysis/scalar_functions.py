@@ -35,19 +35,24 @@ REAL_OPS: dict[type[Operation], str] = {
 """Real operations that a scalar region may hold, with their names in `arith.scalar_ops`."""
 
 
-def _row(values: Array, channels: int) -> Array:
+def parameter_row(values: Array, channels: int) -> Array:
     """Returns parameters in the shape that the builder wants: [] or [channels]."""
     return values.reshape(()) if values.size == 1 and channels != 1 else values.reshape(-1)
 
 
-def _add(
+def scalar_value(
     builder: ScalarBuilder, op: Operation, values: dict[SSAValue, Value], channels: int
 ) -> Value:
+    """Adds one operation of a region to the function that is built; returns its result.
+
+    Raises:
+        VerifyException: the operation has no scalar meaning.
+    """
     operands = [values[operand] for operand in op.operands]
     if isinstance(op, nn.ParameterOp):
-        return builder.constant(_row(op.array, channels))
+        return builder.constant(parameter_row(op.array, channels))
     if isinstance(op, qint.DequantizeOp):
-        return builder.apply("mul", operands[0], _row(op.scale_array, channels))
+        return builder.apply("mul", operands[0], parameter_row(op.scale_array, channels))
     if isinstance(op, nn.GeluOp) and op.approximate.data == "tanh":
         return builder.apply("gelu_tanh", *operands)
     if type(op) in REAL_OPS:
@@ -77,8 +82,8 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
     builder = ScalarBuilder(
         channels,
         cast(Numerics, numerics),
-        multiplier=_row(multiplier, channels),
-        offset=_row(offset, channels),
+        multiplier=parameter_row(multiplier, channels),
+        offset=parameter_row(offset, channels),
     )
     values: dict[SSAValue, Value] = {argument: builder.x}
     *steps, last = operations
@@ -89,14 +94,31 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
     if numerics == "onnxruntime" and isinstance(first, qint.DequantizeOp) and _only_cuts(steps[1:]):
         # The fused kernel's one multiplication, by (a_scale * b_scale) / y_scale in float32.
         factor = first.scale_array.astype(np.float32) / scale.astype(np.float32)
-        values[first.result] = builder.rescale(values[first.input], _row(factor, channels))
+        values[first.result] = builder.rescale(values[first.input], parameter_row(factor, channels))
         steps, scale = steps[1:], np.ones(1)
     for op in steps:
-        values[op.results[0]] = _add(builder, op, values, channels)
+        values[op.results[0]] = scalar_value(builder, op, values, channels)
+    return quantized(builder, last, values, channels, scale)
+
+
+def quantized(
+    builder: ScalarBuilder,
+    last: Operation,
+    values: dict[SSAValue, Value],
+    channels: int,
+    scale: Array | None = None,
+) -> ScalarFunction:
+    """Returns the function that ends in the quantizer `last`; `scale` replaces its own.
+
+    Raises:
+        VerifyException: `last` is no quantizer.
+    """
+    if not isinstance(last, qint.QuantizeOp):
+        raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")
     return builder.quantize(
         values[last.input],
-        scale=_row(scale, channels),
-        zero_point=_row(last.zero_point_array, channels),
+        scale=parameter_row(last.scale_array if scale is None else scale, channels),
+        zero_point=parameter_row(last.zero_point_array, channels),
         rounding=last.rounding_mode,
         lo=last.range.lo,
         hi=last.range.hi,

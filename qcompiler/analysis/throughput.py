@@ -2,9 +2,15 @@
 
 Each process is known by its schedule: in which of its cycles it accepts and makes beats. Given when
 beats become available, `Process.timing` tells when it takes them and when its own appear. Going
-through the network once gives every beat's time.
+through the network once gives every beat's time, if everything happens as early as it can.
+
+For buffers, that is too early: a fast process would fill any FIFO. So the network is gone through
+backwards from the times of the outputs, which tells how late everything may happen, and forwards
+again with nothing made before it is needed. The beats that wait then are what a FIFO must hold:
+such a schedule exists, so no more is needed (docs/hardware.md).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +31,19 @@ class Timing:
         cycles_per_frame: steady-state distance of frames, that of the slowest process.
         bottleneck: name of the slowest process.
         latency_cycles: from the first input beat's acceptance to the last output beat, idle start.
-        waiting: per channel, the most beats that wait on it at once in steady state.
     """
 
     cycles_per_frame: int
     bottleneck: str
     latency_cycles: int
-    waiting: dict[SSAValue, int]
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One way through the network: when the beats of each channel come, and when they are taken."""
+
+    arrivals: dict[SSAValue, Times]
+    taken: dict[SSAValue, Times]
 
 
 def _most_waiting(arrival: Times, taken: Times) -> int:
@@ -40,24 +52,57 @@ def _most_waiting(arrival: Times, taken: Times) -> int:
     return int((np.arange(1, arrival.size + 1) - taken_before).max())
 
 
-def predict(network: Network) -> Timing:
-    """Returns the timing of a network whose input never lacks and whose output never stalls."""
-    schedules = [(name, process, process.schedule()) for name, process in network.named()]
-    bottleneck, _, slowest = max(schedules, key=lambda entry: entry[2].cycles)
-    period = slowest.cycles
+def _slowest(network: Network) -> tuple[str, int]:
+    cycles = {name: process.cycles_per_frame for name, process in network.named()}
+    name = max(cycles, key=lambda name: cycles[name])
+    return name, cycles[name]
+
+
+def _forward(
+    network: Network, period: int, release: Mapping[stream.Process, Times] | None = None
+) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
+    taken: dict[SSAValue, Times] = {}
     for value in network.inputs:
         beats = stream.channel_of(value).beats
         start = (np.arange(_FRAMES, dtype=np.int64) * period)[:, None]
         arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
-    waiting: dict[SSAValue, int] = {}
-    first = None
-    for _, process, _ in schedules:
-        taken, made = process.timing(arrivals[process.input], _FRAMES)
-        first = int(taken[0]) if first is None else first
-        waiting[process.input] = _most_waiting(arrivals[process.input], taken)
-        arrivals[process.result] = made
+    for process in network.processes:
+        given = [arrivals[operand] for operand in process.operands]
+        found = process.timing(given, _FRAMES, None if release is None else release[process])
+        taken.update(zip(process.operands, found.taken, strict=True))
+        arrivals.update(zip(process.results, found.made, strict=True))
+    return _Pass(arrivals, taken)
+
+
+def _releases(network: Network, outputs: Mapping[SSAValue, Times]) -> dict[stream.Process, Times]:
+    """Returns how late each process may work for the outputs to come at the given times."""
+    deadlines = dict(outputs)
+    release: dict[stream.Process, Times] = {}
+    for process in reversed(network.processes):
+        demand = process.latest([deadlines[result] for result in process.results], _FRAMES)
+        release[process] = demand.release
+        deadlines.update(zip(process.operands, demand.inputs, strict=True))
+    return release
+
+
+def predict(network: Network) -> Timing:
+    """Returns the timing of a network whose input never lacks and whose output never stalls."""
+    bottleneck, period = _slowest(network)
+    early = _forward(network, period)
+    first = min(int(early.taken[value][0]) for value in network.inputs)
     last = max(
-        int(arrivals[value][stream.channel_of(value).beats - 1]) for value in network.outputs
+        int(early.arrivals[value][stream.channel_of(value).beats - 1]) for value in network.outputs
     )
-    return Timing(period, bottleneck, last - (first or 0), waiting)
+    return Timing(period, bottleneck, last - first)
+
+
+def waiting_beats(network: Network) -> dict[SSAValue, int]:
+    """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
+    _, period = _slowest(network)
+    early = _forward(network, period)
+    outputs = {value: early.arrivals[value] for value in network.outputs}
+    late = _forward(network, period, _releases(network, outputs))
+    if any((late.arrivals[value] > outputs[value]).any() for value in outputs):
+        late = early  # a line buffer has no room for what comes so late
+    return {value: _most_waiting(late.arrivals[value], t) for value, t in late.taken.items()}

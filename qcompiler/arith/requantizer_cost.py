@@ -15,7 +15,14 @@ import numpy as np
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.requantizers import (
+    FloatScale,
+    MulShift,
+    Requantizer,
+    Shift,
+    Table,
+    Threshold,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class CostModel:
             return copies * form.entries.shape[1] * y.width_bits / self.stored_bits
         if isinstance(form, MulShift):
             return self._mul_shift(form, x, lanes)
+        if isinstance(form, FloatScale):
+            return self._float_scale(form, x, lanes)
         return self._shift(form, x, lanes)
 
     def _stored(self, parameters: IntArray, width_bits: int, lanes: int) -> float:
@@ -84,6 +93,15 @@ class CostModel:
         logic = product + self._sum_to_code(form, sums)
         stored = self._stored(form.multiplier, width_bits, lanes)
         return lanes * logic + stored + self._stored(form.bias, _range(form.bias).width_bits, lanes)
+
+    def _float_scale(self, form: FloatScale, x: IntRange, lanes: int) -> float:
+        sums = form.sum_range(x)
+        as_mul_shift = MulShift(
+            form.multiplier, form.offset, form.shift, form.lo, form.hi, tie_parity=0
+        )
+        # Two comparisons of the part below the point, whose bounds depend on the whole part.
+        halves = 2 * self.comparator * form.shift + sums.width_bits - form.shift
+        return self._mul_shift(as_mul_shift, x, lanes) + lanes * halves
 
     def _sum_to_code(self, form: Shift | MulShift, sums: IntRange) -> float:
         """Returns the area of one lane's adder, tie fix and clamp."""

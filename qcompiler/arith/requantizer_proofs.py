@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from qcompiler.arith.arrays import IntArray, indices, one_row
+from qcompiler.arith.arrays import FloatArray, IntArray, indices, one_row
 from qcompiler.arith.line_fit import LineFit
-from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
-from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import (
+    SIGNIFICAND_BITS,
+    FloatScale,
+    MulShift,
+    Requantizer,
+    Shift,
+    Table,
+    Threshold,
+)
+from qcompiler.arith.scalar_function import Apply, Constant, Input, ScalarFunction
 from qcompiler.arith.switch_points import SwitchPoints, enumerate_codes
 
 TABLE_LIMIT = 2**16
@@ -100,6 +109,60 @@ def prove_mul_shift(
     multiplier = one_row(magnitude * points.sign)
     form = MulShift(multiplier, one_row(bias), shift, points.lo, points.hi, tie_parity)
     return form if agrees(form, points) else None
+
+
+def prove_float_scale(function: ScalarFunction, points: SwitchPoints) -> FloatScale | None:
+    """Returns a float32 multiplication, with onnxruntime's roundings, in integers, or None.
+
+    Args:
+        function: an integer affine map, one multiplication, any number of cuts at zero, a quantizer
+            of scale 1 that adds its zero point last.
+        points: its switch points.
+    """
+    factor = _float32_factor(function)
+    entered = function.steps[0]
+    zero_point = np.unique(function.quantizer.zero_point)
+    if factor is None or not isinstance(entered, Input) or zero_point.size != 1:
+        return None
+    if (entered.multiplier != 1).any():
+        return None
+    offset = np.atleast_1d(entered.offset)
+    ends = np.stack([points.x_lo, points.x_hi]) + offset
+    if np.abs(ends).max() > 1 << SIGNIFICAND_BITS:
+        return None
+    mantissa, exponent = np.frexp(np.atleast_1d(factor))
+    multiplier = (mantissa * 2.0**SIGNIFICAND_BITS).astype(np.int64)
+    shifts = SIGNIFICAND_BITS - exponent.astype(np.int64)
+    multiplier = multiplier << (shifts.max() - shifts)
+    shift = int(shifts.max())
+    spare = min((int(m) & -int(m)).bit_length() - 1 for m in multiplier.tolist())
+    spare = min(spare, shift - 1)
+    if shift < 1 or multiplier.min() <= 0 or shift - spare > 62:
+        return None
+    form = FloatScale(
+        one_row(multiplier >> spare),
+        one_row(offset),
+        shift - spare,
+        int(zero_point[0]),
+        points.lo,
+        points.hi,
+    )
+    x = IntRange(int(points.x_lo.min()), int(points.x_hi.max()))
+    return form if form.sum_range(x).width_bits < 63 and agrees(form, points) else None
+
+
+def _float32_factor(function: ScalarFunction) -> FloatArray | None:
+    """Returns the factor of the one multiplication that a function consists of, or None."""
+    quantizer = function.quantizer
+    plain = function.numerics == "onnxruntime" and quantizer.rounding == "half_even"
+    if not plain or not quantizer.zero_point_after_rounding or (quantizer.scale != 1).any():
+        return None
+    match function.steps:
+        case (Input(), Constant() as factor, Apply("mul", (0, 1)), *cuts):
+            only_cuts = all(isinstance(cut, Apply) and cut.op == "relu" for cut in cuts)
+            return factor.value if only_cuts else None
+        case _:
+            return None
 
 
 def prove_threshold(points: SwitchPoints) -> Threshold | None:

@@ -14,6 +14,7 @@ from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, CostModel
 from qcompiler.arith.requantizer_proofs import (
     TABLE_LIMIT,
     TABLES_LIMIT,
+    prove_float_scale,
     prove_mul_shift,
     prove_shift,
     prove_table,
@@ -25,8 +26,8 @@ from qcompiler.arith.requantizers import Requantizer
 from qcompiler.arith.scalar_function import ScalarFunction
 from qcompiler.arith.switch_points import SwitchPoints, find_switch_points
 
-FormName = Literal["shift", "mul_shift", "threshold", "table"]
-ALL_FORMS: tuple[FormName, ...] = ("shift", "mul_shift", "threshold", "table")
+FormName = Literal["shift", "mul_shift", "float_scale", "threshold", "table"]
+ALL_FORMS: tuple[FormName, ...] = ("shift", "mul_shift", "float_scale", "threshold", "table")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def select(
     """
     points = find_switch_points(function, x_lo, x_hi)
     if points is not None:
-        return select_for_points(points, forms=forms, lanes=lanes, model=model)
+        return select_for_points(points, forms=forms, lanes=lanes, model=model, function=function)
     x = IntRange(int(np.min(x_lo)), int(np.max(x_hi)))
     why = "the function is not monotone"
     tried = [Candidate(name, "", None, None, why) for name in forms if name != "table"]
@@ -105,8 +106,11 @@ def select_for_points(
     forms: tuple[FormName, ...] = ALL_FORMS,
     lanes: int = 1,
     model: CostModel = DEFAULT_COST_MODEL,
+    function: ScalarFunction | None = None,
 ) -> Selection:
     """Returns the cheapest form proven equal to a monotone function; arguments as in `select`.
+
+    Without `function` only what follows from the switch points is tried.
 
     Raises:
         ValueError: no form is feasible.
@@ -115,6 +119,10 @@ def select_for_points(
     tried: list[Candidate] = []
     for name in ALL_FORMS:
         if name not in forms:
+            continue
+        if name == "float_scale":
+            if function is not None:
+                tried.append(_float_scale(function, points, x, lanes, model))
             continue
         if name == "mul_shift" and any(done.form is not None for done in tried):
             # A shift is a multiplication by one: same adder and clamp, no multiplier.
@@ -125,6 +133,16 @@ def select_for_points(
             reason = _reason(name, points) if form is None else ""
             tried.append(Candidate(name, variant, form, cost, reason))
     return _cheapest(tried)
+
+
+def _float_scale(
+    function: ScalarFunction, points: SwitchPoints, x: IntRange, lanes: int, model: CostModel
+) -> Candidate:
+    form = prove_float_scale(function, points)
+    if form is None:
+        why = "the function is not one float32 multiplication of at most 24 bits"
+        return Candidate("float_scale", "", None, None, why)
+    return Candidate("float_scale", "", form, model.cost(form, x, lanes), "")
 
 
 Attempts = Iterator[tuple[str, Requantizer | None]]

@@ -112,6 +112,72 @@ def _sum_range(x: IntRange, factor: IntArray, bias: IntArray) -> IntRange:
     return IntRange(min(ends), max(ends))
 
 
+SIGNIFICAND_BITS = 24
+"""Of a float32, the leading one included."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatScale:
+    """y = clamp(round(float32(p * 2**-shift)) + zero_point), p = (x + offset[c]) * multiplier[c].
+
+    What onnxruntime computes, in integers: p is exact, rounding it to the 24 bits of a float32 and
+    then to an integer, half to even both times, differs from rounding once only next to a half.
+    With whole = p >> shift and part the bits below: a half is what lies within
+    2**(exponent - 24) of it, where the exponent is that of the float32 number whole + 1/2.
+
+    Attributes:
+        multiplier: int64 [R], positive.
+        offset: int64 [R]; |x + offset| <= 2**24, so that float32 holds it.
+        shift: bits to the right, at least 1.
+        zero_point: added after rounding.
+        lo: smallest code.
+        hi: largest code.
+    """
+
+    multiplier: IntArray
+    offset: IntArray
+    shift: int
+    zero_point: int
+    lo: int
+    hi: int
+
+    def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
+        """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
+        entered = x + along_axis(self.offset, x.ndim, channel_axis)
+        product = entered * along_axis(self.multiplier, x.ndim, channel_axis)
+        whole = product >> self.shift
+        part = product - (whole << self.shift)
+        magnitude = np.where(whole < 0, ~whole, whole)
+        above, below = self.half_widths(magnitude)
+        negative = whole < 0
+        up, down = np.where(negative, below, above), np.where(negative, above, below)
+        past = part - (1 << (self.shift - 1))
+        half = (past <= up) & (past >= -down)
+        rounded = whole + ((past > up) | (half & (whole & 1 == 1)))
+        return np.clip(rounded + self.zero_point, self.lo, self.hi)
+
+    def half_widths(self, magnitude: IntArray) -> tuple[IntArray, IntArray]:
+        """Returns how far above and below magnitude + 1/2 a number still counts as that half.
+
+        In units of 2**-shift; a float32 has half as large steps below 1/2 as above.
+        """
+        # 2 * magnitude + 1 = f * 2**e with f in [1/2, 1): the exponent of the half is e - 2.
+        exponent = np.frexp(2.0 * magnitude + 1)[1].astype(np.int64) - 2
+        width = self.shift + exponent - SIGNIFICAND_BITS
+        above = np.where(width >= 0, np.int64(1) << np.clip(width, 0, 62), 0)
+        return above, np.where(magnitude == 0, above >> 1, above)
+
+    def sum_range(self, x: IntRange) -> IntRange:
+        """Returns the range of the product, for accumulators in x; gives its width."""
+        rows = max(self.multiplier.size, self.offset.size)
+        factors = np.broadcast_to(self.multiplier, (rows,)).tolist()
+        offsets = np.broadcast_to(self.offset, (rows,)).tolist()
+        ends = [
+            (end + o) * m for m, o in zip(factors, offsets, strict=True) for end in (x.lo, x.hi)
+        ]
+        return IntRange(min(ends), max(ends))
+
+
 @dataclass(frozen=True, eq=False)
 class Threshold:
     """y = lo + (number of k with sign[c] * x >= thresholds[c, k]).
@@ -170,4 +236,19 @@ class Table:
         return self.entries[along_axis(rows, x.ndim, channel_axis), x - self.x_lo]
 
 
-Requantizer = Shift | MulShift | Threshold | Table
+Requantizer = Shift | MulShift | FloatScale | Threshold | Table
+
+
+def rows_of(form: Requantizer) -> int:
+    """Returns how many rows of parameters a form has: 1 if all channels agree."""
+    match form:
+        case Shift():
+            return max(form.bias.size, form.sign.size)
+        case MulShift():
+            return max(form.multiplier.size, form.bias.size)
+        case FloatScale():
+            return max(form.multiplier.size, form.offset.size)
+        case Threshold():
+            return max(form.thresholds.shape[0], form.sign.size)
+        case Table():
+            return form.entries.shape[0]

@@ -128,7 +128,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--requantizer",
-        choices=("auto", "shift", "mul_shift", "threshold", "table"),
+        choices=("auto", "shift", "mul_shift", "float_scale", "threshold", "table"),
         default="auto",
         help="force one form of requantizer (default: the cheapest)",
     )

@@ -13,6 +13,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
+from qcompiler.analysis.joint_functions import joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import source_of
 from qcompiler.arith.arrays import IntArray
@@ -155,6 +156,32 @@ class QintFunctions(InterpreterFunctions):
         codes = evaluate(function, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
         return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
 
+    @impl(qint.JoinOp)
+    def join(self, i: Interpreter, op: qint.JoinOp, args: PythonValues) -> PythonValues:
+        function = joint_function(op.scalar_body, op.channels, self.numerics)
+        rank = len(shape_of(op.result.type))
+        aligned = np.broadcast_arrays(*(numpy_ops.align(x, rank) for x in args))
+        rows = [np.moveaxis(x, op.channel_axis + 1, 0) for x in aligned]
+        codes = function.evaluate([x.reshape(op.channels, -1) for x in rows]).reshape(rows[0].shape)
+        return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
+
+    def _binary(self, op: qint.AddOp | qint.MulOp, args: PythonValues) -> PythonValues:
+        rank = len(shape_of(op.result.type))
+        a, b = (numpy_ops.align(x, rank) for x in args)
+        return (check_range(op, a + b if isinstance(op, qint.AddOp) else a * b),)
+
+    @impl(qint.AddOp)
+    def add(self, i: Interpreter, op: qint.AddOp, args: PythonValues) -> PythonValues:
+        return self._binary(op, args)
+
+    @impl(qint.MulOp)
+    def mul(self, i: Interpreter, op: qint.MulOp, args: PythonValues) -> PythonValues:
+        return self._binary(op, args)
+
+    @impl(qint.ConcatOp)
+    def concat(self, i: Interpreter, op: qint.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=op.axis.value.data + 1),)
+
     def _requantizer(self, op: qint.RequantizerOp, x: IntArray) -> PythonValues:
         axis = -1 if op.channel_axis is None else op.channel_axis + 1
         return (check_range(op, op.requantizer.apply(x, axis)),)
@@ -165,6 +192,12 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.MulShiftOp)
     def mul_shift(self, i: Interpreter, op: qint.MulShiftOp, args: PythonValues) -> PythonValues:
+        return self._requantizer(op, args[0])
+
+    @impl(qint.FloatScaleOp)
+    def float_scale(
+        self, i: Interpreter, op: qint.FloatScaleOp, args: PythonValues
+    ) -> PythonValues:
         return self._requantizer(op, args[0])
 
     @impl(qint.ThresholdOp)

@@ -17,7 +17,7 @@ from qcompiler.interpreters.qint import exact_matmul
 
 
 def _check(op: stream.Process, value: Array) -> Array:
-    range_ = op.output_channel.element.range
+    range_ = op.output_channels[0].element.range
     if value.size and not (range_.lo <= value.min() and value.max() <= range_.hi):
         raise InterpretationError(
             f"{source_of(op)}: a value leaves its proven range [{range_.lo}, {range_.hi}]"
@@ -91,3 +91,20 @@ class StreamFunctions(InterpreterFunctions):
     @impl(stream.FifoOp)
     def fifo(self, i: Interpreter, op: stream.FifoOp, args: PythonValues) -> PythonValues:
         return args
+
+    @impl(stream.DuplicateOp)
+    def duplicate(self, i: Interpreter, op: stream.DuplicateOp, args: PythonValues) -> PythonValues:
+        return (args[0],) * len(op.results)
+
+    @impl(stream.AddOp)
+    def add(self, i: Interpreter, op: stream.AddOp, args: PythonValues) -> PythonValues:
+        first, second = op.factors
+        return (_check(op, first * args[0] + second * args[1]),)
+
+    @impl(stream.MulOp)
+    def mul(self, i: Interpreter, op: stream.MulOp, args: PythonValues) -> PythonValues:
+        return (_check(op, args[0] * args[1]),)
+
+    @impl(stream.ConcatOp)
+    def concat(self, i: Interpreter, op: stream.ConcatOp, args: PythonValues) -> PythonValues:
+        return (np.concatenate(args, axis=op.axis.value.data + 1),)

@@ -29,8 +29,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, i64
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import Rewriter
@@ -91,6 +91,48 @@ class _RequantizeFirst(RewritePattern):
         replace(rewriter, op, [moved, qint.TransposeOp(moved.results[0], permutation)])
 
 
+class _JoinFirst(RewritePattern):
+    """f(transpose(x), transpose(z)) = transpose(f(x, z)), for joins and concatenations.
+
+    An operand in another layout is transposed to that of the first one.
+    """
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, qint.JoinOp | qint.ConcatOp):
+            return
+        rank = len(shape_of(op.result.type))
+        permutation = [0, rank - 1, *range(1, rank - 1)]  # the other way it would go on forever
+        inverse = [permutation.index(axis) for axis in range(rank)]
+        if rank < 3 or any(len(shape_of(value.type)) != rank for value in op.operands):
+            return
+        if not any(_is_transposed(value, permutation) for value in op.operands):
+            return
+        others: list[Operation] = []
+        joined = op.clone()
+        for index, value in enumerate(op.operands):
+            if _is_transposed(value, permutation):
+                assert isinstance(value.owner, qint.TransposeOp)
+                joined.operands[index] = value.owner.input
+            else:
+                others.append(qint.TransposeOp(value, inverse))
+                joined.operands[index] = others[-1].results[0]
+        joined.properties["axis"] = IntegerAttr(permutation[op.axis.value.data], i64)
+        result = TensorType(
+            qint.int_type_of(op.result.type),
+            [shape_of(op.result.type)[axis] for axis in inverse],
+        )
+        Rewriter.replace_value_with_new_type(joined.results[0], result)
+        after = qint.TransposeOp(joined.results[0], permutation)
+        replace(rewriter, op, [*others, joined, after])
+
+
+def _is_transposed(value: SSAValue, permutation: Sequence[int]) -> bool:
+    owner = value.owner
+    return isinstance(owner, qint.TransposeOp) and owner.permutation.get_values() == tuple(
+        permutation
+    )
+
+
 class _FlattenBeforeMatrix(RewritePattern):
     """flatten(transpose(x)) @ W = flatten(x) @ (W with its rows in x's order)."""
 
@@ -122,5 +164,12 @@ class ChannelsLastPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         apply_patterns(
-            op, [_MergeTransposes(), _MergeReshapes(), _RequantizeFirst(), _FlattenBeforeMatrix()]
+            op,
+            [
+                _MergeTransposes(),
+                _MergeReshapes(),
+                _RequantizeFirst(),
+                _JoinFirst(),
+                _FlattenBeforeMatrix(),
+            ],
         )

@@ -41,6 +41,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.arith.requantizers import rows_of
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, shape_of
@@ -96,9 +97,9 @@ class _Conversion:
     def emit(self, op: Operation, process: stream.Process) -> None:
         """Adds the process for an operation and carries name and source over."""
         process.location = op.location
-        process.result.name_hint = op.results[0].name_hint
+        process.results[0].name_hint = op.results[0].name_hint
         self.builder.insert(process)
-        self.values[op.results[0]] = process.result
+        self.values[op.results[0]] = process.results[0]
 
 
 def _matmul(state: _Conversion, op: qint.MatMulOp) -> None:
@@ -178,12 +179,14 @@ def _pool(state: _Conversion, op: qint.PoolOp) -> None:
 
 
 def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
+    if _is_term(op):
+        return  # the addition multiplies
     given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
     shape = shape_of(op.input.type)
-    if op.channel_axis is not None and any(extent != 1 for extent in shape[op.channel_axis + 1 :]):
-        state.refuse(
-            op, f"its channels lie along axis {op.channel_axis}, not innermost", "transpose first"
-        )
+    axis = op.channel_axis
+    uniform = rows_of(op.requantizer) == 1
+    if axis is not None and not uniform and any(extent != 1 for extent in shape[axis + 1 :]):
+        state.refuse(op, f"its channels lie along axis {axis}, not innermost", "transpose first")
         return
     block = Block(arg_types=[given])
     scalar = qint.requantizer_op(op.requantizer, block.args[0], op.range, None)
@@ -209,6 +212,61 @@ def _transpose(state: _Conversion, op: qint.TransposeOp) -> None:
     state.emit(op, stream.ReshapeOp(state.values[op.input], frame))
 
 
+def _same_frames(state: _Conversion, op: qint.AddOp | qint.MulOp) -> bool:
+    shapes = [shape_of(value.type) for value in op.operands]
+    constant = any(isinstance(value.owner, qint.ConstantOp) for value in op.operands)
+    if shapes[0] == shapes[1] and not constant:
+        return True
+    what = f"its operands have shapes {list(shapes[0])} and {list(shapes[1])}"
+    if constant:
+        what = "one of its operands is constant"
+    state.refuse(op, what, "join activations of equal shape")
+    return False
+
+
+def _is_term(op: qint.RequantizerOp) -> bool:
+    return _multiple(op.result) is not None and all(
+        isinstance(use.operation, qint.AddOp) for use in op.result.uses
+    )
+
+
+def _multiple(value: SSAValue) -> tuple[int, SSAValue] | None:
+    """Returns m and x if `value` is m * x and nothing else needs it."""
+    op = value.owner
+    if not isinstance(op, qint.MulShiftOp) or len(list(value.uses)) != 1:
+        return None
+    form = op.requantizer
+    if form.shift or form.bias.any() or form.multiplier.size != 1 or form.tie_parity is not None:
+        return None
+    return int(form.multiplier[0]), op.input
+
+
+def _add(state: _Conversion, op: qint.AddOp) -> None:
+    if not _same_frames(state, op):
+        return
+    terms = [_multiple(value) or (1, value) for value in op.operands]
+    element = qint.int_type_of(op.result.type)
+    (first, lhs), (second, rhs) = terms
+    state.emit(op, stream.AddOp(state.values[lhs], state.values[rhs], element, (first, second)))
+
+
+def _mul(state: _Conversion, op: qint.MulOp) -> None:
+    if _same_frames(state, op):
+        element = qint.int_type_of(op.result.type)
+        state.emit(op, stream.MulOp(state.values[op.lhs], state.values[op.rhs], element))
+
+
+def _concat(state: _Conversion, op: qint.ConcatOp) -> None:
+    rank = len(shape_of(op.result.type))
+    axis = op.axis.value.data - rank + len(frame_of(op.result.type))
+    if any(value not in state.values for value in op.inputs) or axis < 0:
+        state.refuse(op, "one of its operands is constant", "concatenate activations only")
+        return
+    element = qint.int_type_of(op.result.type)
+    given = [state.values[value] for value in op.inputs]
+    state.emit(op, stream.ConcatOp(given, axis, element))
+
+
 _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.MatMulOp, _matmul),
     (qint.ConvOp, _conv),
@@ -216,17 +274,46 @@ _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.RequantizerOp, _requantizer),
     (qint.ReshapeOp, _reshape),
     (qint.TransposeOp, _transpose),
+    (qint.AddOp, _add),
+    (qint.MulOp, _mul),
+    (qint.ConcatOp, _concat),
 ]
 
 
+def _is_known(state: _Conversion, value: SSAValue) -> bool:
+    owner = value.owner
+    if isinstance(owner, qint.RequantizerOp) and _is_term(owner):
+        return owner.input in state.values
+    return value in state.values or isinstance(owner, qint.ConstantOp)
+
+
 def _convert(state: _Conversion, op: Operation) -> None:
-    if any(operand not in state.values for operand in op.operands[:1]):
+    if not all(_is_known(state, operand) for operand in op.operands):
         return  # what feeds it was refused already
     for kind, rule in _RULES:
         if isinstance(op, kind):
             rule(state, op)
             return
     state.refuse(op, f"{op.name} has no process", "compute it outside the model")
+
+
+def _duplicate(block: Block) -> None:
+    """Gives each channel one reader: a duplicate stands where several need it."""
+    values = [*block.args, *(result for op in block.ops for result in op.results)]
+    for value in values:
+        uses = list(value.uses)
+        if len(uses) < 2:
+            continue
+        duplicate = stream.DuplicateOp(value, len(uses))
+        if isinstance(value.owner, Operation):
+            duplicate.location = value.owner.location
+            block.insert_op_after(duplicate, value.owner)
+        else:
+            assert block.first_op is not None
+            block.insert_op_before(duplicate, block.first_op)
+        for use, copy in zip(uses, duplicate.results, strict=True):
+            copy.name_hint = value.name_hint
+            use.operation.operands[use.index] = copy
 
 
 @dataclass(frozen=True)
@@ -258,6 +345,7 @@ class ConvertQintToStreamPass(ModulePass):
             raise ModelError(state.problems)
         results = [state.values[value] for value in returned.operands]
         block.add_op(func.ReturnOp(*results))
+        _duplicate(block)
         replacement.function_type = FunctionType.from_lists(
             block.arg_types, [value.type for value in results]
         )

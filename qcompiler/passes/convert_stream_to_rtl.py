@@ -30,11 +30,18 @@ from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.windows import rows_wanted
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.fifo import build_fifo
+from qcompiler.rtl.blocks.joins import (
+    ElementwiseConfig,
+    build_add,
+    build_concat,
+    build_duplicate,
+    build_mul,
+)
 from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
 from qcompiler.rtl.blocks.sliding_window import SlidingWindowConfig, build_sliding_window
-from qcompiler.rtl.blocks.top import TopConfig, build_top
+from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_top
 from qcompiler.rtl.blocks.width_adapter import build_width_adapter
 from qcompiler.rtl.streaming import Library
 
@@ -66,9 +73,11 @@ def _comment(process: stream.Process) -> tuple[str, ...]:
             f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
             f"SIMD = {process.simd.value.data}"
         )
+    elif isinstance(process, stream.AddOp):
+        lines.append("y = {} * in0 + {} * in1".format(*process.factors))
     lines += [
-        f"input:  {_describe(process.input_channel)}",
-        f"output: {_describe(process.output_channel)}",
+        *(f"input:  {_describe(channel)}" for channel in process.input_channels),
+        *(f"output: {_describe(channel)}" for channel in process.output_channels),
         f"{schedule.cycles} cycles a frame, latency {schedule.latency} cycles",
     ]
     return tuple(lines)
@@ -170,6 +179,47 @@ def _fifo(place: _Place, op: stream.FifoOp) -> hw.HWModuleOp:
     )
 
 
+def _duplicate(place: _Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
+    return build_duplicate(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channels[0].width_bits,
+        count=len(op.results),
+    )
+
+
+def _elementwise(place: _Place, op: stream.AddOp | stream.MulOp) -> hw.HWModuleOp:
+    first, second = (channel.element.range for channel in op.input_channels)
+    (made,) = op.output_channels
+    config = ElementwiseConfig(
+        prefix=place.top,
+        name=place.name,
+        comment=place.comment,
+        x=(first, second),
+        y=made.element.range,
+        lanes=made.lanes.data,
+    )
+    if isinstance(op, stream.AddOp):
+        return build_add(place.library, config, op.factors, registered=op.multiplies)
+    return build_mul(place.library, config)
+
+
+def _concat(place: _Place, op: stream.ConcatOp) -> hw.HWModuleOp:
+    (made,) = op.output_channels
+    ranges = [channel.element.range for channel in op.input_channels]
+    return build_concat(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        inputs=list(zip(ranges, op.runs, strict=True)),
+        y=made.element.range,
+        lanes=made.lanes.data,
+    )
+
+
 _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = {
     stream.MvauOp: _mvau,
     stream.SlidingWindowOp: _sliding_window,
@@ -178,6 +228,10 @@ _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = 
     stream.RequantizeOp: _requantize,
     stream.WidthAdapterOp: _width_adapter,
     stream.FifoOp: _fifo,
+    stream.DuplicateOp: _duplicate,
+    stream.AddOp: _elementwise,
+    stream.MulOp: _elementwise,
+    stream.ConcatOp: _concat,
 }
 
 
@@ -186,12 +240,19 @@ def _check(network: Network) -> None:
     problems = [
         Problem(
             name,
-            f"takes {process.input_lanes} lanes, but its channel has "
-            f"{process.input_channel.lanes.data}",
+            f"takes {wanted} lanes, but its channel has {channel.lanes.data}",
             "run insert-width-adapters first",
         )
         for name, process in network.named()
-        if process.input_lanes != process.input_channel.lanes.data
+        for wanted, channel in zip(process.wanted_lanes, process.input_channels, strict=True)
+        if wanted != channel.lanes.data
+    ]
+    problems += [
+        Problem(
+            name, "one of its outputs has several readers", "put a stream.duplicate between them"
+        )
+        for name, process in network.named()
+        if any(len(list(result.uses)) > 1 for result in process.results)
     ]
     problems += [
         Problem(name, f"no hardware is known for {process.name}", "remove the operation")
@@ -218,16 +279,16 @@ class ConvertStreamToRtlPass(ModulePass):
         name = op.attributes.get("nn.name")
         top = identifier(name.data, "network") if isinstance(name, StringAttr) else "network"
         library = Library()
-        blocks: dict[SSAValue, tuple[str, hw.HWModuleOp, SSAValue]] = {}
+        blocks: list[BlockInstance] = []
         wires: dict[SSAValue, SSAValue] = {}
         for instance, process in network.named():
-            source = wires.get(process.input, process.input)
+            sources = [wires.get(operand, operand) for operand in process.operands]
             if isinstance(process, stream.ReshapeOp):
-                wires[process.result] = source
+                wires[process.result] = sources[0]
                 continue
             place = _Place(library, top, f"{top}_{instance}", _comment(process))
             module = library.add(_BUILDERS[type(process)](place, process))
-            blocks[process.result] = instance, module, source
+            blocks.append(BlockInstance(instance, module, sources, process.results))
         outputs = [wires.get(value, value) for value in network.outputs]
         config = TopConfig(top, _top_comment(network), network.inputs, outputs, blocks)
         library.add(build_top(config))

@@ -1,4 +1,4 @@
-"""Gathers the chain of real operations between an integer tensor and a quantizer into one region.
+"""Gathers the real operations between integer tensors and a quantizer into one region.
 
 Before:
 ```mlir
@@ -25,13 +25,14 @@ func.func @main(%a : tensor<1x2x!qint.int<-9, 9>>) -> tensor<1x2x!qint.int<0, 3>
 }
 ```
 Requires: fold-scales, fold-zero-points.
-Keeps: the function of every element. Nothing is evaluated yet: `select-requantizer` does that.
-Leaves alone: quantizers of real inputs (they stay on the host); chains that join two activations;
-parameters that vary along more than one axis.
+Keeps: the function of every element. Nothing is evaluated yet: `select-requantizer` does that. One
+integer tensor gives a `qint.requantize`, several (a residual connection) a `qint.join`.
+Leaves alone: quantizers of real inputs (they stay on the host); parameters that vary along more than
+one axis.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
@@ -47,34 +48,47 @@ from qcompiler.passes.rewriting import apply_patterns, channel_axis_of, replace
 
 
 class _NotAChain(Exception):
-    """The quantizer's input is no scalar function of one integer tensor."""
+    """The quantizer's input is no scalar function of integer tensors."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Integers that enter a chain: `affine` and then `dequantize` are applied to `value`."""
+
+    value: SSAValue
+    affine: qint.AffineOp | None
+
+    @staticmethod
+    def of(dequantize: qint.DequantizeOp) -> "_Source":
+        """Returns what a dequantize takes; an integer map before it becomes part of the chain."""
+        affine = dequantize.input.owner
+        if isinstance(affine, qint.AffineOp):
+            return _Source(affine.input, affine)
+        return _Source(dequantize.input, None)
 
 
 @dataclass
 class _Chain:
-    """The operations between one integer tensor and a quantizer, in order."""
+    """The operations between integer tensors and a quantizer, in order."""
 
     shape: tuple[int, ...]
-    ops: list[Operation]
-    source: qint.DequantizeOp | None = None
+    ops: list[Operation] = field(default_factory=list[Operation])
+    sources: list[_Source] = field(default_factory=list[_Source])
     axis: int | None = None
 
     def collect(self, value: SSAValue) -> None:
         """Adds what computes `value`, operands first.
 
         Raises:
-            _NotAChain: something in it is not elementwise, or a second integer tensor comes in.
+            _NotAChain: something in it is not elementwise, or varies along several axes.
         """
         owner = value.owner
-        if not isinstance(owner, Operation) or owner in self.ops:
-            if isinstance(owner, Operation):
-                return
+        if not isinstance(owner, Operation):
             raise _NotAChain
+        if owner in self.ops:
+            return
         if isinstance(owner, qint.DequantizeOp):
-            if self.source is not None or shape_of(value.type) != self.shape:
-                raise _NotAChain
-            self.source = owner
-            self._see_axis(owner.channel_axis)
+            self._enter(owner)
         elif isinstance(owner, nn.ConstantOp):
             self._see_parameter(shape_of(value.type))
         elif type(owner) in REAL_OPS or self._is_parameter_reshape(owner):
@@ -83,6 +97,17 @@ class _Chain:
         else:
             raise _NotAChain
         self.ops.append(owner)
+
+    def _enter(self, dequantize: qint.DequantizeOp) -> None:
+        source = _Source.of(dequantize)
+        if isinstance(source.value.owner, qint.ConstantOp):
+            raise _NotAChain
+        if source not in self.sources:
+            self.sources.append(source)
+        offset = len(self.shape) - len(shape_of(source.value.type))
+        for op in (dequantize, source.affine):
+            if op is not None and op.channel_axis is not None:
+                self._see_axis(op.channel_axis + offset)
 
     @staticmethod
     def _is_parameter_reshape(op: Operation) -> bool:
@@ -117,11 +142,10 @@ def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue]) -> list[Operat
     return [nn.same_op(op, [values[operand] for operand in op.operands])]
 
 
-def _body(chain: _Chain, affine: qint.AffineOp | None, quantize: qint.QuantizeOp) -> Region:
-    assert chain.source is not None
-    given = chain.source.input if affine is None else affine.input
-    block = Block(arg_types=[qint.int_type_of(given.type)])
-    values: dict[SSAValue, SSAValue] = {given: block.args[0]}
+def _body(chain: _Chain, quantize: qint.QuantizeOp) -> Region:
+    inputs = list(dict.fromkeys(source.value for source in chain.sources))
+    block = Block(arg_types=[qint.int_type_of(value.type) for value in inputs])
+    values: dict[SSAValue, SSAValue] = dict(zip(inputs, block.args, strict=True))
 
     def append(op: Operation, original: Operation) -> None:
         op.location = original.location
@@ -129,9 +153,11 @@ def _body(chain: _Chain, affine: qint.AffineOp | None, quantize: qint.QuantizeOp
         block.add_op(op)
         values[original.results[0]] = op.results[0]
 
-    if affine is not None:
-        scalar = qint.AffineOp(block.args[0], affine.multiplier_array, affine.offset_array)
-        append(scalar, affine)
+    for source in chain.sources:
+        affine = source.affine
+        if affine is not None:
+            given = values[affine.input]
+            append(qint.AffineOp(given, affine.multiplier_array, affine.offset_array), affine)
     for op in chain.ops:
         copies = _scalar_copy(op, values)
         if not copies:  # a reshaped parameter is still one value per channel
@@ -156,28 +182,25 @@ class _FuseRequantize(RewritePattern):
         shape = shape_of(op.input.type)
         if not shape:
             return
-        chain = _Chain(shape, [], axis=op.channel_axis)
+        chain = _Chain(shape, axis=op.channel_axis)
         try:
             chain.collect(op.input)
         except _NotAChain:
             return
-        if chain.source is None:
+        inputs = list(dict.fromkeys(source.value for source in chain.sources))
+        if not inputs or (len(inputs) == 1 and shape_of(inputs[0].type) != shape):
             return
-        affine = chain.source.input.owner
-        if not isinstance(affine, qint.AffineOp) or (
-            affine.channel_axis is not None and chain.axis not in (None, affine.channel_axis)
-        ):
-            affine = None
-        given = chain.source.input if affine is None else affine.input
-        axis = chain.axis if affine is None or affine.axis is None else affine.channel_axis
-        axis = len(shape) - 1 if axis is None else axis
-        body = _body(chain, affine, op)
-        replace(rewriter, op, [qint.RequantizeOp(given, axis, body, op.range)])
+        axis = len(shape) - 1 if chain.axis is None else chain.axis
+        body = _body(chain, op)
+        if len(inputs) == 1:
+            replace(rewriter, op, [qint.RequantizeOp(inputs[0], axis, body, op.range)])
+        else:
+            replace(rewriter, op, [qint.JoinOp(inputs, axis, body, op.range)])
 
 
 @dataclass(frozen=True)
 class FuseRequantizePass(ModulePass):
-    """Gathers the chain between an integer tensor and a quantizer into one region."""
+    """Gathers the real operations between integer tensors and a quantizer into one region."""
 
     name = "fuse-requantize"
 

@@ -34,6 +34,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
+from qcompiler.analysis.joint_functions import joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.scalar_evaluation import evaluate
@@ -84,6 +85,21 @@ def _requantize(op: qint.RequantizeOp) -> IntRange:
     return IntRange(int(codes.min()), int(codes.max()))
 
 
+def _join(op: qint.JoinOp) -> IntRange:
+    """As `_requantize`, from the range of the integer that the operands are combined to."""
+    function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+    if (np.abs(function.tail.direction) > 1).any():
+        return qint.range_of(op.result.type)
+    met = function.combined_range([qint.range_of(value.type) for value in op.inputs])
+    ends = np.broadcast_to(np.array([met.lo, met.hi], np.int64), (op.channels, 2))
+    codes: Array = evaluate(function.tail, ends)
+    return IntRange(int(codes.min()), int(codes.max()))
+
+
+def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp) -> IntRange:
+    return op.inferred_range
+
+
 _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.ConstantOp: _constant,
     qint.MatMulOp: _matmul,
@@ -93,13 +109,18 @@ _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.ReshapeOp: _unchanged,
     qint.TransposeOp: _unchanged,
     qint.RequantizeOp: _requantize,
+    qint.JoinOp: _join,
+    qint.AddOp: _own,
+    qint.MulOp: _own,
+    qint.ConcatOp: _own,
 }
 
 
-def _narrow_body(op: qint.RequantizeOp) -> None:
-    """Gives the region's argument and result the types of the operation."""
+def _narrow_body(op: qint.RequantizeOp | qint.JoinOp) -> None:
+    """Gives the region's arguments the types of the operands."""
     body = op.scalar_body
-    Rewriter.replace_value_with_new_type(body.argument, qint.int_type_of(op.input.type))
+    for argument, given in zip(body.arguments, op.operands, strict=True):
+        Rewriter.replace_value_with_new_type(argument, qint.int_type_of(given.type))
     for inner in body.operations:
         if isinstance(inner, qint.AffineOp):
             _set_range(inner, _affine(inner))
@@ -116,10 +137,10 @@ def _infer(op: Operation) -> None:
     rule = _RULES.get(type(op))
     if rule is None:
         return
-    if isinstance(op, qint.RequantizeOp):
+    if isinstance(op, qint.RequantizeOp | qint.JoinOp):
         _narrow_body(op)
     inferred = rule(op)
-    if isinstance(op, qint.RequantizeOp):
+    if isinstance(op, qint.RequantizeOp | qint.JoinOp):
         last = cast(Operation, op.scalar_body.yielded.owner)
         _set_range(last, inferred)
     _set_range(op, inferred)

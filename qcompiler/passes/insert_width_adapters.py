@@ -45,12 +45,18 @@ class InsertWidthAdaptersPass(ModulePass):
         if network is None:
             return
         for process in network.processes:
-            wanted, given = process.input_lanes, process.input_channel.lanes.data
-            for lanes in dict.fromkeys((lcm(wanted, given), wanted)):
-                if lanes == process.input_channel.lanes.data:
-                    continue
-                adapter = stream.WidthAdapterOp(process.input, lanes)
-                adapter.location = process.location
-                adapter.result.name_hint = process.input.name_hint
-                network.core.body.block.insert_op_before(adapter, process)
-                process.operands[0] = adapter.result
+            for index, wanted in enumerate(process.wanted_lanes):
+                _adapt(network, process, index, wanted)
+
+
+def _adapt(network: Network, process: stream.Process, index: int, wanted: int) -> None:
+    given = stream.channel_of(process.operands[index]).lanes.data
+    for lanes in dict.fromkeys((lcm(wanted, given), wanted)):
+        value = process.operands[index]
+        if lanes == stream.channel_of(value).lanes.data:
+            continue
+        adapter = stream.WidthAdapterOp(value, lanes)
+        adapter.location = process.location
+        adapter.result.name_hint = value.name_hint
+        network.core.body.block.insert_op_before(adapter, process)
+        process.operands[index] = adapter.result

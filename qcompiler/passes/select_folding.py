@@ -32,7 +32,7 @@ ones.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log2
+from math import gcd, log2
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -213,11 +213,34 @@ def _set_lanes(value: SSAValue, lanes: int) -> None:
 def _input_lanes(value: SSAValue, target_cycles: int) -> int:
     """Returns the lanes of an input of the network: what its first user takes a cycle."""
     for use in value.uses:
-        if isinstance(use.operation, stream.MvauOp | stream.SlidingWindowOp):
-            return use.operation.input_lanes
-    channel = stream.channel_of(value).with_lanes(1)
-    fits = [d for d in stream.divisors(channel.channels) if channel.beats <= target_cycles * d]
+        user = use.operation
+        if isinstance(user, stream.MvauOp | stream.SlidingWindowOp):
+            return user.input_lanes
+        if isinstance(user, stream.DuplicateOp):
+            return max(_input_lanes(copy, target_cycles) for copy in user.results)
+    return _enough_lanes(stream.channel_of(value), target_cycles)
+
+
+def _enough_lanes(channel: stream.ChannelType, target_cycles: int) -> int:
+    """Returns the fewest lanes that move a frame in the target cycles."""
+    elements = channel.with_lanes(1).beats
+    fits = [d for d in stream.divisors(channel.channels) if elements <= target_cycles * d]
     return fits[0] if fits else channel.channels
+
+
+def _follow(process: stream.Process, target_cycles: int) -> None:
+    """Gives a process without parallelism of its own the lanes of what feeds it."""
+    if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
+        for result in process.results:
+            _set_lanes(result, process.input_channels[0].lanes.data)
+    elif isinstance(process, stream.AddOp | stream.MulOp | stream.ConcatOp):
+        (made,) = process.output_channels
+        legal = gcd(*(channel.channels for channel in process.input_channels))
+        least = _enough_lanes(made, target_cycles)
+        given = sorted(channel.lanes.data for channel in process.input_channels)
+        wanted = next((lanes for lanes in given if lanes >= least), least)
+        fits = [d for d in stream.divisors(legal) if d >= wanted]
+        _set_lanes(process.result, fits[0] if fits else legal)
 
 
 @dataclass(frozen=True)
@@ -244,6 +267,5 @@ class SelectFoldingPass(ModulePass):
         for value in network.inputs:
             _set_lanes(value, _input_lanes(value, target))
         for process in network.processes:
-            if isinstance(process, stream.RequantizeOp | stream.ReshapeOp):
-                _set_lanes(process.result, process.input_channel.lanes.data)
+            _follow(process, target)
         network.update_type()

@@ -24,22 +24,31 @@ Keeps: every code, on the whole proven range of the input, channel by channel: e
 every switch point of the function, or for functions that are not monotone at every input.
 Leaves alone: nothing; a function with no feasible form is an error that says what was tried.
 
-Options: `form` forces one of shift, mul_shift, threshold, table; `lanes` is the number of channels
+Options: `form` forces one of shift, mul_shift, float_scale, threshold, table; `lanes` is the number of channels
 side by side that the cost estimate assumes.
 """
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
+from qcompiler.analysis.joint_functions import joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import source_of
+from qcompiler.arith.joint_fit import fit, scaled
+from qcompiler.arith.joint_function import IntMap, map_range
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_selection import ALL_FORMS, FormName, Selection, select
+from qcompiler.arith.requantizers import MulShift, Requantizer
 from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
 
@@ -77,6 +86,69 @@ class _SelectRequantizer(RewritePattern):
         replace(rewriter, op, [new])
 
 
+@dataclass
+class _SelectJoin(RewritePattern):
+    """Maps each operand to an integer, adds or multiplies, and requantizes that.
+
+    Where multipliers and a shift alone give every pair of operands its code, those are taken.
+    """
+
+    forms: tuple[FormName, ...]
+    lanes: int
+    problems: list[Problem]
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.JoinOp, rewriter: PatternRewriter) -> None:
+        try:
+            new = self._operations(op)
+        except (ValueError, VerifyException) as error:
+            problem = Problem(
+                source_of(op), str(error), "quantize each activation before this node"
+            )
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return
+        replace(rewriter, op, new)
+
+    def _operations(self, op: qint.JoinOp) -> list[Operation]:
+        function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+        ranges = [qint.range_of(value.type) for value in op.inputs]
+        found = fit(function, ranges)
+        maps = function.maps if found is None else tuple(scaled(m) for m in found.multipliers)
+        new: list[Operation] = []
+        images: list[SSAValue] = []
+        for value, map_, bounds in zip(op.inputs, maps, ranges, strict=True):
+            image = _image(op, value, map_, bounds)
+            new += image
+            images.append(image[-1].results[0] if image else value)
+        join = qint.MulOp if function.kind == "product" else qint.AddOp
+        met = images[0]
+        for image in images[1:]:
+            new.append(join(met, image))
+            met = new[-1].results[0]
+        form: Requantizer
+        if found is None:
+            bounds = function.combined_range(ranges)
+            form = select(
+                function.tail, bounds.lo, bounds.hi, forms=self.forms, lanes=self.lanes
+            ).form
+        else:
+            form = found.shift
+        new.append(qint.requantizer_op(form, met, qint.range_of(op.result.type), op.channel_axis))
+        return new
+
+
+def _image(op: qint.JoinOp, value: SSAValue, map_: IntMap, x: IntRange) -> list[Operation]:
+    """Returns the operation that maps an operand, none for the identity."""
+    if isinstance(map_, MulShift):
+        if not map_.bias.any() and bool((map_.multiplier == 1).all()):
+            return []
+        reached = map_.sum_range(x)
+        map_ = replace_fields(map_, lo=reached.lo, hi=reached.hi)
+    axis = op.channel_axis - len(shape_of(op.result.type)) + len(shape_of(value.type))
+    return [qint.requantizer_op(map_, value, map_range(map_, x), axis)]
+
+
 @dataclass(frozen=True)
 class SelectRequantizerPass(ModulePass):
     """Replaces each scalar function by the cheapest integer form that is proven equal to it."""
@@ -98,6 +170,7 @@ class SelectRequantizerPass(ModulePass):
                 ]
             )
         problems: list[Problem] = []
-        apply_patterns(op, [_SelectRequantizer(forms, self.lanes, problems)])
+        options = forms, self.lanes, problems
+        apply_patterns(op, [_SelectRequantizer(*options), _SelectJoin(*options)])
         if problems:
             raise ModelError(problems)

@@ -21,8 +21,8 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -
 ```
 Requires: insert-width-adapters.
 Keeps: every integer. Steady-state throughput is that of the slowest process: the depths hold what
-waits when frames enter at exactly that rate, and a network of processes and FIFOs is never slowed by
-beats that arrive earlier.
+waits in a schedule of full speed, and a network of processes and FIFOs is never slowed by beats that
+arrive earlier. For the same reason branches that meet again do not deadlock (docs/hardware.md).
 Leaves alone: the network's inputs (the sender waits), and channels on which at most two beats wait:
 every block ends in a register slice of two entries.
 """
@@ -30,15 +30,18 @@ every block ends in a register slice of two entries.
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import predict
+from qcompiler.analysis.throughput import waiting_beats
 from qcompiler.dialects import stream
 
 SLICE_ENTRIES = 2
 """Beats that the register slice at a block's output holds."""
+
+_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,32 @@ class SizeFifosPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
-        waiting = predict(network).waiting
-        for process in network.processes:
-            depth = waiting[process.input] - SLICE_ENTRIES
-            if depth < 1 or process.input in network.inputs:
-                continue
-            fifo = stream.FifoOp(process.input, depth)
-            fifo.location = process.location
-            fifo.result.name_hint = process.input.name_hint
-            network.core.body.block.insert_op_before(fifo, process)
-            process.operands[0] = fifo.result
+        # A FIFO takes cycles of its own, which other branches have to wait for: again until no
+        # depth grows.
+        for _ in range(_ROUNDS):
+            waiting = waiting_beats(network)
+            changed = [_buffer(network, value, beats) for value, beats in waiting.items()]
+            if not any(changed):
+                return
+
+
+def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
+    """Gives a channel room for what waits on it; returns whether that changed anything."""
+    depth = waiting - SLICE_ENTRIES
+    (use,) = value.uses
+    reader = use.operation
+    if depth < 1 or value in network.inputs or not isinstance(reader, stream.Process):
+        return False
+    if isinstance(reader, stream.FifoOp):
+        if reader.depth.value.data >= depth:
+            return False
+        reader.properties["depth"] = IntegerAttr(depth, i64)
+        return True
+    if isinstance(value.owner, stream.FifoOp):
+        return False  # what waits behind a FIFO waits in it
+    fifo = stream.FifoOp(value, depth)
+    fifo.location = reader.location
+    fifo.result.name_hint = value.name_hint
+    network.core.body.block.insert_op_before(fifo, reader)
+    reader.operands[use.index] = fifo.result
+    return True

@@ -46,10 +46,13 @@ from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
-_COMPUTE = (qint.MatMulOp, qint.Windowed, qint.RequantizeOp, qint.RequantizerOp)
+_COMPUTE = (
+    qint.MatMulOp, qint.Windowed, qint.RequantizeOp, qint.RequantizerOp, qint.JoinOp, qint.AddOp,
+    qint.MulOp,
+)  # fmt: skip
 _QUANTIZERS = (qint.QuantizeOp, qint.DequantizeOp, qint.AffineOp)
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
-_BETWEEN = (qint.ReshapeOp, qint.TransposeOp)
+_BETWEEN = (qint.ReshapeOp, qint.TransposeOp, qint.ConcatOp)
 
 
 class _Cut:

@@ -6,6 +6,7 @@ the other's, and any stall pattern changes timing only.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from xdsl.dialects import hw
 
@@ -66,11 +67,29 @@ def register_slice(library: Library, prefix: str, width: int) -> hw.HWModuleOp:
     return library.shared(name, build)
 
 
-class StreamBlock(ModuleBuilder):
-    """A module with one input channel and one output channel.
+@dataclass(frozen=True)
+class Port:
+    """An input channel of a block."""
+
+    data: Signal
+    valid: Signal
+
+
+def input_ports(count: int) -> tuple[str, ...]:
+    """Returns the names of a block's input channels: `in`, or `in0`, `in1`, ... if several."""
+    return ("in",) if count == 1 else tuple(f"in{i}" for i in range(count))
+
+
+def output_ports(count: int) -> tuple[str, ...]:
+    """Returns the names of a block's output channels: `out`, or `out0`, `out1`, ... if several."""
+    return ("out",) if count == 1 else tuple(f"out{i}" for i in range(count))
+
+
+class JoinBlock(ModuleBuilder):
+    """A module with several input channels and one output channel.
 
     Attributes:
-        in_data, in_valid: the input channel.
+        inputs: the input channels.
         enable: high in every cycle in which the pipeline moves.
         out_valid: the last pipeline stage's valid; `finish` drives it.
     """
@@ -81,13 +100,15 @@ class StreamBlock(ModuleBuilder):
         prefix: str,
         name: str,
         comment: Sequence[str],
-        widths: tuple[int, int],
+        widths: tuple[Sequence[int], int],
     ):
         super().__init__(name, comment)
-        in_width, out_width = widths
+        in_widths, out_width = widths
         self.library = library
-        self.in_data = self.input("in_data", in_width)
-        self.in_valid = self.input("in_valid", 1)
+        self.inputs = [
+            Port(self.input(f"{port}_data", width), self.input(f"{port}_valid", 1))
+            for port, width in zip(input_ports(len(in_widths)), in_widths, strict=True)
+        ]
         out_ready = self.input("out_ready", 1)
         self._slice = self.instance(
             "out_slice", register_slice(library, prefix, out_width), out_ready=out_ready
@@ -105,18 +126,40 @@ class StreamBlock(ModuleBuilder):
             chain.append(register)
         return chain
 
-    def finish(self, *, in_ready: Signal, next_valid: Signal, data: Signal) -> hw.HWModuleOp:
+    def close(
+        self, *, in_ready: Sequence[Signal], next_valid: Signal, data: Signal
+    ) -> hw.HWModuleOp:
         """Closes the pipeline.
 
         Args:
-            in_ready: ready of the input channel.
+            in_ready: ready of each input channel.
             next_valid: whether the last stage holds a result after this cycle, if it moves.
             data: the last stage's result, valid with `out_valid`.
         """
         self.out_valid.drive(next_valid, enable=self.enable)
         self._slice.connect("in_data", data)
         self._slice.connect("in_valid", self.out_valid)
-        self.output("in_ready", in_ready)
+        for port, ready in zip(input_ports(len(self.inputs)), in_ready, strict=True):
+            self.output(f"{port}_ready", ready)
         self.output("out_data", self._slice.output(self, "out_data"))
         self.output("out_valid", self._slice.output(self, "out_valid"))
         return self.build()
+
+
+class StreamBlock(JoinBlock):
+    """A module with one input channel, `in_data` and `in_valid`, and one output channel."""
+
+    def __init__(
+        self,
+        library: Library,
+        prefix: str,
+        name: str,
+        comment: Sequence[str],
+        widths: tuple[int, int],
+    ):
+        super().__init__(library, prefix, name, comment, ([widths[0]], widths[1]))
+        self.in_data, self.in_valid = self.inputs[0].data, self.inputs[0].valid
+
+    def finish(self, *, in_ready: Signal, next_valid: Signal, data: Signal) -> hw.HWModuleOp:
+        """Closes the pipeline, as `close`."""
+        return self.close(in_ready=[in_ready], next_valid=next_valid, data=data)

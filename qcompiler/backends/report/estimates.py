@@ -108,8 +108,8 @@ def build_report(network: Network, timing: Timing, mhz: float) -> Report:
             process.name.removeprefix("stream."),
             source_node(process) or "",
             process.cycles_per_frame,
-            _channel(process.input_channel),
-            _channel(process.output_channel),
+            "; ".join(map(_channel, process.input_channels)),
+            "; ".join(map(_channel, process.output_channels)),
             dict(_detail(process)),
         )
         for name, process in network.named()

@@ -44,6 +44,7 @@ from qcompiler.dialects.nn.layout import (
     ResizeNearestOp,
     SliceOp,
     TransposeOp,
+    concat_shape,
     transposed_shape,
     verify_reshape,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "TransposeOp",
     "Unary",
     "Windowed",
+    "concat_shape",
     "f32",
     "matmul_shape",
     "real_like",

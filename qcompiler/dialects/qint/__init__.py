@@ -10,6 +10,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import element_of
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.dialects.qint.convolution import ConvOp, PoolOp, Windowed, conv_range, pool_range
+from qcompiler.dialects.qint.joins import AddOp, ConcatOp, JoinOp, MulOp
 from qcompiler.dialects.qint.linear import (
     AffineOp,
     ConstantOp,
@@ -20,6 +21,7 @@ from qcompiler.dialects.qint.linear import (
     matmul_range,
 )
 from qcompiler.dialects.qint.requantizers import (
+    FloatScaleOp,
     MulShiftOp,
     RequantizeOp,
     RequantizerOp,
@@ -45,15 +47,18 @@ QINT = Dialect(
     [
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp,
-        RequantizeOp, ShiftOp, MulShiftOp, ThresholdOp, TableOp, YieldOp,
+        AddOp, MulOp, ConcatOp, JoinOp,
+        RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
     ],
     [IntType],
 )  # fmt: skip
 
 __all__ = [
-    "QINT", "AffineOp", "ConstantOp", "ConvOp", "DequantizeOp", "IntRange", "IntType", "MatMulOp",
-    "MulShiftOp", "PoolOp", "QuantizeOp", "RequantizeOp", "RequantizerOp", "ReshapeOp",
-    "ScalarBody", "ShiftOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp",
+    "QINT", "AddOp", "AffineOp", "ConcatOp", "ConstantOp", "ConvOp", "DequantizeOp",
+    "FloatScaleOp", "IntRange",
+    "IntType", "JoinOp", "MatMulOp", "MulOp", "MulShiftOp", "PoolOp", "QuantizeOp", "RequantizeOp",
+    "RequantizerOp", "ReshapeOp", "ScalarBody", "ShiftOp", "TableOp", "ThresholdOp",
+    "TransposeOp", "Windowed", "YieldOp",
     "affine_range", "conv_range", "element_of", "int_like", "int_parameter", "int_type_of",
     "matmul_range", "parameter_array", "pool_range", "range_of", "real_parameter",
     "requantizer_op",

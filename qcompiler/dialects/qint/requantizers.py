@@ -1,6 +1,7 @@
-"""From accumulators to codes: the scalar function, and the four forms hardware has for it."""
+"""From accumulators to codes: the scalar function, and the forms hardware has for it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, i64
@@ -20,7 +21,15 @@ from xdsl.traits import IsTerminator, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.requantizers import (
+    SIGNIFICAND_BITS,
+    FloatScale,
+    MulShift,
+    Requantizer,
+    Shift,
+    Table,
+    Threshold,
+)
 from qcompiler.dialects.attributes import (
     DenseAttr,
     int_dense,
@@ -54,15 +63,20 @@ class YieldOp(IRDLOperation):
 
 
 class ScalarBody:
-    """A block with one integer argument that yields one integer: a scalar function."""
+    """A block that maps integers, mostly one, to an integer: a scalar function."""
 
     def __init__(self, block: Block):
         self.block = block
 
     @property
     def argument(self) -> SSAValue:
-        """The integer that goes in."""
+        """The integer that goes in, the first one if there are several."""
         return self.block.args[0]
+
+    @property
+    def arguments(self) -> tuple[SSAValue, ...]:
+        """The integers that go in."""
+        return self.block.args
 
     @property
     def yielded(self) -> SSAValue:
@@ -76,10 +90,11 @@ class ScalarBody:
         """What is computed, without the terminator."""
         return [op for op in self.block.ops if not isinstance(op, YieldOp)]
 
-    def verify(self, given: Attribute, made: Attribute) -> None:
-        """Raises VerifyException unless the block maps the type `given` to the type `made`."""
-        if [argument.type for argument in self.block.args] != [given]:
-            raise VerifyException(f"body must take one {given}")
+    def verify(self, given: Sequence[Attribute], made: Attribute) -> None:
+        """Raises VerifyException unless the block maps the types `given` to the type `made`."""
+        if [argument.type for argument in self.block.args] != list(given):
+            wanted = f"one {given[0]}" if len(given) == 1 else ", ".join(map(str, given))
+            raise VerifyException(f"body must take {wanted}")
         if not isinstance(self.block.last_op, YieldOp):
             raise VerifyException("body must end with qint.yield")
         if self.yielded.type != made:
@@ -136,11 +151,11 @@ class RequantizeOp(IRDLOperation):
             )
         if not 0 <= self.channel_axis < len(shape):
             raise VerifyException(f"axis must be in [0, {len(shape) - 1}], got {self.channel_axis}")
-        self.scalar_body.verify(int_type_of(self.input.type), int_type_of(self.result.type))
+        self.scalar_body.verify([int_type_of(self.input.type)], int_type_of(self.result.type))
 
 
 class RequantizerOp(IRDLOperation, ABC):
-    """What the four hardware forms share."""
+    """What the hardware forms share."""
 
     input = operand_def(INT)
     axis = opt_prop_def(IntegerAttr[I64])
@@ -268,6 +283,50 @@ class MulShiftOp(RequantizerOp):
 
 
 @irdl_op_definition
+class FloatScaleOp(RequantizerOp):
+    """Multiplies as float32 does: `y = clamp(round(float32(p * 2**-shift)) + zero_point, lo, hi)`.
+
+    Here `p = (x + offset) * multiplier`, exactly; both roundings are half to even. It is what
+    onnxruntime's integer kernels compute. `lo` and `hi` are the bounds of the result.
+
+    Example: `%y = qint.float_scale %x {multiplier = 13 : i64, offset = -3 : i64, shift = 6 : i64,
+        zero_point = 2 : i64} : (!qint.int<-80, 79>) -> !qint.int<-16, 15>`
+    """
+
+    name = "qint.float_scale"
+    multiplier = prop_def(IntParameter)
+    offset = prop_def(IntParameter)
+    shift = prop_def(IntegerAttr[I64])
+    zero_point = prop_def(IntegerAttr[I64])
+
+    @property
+    def requantizer(self) -> FloatScale:
+        return FloatScale(
+            parameter_array(self.multiplier),
+            parameter_array(self.offset),
+            self.shift.value.data,
+            self.zero_point.value.data,
+            self.range.lo,
+            self.range.hi,
+        )
+
+    def verify_(self) -> None:
+        form = self.requantizer
+        self._verify_rows(multiplier=form.multiplier.size, offset=form.offset.size)
+        if not 1 <= form.shift <= 62:
+            raise VerifyException(f"shift must be in [1, 62], got {form.shift}")
+        if form.multiplier.min() < 1:
+            raise VerifyException(f"multiplier must be positive, got {form.multiplier.min()}")
+        x = range_of(self.input.type)
+        entered = max(abs(x.lo + int(form.offset.min())), abs(x.hi + int(form.offset.max())))
+        if entered > 1 << SIGNIFICAND_BITS:
+            raise VerifyException(
+                f"input plus offset must be at most 2**24 in magnitude, got {entered}"
+            )
+        _verify_sums(form.sum_range(x), "product")
+
+
+@irdl_op_definition
 class ThresholdOp(RequantizerOp):
     """Counts thresholds: `y = lo + (number of k with sign * x >= thresholds[channel, k])`.
 
@@ -352,6 +411,14 @@ def requantizer_op(
                 "bias": int_parameter(form.bias),
                 "shift": IntegerAttr(form.shift, i64),
                 "tie_parity": _optional_i64(form.tie_parity),
+            }
+        case FloatScale():
+            cls = FloatScaleOp
+            properties |= {
+                "multiplier": int_parameter(form.multiplier),
+                "offset": int_parameter(form.offset),
+                "shift": IntegerAttr(form.shift, i64),
+                "zero_point": IntegerAttr(form.zero_point, i64),
             }
         case Threshold():
             cls = ThresholdOp

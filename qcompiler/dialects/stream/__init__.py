@@ -13,8 +13,9 @@ from qcompiler.dialects.stream.elementwise import (
     ReshapeOp,
     WidthAdapterOp,
 )
+from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
-from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
 from qcompiler.dialects.stream.windows import PoolOp, SlidingWindowOp, VvauOp
 
 STREAM = Dialect(
@@ -29,12 +30,16 @@ STREAM = Dialect(
         ReshapeOp,
         WidthAdapterOp,
         FifoOp,
+        DuplicateOp,
+        AddOp,
+        MulOp,
+        ConcatOp,
     ],
     [ChannelType],
 )
 
 __all__ = [
-    "STREAM", "ChannelType", "FifoOp", "MvauOp", "PoolOp", "Process", "RequantizeOp", "ReshapeOp",
-    "Schedule", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of",
-    "divisors",
+    "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "MulOp", "MvauOp",
+    "Pipe", "PoolOp", "Process", "RequantizeOp", "ReshapeOp", "Schedule", "SlidingWindowOp",
+    "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of", "divisors",
 ]  # fmt: skip

@@ -21,11 +21,11 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.qint.requantizers import ScalarBody
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
 
 
 @irdl_op_definition
-class RequantizeOp(Process):
+class RequantizeOp(Pipe):
     """Applies a scalar integer function, one per channel, to every element.
 
     The body is scalar qint arithmetic; parameters with many values are indexed by channel.
@@ -53,17 +53,17 @@ class RequantizeOp(Process):
     def schedule(self) -> Schedule:
         beats = np.arange(self.output_channel.beats, dtype=np.int64)
         # issue -> operands -> product or comparisons -> code -> output register
-        return Schedule(self.output_channel.beats, beats, beats, 4)
+        return Schedule.pipe(self.output_channel.beats, beats, beats, 4)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
         if (given.frame, given.lanes) != (made.frame, made.lanes):
             raise VerifyException(f"input {given} and result {made} must differ in element only")
-        self.scalar_body.verify(given.element, made.element)
+        self.scalar_body.verify([given.element], made.element)
 
 
 @irdl_op_definition
-class ReshapeOp(Process):
+class ReshapeOp(Pipe):
     """Gives the same beats another frame: flattens, or adds and drops unit dimensions; only wires.
 
     Example: `%y = stream.reshape %x : (!stream.channel<...>) -> !stream.channel<...>`
@@ -81,7 +81,7 @@ class ReshapeOp(Process):
 
     def schedule(self) -> Schedule:
         beats = np.arange(self.output_channel.beats, dtype=np.int64)
-        return Schedule(self.output_channel.beats, beats, beats, 0)
+        return Schedule.pipe(self.output_channel.beats, beats, beats, 0)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -91,7 +91,7 @@ class ReshapeOp(Process):
 
 
 @irdl_op_definition
-class WidthAdapterOp(Process):
+class WidthAdapterOp(Pipe):
     """Changes the number of lanes (DWC, data-width converter); one count divides the other.
 
     Example: `%y = stream.width_adapter %x : (!stream.channel<...>) -> !stream.channel<...>`
@@ -117,9 +117,9 @@ class WidthAdapterOp(Process):
         cycles = max(self.input_channel.beats, self.output_channel.beats)
         every = np.arange(cycles, dtype=np.int64)
         if self.output_channel.lanes.data >= self.input_channel.lanes.data:
-            return Schedule(cycles, every, every[self.ratio - 1 :: self.ratio], 2)
+            return Schedule.pipe(cycles, every, every[self.ratio - 1 :: self.ratio], 2)
         # A wide beat is accepted one cycle before its first part leaves.
-        return Schedule(cycles, every[:: self.ratio], every, 2)
+        return Schedule.pipe(cycles, every[:: self.ratio], every, 2)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -133,7 +133,7 @@ class WidthAdapterOp(Process):
 
 
 @irdl_op_definition
-class FifoOp(Process):
+class FifoOp(Pipe):
     """Buffers up to `depth` beats between two processes.
 
     Example: `%y = stream.fifo %x depth 16 : (!stream.channel<...>) -> !stream.channel<...>`
@@ -152,7 +152,7 @@ class FifoOp(Process):
 
     def schedule(self) -> Schedule:
         beats = np.arange(self.output_channel.beats, dtype=np.int64)
-        return Schedule(self.output_channel.beats, beats, beats, 3)
+        return Schedule.pipe(self.output_channel.beats, beats, beats, 3)
 
     def verify_(self) -> None:
         if self.depth.value.data < 1:

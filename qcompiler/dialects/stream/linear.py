@@ -1,5 +1,7 @@
 """Weights, and the processes that multiply by them."""
 
+from typing import ClassVar
+
 import numpy as np
 from xdsl.dialects.builtin import (
     I64,
@@ -21,7 +23,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_from_dense
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
 
 
 @irdl_op_definition
@@ -63,7 +65,7 @@ def find_weights(user: Operation, symbol: SymbolRefAttr) -> WeightsOp:
 
 
 @irdl_op_definition
-class MvauOp(Process):
+class MvauOp(Pipe):
     """Multiplies each frame, a vector of MW elements, by a constant MW x MH matrix: `y = x @ W`.
 
     `pe` outputs are computed at a time, from `simd` inputs a cycle: a frame takes
@@ -74,6 +76,7 @@ class MvauOp(Process):
     """
 
     name = "stream.mvau"
+    PACED: ClassVar[bool] = True
     weights = prop_def(SymbolRefAttr)
     pe = prop_def(IntegerAttr[I64])
     simd = prop_def(IntegerAttr[I64])
@@ -132,7 +135,7 @@ class MvauOp(Process):
         produce = start + np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
         # issue -> operands -> partial sum (-> accumulator) -> output register
         latency = 4 if synapse > 1 else 3
-        return Schedule(
+        return Schedule.pipe(
             self.vectors * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
         )
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,9 @@ def channel_of(value: SSAValue) -> ChannelType:
 Times: TypeAlias = NDArray[np.int64]
 """Cycles, one per beat."""
 
+NEVER = -(2**62)
+"""A release that holds nothing back."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -124,19 +127,144 @@ class Schedule:
 
     Attributes:
         cycles: cycles that one frame occupies the process; frames follow back to back.
-        consume: cycle in which each input beat is accepted, shape [input beats], increasing.
-        produce: cycle in which the work for each output beat is issued, shape [output beats].
+        consume: per input: cycle in which each beat is accepted, shape [beats], increasing.
+        produce: per output: cycle in which the work for each beat is issued, shape [beats].
         latency: cycles from the issue of an output beat to its appearance on the output.
     """
 
     cycles: int
-    consume: NDArray[np.int64]
-    produce: NDArray[np.int64]
+    consume: tuple[Times, ...]
+    produce: tuple[Times, ...]
     latency: int
+
+    @staticmethod
+    def pipe(cycles: int, consume: Times, produce: Times, latency: int) -> "Schedule":
+        """Returns the schedule of a process with one input and one output."""
+        return Schedule(cycles, (consume,), (produce,), latency)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When beats move.
+
+    Attributes:
+        taken: per input, when each beat is accepted.
+        made: per output, when each beat appears.
+    """
+
+    taken: tuple[Times, ...]
+    made: tuple[Times, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How late a process may work.
+
+    Attributes:
+        inputs: per input, by when each beat must have come.
+        release: when each step of the process may be taken at the earliest, so that nothing is
+            made before it is needed; `NEVER` for steps that make nothing. What a step is, is the
+            process's own matter.
+    """
+
+    inputs: tuple[Times, ...]
+    release: Times
 
 
 class Process(IRDLOperation, ABC):
-    """What every process of the stream dialect can be asked."""
+    """What every process of the stream dialect can be asked.
+
+    Attributes:
+        PACED: whether, to save buffers, it is thought to work no earlier than needed. Processes
+            that take many cycles for a beat are; others hand on what comes, at once.
+    """
+
+    PACED: ClassVar[bool] = False
+
+    @property
+    def input_channels(self) -> tuple[ChannelType, ...]:
+        """The types of the inputs."""
+        return tuple(channel_of(operand) for operand in self.operands)
+
+    @property
+    def output_channels(self) -> tuple[ChannelType, ...]:
+        """The types of the outputs."""
+        return tuple(channel_of(result) for result in self.results)
+
+    @property
+    def wanted_lanes(self) -> tuple[int, ...]:
+        """Lanes that the process takes a beat, per input; the channels must come to have as many.
+
+        Most processes take as many as they make.
+        """
+        return (self.output_channels[0].lanes.data,) * len(self.operands)
+
+    @abstractmethod
+    def schedule(self) -> Schedule:
+        """Returns the cycles in which beats move, without stalls."""
+
+    def timing(
+        self, arrivals: Sequence[Times], frames: int, release: Times | None = None
+    ) -> Timeline:
+        """Returns when each beat is accepted and made, if nothing holds the outputs back.
+
+        Slot k of the schedule runs at the earliest one cycle after slot k - 1, and not before its
+        beats have arrived: a running maximum.
+
+        Args:
+            arrivals: per input, cycle in which each beat becomes available, [frames * beats].
+            frames: number of frames.
+            release: as `latest` gives it.
+        """
+        schedule = self.schedule()
+        slots = np.arange(frames * schedule.cycles, dtype=np.int64)
+        earliest = np.zeros(slots.size, np.int64) if release is None else release.copy()
+        consume = [_repeated(part, schedule.cycles, frames) for part in schedule.consume]
+        for at, arrival in zip(consume, arrivals, strict=True):
+            earliest[at] = np.maximum(earliest[at], arrival)
+        time = slots + np.maximum.accumulate(earliest - slots)
+        produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
+        return Timeline(
+            tuple(time[at] for at in consume),
+            tuple(time[at] + schedule.latency for at in produce),
+        )
+
+    def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
+        """Returns how late the process may work so that its outputs come in time.
+
+        The mirror image of `timing`: slot k runs at the latest one cycle before slot k + 1.
+
+        Args:
+            deadlines: per output, cycle in which each beat must appear at the latest.
+            frames: number of frames.
+        """
+        schedule = self.schedule()
+        slots = np.arange(frames * schedule.cycles, dtype=np.int64)
+        bound = np.full(slots.size, max(int(d[-1]) for d in deadlines) + schedule.cycles)
+        release = np.full(slots.size, NEVER)
+        produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
+        for at, deadline in zip(produce, deadlines, strict=True):
+            bound[at] = np.minimum(bound[at], deadline - schedule.latency)
+        time = slots + np.minimum.accumulate((bound - slots)[::-1])[::-1]
+        if self.PACED:
+            for at in produce:
+                release[at] = time[at]
+        consume = (_repeated(part, schedule.cycles, frames) for part in schedule.consume)
+        return Demand(tuple(time[at] for at in consume), release)
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """Cycles that one frame occupies the process in steady state."""
+        return self.schedule().cycles
+
+
+def _repeated(part: Times, cycles: int, frames: int) -> Times:
+    start = (np.arange(frames, dtype=np.int64) * cycles)[:, None]
+    return (start + part).reshape(-1)
+
+
+class Pipe(Process):
+    """A process with one input and one output."""
 
     input = operand_def(ChannelType)
     result = result_def(ChannelType)
@@ -153,37 +281,9 @@ class Process(IRDLOperation, ABC):
 
     @property
     def input_lanes(self) -> int:
-        """Lanes that the process takes a beat; the input channel must come to have as many.
-
-        Most processes take as many as they make.
-        """
+        """Lanes that the process takes a beat; most take as many as they make."""
         return self.output_channel.lanes.data
 
-    @abstractmethod
-    def schedule(self) -> Schedule:
-        """Returns the cycles in which beats move, without stalls."""
-
-    def timing(self, arrival: Times, frames: int) -> tuple[Times, Times]:
-        """Returns when each input beat is accepted, and when each output beat appears.
-
-        Nothing holds the output back. Slot k of the schedule runs at the earliest one cycle after
-        slot k - 1, and not before its beat has arrived: a running maximum.
-
-        Args:
-            arrival: cycle in which each input beat becomes available, [frames * input beats].
-            frames: number of frames.
-        """
-        schedule = self.schedule()
-        slots = np.arange(frames * schedule.cycles, dtype=np.int64)
-        start = (np.arange(frames, dtype=np.int64) * schedule.cycles)[:, None]
-        consume = (start + schedule.consume).reshape(-1)
-        produce = (start + schedule.produce).reshape(-1)
-        earliest = np.zeros(slots.size, np.int64)
-        earliest[consume] = arrival
-        time = slots + np.maximum.accumulate(earliest - slots)
-        return time[consume], time[produce] + schedule.latency
-
     @property
-    def cycles_per_frame(self) -> int:
-        """Cycles that one frame occupies the process in steady state."""
-        return self.schedule().cycles
+    def wanted_lanes(self) -> tuple[int, ...]:
+        return (self.input_lanes,)

@@ -1,6 +1,7 @@
 """Sliding windows, and the processes that reduce each window channel by channel."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,16 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.linear import WeightsOp, find_weights
-from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, Times, channel_of
+from qcompiler.dialects.stream.process import (
+    NEVER,
+    ChannelType,
+    Demand,
+    Pipe,
+    Schedule,
+    Timeline,
+    Times,
+    channel_of,
+)
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
 ORDERS = ("dense", "depthwise")
@@ -54,7 +64,7 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
 
 
 @irdl_op_definition
-class SlidingWindowOp(Process):
+class SlidingWindowOp(Pipe):
     """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
 
     Order `dense` sends all channels of a tap before the next tap, for `mvau`; `depthwise` sends all
@@ -119,26 +129,48 @@ class SlidingWindowOp(Process):
         beats = self.output_channel.beats
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
-        return Schedule(max(beats, self.input_channel.beats), taken, every, 2)
+        return Schedule.pipe(max(beats, self.input_channel.beats), taken, every, 2)
 
-    def timing(self, arrival: Times, frames: int) -> tuple[Times, Times]:
+    def _rows(self) -> tuple[list[int], list[int], int, int]:
+        """Returns `rows_wanted`, and the beats of an input row and of a row of windows."""
         height, width, _ = self.input_channel.frame_shape
-        row_beats = width * self.channel_folds
         want, free = rows_wanted(self.window, height)
-        out_beats = self.output_channel.beats // len(want)
-        rows = arrival.reshape(frames * height, row_beats)
+        return want, free, width * self.channel_folds, self.output_channel.beats // len(want)
+
+    def timing(
+        self, arrivals: Sequence[Times], frames: int, release: Times | None = None
+    ) -> Timeline:
+        """Returns the times of both sides; the steps of `release` are the output's beats."""
+        want, free, row_beats, out_beats = self._rows()
+        rows = arrivals[0].reshape(-1, row_beats)
         writer = _Writer(rows, self.buffer_rows)
         made = np.empty((frames * len(want), out_beats), np.int64)
+        earliest = np.full(made.shape, NEVER) if release is None else release.reshape(made.shape)
         beat, ready, gone = np.arange(out_beats, dtype=np.int64), 0, 0
         for index in range(frames * len(want)):
             step = index % len(want)
             start = max(ready, writer.complete(gone + want[step]))
-            made[index] = start + beat
-            ready = start + out_beats
+            made[index] = beat + np.maximum.accumulate(np.maximum(earliest[index], start) - beat)
+            ready = int(made[index, -1]) + 1
             gone += free[step]
             writer.release(gone, ready)
-        writer.complete(frames * height)
-        return writer.taken.reshape(-1), made.reshape(-1) + 2
+        writer.complete(len(rows))
+        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + 2,))
+
+    def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
+        want, free, row_beats, out_beats = self._rows()
+        beats = np.arange(deadlines[0].size, dtype=np.int64)
+        time = beats + np.minimum.accumulate((deadlines[0] - 2 - beats)[::-1])[::-1]
+        start = time[::out_beats]
+        gone = np.concatenate([[0], np.cumsum(np.tile(free, frames))])
+        rows = frames * self.input_channel.frame_shape[0]
+        last = np.full(rows, int(start[-1]), np.int64)  # the cycle after a row's last beat
+        needed = gone[:-1] + np.tile(want, frames)
+        np.minimum.at(last, np.maximum(needed - 1, 0)[needed > 0], start[needed > 0])
+        ends = np.arange(rows, dtype=np.int64) * row_beats
+        last = ends + np.minimum.accumulate((last - ends)[::-1])[::-1]
+        inputs = last[:, None] - row_beats + np.arange(row_beats)
+        return Demand((inputs.reshape(-1),), time)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -186,8 +218,10 @@ class _Writer:
         return int(self.taken[rows - 1, -1]) + 1 if rows else 0
 
 
-class Reduction(Process):
+class Reduction(Pipe):
     """A process that reduces windows in `depthwise` order: [.., taps * C] to [.., C]."""
+
+    PACED: ClassVar[bool] = True
 
     @property
     def taps(self) -> int:
@@ -198,7 +232,7 @@ class Reduction(Process):
         cycles = self.input_channel.beats
         every = np.arange(cycles, dtype=np.int64)
         # issue -> operand -> (product ->) accumulator -> output register
-        return Schedule(cycles, every, every[self.taps - 1 :: self.taps], self.latency_cycles)
+        return Schedule.pipe(cycles, every, every[self.taps - 1 :: self.taps], self.latency_cycles)
 
     @property
     def latency_cycles(self) -> int:

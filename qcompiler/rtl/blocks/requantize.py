@@ -14,7 +14,14 @@ from xdsl.dialects import hw
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.requantizers import (
+    FloatScale,
+    MulShift,
+    Requantizer,
+    Shift,
+    Table,
+    Threshold,
+)
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.streaming import Library, StreamBlock
 
@@ -81,6 +88,11 @@ def _parameters(form: Requantizer) -> list[Parameter]:
             return [
                 Parameter("multiplier", form.multiplier[:, None]),
                 Parameter("bias", form.bias[:, None]),
+            ]
+        case FloatScale():
+            return [
+                Parameter("multiplier", form.multiplier[:, None]),
+                Parameter("offset", form.offset[:, None]),
             ]
         case Threshold() if form.thresholds.shape[1]:
             return [
@@ -162,6 +174,11 @@ def _formula(form: Requantizer) -> str:
             text = f"y = clamp((sign * x + bias) >> {form.shift}, {form.lo}, {form.hi})"
         case MulShift():
             text = f"y = clamp((x * multiplier + bias) >> {form.shift}, {form.lo}, {form.hi})"
+        case FloatScale():
+            return (
+                f"y = clamp(round(float32((x + offset) * multiplier / 2**{form.shift})) + "
+                f"{form.zero_point}, {form.lo}, {form.hi})"
+            )
         case Threshold():
             count = form.thresholds.shape[1]
             return f"y = {form.lo} + how many of {count} thresholds sign * x reaches"
@@ -180,6 +197,8 @@ def _build_lane(library: Library, config: RequantizeConfig, index: int) -> hw.HW
             y = _shift(lane, form)
         case MulShift():
             y = _mul_shift(lane, form)
+        case FloatScale():
+            y = _float_scale(lane, form)
         case Threshold():
             y = _threshold(lane, form)
         case Table():
@@ -217,6 +236,63 @@ def _mul_shift(lane: _Lane, form: MulShift) -> Signal:
     (offset,) = lane.parameter(bias, width)
     total = lane.delay("total", product + offset, enable=lane.enable)
     return _to_code(lane, form, total, sums)
+
+
+def _float_scale(lane: _Lane, form: FloatScale) -> Signal:
+    multiplier, offset = _parameters(form)
+    entered = lane.config.x + offset.range
+    product = form.sum_range(lane.config.x)
+    width = max(_signed_width(product), form.shift + 2)
+    (summand,) = lane.parameter(offset, _signed_width(entered))
+    x = lane.x.resize(_signed_width(entered), signed=lane.config.x.signed) + summand
+    (factor,) = lane.parameter(multiplier, width)
+    total = lane.delay("product", x.sext(width) * factor, enable=lane.enable)
+    whole = total.slice(form.shift, width - form.shift).named("whole")
+    rounded = _rounded_half(lane, form, total.slice(0, form.shift).named("part"), whole)
+    y_range = lane.config.y
+    bounds = IntRange((product.lo >> form.shift) + form.zero_point, 0).union(
+        IntRange(0, (product.hi >> form.shift) + 1 + form.zero_point)
+    )
+    sum_width = max(_signed_width(bounds), rounded.width, _signed_width(y_range))
+    y = (rounded.sext(sum_width) + form.zero_point).named("code_unclamped")
+    if bounds.lo < form.lo:
+        y = lane.mux(y.compare("slt", form.lo), lane.constant(form.lo, sum_width), y)
+    if bounds.hi > form.hi:
+        y = lane.mux(y.compare("sgt", form.hi), lane.constant(form.hi, sum_width), y)
+    return lane.delay("code", y.slice(0, y_range.width_bits), enable=lane.enable)
+
+
+def _rounded_half(lane: _Lane, form: FloatScale, part: Signal, whole: Signal) -> Signal:
+    """Returns whole + part, rounded; what float32 cannot tell from a half is one, to even."""
+    negative = whole.sign
+    magnitude = (whole ^ negative.replicate(whole.width)).named("magnitude")
+    largest = max(abs(form.lo - form.zero_point), abs(form.hi - form.zero_point)) + 1
+    above, below = _half_widths(lane, form, magnitude, largest.bit_length())
+    up = lane.mux(negative, below, above).named("half_above")
+    down = lane.mux(negative, above, below).named("half_below")
+    half = 1 << (form.shift - 1)
+    more = part.compare("ugt", up + half).named("above_half")
+    less = part.compare("ult", lane.constant(half, form.shift) - down).named("below_half")
+    step = (more | (~less & whole.bit(0))).named("round_up")
+    return whole.sext(whole.width + 1) + step.zext(whole.width + 1)
+
+
+def _half_widths(
+    lane: _Lane, form: FloatScale, magnitude: Signal, bits: int
+) -> tuple[Signal, Signal]:
+    """Returns `FloatScale.half_widths` of magnitudes below 2**bits; others are clamped anyway."""
+    values = np.array([0, *(1 << i for i in range(bits))])
+    above, below = form.half_widths(values)
+    result = lane.constant(int(above[0]), form.shift)
+    for i, value in enumerate(above[1:].tolist()[: magnitude.width - 1]):
+        if value == int(above[0]):
+            continue
+        higher = magnitude.slice(i, min(bits, magnitude.width) - i)
+        result = lane.mux(higher.compare("ne", 0), lane.constant(value, form.shift), result)
+    if not above.any():
+        return result, result
+    smallest = lane.constant(int(below[0]), form.shift)
+    return result, lane.mux(magnitude.compare("eq", 0), smallest, result)
 
 
 def _to_code(lane: _Lane, form: Shift | MulShift, total: Signal, sums: IntRange) -> Signal:

@@ -4,14 +4,33 @@ TDATA is padded to whole bytes, element 0 in the low bits. TLAST marks the last 
 frame. Input frames are told apart by counting beats; their TLAST is accepted and not needed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from xdsl.dialects import hw
 from xdsl.ir import SSAValue
 
 from qcompiler.dialects import stream
-from qcompiler.rtl.builder import Instance, ModuleBuilder, Signal
+from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.streaming import input_ports, output_ports
+
+
+@dataclass(frozen=True)
+class BlockInstance:
+    """A block and the channels at its ports.
+
+    Attributes:
+        name: of the instance.
+        module: what is instantiated.
+        inputs: channels that it takes, in the order of its input ports.
+        outputs: channels that it makes, in the order of its output ports.
+    """
+
+    name: str
+    module: hw.HWModuleOp
+    inputs: Sequence[SSAValue]
+    outputs: Sequence[SSAValue]
 
 
 @dataclass(frozen=True)
@@ -23,14 +42,14 @@ class TopConfig:
         comment: header lines.
         inputs: channels from outside, in port order.
         outputs: channels to outside, in port order.
-        blocks: per channel that a block makes: instance name, module, the channel it takes.
+        blocks: producers first.
     """
 
     name: str
     comment: tuple[str, ...]
     inputs: Sequence[SSAValue]
     outputs: Sequence[SSAValue]
-    blocks: Mapping[SSAValue, tuple[str, hw.HWModuleOp, SSAValue]]
+    blocks: Sequence[BlockInstance]
 
 
 def padded_width(width: int) -> int:
@@ -40,41 +59,53 @@ def padded_width(width: int) -> int:
 
 @dataclass
 class _Source:
-    """Who drives a channel: its data and valid, and how its ready is connected."""
+    """Who drives a channel: its data and valid, and where its ready goes."""
 
     data: Signal
     valid: Signal
-    ready: Signal | None = None
+    connect_ready: Callable[[Signal], None]
 
 
 def build_top(config: TopConfig) -> hw.HWModuleOp:
     """Returns the top module."""
     b = ModuleBuilder(config.name, config.comment)
     sources: dict[SSAValue, _Source] = {}
+    readies: dict[int, Signal] = {}
     for i, value in enumerate(config.inputs):
         width = stream.channel_of(value).width_bits
         data = b.input(f"s_axis_{i}_tdata", padded_width(width))
         valid = b.input(f"s_axis_{i}_tvalid", 1)
         b.input(f"s_axis_{i}_tlast", 1)
-        sources[value] = _Source(data.slice(0, width), valid)
+        sources[value] = _Source(data.slice(0, width), valid, partial(readies.__setitem__, i))
     sinks = [b.input(f"m_axis_{i}_tready", 1) for i in range(len(config.outputs))]
-    instances: dict[SSAValue, Instance] = {}
-    for result, (name, module, source) in config.blocks.items():
-        given = sources[source]
-        instance = b.instance(name, module, in_data=given.data, in_valid=given.valid)
-        given.ready = instance.output(b, "in_ready")
-        if source in instances:
-            instances[source].connect("out_ready", given.ready)
-        instances[result] = instance
-        sources[result] = _Source(instance.output(b, "out_data"), instance.output(b, "out_valid"))
-    for i, value in enumerate(config.inputs):
-        ready = sources[value].ready
-        assert ready is not None, "an input that nothing reads"
-        b.output(f"s_axis_{i}_tready", ready)
+    for block in config.blocks:
+        _connect(b, block, sources)
     for i, value in enumerate(config.outputs):
-        instances[value].connect("out_ready", sinks[i])
+        sources[value].connect_ready(sinks[i])
+    for i in range(len(config.inputs)):
+        assert i in readies, "an input that nothing reads"
+        b.output(f"s_axis_{i}_tready", readies[i])
+    for i, value in enumerate(config.outputs):
         _output(b, i, stream.channel_of(value), sources[value], sinks[i])
     return b.build()
+
+
+def _connect(b: ModuleBuilder, block: BlockInstance, sources: dict[SSAValue, _Source]) -> None:
+    """Instantiates a block between the sources of its inputs and its own outputs."""
+    ports = input_ports(len(block.inputs))
+    given: dict[str, Signal] = {}
+    for port, value in zip(ports, block.inputs, strict=True):
+        given[f"{port}_data"] = sources[value].data
+        given[f"{port}_valid"] = sources[value].valid
+    instance = b.instance(block.name, block.module, **given)
+    for port, value in zip(ports, block.inputs, strict=True):
+        sources[value].connect_ready(instance.output(b, f"{port}_ready"))
+    for port, value in zip(output_ports(len(block.outputs)), block.outputs, strict=True):
+        sources[value] = _Source(
+            instance.output(b, f"{port}_data"),
+            instance.output(b, f"{port}_valid"),
+            partial(instance.connect, f"{port}_ready"),
+        )
 
 
 def _output(

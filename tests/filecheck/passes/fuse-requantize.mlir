@@ -23,11 +23,13 @@ func.func @quantizers_of_real_inputs(%x : tensor<1x2xf32>) -> tensor<1x2x!qint.i
   func.return %y : tensor<1x2x!qint.int<0, 3>>
 }
 // CHECK-LABEL: func.func @two_activations(%a: tensor<1x2x!qint.int<0, 1>>, %b: tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 3>>
-// CHECK-NEXT: %x = qint.dequantize %a {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>
-// CHECK-NEXT: %z = qint.dequantize %b {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>
-// CHECK-NEXT: %s = nn.add %x, %z : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x2xf32>
-// CHECK-NEXT: %y = qint.quantize %s {scale = 1.000000e+00 : f32, zero_point = 0 : i64, rounding = "ceil"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>>
-// CHECK-NEXT: func.return %y : tensor<1x2x!qint.int<0, 3>>
+// CHECK-NEXT: %y = qint.join %a, %b axis 1 {
+// CHECK-NEXT: ^{{.*}}(%{{.*}}: !qint.int<0, 1>, %{{.*}}: !qint.int<0, 1>):
+// CHECK-NEXT: %x = qint.dequantize %{{.*}} {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (!qint.int<0, 1>) -> f32
+// CHECK-NEXT: %z = qint.dequantize %{{.*}} {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (!qint.int<0, 1>) -> f32
+// CHECK-NEXT: %s = nn.add %x, %z : (f32, f32) -> f32
+// CHECK-NEXT: %{{.*}} = qint.quantize %s {scale = 1.000000e+00 : f32, zero_point = 0 : i64, rounding = "ceil"} : (f32) -> !qint.int<0, 3>
+// CHECK-NEXT: qint.yield %{{.*}} : !qint.int<0, 3>
 func.func @two_activations(%a : tensor<1x2x!qint.int<0, 1>>, %b : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 3>> {
   %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>
   %z = qint.dequantize %b {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>

@@ -4,7 +4,7 @@ import pytest
 from stream_networks import StreamNetwork, channel
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import predict
+from qcompiler.analysis.throughput import predict, waiting_beats
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint, stream
 
@@ -88,10 +88,9 @@ def test_parallel_stages_add_their_latencies():
 def waiting_before_the_second_unit(outputs: int, period: int) -> int:
     """Eight beats in a row, one frame in `period` cycles, before a unit of 8 * outputs cycles."""
     network = network_of(chain(beats=8, stages=[(8, 8, 8, 1), (8, outputs, 1, 1)]))
-    predicted = predict(network)
-    assert predicted.cycles_per_frame == period
+    assert predict(network).cycles_per_frame == period
     *_, unit = (p for p in network.processes if isinstance(p, stream.MvauOp))
-    return predicted.waiting[unit.input]
+    return waiting_beats(network)[unit.input]
 
 
 def test_no_beats_wait_before_a_unit_that_takes_one_a_cycle():
@@ -104,4 +103,4 @@ def test_beats_that_come_evenly_wait_while_a_unit_replays():
     # after the last: three beats of the next frame come meanwhile.
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 4, 1, 1)]))
     *_, unit = network.processes
-    assert predict(network).waiting[unit.input] == 3
+    assert waiting_beats(network)[unit.input] == 3

@@ -6,7 +6,7 @@ from arith_functions import batch_norm
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_cost import CostModel
-from qcompiler.arith.requantizer_selection import select
+from qcompiler.arith.requantizer_selection import ALL_FORMS, select
 from qcompiler.arith.requantizers import Table
 from qcompiler.arith.scalar_builder import ScalarBuilder
 from qcompiler.arith.scalar_evaluation import evaluate
@@ -67,7 +67,7 @@ def test_functions_that_are_not_monotone_become_tables():
 def test_every_candidate_is_priced_or_explained():
     function, lo, hi = batch_norm(8, 18, 3)
     chosen = select(function, lo, hi)
-    assert {c.name for c in chosen.candidates} == {"shift", "mul_shift", "threshold", "table"}
+    assert {c.name for c in chosen.candidates} == set(ALL_FORMS)
     for candidate in chosen.candidates:
         assert (candidate.form is None) == (candidate.cost is None) == (candidate.reason != "")
     assert chosen.cost == min(c.cost for c in chosen.candidates if c.cost is not None)

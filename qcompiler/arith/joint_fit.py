@@ -1,0 +1,120 @@
+"""Finds small integer arithmetic that equals a function of two integers, proven by enumeration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompiler.arith.arrays import IntArray, indices
+from qcompiler.arith.joint_function import IntMap, JointFunction
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Shift, Table
+
+PAIRS_LIMIT = 2**20
+"""Most pairs of operands that are tried one by one."""
+
+_LARGEST_SHIFT = 34
+_NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class JointFit:
+    """y = shift(multipliers[0] * a + multipliers[1] * b).
+
+    Attributes:
+        multipliers: one per operand.
+        shift: adds, shifts and clamps the sum.
+    """
+
+    multipliers: tuple[int, int]
+    shift: Shift
+
+
+def scaled(multiplier: int, offset: int = 0) -> MulShift:
+    """Returns the map multiplier * x + offset, for all channels."""
+    return MulShift(np.array([multiplier]), np.array([offset]), 0, -(2**62), 2**62)
+
+
+def fit(function: JointFunction, ranges: Sequence[IntRange]) -> JointFit | None:
+    """Returns the narrowest multipliers and shift that give every pair of operands its code.
+
+    Every pair is checked, so the result is equal and not merely close.
+
+    Args:
+        function: a sum of two operands, the same for all channels.
+        ranges: of the operands.
+
+    Returns:
+        None for other functions, for more than `PAIRS_LIMIT` pairs, and where no such form exists.
+    """
+    size = int(np.prod([r.size for r in ranges], dtype=object))
+    if function.kind != "sum" or len(ranges) != 2 or size > PAIRS_LIMIT:
+        return None
+    if function.gain is None or not _uniform(function):
+        return None
+    a, b = (indices(r.lo, r.hi + 1) for r in ranges)
+    pairs = np.repeat(a, len(b)), np.tile(b, len(a))
+    codes = function.evaluate([pairs[0][None, :], pairs[1][None, :]])[0]
+    slopes = [_slope(m, r) * function.gain for m, r in zip(function.maps, ranges, strict=True)]
+    lo, hi = int(codes.min()), int(codes.max())
+    for shift in range(_LARGEST_SHIFT):
+        near = [round(slope * 2.0**shift) for slope in slopes]
+        for da, db in _NEIGHBOURS:
+            multipliers = near[0] + da, near[1] + db
+            form = _shift(pairs, multipliers, shift, codes, lo, hi)
+            if form is not None:
+                return JointFit(multipliers, form)
+    return None
+
+
+def _uniform(function: JointFunction) -> bool:
+    rows = [
+        m.entries.shape[0] if isinstance(m, Table) else max(m.multiplier.size, m.bias.size)
+        for m in function.maps
+    ]
+    return function.tail.uniform and max(rows) == 1
+
+
+def _slope(map_: IntMap, x: IntRange) -> float:
+    ends = map_.apply(np.array([x.lo, x.hi]))
+    return float(ends[1] - ends[0]) / max(x.hi - x.lo, 1)
+
+
+def _shift(
+    pairs: tuple[IntArray, IntArray],
+    multipliers: tuple[int, int],
+    shift: int,
+    codes: IntArray,
+    lo: int,
+    hi: int,
+) -> Shift | None:
+    """Returns the shift with a bias that gives every pair its code, or None.
+
+    A code y < hi demands sum + bias < (y + 1) * 2**shift; one y > lo, sum + bias >= y * 2**shift.
+    """
+    sums = pairs[0] * multipliers[0] + pairs[1] * multipliers[1]
+    rising = (codes << shift) - sums
+    least = int(rising[codes > lo].max(initial=-(2**62)))
+    most = int(rising[codes < hi].min(initial=2**62)) + (1 << shift) - 1
+    if least <= most:
+        bias = least if most == 2**62 + (1 << shift) - 1 else most if least == -(2**62) else None
+        middle = (least + most) // 2 if bias is None else bias
+        # Half of a step is what people expect to read; take it where it is allowed.
+        half = 1 << shift >> 1
+        return _checked(sums, half if least <= half <= most else middle, shift, codes, lo, hi, None)
+    if least - most > 1 or not shift:
+        return None
+    for parity in (0, 1):  # only exact ties are in the way
+        found = _checked(sums, least, shift, codes, lo, hi, parity)
+        if found is not None:
+            return found
+    return None
+
+
+def _checked(
+    sums: IntArray, bias: int, shift: int, codes: IntArray, lo: int, hi: int, parity: int | None
+) -> Shift | None:
+    form = Shift(shift, np.array([bias]), np.array([1]), lo, hi, parity)
+    return form if bool((form.apply(sums) == codes).all()) else None

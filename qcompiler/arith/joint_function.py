@@ -1,0 +1,74 @@
+"""Functions of several integers: mapped, added or multiplied, and then a scalar function of that.
+
+A residual connection is one: with scales s_a, s_b that are float numbers, s_a * a + s_b * b equals
+(m_a * a + m_b * b) / 2**e for integers m_a, m_b. So is the same in float32, where s_a * a is
+rounded: then the maps are tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Table
+from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.arith.scalar_function import ScalarFunction
+
+IntMap = MulShift | Table
+"""An integer function of one operand, one row of parameters for all channels or one per channel."""
+
+
+def map_range(map_: IntMap, x: IntRange) -> IntRange:
+    """Returns the range of an operand's image."""
+    if isinstance(map_, MulShift):
+        return map_.sum_range(x)
+    return IntRange(int(map_.entries.min()), int(map_.entries.max()))
+
+
+@dataclass(frozen=True, eq=False)
+class JointFunction:
+    """y = tail(combination of maps[i](x[i])), per channel.
+
+    Attributes:
+        maps: one per operand; a `MulShift` has shift 0 and never clamps.
+        kind: how the images are combined.
+        tail: from the combined integer to the code.
+        gain: slope of the tail in codes per unit of the combined integer where it does not
+            saturate, or None if it is no rounded line.
+    """
+
+    maps: tuple[IntMap, ...]
+    kind: Literal["sum", "product"]
+    tail: ScalarFunction
+    gain: float | None
+
+    def combine(self, xs: Sequence[IntArray], channel_axis: int = 0) -> IntArray:
+        """Returns the combined integers of operands, which broadcast against each other."""
+        images = [m.apply(x, channel_axis) for m, x in zip(self.maps, xs, strict=True)]
+        if self.kind == "sum":
+            return reduce(lambda a, b: a + b, images)
+        return reduce(lambda a, b: a * b, images)
+
+    def evaluate(self, xs: Sequence[IntArray]) -> IntArray:
+        """Returns the codes [C, N] of operands of shape [C, N] (or that broadcast to it)."""
+        return evaluate(self.tail, self.combine(xs))
+
+    def combined_range(self, ranges: Sequence[IntRange]) -> IntRange:
+        """Returns the range of the combined integers.
+
+        Raises:
+            ValueError: 62 bits do not hold it.
+        """
+        images = [map_range(m, x) for m, x in zip(self.maps, ranges, strict=True)]
+        total = images[0]
+        for image in images[1:]:
+            total = total + image if self.kind == "sum" else total * image
+        if total.width_bits > 62:
+            raise ValueError(
+                f"joining the operands exactly takes {total.width_bits} bits, at most 62 allowed"
+            )
+        return total

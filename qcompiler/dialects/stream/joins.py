@@ -1,0 +1,193 @@
+"""Processes where paths part and meet again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, var_operand_def
+from xdsl.irdl import var_result_def as var_results
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+
+
+def _beats(process: Process) -> Schedule:
+    """Returns the schedule of a process that moves one beat everywhere in each cycle."""
+    beats = np.arange(process.output_channels[0].beats, dtype=np.int64)
+    return Schedule(
+        len(beats), (beats,) * len(process.operands), (beats,) * len(process.results), 2
+    )
+
+
+@irdl_op_definition
+class DuplicateOp(Process):
+    """Sends every beat to several processes; each output has a register slice of its own.
+
+    Example: `%a, %b = stream.duplicate %x : (!stream.channel<...>)
+        -> (!stream.channel<...>, !stream.channel<...>)`
+    """
+
+    name = "stream.duplicate"
+    input = operand_def(ChannelType)
+    copies = var_results(ChannelType)
+    assembly_format = "$input attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, input: SSAValue, count: int):
+        super().__init__(operands=[input], result_types=[[input.type] * count])
+
+    def schedule(self) -> Schedule:
+        beats = np.arange(self.output_channels[0].beats, dtype=np.int64)
+        return Schedule(len(beats), (beats,), (beats,) * len(self.results), 1)
+
+    def verify_(self) -> None:
+        if len(self.copies) < 2:
+            raise VerifyException(f"a duplicate needs at least two outputs, got {len(self.copies)}")
+        if any(copy.type != self.input.type for copy in self.copies):
+            raise VerifyException(f"all outputs must have the input's type {self.input.type}")
+
+
+def _verify_elementwise(process: Process) -> None:
+    made = process.output_channels[0]
+    for given in process.input_channels:
+        if given.frame != made.frame:
+            raise VerifyException(f"input {given} and result {made} must have equal frames")
+
+
+@irdl_op_definition
+class AddOp(Process):
+    """Adds multiples beat by beat, `y = m[0] * a + m[1] * b`; waits for both inputs.
+
+    Example: `%y = stream.add %a, %b multipliers [3, 1] : (!stream.channel<...>,
+        !stream.channel<...>) -> !stream.channel<...>`
+    """
+
+    name = "stream.add"
+    lhs = operand_def(ChannelType)
+    rhs = operand_def(ChannelType)
+    multipliers = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(ChannelType)
+    assembly_format = (
+        "$lhs `,` $rhs `multipliers` $multipliers attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(
+        self,
+        lhs: SSAValue,
+        rhs: SSAValue,
+        element: IntType,
+        multipliers: tuple[int, int] = (1, 1),
+    ):
+        channel = channel_of(lhs)
+        result = ChannelType(element, channel.frame_shape, channel.lanes.data)
+        super().__init__(
+            operands=[lhs, rhs],
+            properties={"multipliers": DenseArrayBase.from_list(i64, multipliers)},
+            result_types=[result],
+        )
+
+    @property
+    def factors(self) -> tuple[int, int]:
+        """The multiplier of each operand."""
+        first, second = self.multipliers.get_values()
+        return first, second
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether a multiplier is no power of two, so that products get registers of their own."""
+        return any(abs(factor) & (abs(factor) - 1) for factor in self.factors)
+
+    def schedule(self) -> Schedule:
+        beats = _beats(self)
+        # (operands -> products ->) sum -> output register
+        latency = 4 if self.multiplies else 2
+        return Schedule(beats.cycles, beats.consume, beats.produce, latency)
+
+    def verify_(self) -> None:
+        _verify_elementwise(self)
+        if len(self.multipliers.get_values()) != 2:
+            raise VerifyException(f"an addition has two multipliers, got {self.multipliers}")
+
+
+@irdl_op_definition
+class MulOp(Process):
+    """Multiplies beat by beat; waits for both inputs.
+
+    Example: `%y = stream.mul %a, %b : (!stream.channel<...>, !stream.channel<...>)
+        -> !stream.channel<...>`
+    """
+
+    name = "stream.mul"
+    lhs = operand_def(ChannelType)
+    rhs = operand_def(ChannelType)
+    result = result_def(ChannelType)
+    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue, element: IntType):
+        channel = channel_of(lhs)
+        result = ChannelType(element, channel.frame_shape, channel.lanes.data)
+        super().__init__(operands=[lhs, rhs], result_types=[result])
+
+    def schedule(self) -> Schedule:
+        beats = _beats(self)
+        return Schedule(beats.cycles, beats.consume, beats.produce, 3)  # operands first
+
+    def verify_(self) -> None:
+        _verify_elementwise(self)
+
+
+@irdl_op_definition
+class ConcatOp(Process):
+    """Sends frames of several inputs as one: along `axis`, first the elements of the first input.
+
+    Example: `%y = stream.concat %a, %b axis 2 : (!stream.channel<...>, !stream.channel<...>)
+        -> !stream.channel<...>`
+    """
+
+    name = "stream.concat"
+    inputs = var_operand_def(ChannelType)
+    axis = prop_def(IntegerAttr[I64])
+    result = result_def(ChannelType)
+    assembly_format = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, inputs: Sequence[SSAValue], axis: int, element: IntType):
+        shapes = [channel_of(value).frame_shape for value in inputs]
+        frame = list(shapes[0])
+        frame[axis] = sum(shape[axis] for shape in shapes)
+        super().__init__(
+            operands=[list(inputs)],
+            properties={"axis": IntegerAttr(axis, i64)},
+            result_types=[ChannelType(element, frame, channel_of(inputs[0]).lanes.data)],
+        )
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Beats that are taken from each input in turn, again and again."""
+        lanes = self.output_channels[0].lanes.data
+        axis = self.axis.value.data
+        return tuple(
+            int(np.prod(c.frame_shape[axis:], dtype=object)) // lanes for c in self.input_channels
+        )
+
+    def schedule(self) -> Schedule:
+        beats = np.arange(self.output_channels[0].beats, dtype=np.int64)
+        turn = beats.reshape(-1, sum(self.runs))
+        ends = np.cumsum(self.runs)
+        consume = tuple(
+            turn[:, end - run : end].reshape(-1) for run, end in zip(self.runs, ends, strict=True)
+        )
+        return Schedule(len(beats), consume, (beats,), 2)
+
+    def verify_(self) -> None:
+        made, axis = self.output_channels[0], self.axis.value.data
+        shapes = [list(c.frame_shape) for c in self.input_channels]
+        if not 0 <= axis < len(made.frame_shape):
+            raise VerifyException(f"axis must be in [0, {len(made.frame_shape) - 1}], got {axis}")
+        expected = list(shapes[0])
+        expected[axis] = sum(shape[axis] for shape in shapes)
+        rest = {tuple(shape[:axis] + shape[axis + 1 :]) for shape in shapes}
+        if len(rest) != 1 or list(made.frame_shape) != expected:
+            raise VerifyException(f"frames {shapes} do not join along axis {axis} to {made}")
+        if any(shape[-1] % made.lanes.data for shape in shapes):
+            raise VerifyException(f"lanes of {made} must divide the channels of every input")
