@@ -30,7 +30,7 @@ def all_comparisons(
     operations = {n.op_type for n in onnx.load(prepared.path).graph.node}
     if operations & set(_QONNX_OPERATIONS):
         step("qonnx")
-        yield _qonnx(design, prepared, _with_golden(prepared, batch, types, first=True))
+        yield from _qonnx(design, prepared, _with_golden(prepared, batch, types, first=True))
         return
     step("onnxruntime")
     yield from _onnxruntime(design, prepared, _with_golden(prepared, batch, types))
@@ -90,8 +90,8 @@ def _onnxruntime(design: Design, prepared: Prepared, batch: Batch) -> Iterator[A
         yield agreement.compare(label, "onnxruntime", design, ours, theirs)
 
 
-def _qonnx(design: Design, prepared: Prepared, batch: Batch) -> Agreement:
-    """Compares the codes after every quantizer, and explains float32 noise (`reference`)."""
+def _qonnx(design: Design, prepared: Prepared, batch: Batch) -> Iterator[Agreement]:
+    """Compares the codes after every quantizer, explains noise (`reference`), and the results."""
     label = "qonnx, every code"
     size = max(1, max(int(np.prod(a.shape[1:])) for a in batch.given))
     part = batch.part(0, max(2, min(batch.count, _QONNX_INTEGERS // size // 10)))
@@ -100,15 +100,25 @@ def _qonnx(design: Design, prepared: Prepared, batch: Batch) -> Agreement:
         found = reference.compare(design, prepared.path, given, reals)
     except Exception as error:  # the executor is not ours, and stops in many ways
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Agreement(label, "qonnx", reason=reason)
-    return Agreement(
+        yield Agreement(label, "qonnx", reason=reason)
+        return
+    yield Agreement(
         label,
         "qonnx",
         vectors=found.frames,
         compared=found.integers + found.outputs,
-        differ=found.mismatches,
-        noise=found.noise,
+        differ=int(found.mismatches),
+        noise=int(found.noise),
         notes="; ".join(found.notes[:2]),
+    )
+    yield Agreement(
+        "qonnx, results",
+        "results of qonnx",
+        vectors=found.frames,
+        compared=found.results,
+        differ=found.wrong_results,
+        kind="reals",
+        reason="codes differ by float32 noise before" if found.noise else "",
     )
 
 

@@ -37,6 +37,10 @@ CONFIGURATIONS = (
 )
 
 
+_WORKS_ONCE = "AddInitialized"
+"""Asked for precise kernels, onnxruntime 1.31 stops here if two nodes share a constant."""
+
+
 class NotRunnable(Exception):
     """onnxruntime refuses the model; says why."""
 
@@ -62,9 +66,31 @@ def session(path: Path, optimised: bool, precise: bool) -> onnxruntime.Inference
     if precise:
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
-        return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common base class of their own
+        try:
+            return onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common base class of their own
+            if _WORKS_ONCE not in str(error):
+                raise
+            model = unshared(onnx.load(path)).SerializeToString()
+            return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    except Exception as error:  # as above
         raise NotRunnable(_short(error)) from error
+
+
+def unshared(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Returns the model with a constant of its own for each use."""
+    constants = {i.name: i for i in model.graph.initializer}
+    used: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        for place, name in enumerate(node.input):
+            if name not in constants:
+                continue
+            if name in used:
+                copy = model.graph.initializer.add()
+                copy.CopyFrom(constants[name])
+                copy.name = node.input[place] = f"{name}__{index}_{place}"
+            used.add(name)
+    return model
 
 
 def run(session: onnxruntime.InferenceSession, names: list[str], batch: Batch) -> tuple[Array, ...]:
