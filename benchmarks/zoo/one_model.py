@@ -13,11 +13,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks.zoo import references, rtl
+from benchmarks.zoo import front_end, references, rtl
 from benchmarks.zoo.models import Model, all_models
 from benchmarks.zoo.prepare import Prepared, prepare
 from benchmarks.zoo.runtimes import element_types
 from benchmarks.zoo.vectors import random_batch
+from benchmarks.zoo.verdict import groups
 from qcompiler import compile as compile_model
 from qcompiler.design import Design
 from qcompiler.errors import ModelError
@@ -53,15 +54,20 @@ def measure(model: Model, record: Recorder, with_rtl: bool) -> None:
         data["inputs"], data["notes"] = prepared.inputs, prepared.notes
         record.step("compile")
         design = _compile(prepared, data)
-        if design is None:
-            return
         types = element_types(prepared.path, prepared.names)
+        data["comparisons"] = []
+        if design is None:
+            record.step("front end")
+            data["comparisons"] += [c.as_json() for c in front_end.compare(prepared, types)]
+            return
         record.step("random inputs")
         batch = random_batch(design, prepared, VECTORS, types)
-        data["comparisons"] = []
         for found in references.all_comparisons(design, prepared, model, batch, types, record.step):
             data["comparisons"].append(found.as_json())
             record.save()
+        if all(c["differ"] for c in groups(data).get("onnxruntime", [{"differ": 0}])):
+            record.step("first difference")
+            data["first_difference"] = front_end.first_difference(prepared, batch)
         if with_rtl:
             record.step("rtl")
             _simulate(design, prepared, batch, record)

@@ -86,8 +86,19 @@ def refused(results: list[Result]) -> Table:
         if verdict(r) == "refused":
             where, what, remedy = r["problems"][0]
             more = len(r["problems"]) - 1
-            rows.append([r["model"], _cell(where, 60), _cell(what), _cell(remedy), more or ""])
-    return ["model", "node", "reason", "remedy", "further"], rows
+            rows.append(
+                [r["model"], _cell(where, 60), _cell(what), _cell(remedy), more or "", _imported(r)]
+            )
+    return ["model", "node", "reason", "remedy", "further", "front end"], rows
+
+
+def _imported(result: Result) -> str:
+    """Returns whether the nn level of a refused model computes the golden outputs."""
+    found = groups(result).get("front end", [])
+    if not found:
+        return ""
+    best = min(found, key=lambda one: one["differ"] / one["compared"])
+    return f"{best['differ']} of {best['compared']} differ" if best["differ"] else "equal"
 
 
 def disagreements(results: list[Result]) -> Table:
@@ -151,6 +162,7 @@ both are given.
 ## Refused
 
 The first problem of each model, as `qcc check` shows it; `further` is the number of others.
+`front end`: the imported network, interpreted, gives the golden outputs (real ones to 1e-5).
 
 {refused}
 

@@ -52,7 +52,7 @@ def element_types(path: Path, names: list[str]) -> list[type]:
     return [_ELEMENTS.get(found.get(name, 1), np.float32) for name in names]
 
 
-def session(path: Path, optimised: bool, precise: bool) -> onnxruntime.InferenceSession:
+def session(path: Path | bytes, optimised: bool, precise: bool) -> onnxruntime.InferenceSession:
     """Returns a session with one thread.
 
     Raises:
@@ -71,10 +71,14 @@ def session(path: Path, optimised: bool, precise: bool) -> onnxruntime.Inference
         except Exception as error:  # its exceptions have no common base class of their own
             if _WORKS_ONCE not in str(error):
                 raise
-            model = unshared(onnx.load(path)).SerializeToString()
+            model = unshared(_loaded(path)).SerializeToString()
             return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise NotRunnable(_short(error)) from error
+
+
+def _loaded(path: Path | bytes) -> onnx.ModelProto:
+    return onnx.load_from_string(path) if isinstance(path, bytes) else onnx.load(path)
 
 
 def unshared(model: onnx.ModelProto) -> onnx.ModelProto:
