@@ -24,11 +24,15 @@ def counts(results: list[Result]) -> Table:
 def failures(results: list[Result]) -> Table:
     """Returns what went wrong, in words."""
     rows = [
-        [r["model"], verdict(r), _cell(r.get("crash") or "; ".join(mismatches(r)) or r["timeout"])]
+        [r["model"], verdict(r), _cell(_wrong(r))]
         for r in in_order(results)
-        if verdict(r) in FAILURES
+        if verdict(r) in (*FAILURES, "not run")
     ]
     return ["model", "result", "what"], rows
+
+
+def _wrong(result: Result) -> str:
+    return result.get("crash") or "; ".join(mismatches(result)) or result.get("timeout", "")
 
 
 def compiled(results: list[Result]) -> Table:
@@ -185,7 +189,7 @@ points, weights) are constants in a copy, with their golden values.
 def page(results: list[Result], command: str) -> str:
     """Returns docs/models.md."""
     wrong = failures(results)
-    commits = sorted({r["commit"] for r in results})
+    commits = sorted({r["commit"] for r in results if "commit" in r})
     return _TEXT.format(
         command=command,
         commit=", ".join(commits),

@@ -58,6 +58,14 @@ def run(model: Model, path: Path, with_rtl: bool, seconds: float) -> dict[str, A
     return result
 
 
+def load(model: Model, path: Path) -> dict[str, Any]:
+    """Returns the saved result of a model, or one that says that there is none."""
+    result = {"model": model.name, "status": "not run"}
+    if path.exists():
+        result = json.loads(path.read_text(encoding="utf-8"))
+    return {**result, "reason": model.settings.reason}
+
+
 def finished(path: Path, with_rtl: bool) -> dict[str, Any] | None:
     """Returns an earlier result of the same commit that says as much as is asked for now."""
     if not path.exists():

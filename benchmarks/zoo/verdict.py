@@ -3,11 +3,12 @@
 from typing import Any
 
 FAILURES = ("CRASH", "MISMATCH", "TIMEOUT")
-ORDER = (*FAILURES, "unchecked", "no RTL", "ok", "refused")
+ORDER = (*FAILURES, "not run", "unchecked", "no RTL", "ok", "refused")
 """Failures first."""
 MEANING = {
     "ok": "compiled; equal to a reference of each kind at hand; its Verilog equals the interpreter",
     "no RTL": "the same, but its Verilog was not simulated in this run",
+    "not run": "there is no result yet",
     "unchecked": "compiled, but there was nothing to compare it with, or no runtime runs it",
     "refused": "the compiler says which node, why, and what helps",
     "MISMATCH": "an integer differs that ought to be equal: a bug",
@@ -18,6 +19,8 @@ MEANING = {
 
 def verdict(result: dict[str, Any]) -> str:
     """Returns one of ORDER."""
+    if result.get("status") == "not run":
+        return "not run"
     if "crash" in result:
         return "CRASH"
     if result.get("status") == "refused":
