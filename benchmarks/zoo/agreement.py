@@ -86,12 +86,18 @@ def outputs_of(design: Design, batch: Batch) -> Outputs:
         core = design.core(design.quantize(dict(zip(names, given, strict=True))))
         lower = _dequantize(design, tuple(a - 1 for a in core))
         upper = _dequantize(design, tuple(a + 1 for a in core))
-        pieces.append((core, tuple(design.dequantize(core)), lower, upper))
+        piece = (core, tuple(design.dequantize(core)), lower, upper)
+        pieces.append(tuple(for_each(arrays, len(given[0])) for arrays in piece))
     joined = [
         tuple(np.concatenate(parts) for parts in zip(*column, strict=True))
         for column in zip(*pieces, strict=True)
     ]
     return Outputs(*joined)
+
+
+def for_each(arrays: tuple[Array, ...], count: int) -> tuple[Array, ...]:
+    """Returns arrays with an entry for each of `count` vectors; a constant has one for all."""
+    return tuple(np.broadcast_to(a, (count, *a.shape[1:])) if len(a) == 1 else a for a in arrays)
 
 
 def _dequantize(design: Design, core: tuple[Array, ...]) -> tuple[Array, ...]:

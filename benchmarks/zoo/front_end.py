@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from benchmarks.zoo import runtimes
-from benchmarks.zoo.agreement import Agreement
+from benchmarks.zoo.agreement import Agreement, for_each
 from benchmarks.zoo.prepare import Prepared
 from benchmarks.zoo.vectors import Batch, NotOnGrid, golden_batch
 from qcompiler.analysis.sources import source_node
@@ -45,7 +45,7 @@ def compare(prepared: Prepared, types: list[type]) -> Iterator[Agreement]:
         except NotOnGrid as error:
             yield Agreement("front end, golden", "front end", reason=str(error))
             continue
-        ours = run_model(module, batch.given)
+        ours = for_each(run_model(module, batch.given), batch.count)
         for name, theirs in one.outputs.items():
             yield _outputs(f"front end, {name}", ours, theirs, batch.count)
 

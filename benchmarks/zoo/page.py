@@ -48,7 +48,9 @@ def compiled(results: list[Result]) -> Table:
 def _compiled_row(result: Result) -> list[Any]:
     found = groups(result)
     best = [min(members, key=lambda one: one["differ"]) for members in found.values()]
-    equal = [one["against"] for one in best if not one["differ"]]
+    equal = [
+        one["against"] + " (reals)" * (one["kind"] == "reals") for one in best if not one["differ"]
+    ]
     rtl = result.get("rtl", {})
     simulated = rtl.get("status") == "done"
     wrong = f"{rtl['mismatches']}, {rtl['stalled_mismatches']}" if simulated else "-"
@@ -109,13 +111,16 @@ def disagreements(results: list[Result]) -> Table:
     """Returns every comparison that differs or could not be made."""
     rows: list[list[Any]] = []
     for r in in_order(results):
+        alike: dict[tuple[str, str], list[str]] = {}
         for one in r.get("comparisons", []):
             if not compared(one):
-                reason = one["reason"] or "nothing to compare"
-                rows.append([r["model"], one["against"], "not compared", _cell(reason)])
+                found = "not compared", _cell(one["reason"] or "nothing to compare")
             elif one["differ"]:
-                share = f"{one['differ']} of {one['compared']}"
-                rows.append([r["model"], one["against"], share, _cell(one["notes"])])
+                found = f"{one['differ']} of {one['compared']}", _cell(one["notes"])
+            else:
+                continue
+            alike.setdefault(found, []).append(one["against"])
+        rows += [[r["model"], "; ".join(names), *words] for words, names in alike.items()]
     return ["model", "reference", "differ", "why, or the first one"], rows
 
 
@@ -125,7 +130,7 @@ def options(results: list[Result]) -> Table:
         [r["model"], _cell(" ".join([*(f"--input {n}={s}" for n, s in r["inputs"].items())])),
          _cell("; ".join(r["notes"])), _cell(r.get("reason", ""))]
         for r in sorted(results, key=lambda r: r["model"])
-        if r.get("inputs") or r.get("notes")
+        if r.get("inputs") or (r.get("notes") and not r["model"].startswith("onnx_node/"))
     ]  # fmt: skip
     return ["model", "options", "changed in a copy", "reason"], rows
 
@@ -153,9 +158,11 @@ of QONNX's zoo are measured in more detail in [qonnx_mlps.md](qonnx_mlps.md).
 `equals` names references whose every integer is equal to our interpreter's: golden data that came
 with the model, onnxruntime in one of four configurations, qonnx's executor. Configurations of one
 runtime differ from one another, so of each kind one must be equal; the others are listed further
-below. `vectors`, `integers` and `differ` are of these references, in this order. Where the host
-computes a softmax after the hardware, its real numbers are compared (relative to 1e-5). `noise` are
-codes of a float32 reference that lie within its rounding error of ours (`benchmarks/reference.py`).
+below. `vectors`, `integers` and `differ` are of these references, in this order. `(reals)`: where
+the host computes on after the hardware (a softmax), its real numbers are compared, relative to 1e-5
+of the largest. A real output that the host only scales is compared as the integer before: the
+reference must lie nearer to our integer's value than to those of its neighbours. `noise` are codes
+of a float32 reference that lie within its rounding error of ours (`benchmarks/reference.py`).
 
 RTL mismatches: Verilator against our interpreter, back to back, then with random stalls on every
 port (p = 0.3); `-` was not simulated. `cycles/frame` is measured, and equals the prediction unless
@@ -180,7 +187,8 @@ without which its uint8 times int8 kernels saturate on a processor without VNNI.
 ## Options
 
 What the models leave open. Parameters that one-operation tests hand over as inputs (scales, zero
-points, weights) are constants in a copy, with their golden values.
+points, weights) are constants in a copy, with their golden values; those
+without further options are left out here.
 
 {options}
 """
