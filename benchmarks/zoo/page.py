@@ -156,7 +156,8 @@ of QONNX's zoo are measured in more detail in [qonnx_mlps.md](qonnx_mlps.md).
 {failures}## Compiled
 
 `equals` names references whose every integer is equal to our interpreter's: golden data that came
-with the model, onnxruntime in one of four configurations, qonnx's executor. Configurations of one
+with the model, onnxruntime in one of four configurations, qonnx's executor (and, with that, real
+arithmetic on the imported network: `nn level`). Configurations of one
 runtime differ from one another, so of each kind one must be equal; the others are listed further
 below. `vectors`, `integers` and `differ` are of these references, in this order. `(reals)`: where
 the host computes on after the hardware (a softmax), its real numbers are compared, relative to 1e-5

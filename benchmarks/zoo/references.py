@@ -13,6 +13,7 @@ from benchmarks.zoo.prepare import Prepared
 from benchmarks.zoo.vectors import Batch, NotOnGrid, golden_batch
 from qcompiler.design import Design
 from qcompiler.dialects.attributes import Array
+from qcompiler.interpreters import run_model
 
 _QONNX_OPERATIONS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
 _QONNX_INTEGERS = 6_000_000
@@ -31,6 +32,8 @@ def all_comparisons(
     if operations & set(_QONNX_OPERATIONS):
         step("qonnx")
         yield from _qonnx(design, prepared, _with_golden(prepared, batch, types, first=True))
+        step("nn level")
+        yield _nn_level(design, batch)
         return
     step("onnxruntime")
     yield from _onnxruntime(design, prepared, _with_golden(prepared, batch, types))
@@ -120,6 +123,17 @@ def _qonnx(design: Design, prepared: Prepared, batch: Batch) -> Iterator[Agreeme
         kind="reals",
         reason="codes differ by float32 noise before" if found.noise else "",
     )
+
+
+def _nn_level(design: Design, batch: Batch) -> Agreement:
+    """Compares with real arithmetic on the imported network, which qonnx's codes are those of.
+
+    It ties the hardware to qonnx where results cannot be compared, as a code differs by noise.
+    """
+    ours = agreement.outputs_of(design, batch)
+    theirs = [run_model(design.level("nn"), batch.part(k, k + 1).given) for k in range(batch.count)]
+    joined = tuple(np.concatenate(column) for column in zip(*theirs, strict=True))
+    return agreement.compare("nn level", "passes", design, ours, joined)
 
 
 def _by_name(prepared: Prepared, arrays: tuple[Array, ...]) -> Mapping[str, Array]:
