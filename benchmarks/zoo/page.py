@@ -4,7 +4,16 @@ from collections import Counter
 from typing import Any
 
 from benchmarks.common import markdown
-from benchmarks.zoo.verdict import FAILURES, MEANING, ORDER, compared, groups, mismatches, verdict
+from benchmarks.zoo.verdict import (
+    FAILURES,
+    MEANING,
+    ORDER,
+    compared,
+    groups,
+    mismatches,
+    verdict,
+    wrong_cycles,
+)
 
 Result = dict[str, Any]
 Table = tuple[list[str], list[list[Any]]]
@@ -32,7 +41,8 @@ def failures(results: list[Result]) -> Table:
 
 
 def _wrong(result: Result) -> str:
-    return result.get("crash") or "; ".join(mismatches(result)) or result.get("timeout", "")
+    wrong = "; ".join(filter(None, [*mismatches(result), wrong_cycles(result)]))
+    return result.get("crash") or wrong or result.get("timeout", "")
 
 
 def compiled(results: list[Result]) -> Table:

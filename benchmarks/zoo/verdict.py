@@ -2,7 +2,7 @@
 
 from typing import Any
 
-FAILURES = ("CRASH", "MISMATCH", "TIMEOUT")
+FAILURES = ("CRASH", "MISMATCH", "TIMEOUT", "CYCLES")
 ORDER = (*FAILURES, "not run", "unchecked", "no RTL", "ok", "refused")
 """Failures first."""
 MEANING = {
@@ -12,6 +12,7 @@ MEANING = {
     "unchecked": "compiled, but there was nothing to compare it with, or no runtime runs it",
     "refused": "the compiler says which node, why, and what helps",
     "MISMATCH": "an integer differs that ought to be equal: a bug",
+    "CYCLES": "all integers are equal, but a frame does not take the cycles that were predicted",
     "TIMEOUT": "did not end within the time limit",
     "CRASH": "a Python exception: a bug",
 }
@@ -31,6 +32,8 @@ def verdict(result: dict[str, Any]) -> str:
         return "TIMEOUT"
     if not groups(result):
         return "unchecked"
+    if wrong_cycles(result):
+        return "CYCLES"
     done = result.get("rtl", {}).get("status") == "done"
     return "ok" if done else "no RTL"
 
@@ -70,7 +73,13 @@ def mismatches(result: dict[str, Any]) -> list[str]:
     for name in ("mismatches", "stalled_mismatches"):
         if rtl.get(name):
             found.append(f"RTL {name.replace('_', ' ')}: {rtl[name]}")
-    predicted, measured = result.get("predicted_cycles"), rtl.get("measured_cycles")
-    if measured and measured != predicted:
-        found.append(f"cycles: {measured:g} measured, {predicted} predicted")
     return found
+
+
+def wrong_cycles(result: dict[str, Any]) -> str:
+    """Returns measured and predicted cycles a frame, in words, if they differ."""
+    predicted = result.get("predicted_cycles")
+    measured = result.get("rtl", {}).get("measured_cycles")
+    if not measured or measured == predicted:
+        return ""
+    return f"{measured:g} cycles a frame measured, {predicted} predicted"

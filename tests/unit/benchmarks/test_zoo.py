@@ -41,7 +41,7 @@ SIMULATED = Rtl("done", frames=2, outputs=10, measured_cycles=7)
         (result(EQUAL), "no RTL"),
         (result(EQUAL, rtl=Rtl("failed", "deadlock", 2, 10)), "MISMATCH"),
         (result(EQUAL, rtl=Rtl("done", "", 2, 10, 0, 1, 7)), "MISMATCH"),
-        (result(EQUAL, rtl=Rtl("done", "", 2, 10, 0, 0, 8)), "MISMATCH"),
+        (result(EQUAL, rtl=Rtl("done", "", 2, 10, 0, 0, 8)), "CYCLES"),
         (result(EQUAL, rtl=SIMULATED, timeout="rtl"), "TIMEOUT"),
         (result(EQUAL, rtl=SIMULATED, crash="ValueError"), "CRASH"),
     ],
