@@ -9,6 +9,7 @@ ALL = (
     ("compile_time", "--phases"),
     ("simulation_speed",),
     ("model_zoo", "--write-docs"),
+    ("qonnx_mlps", "--write-docs"),
 )
 """Modules with their options; the slow one comes last."""
 

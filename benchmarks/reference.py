@@ -122,6 +122,8 @@ class Comparison:
         largest_tie_distance: of all explained, in steps of their quantizer.
         largest_offset: how far the reference's last tensor lies from whole integers at most.
         largest_error: of the model's final outputs, relative to their largest magnitude.
+        results: numbers of the model's final outputs.
+        wrong_results: of them, those that differ by more than 1e-5 of the largest magnitude.
         notes: the first differences, in words.
     """
 
@@ -134,6 +136,8 @@ class Comparison:
     largest_tie_distance: float = 0.0
     largest_offset: float = 0.0
     largest_error: float = 0.0
+    results: int = 0
+    wrong_results: int = 0
     notes: list[str] = field(default_factory=list[str])
 
     def note(self, text: str) -> None:
@@ -170,8 +174,7 @@ class _Replay:
             if isinstance(op, qint.QuantizeOp):
                 value = self._compare(op, value)
             terms = max((self.terms[operand] for operand in op.operands), default=0)
-            if isinstance(op, nn.MatMulOp):
-                terms += shape_of(op.lhs.type)[-1]
+            terms += _terms(op)
             self._keep(op.results[0], value, self._magnitude(op, args, value), terms)
 
     def _keep(self, result: SSAValue, value: Array, magnitude: Array, terms: int) -> None:
@@ -185,7 +188,7 @@ class _Replay:
                 rank = len(shape_of(op.result.type))
                 lhs, rhs = (numpy_ops.align(size, rank) for size in sizes)
                 return lhs + rhs
-            case nn.MulOp() | nn.MatMulOp():
+            case nn.MulOp() | nn.MatMulOp() | nn.ConvOp():
                 (result,) = self.interpreter.run_op(op, tuple(sizes))
                 return result
             case nn.DivOp():
@@ -199,7 +202,18 @@ class _Replay:
                 return (sizes[0] + np.abs(mean).reshape(shape)) * gain + np.abs(bias).reshape(shape)
             case nn.ReluOp():
                 return sizes[0]
-            case nn.ReshapeOp() | nn.TransposeOp():
+            case nn.ConcatOp():
+                (result,) = self.interpreter.run_op(op, tuple(sizes))
+                return result
+            case (
+                nn.ReshapeOp()
+                | nn.TransposeOp()
+                | nn.MaxPoolOp()
+                | nn.AveragePoolOp()
+                | nn.DepthToSpaceOp()
+                | nn.SliceOp()
+                | nn.ResizeNearestOp()
+            ):
                 (result,) = self.interpreter.run_op(op, (sizes[0],))
                 return result
             case _:
@@ -262,6 +276,17 @@ class _Replay:
         )
 
 
+def _terms(op: Operation) -> int:
+    """Returns how many products the reference adds up for one element of an operation."""
+    if isinstance(op, nn.MatMulOp):
+        return shape_of(op.lhs.type)[-1]
+    if isinstance(op, nn.ConvOp):
+        return int(np.prod(shape_of(op.weights.type)[1:]))
+    if isinstance(op, nn.AveragePoolOp):
+        return int(np.prod(op.kernel_shape))
+    return 0
+
+
 def _name(node: onnx.NodeProto) -> str:
     return node.name
 
@@ -296,8 +321,10 @@ def compare(
     got = design.dequantize(core)
     for name, ours in zip(design.names("outputs"), got, strict=True):
         theirs = tensors[name].reshape(ours.shape).astype(np.float64)
-        error = np.abs(ours - theirs).max() / max(1e-30, np.abs(theirs).max())
-        found.largest_error = max(found.largest_error, float(error))
+        error = np.abs(ours - theirs) / max(1e-30, np.abs(theirs).max())
+        found.largest_error = max(found.largest_error, float(error.max()))
+        found.results += error.size
+        found.wrong_results += int((~(error <= 1e-5)).sum())
     return found
 
 
@@ -318,6 +345,8 @@ def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> N
             (values[op.results[0]],) = replay.interpreter.run_op(op, (values[op.operands[0]],))
         if not isinstance(op, qint.DequantizeOp):
             continue
+        if op.input not in values:
+            continue  # behind a quantizer of the host, whose codes were compared already
         ours = values[op.input]
         node = source_node(op) or ""
         tensor = replay.tensors.get(replay.outputs.get(node, ""))
@@ -357,7 +386,7 @@ def _replayed(replay: _Replay, node: str) -> tuple[Array, Array] | None:
     if not ops:
         return None
     last = replay.values[ops[-1].results[0]]
-    products = [op for op in ops if isinstance(op, nn.MatMulOp)]
+    products = [op for op in ops if isinstance(op, nn.MatMulOp | nn.ConvOp)]
     product = replay.values[products[-1].result] if products else last
     if product.shape[1:] != last.shape[1:]:
         return last, np.zeros_like(last)

@@ -10,7 +10,7 @@ import qcompiler
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks.common import MODELS, ZOO
-from benchmarks.model_zoo import stimulus_integers as integers_for
+from benchmarks.qonnx_mlps import stimulus_integers as integers_for
 from benchmarks.reference import compare_zoo
 
 pytestmark = pytest.mark.skipif(
