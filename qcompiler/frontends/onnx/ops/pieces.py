@@ -15,6 +15,7 @@ from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _NOT_VALID = "export the model again, this node is not valid"
+_MAX_GATHERED = 64
 _HALF = Fraction(1, 2)
 
 
@@ -36,6 +37,30 @@ def _sliced(node: NodeContext, axis: int, start: int, end: int, step: int = 1) -
     starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis], ends[axis], steps[axis] = start, end, step
     return node.emit(nn.SliceOp(x, starts, ends, steps))
+
+
+@importer("", "Gather", moves_data=True)
+def _gather(node: NodeContext) -> Value:
+    shape = node.shape(0)
+    axis = axis_in(node.int_attribute("axis", 0), len(shape))
+    indices = node.constant(1, "indices")
+    if indices.dtype.kind not in "iu" or indices.size == 0:
+        raise RefusalError(f"indices must be integers, got {indices.dtype}", _NOT_VALID)
+    wanted = [int(i) + (shape[axis] if i < 0 else 0) for i in indices.reshape(-1)]
+    if not all(0 <= index < shape[axis] for index in wanted):
+        raise RefusalError(
+            f"indices must be in [{-shape[axis]}, {shape[axis] - 1}], got {indices.tolist()}",
+            _NOT_VALID,
+        )
+    if len(wanted) > _MAX_GATHERED:
+        raise RefusalError(
+            f"at most {_MAX_GATHERED} elements can be gathered, got {len(wanted)}",
+            "use Slice, or gather on the host",
+        )
+    parts = [_sliced(node, axis, index, index + 1) for index in wanted]
+    joined = parts[0] if len(parts) == 1 else node.emit(nn.ConcatOp(parts, axis))
+    result = (*shape[:axis], *indices.shape, *shape[axis + 1 :])
+    return joined if result == shape_of(joined.type) else node.emit(nn.ReshapeOp(joined, result))
 
 
 @importer("", "Split", moves_data=True)
