@@ -253,9 +253,12 @@ def _conv(op: nn.ConvOp, x: RealRange, _: RealRange) -> RealRange:
     lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)  # the padding
     outputs, inputs = weights.shape[:2]
     flat = weights.reshape(outputs, inputs, -1)
-    group: Array = np.arange(outputs) // (outputs // op.groups)
-    taken: Array = group[:, None] * inputs + np.arange(inputs)
-    lo, hi = (np.repeat(v[taken], flat.shape[2], axis=1) for v in (lo, hi))
+    per_group = outputs // op.groups
+    starts = [m // per_group * inputs for m in range(outputs)]
+    lo, hi = (
+        np.repeat(np.stack([v[s : s + inputs] for s in starts]), flat.shape[2], axis=1)
+        for v in (lo, hi)
+    )
     found = _sums(lo, hi, flat.reshape(outputs, -1), x.integral and _whole(weights))
     shape = (1, outputs, *(1 for _ in weights.shape[2:]))
     return RealRange(found.lo.reshape(shape), found.hi.reshape(shape), found.integral)

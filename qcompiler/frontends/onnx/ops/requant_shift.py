@@ -2,8 +2,8 @@
 
 It is `clip(floor((x * mul + add + div / 2) / div))`, in integers.
 
-Source: Deeploy's kernels, `(x * mul + add + (1 << (log2(div) - 1))) >> log2(div)`. The tests compare
-with its golden data.
+Source: Deeploy's kernels, `(x * mul + add + (1 << (log2(div) - 1))) >> log2(div)`. The tests
+compare with its golden data.
 """
 
 import numpy as np
