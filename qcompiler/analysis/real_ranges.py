@@ -17,6 +17,7 @@ from qcompiler.dialects.attributes import Array, shape_of
 _EXACT = 2.0**53
 _EXACT_FLOAT32 = 2.0**24
 _RELATIVE = 2.0**-52
+_SMALLEST = 2.0**-1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +99,16 @@ def _unknown(value: SSAValue) -> RealRange:
 def _range(lo: Any, hi: Any, integral: bool, magnitude: Any = None, terms: int = 1) -> RealRange:
     """Returns [lo, hi], widened by what `terms` additions of up to `magnitude` in all round."""
     lo, hi = np.asarray(lo, np.float64), np.asarray(hi, np.float64)
-    magnitude = np.maximum(np.abs(lo), np.abs(hi)) if magnitude is None else magnitude
-    exact = integral & (magnitude < _EXACT)
-    slack = np.where(exact, 0.0, (terms + 1) * _RELATIVE * magnitude + 2.0**-1000)
-    lo, hi = lo - slack, hi + slack
+    low, high = (np.abs(lo), np.abs(hi)) if magnitude is None else (magnitude, magnitude)
+    exact = integral & (np.maximum(low, high) < _EXACT)
+    below, above = (np.where(exact | (m == 0), 0.0, _slack(m, terms)) for m in (low, high))
+    lo, hi = lo - below, hi + above
     lo = np.where(np.isnan(lo), -np.inf, np.floor(lo) if integral else lo)
     return RealRange(lo, np.where(np.isnan(hi), np.inf, np.ceil(hi) if integral else hi), integral)
+
+
+def _slack(magnitude: Array, terms: int) -> Array:
+    return (terms + 1) * _RELATIVE * magnitude + _SMALLEST
 
 
 def _whole(values: Array) -> bool:

@@ -22,13 +22,14 @@ from qcompiler.frontends.onnx.functions import has_subgraph
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.interface import argument_type, real_input
 from qcompiler.frontends.onnx.loader import load_model, opset_of
-from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
 from qcompiler.frontends.onnx.tensors import array_of
 from qcompiler.frontends.onnx.unsupported import reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
+_POOLS_OF_INTEGERS = ("MaxPool", "GlobalMaxPool")
 _NOT_VALID = "export the model again, this graph is not valid"
 
 
@@ -219,14 +220,17 @@ class _GraphImporter:
         if constant_only:
             self.values.derived.update((name, node) for name in node.output if name)
         self._bind_outputs(node.output, [result] if single else result)
-        if node.op_type != "Cast" and (importer.moves_data or node.op_type == "MaxPool"):
+        if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
             self._keep_integers(node)
 
     def _keep_integers(self, node: NodeProto) -> None:
         """Integers that a node moves stay integers of the same type."""
-        kind = self.values.integers.get(next(iter(node.input), ""))
-        if kind is not None:
-            self.values.integers.update((name, kind) for name in node.output if name)
+        kind = NodeContext(node, self.opset, self.values).integer_type(0) if node.input else None
+        made = [name for name in node.output if name in self.values]
+        for name in made:
+            value = self.values[name]
+            if kind is not None and isinstance(value, SSAValue) and not is_integer(value):
+                self.values.integers[name] = kind
 
     def _is_constant_only(self, node: NodeProto) -> bool:
         """Returns whether ONNX's reference could evaluate the node without the network's inputs."""

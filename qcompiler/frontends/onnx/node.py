@@ -2,7 +2,7 @@
 
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from qcompiler.analysis.real_ranges import RealRange
 from qcompiler.dialects import nn, qint
@@ -15,6 +15,7 @@ from qcompiler.frontends.onnx.tensors import (
     check_elements,
     code_range,
     code_type,
+    element_type_name,
     smallest_type,
 )
 from qcompiler.frontends.onnx.values import Values, shape_of_value
@@ -110,6 +111,8 @@ class NodeContext:
             one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
             return self.emit(qint.QuantizeOp(value, one, zero, held))
         element = "float" if isinstance(value, SSAValue) else str(value.dtype)
+        if name in self._values.integers:
+            element = element_type_name(self._values.integers[name])
         if isinstance(value, SSAValue) or code_range(code_type(value)) is None:
             raise RefusalError(
                 f"tensor {name!r} must have integers of 2 to 32 bits, got {element}",
@@ -174,6 +177,11 @@ class NodeContext:
         if name in self._values.derived:
             return evaluate_derived(name, self._values, self.opset)
         value = self._values[name]
+        if isinstance(value, BlockArgument):
+            raise RefusalError(
+                f"{what} must be constant, but {name!r} is an input of the model",
+                "freeze it: store its value in the model, as an initializer",
+            )
         if isinstance(value, SSAValue):
             raise RefusalError(
                 f"{what} must be constant, but {name!r} depends on the network's input",

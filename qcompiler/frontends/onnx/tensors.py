@@ -88,8 +88,9 @@ def integer_range(data_type: int) -> IntRange | None:
 
 
 def smallest_type(range_: IntRange) -> int:
-    """Returns ONNX's number of the first of int8, uint8, ... int32, int64 that holds a range."""
-    for data_type in _COMMON_TYPES:
+    """Returns ONNX's number of the element type of a range, or else of one that holds it."""
+    exact = [data_type for data_type in _CODE_TYPES if code_range(data_type) == range_]
+    for data_type in (*exact, *_COMMON_TYPES):
         found = integer_range(data_type)
         if found is not None and found.lo <= range_.lo and range_.hi <= found.hi:
             return data_type

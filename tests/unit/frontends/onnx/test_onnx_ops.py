@@ -206,7 +206,7 @@ def test_nodes_that_do_nothing(tmp_path):
 def test_shape_that_depends_on_the_input(tmp_path):
     graph = quantized([node("Reshape", ["q", "x"], ["y"])])
     assert messages(graph, tmp_path) == [
-        "y (ONNX Reshape): shape must be constant, but 'x' depends on the network's input"
+        "y (ONNX Reshape): shape must be constant, but 'x' is an input of the model"
     ]
 
 
