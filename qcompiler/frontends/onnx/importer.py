@@ -300,7 +300,7 @@ class _GraphImporter:
     def _check_quantized(self) -> None:
         # By a plugin, too.
         quantizes = any(isinstance(op, QuantizeOp | Rounding) for op in self.block.ops)
-        if quantizes or any(map(is_quantizer, self.graph.node)):
+        if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
             return
         self.problems.append(
             Problem(
