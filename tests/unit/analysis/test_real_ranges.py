@@ -72,6 +72,21 @@ def test_convolution_counts_its_weights_and_padding():
     assert found.integral
 
 
+def test_padding_counts_as_zero():
+    shape = "tensor<1x2x3x3xf32>"
+    window = (
+        "strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>"
+    )
+    one = "tensor<1x1x4x4xf32>"
+    text = f"""func.func @main(%a : tensor<1x2x4x4x!qint.int<2, 5>>) -> {one} {{
+      %x = qint.dequantize %a {{scale = 1.0 : f32, zero_point = 0 : i64}} : (tensor<1x2x4x4x!qint.int<2, 5>>) -> {T}
+      %w = nn.constant dense<1.0> : {shape} -> {shape}
+      %y = nn.conv %x, %w {{{window}, group = 1 : i64}} : ({T}, {shape}) -> {one}
+      func.return %y : {one}
+    }}"""  # noqa: E501
+    assert RealRanges().of(result(Parser(make_context(), text).parse_module())).ends == (0, 90)
+
+
 def test_float32_bounds_nothing_that_it_rounds():
     module = module_of(CASES["quotients"][0])
     assert RealRanges("onnxruntime").of(result(module)).ends == (-np.inf, np.inf)
