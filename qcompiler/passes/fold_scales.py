@@ -83,7 +83,7 @@ def _is_integer_based(value: SSAValue) -> bool:
 
 
 class _SameCodes(RewritePattern):
-    """quantize(dequantize(q)) is q where scales are equal and no code saturates."""
+    """quantize(dequantize(q)) is q where scales and ranges are equal."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
@@ -91,11 +91,14 @@ class _SameCodes(RewritePattern):
         if source is None or op.zero_point_array.any() or source.channel_axis != op.channel_axis:
             return
         codes = qint.range_of(source.input.type)
-        fits = op.range.lo <= codes.lo and codes.hi <= op.range.hi
         # In float32 the quotient is only near the code, which rounding to nearest mends.
         nearest = op.rounding.data.startswith("half") and max(-codes.lo, codes.hi) < _NEAR_FLOAT32
         ones = (source.scale_array == 1).all()
-        if fits and (ones or nearest) and np.array_equal(source.scale_array, op.scale_array):
+        if (
+            codes == op.range
+            and (ones or nearest)
+            and np.array_equal(source.scale_array, op.scale_array)
+        ):
             rewriter.replace(op, [], [source.input])
 
 
