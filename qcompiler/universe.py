@@ -26,6 +26,7 @@ PASSES = {
     "channels-last": _lazy("passes.channels_last", "ChannelsLastPass"),
     "convert-qint-to-stream": _lazy("passes.convert_qint_to_stream", "ConvertQintToStreamPass"),
     "convert-stream-to-rtl": _lazy("passes.convert_stream_to_rtl", "ConvertStreamToRtlPass"),
+    "find-integers": _lazy("passes.find_integers", "FindIntegersPass"),
     "fold-batchnorm": _lazy("passes.fold_batchnorm", "FoldBatchnormPass"),
     "fold-constants": _lazy("passes.fold_constants", "FoldConstantsPass"),
     "fold-scales": _lazy("passes.fold_scales", "FoldScalesPass"),

@@ -117,6 +117,10 @@ def _gelu_tanh(a: FloatArray) -> FloatArray:
     return 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
 
 
+def _erf(a: FloatArray) -> FloatArray:
+    return _ERF(a)
+
+
 def _rounded_once(function: Callable[[FloatArray], FloatArray]) -> Callable[[Any], Any]:
     def run(a: Any) -> Any:
         return function(a.astype(np.float64)).astype(a.dtype)
@@ -128,6 +132,7 @@ sigmoid_ieee = _rounded_once(_sigmoid)
 tanh_ieee = _rounded_once(np.tanh)
 gelu_ieee = _rounded_once(_gelu)
 gelu_tanh_ieee = _rounded_once(_gelu_tanh)
+erf_ieee = _rounded_once(_erf)
 
 
 def _bounded(a: Bounded, value: FloatArray, steepness: float, noise: FloatArray) -> Bounded:
@@ -145,6 +150,13 @@ def tanh_bounded(a: Bounded) -> Bounded:
     """Returns tanh(a), whose slope is at most 1; exact at zero."""
     value = np.tanh(a.value)
     found = _bounded(a, value, 1.0, np.abs(value) * _RELATIVE)
+    return Bounded(value, np.where((a.value == 0) & (a.error == 0), 0.0, found.error))
+
+
+def erf_bounded(a: Bounded) -> Bounded:
+    """Returns the error function, whose slope is at most 2 / sqrt(pi); exact at zero."""
+    value = _ERF(a.value)
+    found = _bounded(a, value, 1.25, np.abs(value) * _RELATIVE)
     return Bounded(value, np.where((a.value == 0) & (a.error == 0), 0.0, found.error))
 
 

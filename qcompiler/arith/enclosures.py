@@ -91,6 +91,6 @@ def minimum(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
     return Enclosure(min(a.lo, b.lo), min(a.hi, b.hi))
 
 
-def floor(_bits: int, a: Enclosure) -> Enclosure:
-    """Returns the largest integer below a."""
-    return Enclosure(Fraction(math.floor(a.lo)), Fraction(math.floor(a.hi)))
+def greater_equal(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
+    """Returns 1 where a >= b, else 0; both where more bits are needed to tell."""
+    return Enclosure(Fraction(int(a.lo >= b.hi)), Fraction(int(a.hi >= b.lo)))

@@ -10,6 +10,7 @@ error); Dekker 1971 (two-product); Knuth TAOCP 2, 4.2.2 (two-sum).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -143,7 +144,20 @@ def minimum(a: Bounded, b: Bounded) -> Bounded:
     return neg(maximum(neg(a), neg(b)))
 
 
-def floor(a: Bounded) -> Bounded:
-    """Returns the largest integer below a; an infinite bound where that is not certain."""
-    low, high = (np.floor(end) for end in ends(a))
+def rounded(a: Bounded, function: Callable[[FloatArray], FloatArray]) -> Bounded:
+    """Returns a rounded to integers; an infinite bound where that is not certain.
+
+    Args:
+        a: the values.
+        function: a rounding that is exact on floats and never falls, such as floor.
+    """
+    low, high = (function(end) for end in ends(a))
     return Bounded(low, np.where(low == high, 0.0, np.inf))
+
+
+def greater_equal(a: Bounded, b: Bounded) -> Bounded:
+    """Returns 1 where a >= b, else 0; an infinite bound where that is not certain."""
+    (alo, ahi), (blo, bhi) = ends(a), ends(b)
+    always = np.asarray(alo >= bhi)
+    certain = np.isfinite(alo - bhi) & (always | (ahi < blo))
+    return Bounded(always.astype(np.float64), np.where(certain, 0.0, np.inf))

@@ -6,8 +6,10 @@ exactly, and which way it moves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -71,6 +73,22 @@ def _identity_exact(_bits: int, a: Enclosure) -> Enclosure:
     return a
 
 
+def _greater_equal_ieee(a: Any, b: Any) -> Any:
+    return (a >= b).astype(np.result_type(a, b))
+
+
+def _rounding(floats: Callable[[Any], Any], fraction: Callable[[Fraction], int]) -> ScalarOp:
+    """Returns the row of a function that rounds to integers."""
+
+    def bounded(a: Bounded) -> Bounded:
+        return error_bounds.rounded(a, floats)
+
+    def exact(_bits: int, a: Enclosure) -> Enclosure:
+        return Enclosure(Fraction(fraction(a.lo)), Fraction(fraction(a.hi)))
+
+    return ScalarOp(1, floats, bounded, exact, trends.keep)
+
+
 OPS: dict[str, ScalarOp] = {
     "add": ScalarOp(2, np.add, error_bounds.add, enclosures.add, trends.keep),
     "sub": ScalarOp(2, np.subtract, error_bounds.sub, enclosures.sub, trends.sub),
@@ -128,5 +146,18 @@ OPS: dict[str, ScalarOp] = {
         transcendental.gelu_tanh,
         activations.no_trend,
     ),
-    "floor": ScalarOp(1, np.floor, error_bounds.floor, enclosures.floor, trends.keep),
+    "floor": _rounding(np.floor, math.floor),
+    "ceil": _rounding(np.ceil, math.ceil),
+    "trunc": _rounding(np.trunc, math.trunc),
+    "round": _rounding(np.rint, round),
+    "greater_equal": ScalarOp(
+        2,
+        _greater_equal_ieee,
+        error_bounds.greater_equal,
+        enclosures.greater_equal,
+        trends.sub,
+    ),
+    "erf": ScalarOp(
+        1, activations.erf_ieee, activations.erf_bounded, transcendental.erf, trends.keep
+    ),
 }

@@ -137,6 +137,16 @@ def _odd_series(x: Fraction, p: int) -> Enclosure:
     return Enclosure(Fraction(low, one), Fraction(high + 2 * term_high + 2, one))
 
 
+def erf(bits: int, a: Enclosure) -> Enclosure:
+    """Returns the error function of a: 2 * normal(sqrt(2) * a) - 1."""
+    if a.lo == a.hi == 0:
+        return a
+    root = enclosures.sqrt(bits + 8, point(Fraction(2)))
+    scaled = enclosures.mul(bits, root, a)
+    low, high = _normal_at(bits + 2, scaled.lo), _normal_at(bits + 2, scaled.hi)
+    return Enclosure(2 * low.lo - 1, 2 * high.hi - 1)
+
+
 def gelu(bits: int, a: Enclosure) -> Enclosure:
     """Returns a times the normal distribution function at a."""
     low = _normal_at(bits, a.lo)

@@ -112,6 +112,10 @@ def _depth_to_space(op: nn.DepthToSpaceOp) -> HostCall:
 CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.NegOp: lambda op: HostCall(np.negative, {}),
     nn.FloorOp: lambda op: HostCall(np.floor, {}),
+    nn.CeilOp: lambda op: HostCall(np.ceil, {}),
+    nn.TruncOp: lambda op: HostCall(np.trunc, {}),
+    nn.RoundOp: lambda op: HostCall(np.rint, {}),
+    nn.ErfOp: lambda op: HostCall(numpy_ops.erf, {}),
     nn.SqrtOp: lambda op: HostCall(np.sqrt, {}),
     nn.ReluOp: lambda op: HostCall(numpy_ops.relu, {}),
     nn.ClipOp: _clip,

@@ -5,7 +5,7 @@ So each is self-contained: no name from elsewhere but `np` and `math`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,16 @@ def tanh(x: Array) -> Array:
     return np.tanh(x.astype(np.float64)).astype(x.dtype)
 
 
+def erf(x: Array) -> Array:
+    """Returns the error function, rounded once to the float type of x."""
+    return np.vectorize(math.erf, otypes=[np.float64])(x.astype(np.float64)).astype(x.dtype)
+
+
+def greater_equal(a: Array, b: Array) -> Array:
+    """Returns 1 where a >= b, else 0."""
+    return (a >= b).astype(a.dtype)
+
+
 def hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
     """Returns max(0, min(1, alpha * x + beta))."""
     return np.maximum(np.minimum(x * alpha + beta, 1), 0)
@@ -202,7 +212,7 @@ def constant(value: Array, real: Any) -> Array:
     return typed[np.newaxis]
 
 
-BINARY: dict[str, np.ufunc] = {
+BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -210,5 +220,6 @@ BINARY: dict[str, np.ufunc] = {
     "pow": np.power,
     "min": np.minimum,
     "max": np.maximum,
+    "greater_equal": greater_equal,
 }
 """Elementwise operations on two aligned operands, by their name in the nn dialect."""

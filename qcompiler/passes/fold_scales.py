@@ -56,6 +56,7 @@ from qcompiler.passes.rewriting import (
 
 _ZERO = np.zeros(1, np.int64)
 _EXACT_CODES = 2**29  # times the 24 bits of a float32, this fits the 53 of a float64
+_NEAR_FLOAT32 = 2**22
 _SCALAR_OPS = (nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp)
 
 
@@ -79,6 +80,26 @@ def _is_integer_based(value: SSAValue) -> bool:
         else:
             return False
     return True
+
+
+class _SameCodes(RewritePattern):
+    """quantize(dequantize(q)) is q where scales and ranges are equal."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
+        source = plain_dequantize(op.input)
+        if source is None or op.zero_point_array.any() or source.channel_axis != op.channel_axis:
+            return
+        codes = qint.range_of(source.input.type)
+        # In float32 the quotient is only near the code, which rounding to nearest mends.
+        nearest = op.rounding.data.startswith("half") and max(-codes.lo, codes.hi) < _NEAR_FLOAT32
+        ones = (source.scale_array == 1).all()
+        if (
+            codes == op.range
+            and (ones or nearest)
+            and np.array_equal(source.scale_array, op.scale_array)
+        ):
+            rewriter.replace(op, [], [source.input])
 
 
 class _ZeroPointToAffine(RewritePattern):
@@ -318,6 +339,7 @@ class FoldScalesPass(ModulePass):
         apply_patterns(
             op,
             [
+                _SameCodes(),
                 _ZeroPointToAffine(),
                 _MatMul(),
                 ConvPattern(),

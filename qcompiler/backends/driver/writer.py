@@ -117,8 +117,9 @@ class _FunctionWriter:
             case nn.Binary():
                 rank = len(shape_of(op.result.type))
                 operands = ", ".join(f"align({arg}, {rank})" for arg in args)
-                ufunc = numpy_ops.BINARY[op.name.removeprefix("nn.")]
-                return f"np.{ufunc.__name__}({operands})"
+                function = numpy_ops.BINARY[op.name.removeprefix("nn.")]
+                prefix = "np." if isinstance(function, np.ufunc) else ""
+                return f"{prefix}{function.__name__}({operands})"
             case qint.QuantizeOp():
                 return (
                     f"quantize({args[0]}, {self.parameter(op.scale_array)}, "

@@ -11,6 +11,7 @@ from xdsl.ir import Dialect
 
 from qcompiler.dialects.nn.activations import (
     ClipOp,
+    ErfOp,
     GeluOp,
     HardSigmoidOp,
     HardSwishOp,
@@ -24,7 +25,6 @@ from qcompiler.dialects.nn.elementwise import (
     AddOp,
     Binary,
     DivOp,
-    FloorOp,
     MaxOp,
     MinOp,
     MulOp,
@@ -50,6 +50,14 @@ from qcompiler.dialects.nn.layout import (
 )
 from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
 from qcompiler.dialects.nn.reductions import ArgMaxOp, ReduceMeanOp, SoftmaxOp
+from qcompiler.dialects.nn.rounding import (
+    CeilOp,
+    FloorOp,
+    GreaterEqualOp,
+    Rounding,
+    RoundOp,
+    TruncOp,
+)
 from qcompiler.dialects.nn.types import f32, real_like
 from qcompiler.dialects.nn.windows import (
     AveragePoolOp,
@@ -65,7 +73,8 @@ NN = Dialect(
     "nn",
     [
         ConstantOp, ParameterOp,
-        AddOp, SubOp, MulOp, DivOp, PowOp, MinOp, MaxOp, NegOp, FloorOp, SqrtOp,
+        AddOp, SubOp, MulOp, DivOp, PowOp, MinOp, MaxOp, NegOp, SqrtOp,
+        FloorOp, CeilOp, TruncOp, RoundOp, GreaterEqualOp, ErfOp,
         ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
         SoftmaxOp, ReduceMeanOp, ArgMaxOp,
         MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
@@ -80,6 +89,7 @@ __all__ = [
     "AveragePoolOp",
     "BatchNormOp",
     "Binary",
+    "CeilOp",
     "ClipOp",
     "ConcatOp",
     "ConstantOp",
@@ -87,8 +97,10 @@ __all__ = [
     "ConvTransposeOp",
     "DepthToSpaceOp",
     "DivOp",
+    "ErfOp",
     "FloorOp",
     "GeluOp",
+    "GreaterEqualOp",
     "HardSigmoidOp",
     "HardSwishOp",
     "LeakyReluOp",
@@ -107,6 +119,8 @@ __all__ = [
     "ReluOp",
     "ReshapeOp",
     "ResizeNearestOp",
+    "RoundOp",
+    "Rounding",
     "SigmoidOp",
     "SliceOp",
     "SoftmaxOp",
@@ -114,6 +128,7 @@ __all__ = [
     "SubOp",
     "TanhOp",
     "TransposeOp",
+    "TruncOp",
     "Unary",
     "Windowed",
     "concat_shape",

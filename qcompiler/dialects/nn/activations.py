@@ -33,6 +33,16 @@ class TanhOp(Unary):
 
 
 @irdl_op_definition
+class ErfOp(Unary):
+    """Integrates the normal distribution: `y = 2 / sqrt(pi) * (integral of exp(-t**2), 0 to x)`.
+
+    Example: `%y = nn.erf %x : (f32) -> f32`
+    """
+
+    name = "nn.erf"
+
+
+@irdl_op_definition
 class HardSwishOp(Unary):
     """Gates by a ramp: `y = x * max(0, min(1, x / 6 + 1 / 2))`.
 

@@ -127,13 +127,6 @@ class NegOp(Unary):
     name = "nn.neg"
 
 
-@irdl_op_definition
-class FloorOp(Unary):
-    """Rounds down: `y = floor(x)`. Example: `%y = nn.floor %x : (f32) -> f32`."""
-
-    name = "nn.floor"
-
-
 def same_op(op: Binary | Unary, operands: Sequence[SSAValue]) -> Binary | Unary:
     """Returns the same elementwise operation, its numbers included, on other operands."""
     shapes = [shape_of(operand.type) for operand in operands]

@@ -12,6 +12,7 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import QuantizeOp
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import naming, ops
@@ -21,13 +22,14 @@ from qcompiler.frontends.onnx.functions import has_subgraph
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.interface import argument_type, real_input
 from qcompiler.frontends.onnx.loader import load_model, opset_of
-from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
 from qcompiler.frontends.onnx.tensors import array_of
 from qcompiler.frontends.onnx.unsupported import reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
+_POOLS_OF_INTEGERS = ("MaxPool", "GlobalMaxPool")
 _NOT_VALID = "export the model again, this graph is not valid"
 
 
@@ -98,9 +100,9 @@ class _GraphImporter:
         self.graph: GraphProto = model.graph
         self.opset = opset_of(model)
         self.specs = inputs
-        self.numerics = numerics
+        self.numerics = self._chosen(numerics)
         self.block = Block()
-        self.values = Values(self.block, folder)
+        self.values = Values(self.block, folder, self.numerics)
         self.made_by = {o: n for n in self.graph.node for o in n.output if o}
         self.used = {i for n in self.graph.node for i in n.input}
         self.used.update(o.name for o in self.graph.output)
@@ -120,7 +122,7 @@ class _GraphImporter:
         results = [operand.type for operand in returned.operands]
         main = FuncOp("main", (types, results), Region(self.block))
         attributes = {
-            "qint.numerics": StringAttr(self._numerics()),
+            "qint.numerics": StringAttr(self.numerics),
             "nn.name": naming.ascii_text(name),
             "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
             "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
@@ -140,10 +142,10 @@ class _GraphImporter:
         finally:
             self.broken.update(n for n in names if n and n not in self.values)
 
-    def _numerics(self) -> str:
+    def _chosen(self, numerics: str | None) -> str:
         """Returns what the model's format means, unless the user decided."""
-        if self.numerics is not None:
-            return self.numerics
+        if numerics is not None:
+            return numerics
         try:
             return default_numerics(self.graph.node)
         except RefusalError as refusal:
@@ -218,6 +220,17 @@ class _GraphImporter:
         if constant_only:
             self.values.derived.update((name, node) for name in node.output if name)
         self._bind_outputs(node.output, [result] if single else result)
+        if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
+            self._keep_integers(node)
+
+    def _keep_integers(self, node: NodeProto) -> None:
+        """Integers that a node moves stay integers of the same type."""
+        kind = NodeContext(node, self.opset, self.values).integer_type(0) if node.input else None
+        made = [name for name in node.output if name in self.values]
+        for name in made:
+            value = self.values[name]
+            if kind is not None and isinstance(value, SSAValue) and not is_integer(value):
+                self.values.integers[name] = kind
 
     def _is_constant_only(self, node: NodeProto) -> bool:
         """Returns whether ONNX's reference could evaluate the node without the network's inputs."""
@@ -285,8 +298,9 @@ class _GraphImporter:
         return returned
 
     def _check_quantized(self) -> None:
-        quantizes = any(isinstance(op, QuantizeOp) for op in self.block.ops)  # by a plugin, too
-        if quantizes or any(map(is_quantizer, self.graph.node)):
+        # By a plugin, too.
+        quantizes = any(isinstance(op, QuantizeOp | Rounding) for op in self.block.ops)
+        if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
             return
         self.problems.append(
             Problem(

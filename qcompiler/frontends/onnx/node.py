@@ -2,20 +2,41 @@
 
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
-from qcompiler.dialects import qint
+from qcompiler.analysis.real_ranges import RealRange
+from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.folding import evaluate_derived
 from qcompiler.frontends.onnx.registry import RefusalError, Value
-from qcompiler.frontends.onnx.tensors import array_of, check_elements, code_range, code_type
+from qcompiler.frontends.onnx.tensors import (
+    array_of,
+    check_elements,
+    code_range,
+    code_type,
+    element_type_name,
+    smallest_type,
+)
 from qcompiler.frontends.onnx.values import Values, shape_of_value
+
+_LARGEST_EXACT = 2**53
 
 
 def is_integer(value: SSAValue) -> bool:
     """Returns whether a tensor of the IR holds integers of qint."""
     return isinstance(element_of(value.type), qint.IntType)
+
+
+def _as_reals(integers: Array, name: str) -> Array:
+    """Returns constant integers as the narrowest floats that hold them."""
+    wide = integers.astype(np.float64)
+    if np.abs(wide).max(initial=0) > _LARGEST_EXACT:
+        raise RefusalError(
+            f"tensor {name!r} holds integers of more than 53 bits", "use smaller parameters"
+        )
+    narrow = wide.astype(np.float32)
+    return narrow if np.array_equal(narrow.astype(np.float64), wide) else wide
 
 
 class NodeContext:
@@ -62,10 +83,11 @@ class NodeContext:
         Raises:
             RefusalError: it is missing, a tensor of integers, or a constant that is not finite.
         """
-        operand = self._values.operand(self.input_name(index))
-        if is_integer(operand):
+        name = self.input_name(index)
+        operand = self._values.operand(name)
+        if is_integer(operand) or name in self._values.integers:
             raise RefusalError(
-                f"takes the integers of {self.input_name(index)!r}, where reals are needed",
+                f"takes the integers of {name!r}, where reals are needed",
                 "put a DequantizeLinear or a Cast to float before this node",
             )
         return operand
@@ -84,7 +106,13 @@ class NodeContext:
         value = self._values[name]
         if isinstance(value, SSAValue) and is_integer(value):
             return value
+        held = code_range(self._values.integers.get(name, TensorProto.UNDEFINED))
+        if isinstance(value, SSAValue) and held is not None:
+            one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
+            return self.emit(qint.QuantizeOp(value, one, zero, held))
         element = "float" if isinstance(value, SSAValue) else str(value.dtype)
+        if name in self._values.integers:
+            element = element_type_name(self._values.integers[name])
         if isinstance(value, SSAValue) or code_range(code_type(value)) is None:
             raise RefusalError(
                 f"tensor {name!r} must have integers of 2 to 32 bits, got {element}",
@@ -95,6 +123,43 @@ class NodeContext:
         constant.result.name_hint = naming.hint(name)
         self._values.block.add_op(constant)
         return constant.result
+
+    def integer_type(self, index: int) -> int | None:
+        """Returns ONNX's element type of an input that holds integers; None for reals.
+
+        Of integers whose type nothing tells it is the smallest that holds them.
+        """
+        name = self.input_name(index)
+        value = self._values[name]
+        if isinstance(value, np.ndarray):
+            return code_type(value) if value.dtype.kind in "iuV" else None
+        if is_integer(value):
+            return smallest_type(qint.range_of(value.type))
+        return self._values.integers.get(name)
+
+    def number(self, index: int) -> SSAValue:
+        """Returns an input as a tensor of reals, whether its elements are reals or integers.
+
+        Raises:
+            RefusalError: a constant is not finite, or needs more than 53 bits.
+        """
+        name = self.input_name(index)
+        value = self._values[name]
+        if isinstance(value, np.ndarray) and value.dtype.kind != "f":
+            return self.emit(nn.ConstantOp(_as_reals(value, name)))
+        operand = self._values.operand(name)
+        if not is_integer(operand):
+            return operand
+        one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
+        return self.emit(qint.DequantizeOp(operand, one, zero))
+
+    def range_of(self, value: SSAValue) -> RealRange:
+        """Returns what is known of the reals of the IR."""
+        return self._values.ranges.of(value)
+
+    def set_integers(self, data_type: int) -> None:
+        """Says that the node's first output holds integers of an element type of ONNX."""
+        self._values.integers[self.proto.output[0]] = data_type
 
     def constant(self, index: int, what: str) -> Array:
         """Returns the elements of an input that has to be known while compiling.
@@ -112,6 +177,11 @@ class NodeContext:
         if name in self._values.derived:
             return evaluate_derived(name, self._values, self.opset)
         value = self._values[name]
+        if isinstance(value, BlockArgument):
+            raise RefusalError(
+                f"{what} must be constant, but {name!r} is an input of the model",
+                "freeze it: store its value in the model, as an initializer",
+            )
         if isinstance(value, SSAValue):
             raise RefusalError(
                 f"{what} must be constant, but {name!r} depends on the network's input",

@@ -66,12 +66,35 @@ _CODE_TYPES = (
 )  # fmt: skip
 
 
+_COMMON_TYPES = (
+    TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16, TensorProto.INT32,
+)  # fmt: skip
+
+
 def code_range(data_type: int) -> IntRange | None:
     """Returns the integers of an element type that quantized tensors have; None for other types."""
     if data_type not in _CODE_TYPES:
         return None
     name = element_type_name(data_type)
     return IntRange.for_bits(int(name.lstrip("uint")), signed=not name.startswith("u"))
+
+
+def integer_range(data_type: int) -> IntRange | None:
+    """Returns the integers of any element type of integers, 64 bits included; None for others."""
+    if data_type in (TensorProto.UINT32, TensorProto.INT64):
+        bits = 32 if data_type == TensorProto.UINT32 else 64
+        return IntRange.for_bits(bits, signed=data_type == TensorProto.INT64)
+    return code_range(data_type)
+
+
+def smallest_type(range_: IntRange) -> int:
+    """Returns ONNX's number of the element type of a range, or else of one that holds it."""
+    exact = [data_type for data_type in _CODE_TYPES if code_range(data_type) == range_]
+    for data_type in (*exact, *_COMMON_TYPES):
+        found = integer_range(data_type)
+        if found is not None and found.lo <= range_.lo and range_.hi <= found.hi:
+            return data_type
+    return TensorProto.INT64
 
 
 def code_type(array: Array) -> int:

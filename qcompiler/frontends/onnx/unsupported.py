@@ -35,12 +35,12 @@ _ADVICE: tuple[_Advice, ...] = (
     ),
     _group("FloatQuant", "floating point quantizers are not supported", "use integer quantizers"),
     _group(
-        "MultiThreshold XnorPopcountMatMul",
+        "XnorPopcountMatMul",
         "is an operation of FINN's own transformations",
         "give the QONNX model from before FINN's ConvertQONNXtoFINN and streamlining",
     ),
     _group(
-        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Erf Exp Log Abs Ceil Round Sign "
+        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Exp Log Abs Sign "
         "Reciprocal LogSoftmax",
         "this function is not supported yet",
         "use Relu, Sigmoid, Tanh or Gelu, or end the model before it and compute it on the host",
@@ -58,7 +58,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "use ReduceMean, or a matrix product with a constant",
     ),
     _group(
-        "Gather Tile Expand SpaceToDepth GridSample",
+        "Tile Expand SpaceToDepth GridSample",
         "is supported on constants only so far",
         "move it out of the network, or end the model before it",
     ),

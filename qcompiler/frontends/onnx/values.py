@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, SSAValue
 from xdsl.utils.hints import isa
 
+from qcompiler.analysis.real_ranges import RealRanges
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends.onnx import naming
@@ -26,11 +27,16 @@ class Values:
         folder: the model's folder, for external data.
         derived: nodes, by the names of their outputs, that compute reals from constants only;
             their operations stay for passes to fold exactly.
+        integers: ONNX's element types of tensors that arithmetic or a Cast made integers, by name;
+            in the IR they are reals, whose every element is an integer.
+        ranges: of the tensors so far.
     """
 
-    def __init__(self, block: Block, folder: Path):
+    def __init__(self, block: Block, folder: Path, numerics: str):
         self.block = block
         self.folder = folder
+        self.integers: dict[str, int] = {}
+        self.ranges = RealRanges(numerics)
         self.derived: dict[str, NodeProto] = {}
         self._constant_elements = 0
         self._values: dict[str, Value] = {}

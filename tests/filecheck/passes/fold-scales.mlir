@@ -92,3 +92,20 @@ func.func @one_scale_per_input(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x1
   %y = nn.matmul %x, %v : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
   func.return %y : tensor<1x1xf32>
 }
+
+// CHECK-LABEL: func.func @codes_quantized_again_at_their_scale_are_the_same
+// CHECK-NEXT: func.return %a
+func.func @codes_quantized_again_at_their_scale_are_the_same(%a : tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2x!qint.int<-8, 7>> {
+  %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2xf32>
+  %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<-8, 7>>
+  func.return %q : tensor<1x2x!qint.int<-8, 7>>
+}
+
+// CHECK-LABEL: func.func @codes_that_saturate_are_others
+// CHECK-NEXT: qint.dequantize
+// CHECK-NEXT: qint.quantize
+func.func @codes_that_saturate_are_others(%a : tensor<1x2x!qint.int<-3, 9>>) -> tensor<1x2x!qint.int<-8, 7>> {
+  %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x!qint.int<-3, 9>>) -> tensor<1x2xf32>
+  %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<-8, 7>>
+  func.return %q : tensor<1x2x!qint.int<-8, 7>>
+}

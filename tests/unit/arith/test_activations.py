@@ -35,6 +35,7 @@ X = [
 REFERENCE = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
     "tanh": math.tanh,
+    "erf": math.erf,
     "gelu": lambda x: x * 0.5 * math.erfc(-x / math.sqrt(2)),
     "gelu_tanh": lambda x: 0.5 * x * (1 + math.tanh(0.7978845608028654 * (x + 0.044715 * x**3))),
     "hard_swish": lambda x: x * max(0, min(1, x / 6 + 0.5)),

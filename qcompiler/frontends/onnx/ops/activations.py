@@ -3,9 +3,11 @@
 from functools import reduce
 
 import numpy as np
+from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.integers import common_type, integer_result
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _UNARY: dict[str, type[nn.Unary]] = {
@@ -13,6 +15,9 @@ _UNARY: dict[str, type[nn.Unary]] = {
     "Tanh": nn.TanhOp,
     "HardSwish": nn.HardSwishOp,
     "Floor": nn.FloorOp,
+    "Ceil": nn.CeilOp,
+    "Round": nn.RoundOp,
+    "Erf": nn.ErfOp,
 }
 _EXTREMES: dict[str, type[nn.Binary]] = {"Min": nn.MinOp, "Max": nn.MaxOp}
 
@@ -51,13 +56,21 @@ def _microsoft_gelu(node: NodeContext) -> Value:
 @importer("", *_EXTREMES)
 def _extreme(node: NodeContext) -> Value:
     kind = _EXTREMES[node.proto.op_type]
-    operands = [node.operand(index) for index in range(len(node.proto.input))]
-    return reduce(lambda a, b: node.emit(kind(a, b)), operands)
+    data_type = common_type(node)
+    take = node.operand if data_type is None else node.number
+    operands = [take(index) for index in range(len(node.proto.input))]
+    y = reduce(lambda a, b: node.emit(kind(a, b)), operands)
+    return y if data_type is None else integer_result(node, y, data_type)
 
 
 @importer("", "Clip")
 def _clip(node: NodeContext) -> Value:
-    x = node.operand(0)
+    data_type = common_type(node)
+    y = _clipped(node, node.operand(0) if data_type is None else node.number(0))
+    return y if data_type is None else integer_result(node, y, data_type)
+
+
+def _clipped(node: NodeContext, x: SSAValue) -> SSAValue:
     lo, hi = _bound(node, 1, "min"), _bound(node, 2, "max")
     if lo is not None and hi is not None:
         return node.emit(nn.ClipOp(x, lo, hi))

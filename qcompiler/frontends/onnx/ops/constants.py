@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
-from onnx import AttributeProto, TensorProto
+from onnx import AttributeProto
 
-from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array
-from qcompiler.frontends.onnx.node import NodeContext, is_integer
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.integers import cast
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
-from qcompiler.frontends.onnx.tensors import element_type_name
 
 _FORMS: dict[str, tuple[AttributeProto.AttributeType, Callable[[AttributeProto], Array]]] = {
     "value_float": (AttributeProto.FLOAT, lambda a: np.array(a.f, np.float32)),
@@ -56,14 +55,4 @@ def _size(node: NodeContext) -> Value:
 def _cast(node: NodeContext) -> Value:
     if node.proto.op_type == "CastLike":
         raise RefusalError("CastLike is supported for constants only", "use Cast instead")
-    to = node.int_attribute("to")
-    if to in (TensorProto.FLOAT, TensorProto.DOUBLE) and is_integer(node.any_operand(0)):
-        one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
-        return node.emit(qint.DequantizeOp(node.any_operand(0), one, zero))
-    # An nn value is a real number already: float32 and double both hold it.
-    if to in (TensorProto.FLOAT, TensorProto.DOUBLE):
-        return node.operand(0)
-    raise RefusalError(
-        f"a cast to {element_type_name(to)} rounds between quantizers",
-        "cast to float, or use a quantizer for rounding",
-    )
+    return cast(node, node.int_attribute("to"))

@@ -5,6 +5,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.integers import common_type, integer_result
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": nn.MulOp}
@@ -12,7 +13,10 @@ _BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": 
 
 @importer("", *_BINARY)
 def _binary(node: NodeContext) -> Value:
-    return node.emit(_BINARY[node.proto.op_type](node.operand(0), node.operand(1)))
+    op, data_type = _BINARY[node.proto.op_type], common_type(node)
+    if data_type is None:
+        return node.emit(op(node.operand(0), node.operand(1)))
+    return integer_result(node, node.emit(op(node.number(0), node.number(1))), data_type)
 
 
 @importer("", "Div")
@@ -22,7 +26,10 @@ def _div(node: NodeContext) -> Value:
         raise RefusalError(
             f"divides by the constant {node.input_name(1)!r}, which holds 0", "remove the zeros"
         )
-    return node.emit(nn.DivOp(node.operand(0), node.operand(1)))
+    data_type = common_type(node)
+    if data_type is None:
+        return node.emit(nn.DivOp(node.operand(0), node.operand(1)))
+    return integer_result(node, node.emit(nn.DivOp(node.number(0), node.number(1))), data_type)
 
 
 @importer("", "Pow")
@@ -45,4 +52,6 @@ def _neg(node: NodeContext) -> Value:
 
 @importer("", "Relu")
 def _relu(node: NodeContext) -> Value:
-    return node.emit(nn.ReluOp(node.operand(0)))
+    data_type = common_type(node)
+    y = node.emit(nn.ReluOp(node.number(0)))
+    return y if data_type is None else integer_result(node, y, data_type)

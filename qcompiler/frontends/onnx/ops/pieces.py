@@ -15,12 +15,13 @@ from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _NOT_VALID = "export the model again, this node is not valid"
+_MAX_GATHERED = 64
 _HALF = Fraction(1, 2)
 
 
 @importer("", "Concat", moves_data=True)
 def _concat(node: NodeContext) -> Value:
-    operands = [node.operand(index) for index in range(len(node.proto.input))]
+    operands = [node.number(index) for index in range(len(node.proto.input))]
     return concat(node, operands)
 
 
@@ -31,11 +32,35 @@ def concat(node: NodeContext, operands: Sequence[SSAValue]) -> SSAValue:
 
 
 def _sliced(node: NodeContext, axis: int, start: int, end: int, step: int = 1) -> SSAValue:
-    x = node.operand(0)
+    x = node.number(0)
     shape = shape_of(x.type)
     starts, ends, steps = [0] * len(shape), list(shape), [1] * len(shape)
     starts[axis], ends[axis], steps[axis] = start, end, step
     return node.emit(nn.SliceOp(x, starts, ends, steps))
+
+
+@importer("", "Gather", moves_data=True)
+def _gather(node: NodeContext) -> Value:
+    shape = node.shape(0)
+    axis = axis_in(node.int_attribute("axis", 0), len(shape))
+    indices = node.constant(1, "indices")
+    if indices.dtype.kind not in "iu" or indices.size == 0:
+        raise RefusalError(f"indices must be integers, got {indices.dtype}", _NOT_VALID)
+    wanted = [int(i) + (shape[axis] if i < 0 else 0) for i in indices.reshape(-1)]
+    if not all(0 <= index < shape[axis] for index in wanted):
+        raise RefusalError(
+            f"indices must be in [{-shape[axis]}, {shape[axis] - 1}], got {indices.tolist()}",
+            _NOT_VALID,
+        )
+    if len(wanted) > _MAX_GATHERED:
+        raise RefusalError(
+            f"at most {_MAX_GATHERED} elements can be gathered, got {len(wanted)}",
+            "use Slice, or gather on the host",
+        )
+    parts = [_sliced(node, axis, index, index + 1) for index in wanted]
+    joined = parts[0] if len(parts) == 1 else node.emit(nn.ConcatOp(parts, axis))
+    result = (*shape[:axis], *indices.shape, *shape[axis + 1 :])
+    return joined if result == shape_of(joined.type) else node.emit(nn.ReshapeOp(joined, result))
 
 
 @importer("", "Split", moves_data=True)
@@ -73,7 +98,7 @@ def _slice(node: NodeContext) -> Value:
             raise RefusalError(f"steps must be positive, got {step}", "reverse on the host instead")
         all_starts[axis], all_ends[axis], _ = slice(start, end).indices(shape[axis])
         all_steps[axis] = step
-    return node.emit(nn.SliceOp(node.operand(0), all_starts, all_ends, all_steps))
+    return node.emit(nn.SliceOp(node.number(0), all_starts, all_ends, all_steps))
 
 
 def _list(node: NodeContext, index: int, name: str) -> list[int] | None:
@@ -101,13 +126,13 @@ def _pad(node: NodeContext) -> Value:
     value = node.float_attribute("value", 0.0)
     if node.has_input(2):
         value = float(node.constant(2, "constant_value").reshape(-1)[0])
-    return node.emit(nn.PadOp(node.operand(0), begin, end, value))
+    return node.emit(nn.PadOp(node.number(0), begin, end, value))
 
 
 @importer("", "DepthToSpace", moves_data=True)
 def _depth_to_space(node: NodeContext) -> Value:
     block, mode = node.int_attribute("blocksize"), node.string_attribute("mode", "DCR")
-    return node.emit(nn.DepthToSpaceOp(node.operand(0), block, mode))
+    return node.emit(nn.DepthToSpaceOp(node.number(0), block, mode))
 
 
 _COORDINATES: dict[str, Callable[[int, int, int], Fraction]] = {
@@ -159,7 +184,7 @@ def _repeated(node: NodeContext, scales: Sequence[int]) -> SSAValue:
     mode = node.string_attribute("mode", "nearest")
     if mode != "nearest":
         raise RefusalError(f"mode must be nearest, got {mode}", "resize to the nearest element")
-    return node.emit(nn.ResizeNearestOp(node.operand(0), scales))
+    return node.emit(nn.ResizeNearestOp(node.number(0), scales))
 
 
 def _scales(node: NodeContext, index: int) -> list[int]:

@@ -49,7 +49,7 @@ def _reals(
     if node.has_input(zero_point):
         channels = 1 if axis is None else shape_of(codes.type)[axis]
         zero, data_type = zero_point_of(node, zero_point, channels)
-        check_same_type(node.value(index), data_type, node.input_name(index))
+        check_same_type(node, index, codes, data_type)
     varying = axis if max(scale.size, zero.size) > 1 else None
     if varying is not None and shape_of(codes.type)[varying] != max(scale.size, zero.size):
         raise RefusalError(

@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
-from qcompiler.frontends.onnx.node import NodeContext, is_integer
+from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.quantizers import positive
 from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
@@ -131,37 +131,42 @@ def _reals(node: NodeContext) -> SSAValue:
     x = node.value(0)
     if isinstance(x, np.ndarray) and x.dtype.kind == "f":
         return node.operand(0)
-    if isinstance(x, SSAValue) and not is_integer(x):
-        return x
+    if isinstance(x, SSAValue):
+        return node.number(0)
     return node.emit(qint.DequantizeOp(node.codes(0), _ONE, _ZERO))
 
 
 def _dequantize_linear(node: NodeContext) -> Value:
     _check_attributes(node)
-    given = node.value(0)
     codes = node.codes(0)
     scale, axis = scale_and_axis(node, 1, shape_of(codes.type))
     zero_point = _ZERO
     if node.has_input(2):
         zero_point, data_type = zero_point_of(node, 2, scale.size)
-        check_same_type(given, data_type, node.input_name(0))
+        check_same_type(node, 0, codes, data_type)
     return node.emit(qint.DequantizeOp(codes, scale, zero_point, axis=axis))
 
 
-def check_same_type(codes: Value, zero_point_type: int, name: str) -> None:
+def check_same_type(node: NodeContext, index: int, codes: SSAValue, zero_point_type: int) -> None:
     """Checks that integers have the element type of their zero point.
+
+    Args:
+        node: the node.
+        index: of the input that holds the integers.
+        codes: the same in the IR.
+        zero_point_type: ONNX's number of the element type.
 
     Raises:
         RefusalError: they do not.
     """
-    wanted = code_range(zero_point_type)
-    got = (
-        code_range(code_type(codes)) if isinstance(codes, np.ndarray) else qint.range_of(codes.type)
-    )
+    wanted, given = code_range(zero_point_type), node.value(index)
+    stored = isinstance(given, np.ndarray)
+    got = code_range(code_type(given)) if stored else qint.range_of(codes.type)
     if got != wanted:
         shown = "an unknown type" if got is None else f"integers in [{got.lo}, {got.hi}]"
         raise RefusalError(
-            f"zero point has type {element_type_name(zero_point_type)}, but {name!r} holds {shown}",
+            f"zero point has type {element_type_name(zero_point_type)}, but "
+            f"{node.input_name(index)!r} holds {shown}",
             "use one element type for a tensor and its zero point",
         )
 

@@ -266,7 +266,7 @@ def average_pool(node: NodeContext, x: SSAValue) -> SSAValue:
 
 @importer("", "GlobalMaxPool")
 def _global_max_pool(node: NodeContext) -> Value:
-    x = node.operand(0)
+    x = node.number(0)
     space = shape_of(x.type)[2:]
     check_space(shape_of(x.type))
     ones, zeros = (1,) * len(space), (0,) * len(space)

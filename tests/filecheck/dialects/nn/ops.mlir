@@ -62,6 +62,28 @@ func.func @layout(%t : tensor<2x3xf32>) {
   %transpose = nn.transpose %t permutation [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
   func.return
 }
+// CHECK-LABEL: func.func @rounding
+func.func @rounding(%a : f32, %t : tensor<2xf32>) {
+  // CHECK-NEXT: %floor = nn.floor %a : (f32) -> f32
+  // GENERIC: %floor = "nn.floor"(%a) : (f32) -> f32
+  %floor = nn.floor %a : (f32) -> f32
+  // CHECK-NEXT: %ceil = nn.ceil %a : (f32) -> f32
+  // GENERIC: %ceil = "nn.ceil"(%a) : (f32) -> f32
+  %ceil = nn.ceil %a : (f32) -> f32
+  // CHECK-NEXT: %trunc = nn.trunc %a : (f32) -> f32
+  // GENERIC: %trunc = "nn.trunc"(%a) : (f32) -> f32
+  %trunc = nn.trunc %a : (f32) -> f32
+  // CHECK-NEXT: %round = nn.round %a : (f32) -> f32
+  // GENERIC: %round = "nn.round"(%a) : (f32) -> f32
+  %round = nn.round %a : (f32) -> f32
+  // CHECK-NEXT: %erf = nn.erf %a : (f32) -> f32
+  // GENERIC: %erf = "nn.erf"(%a) : (f32) -> f32
+  %erf = nn.erf %a : (f32) -> f32
+  // CHECK-NEXT: %ge = nn.greater_equal %a, %t : (f32, tensor<2xf32>) -> tensor<2xf32>
+  // GENERIC: %ge = "nn.greater_equal"(%a, %t) : (f32, tensor<2xf32>) -> tensor<2xf32>
+  %ge = nn.greater_equal %a, %t : (f32, tensor<2xf32>) -> tensor<2xf32>
+  func.return
+}
 // CHECK-LABEL: func.func @source_node
 func.func @source_node(%a : f32) {
   // CHECK-NEXT: %y = nn.relu %a : (f32) -> f32 loc("layer1/Relu_0")

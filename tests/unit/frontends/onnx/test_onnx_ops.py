@@ -185,7 +185,7 @@ def test_axes_as_attribute(tmp_path, op, x, result):
         ("Unsqueeze", [0, 0], {}, "axes must differ, got [0, 0]"),
         ("Unsqueeze", None, {}, "axes are missing"),
         ("Transpose", None, {"perm": [0]}, "permutation [0] does not list each of 2 axes once"),
-        ("Cast", None, {"to": TensorProto.INT8}, "a cast to int8 rounds between quantizers"),
+        ("Cast", None, {"to": TensorProto.FLOAT16}, "a cast to float16 rounds between quantizers"),
     ],
 )
 def test_shape_refusals(tmp_path, op, argument, attributes, message):
@@ -206,7 +206,7 @@ def test_nodes_that_do_nothing(tmp_path):
 def test_shape_that_depends_on_the_input(tmp_path):
     graph = quantized([node("Reshape", ["q", "x"], ["y"])])
     assert messages(graph, tmp_path) == [
-        "y (ONNX Reshape): shape must be constant, but 'x' depends on the network's input"
+        "y (ONNX Reshape): shape must be constant, but 'x' is an input of the model"
     ]
 
 
