@@ -17,7 +17,6 @@ from qonnx.core.onnx_exec import execute_onnx
 import qcompiler
 from qcompiler.analysis.sources import source_node
 from qcompiler.dialects import qint
-from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import import_onnx
 from qcompiler.interpreters import run_model
 
@@ -28,9 +27,6 @@ from network import LAYERS, QUANTIZERS, Integers
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_cnn"
 MODELS = {name: EXAMPLE / f"digits_cnn_{name}.onnx" for name in GRAPHS}
 LOGITS_SCALE = 2.0 ** QUANTIZERS["logits"].exponent
-NOT_YET = pytest.mark.xfail(
-    strict=True, raises=ModelError, reason="sums of two activations do not compile yet"
-)
 each_format = pytest.mark.parametrize("name", GRAPHS)
 
 
@@ -151,7 +147,6 @@ def test_logits_of_onnxruntime(pixels, codes, optimized):
     assert np.array_equal(logits, codes["logits"] * LOGITS_SCALE)
 
 
-@NOT_YET
 def test_both_formats_give_the_same_verilog(folder):
     qonnx, qdq = (design_of(name, folder).verilog.files for name in GRAPHS)
     assert list(qonnx) == list(qdq)
@@ -159,7 +154,6 @@ def test_both_formats_give_the_same_verilog(folder):
         assert text == qdq[file], file
 
 
-@NOT_YET
 @pytest.mark.simulation
 def test_held_out_images_in_verilog(folder, vectors, pixels, codes):
     """One format is enough: the other's Verilog is the same."""
