@@ -20,7 +20,7 @@ from qcompiler.interpreters import functions
 
 _ELEMENTWISE = (
     qint.AffineOp, qint.DequantizeOp, qint.QuantizeOp, qint.ReshapeOp, qint.TransposeOp,
-    nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp, nn.ReluOp, nn.SigmoidOp, nn.TanhOp, nn.ClipOp,
+    nn.AddOp, nn.SubOp, nn.MulOp, nn.DivOp, nn.ReluOp, nn.ClipOp,
     nn.LeakyReluOp, nn.HardSigmoidOp, nn.HardSwishOp, nn.NegOp, nn.MinOp, nn.MaxOp,
     nn.ReshapeOp, nn.TransposeOp, nn.SliceOp, nn.DepthToSpaceOp, nn.BatchNormOp, nn.PReluOp,
 )  # fmt: skip

@@ -105,7 +105,9 @@ class _JoinFirst(RewritePattern):
         inverse = [permutation.index(axis) for axis in range(rank)]
         if rank < 3 or any(len(shape_of(value.type)) != rank for value in op.operands):
             return
-        if not any(_is_transposed(value, permutation) for value in op.operands):
+        moved = [_is_transposed(value, permutation) for value in op.operands]
+        # Of rank 3 the permutation is its own inverse: a mixture would change sides forever.
+        if not all(moved) and (rank == 3 or not any(moved)):
             return
         others: list[Operation] = []
         joined = op.clone()

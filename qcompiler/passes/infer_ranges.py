@@ -33,6 +33,7 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
+from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.joint_functions import joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
@@ -87,10 +88,14 @@ def _requantize(op: qint.RequantizeOp) -> IntRange:
 
 def _join(op: qint.JoinOp) -> IntRange:
     """As `_requantize`, from the range of the integer that the operands are combined to."""
-    function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+    declared = qint.range_of(op.result.type)
+    try:
+        function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+        met = function.combined_range([qint.range_of(value.type) for value in op.inputs])
+    except (VerifyException, ValueError):  # select-requantizer says why, with all other problems
+        return declared
     if (np.abs(function.tail.direction) > 1).any():
-        return qint.range_of(op.result.type)
-    met = function.combined_range([qint.range_of(value.type) for value in op.inputs])
+        return declared
     ends = np.broadcast_to(np.array([met.lo, met.hi], np.int64), (op.channels, 2))
     codes: Array = evaluate(function.tail, ends)
     return IntRange(int(codes.min()), int(codes.max()))

@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.nn import Rounding
-from qcompiler.dialects.qint.boundary import QuantizeOp
+from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import naming, ops
 from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
@@ -299,7 +299,7 @@ class _GraphImporter:
 
     def _check_quantized(self) -> None:
         # By a plugin, too.
-        quantizes = any(isinstance(op, QuantizeOp | Rounding) for op in self.block.ops)
+        quantizes = any(isinstance(op, QuantizeOp | DequantizeOp | Rounding) for op in self.block.ops)
         if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
             return
         self.problems.append(
