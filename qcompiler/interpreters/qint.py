@@ -156,6 +156,27 @@ class QintFunctions(InterpreterFunctions):
         codes = evaluate(function, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
         return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
 
+    @impl(qint.SliceOp)
+    def slice(self, i: Interpreter, op: qint.SliceOp, args: PythonValues) -> PythonValues:
+        return (op.apply(args[0]),)
+
+    @impl(qint.ResizeNearestOp)
+    def resize_nearest(
+        self, i: Interpreter, op: qint.ResizeNearestOp, args: PythonValues
+    ) -> PythonValues:
+        return (op.apply(args[0]),)
+
+    @impl(qint.DepthToSpaceOp)
+    def depth_to_space(
+        self, i: Interpreter, op: qint.DepthToSpaceOp, args: PythonValues
+    ) -> PythonValues:
+        return (op.apply(args[0]),)
+
+    @impl(qint.PadOp)
+    def pad(self, i: Interpreter, op: qint.PadOp, args: PythonValues) -> PythonValues:
+        value = op.value.value.data
+        return (np.pad(args[0], [(0, 0), *op.widths], constant_values=value),)
+
     @impl(qint.JoinOp)
     def join(self, i: Interpreter, op: qint.JoinOp, args: PythonValues) -> PythonValues:
         function = joint_function(op.scalar_body, op.channels, self.numerics)

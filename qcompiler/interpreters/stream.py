@@ -92,6 +92,15 @@ class StreamFunctions(InterpreterFunctions):
     def fifo(self, i: Interpreter, op: stream.FifoOp, args: PythonValues) -> PythonValues:
         return args
 
+    @impl(stream.ReorderOp)
+    def reorder(self, i: Interpreter, op: stream.ReorderOp, args: PythonValues) -> PythonValues:
+        blocks = args[0].reshape(len(args[0]), op.blocks, -1)
+        return (blocks[..., op.places].reshape(len(blocks), *op.output_channel.frame_shape),)
+
+    @impl(stream.SliceOp)
+    def slice(self, i: Interpreter, op: stream.SliceOp, args: PythonValues) -> PythonValues:
+        return (args[0][(slice(None), *(slice(*bound) for bound in op.bounds))],)
+
     @impl(stream.DuplicateOp)
     def duplicate(self, i: Interpreter, op: stream.DuplicateOp, args: PythonValues) -> PythonValues:
         return (args[0],) * len(op.results)

@@ -28,10 +28,11 @@ Leaves alone: @head and @tail, which are the host's. An operation of the core wi
 error, all of them at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -41,7 +42,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.analysis.sources import identifier, source_of
-from qcompiler.arith.requantizers import rows_of
+from qcompiler.arith.requantizers import MulShift, Requantizer, rows_of
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, shape_of
@@ -179,17 +180,20 @@ def _pool(state: _Conversion, op: qint.PoolOp) -> None:
 
 
 def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
-    if _is_term(op):
-        return  # the addition multiplies
+    if not _is_term(op):  # else the addition multiplies
+        _scalar(state, op, op.requantizer)
+
+
+def _scalar(state: _Conversion, op: qint.RequantizerOp | qint.AffineOp, form: Requantizer) -> None:
     given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
     shape = shape_of(op.input.type)
     axis = op.channel_axis
-    uniform = rows_of(op.requantizer) == 1
+    uniform = rows_of(form) == 1
     if axis is not None and not uniform and any(extent != 1 for extent in shape[axis + 1 :]):
         state.refuse(op, f"its channels lie along axis {axis}, not innermost", "transpose first")
         return
     block = Block(arg_types=[given])
-    scalar = qint.requantizer_op(op.requantizer, block.args[0], op.range, None)
+    scalar = qint.requantizer_op(form, block.args[0], made.range, None)
     scalar.location = op.location
     block.add_ops([scalar, qint.YieldOp(scalar.result)])
     state.emit(op, stream.RequantizeOp(state.values[op.input], Region(block), made))
@@ -204,24 +208,59 @@ def _reshape(state: _Conversion, op: qint.ReshapeOp) -> None:
 
 
 def _transpose(state: _Conversion, op: qint.TransposeOp) -> None:
-    kept = [axis for axis in op.permutation.get_values() if shape_of(op.input.type)[axis] != 1]
-    if kept != sorted(kept):
-        state.refuse(op, "reorders elements within a frame", "remove the transposition")
+    shape, permutation = shape_of(op.input.type), list(op.permutation.get_values())
+    kept = [axis for axis in permutation if shape[axis] != 1]
+    given, frame = state.values[op.input], frame_of(op.result.type)
+    if kept == sorted(kept):
+        state.emit(op, stream.ReshapeOp(given, frame))
         return
+    strides = [int(np.prod(shape[axis + 1 :], dtype=object)) for axis in range(len(shape))]
+    loops = [(shape[axis], strides[axis]) for axis in permutation]
+    size = int(np.prod(shape, dtype=object))
+    state.emit(op, stream.ReorderOp(given, size, loops, frame))
+
+
+def _aligned(
+    state: _Conversion, op: qint.AddOp | qint.MulOp, values: Sequence[SSAValue]
+) -> list[SSAValue] | None:
+    """Returns channels with the result's frame for each value; None if that was refused."""
+    if any(isinstance(value.owner, qint.ConstantOp) for value in values):
+        state.refuse(op, "one of its operands is constant", "join activations only")
+        return None
     frame = frame_of(op.result.type)
-    state.emit(op, stream.ReshapeOp(state.values[op.input], frame))
+    channels: list[SSAValue] = []
+    for value in values:
+        given = state.values[value]
+        own = stream.channel_of(given).frame_shape
+        repeats = _repeats(own, frame)
+        if repeats is None:
+            shapes = [list(shape_of(operand.type)) for operand in op.operands]
+            state.refuse(
+                op,
+                f"its operands have shapes {shapes[0]} and {shapes[1]}",
+                "join activations of equal shape, or one value per channel with all positions",
+            )
+            return None
+        if own != frame:
+            moved: stream.Process
+            if repeats == 1:
+                moved = stream.ReshapeOp(given, frame)
+            else:
+                moved = stream.ReorderOp(given, own[-1], [(repeats, 0), (own[-1], 1)], frame)
+            moved.location = op.location
+            moved.results[0].name_hint = value.name_hint
+            state.builder.insert(moved)
+            given = moved.results[0]
+        channels.append(given)
+    return channels
 
 
-def _same_frames(state: _Conversion, op: qint.AddOp | qint.MulOp) -> bool:
-    shapes = [shape_of(value.type) for value in op.operands]
-    constant = any(isinstance(value.owner, qint.ConstantOp) for value in op.operands)
-    if shapes[0] == shapes[1] and not constant:
-        return True
-    what = f"its operands have shapes {list(shapes[0])} and {list(shapes[1])}"
-    if constant:
-        what = "one of its operands is constant"
-    state.refuse(op, what, "join activations of equal shape")
-    return False
+def _repeats(own: Sequence[int], frame: Sequence[int]) -> int | None:
+    """Returns how often a frame must be sent to fill another one, None if that does not fit."""
+    if own[-1] != frame[-1]:
+        return None
+    positions = [int(np.prod(shape[:-1], dtype=object)) for shape in (own, frame)]
+    return positions[1] // positions[0] if positions[0] in (1, positions[1]) else None
 
 
 def _is_term(op: qint.RequantizerOp) -> bool:
@@ -242,18 +281,19 @@ def _multiple(value: SSAValue) -> tuple[int, SSAValue] | None:
 
 
 def _add(state: _Conversion, op: qint.AddOp) -> None:
-    if not _same_frames(state, op):
-        return
     terms = [_multiple(value) or (1, value) for value in op.operands]
-    element = qint.int_type_of(op.result.type)
-    (first, lhs), (second, rhs) = terms
-    state.emit(op, stream.AddOp(state.values[lhs], state.values[rhs], element, (first, second)))
+    channels = _aligned(state, op, [value for _, value in terms])
+    if channels is not None:
+        element = qint.int_type_of(op.result.type)
+        factors = terms[0][0], terms[1][0]
+        state.emit(op, stream.AddOp(channels[0], channels[1], element, factors))
 
 
 def _mul(state: _Conversion, op: qint.MulOp) -> None:
-    if _same_frames(state, op):
+    channels = _aligned(state, op, op.operands)
+    if channels is not None:
         element = qint.int_type_of(op.result.type)
-        state.emit(op, stream.MulOp(state.values[op.lhs], state.values[op.rhs], element))
+        state.emit(op, stream.MulOp(channels[0], channels[1], element))
 
 
 def _concat(state: _Conversion, op: qint.ConcatOp) -> None:
@@ -267,6 +307,76 @@ def _concat(state: _Conversion, op: qint.ConcatOp) -> None:
     state.emit(op, stream.ConcatOp(given, axis, element))
 
 
+def _affine(state: _Conversion, op: qint.AffineOp) -> None:
+    """An integer map that no other operation took in: a multiplication and an addition."""
+    bounds = qint.range_of(op.result.type)
+    form = MulShift(op.multiplier_array, op.offset_array, 0, bounds.lo, bounds.hi)
+    _scalar(state, op, form)
+
+
+def _slice(state: _Conversion, op: qint.SliceOp) -> None:
+    given = state.values[op.input]
+    frame = stream.channel_of(given).frame_shape
+    shape = shape_of(op.input.type)
+    parts = [list(part) for part in op.bounds]
+    if len(frame) < len(shape):
+        parts = [part[1:] for part in parts]
+    elif len(frame) > len(shape):
+        return state.refuse(op, f"slices a tensor of shape {list(shape)}", "reshape it first")
+    starts, ends, steps = parts if len(parts[0]) == len(frame) else _with_row(parts)
+    state.emit(op, stream.SliceOp(given, starts, ends, steps))
+    return None
+
+
+def _with_row(parts: list[list[int]]) -> list[list[int]]:
+    """Adds the unit row of a one-dimensional frame to starts, ends and steps."""
+    return [[first, *part] for first, part in zip((0, 1, 1), parts, strict=True)]
+
+
+def _spatial(op: qint.ResizeNearestOp | qint.DepthToSpaceOp) -> tuple[int, int, int]:
+    """Returns height, width and channels of what an operation takes."""
+    frame = frame_of(op.input.type)
+    height, width, channels = frame if len(frame) == 3 else (1, 1, frame[-1])
+    return height, width, channels
+
+
+def _resize(state: _Conversion, op: qint.ResizeNearestOp) -> None:
+    _, width, channels = _spatial(op)
+    *_, rows, columns, depth = (1, 1, *op.factors)
+    inner = [(columns, 0), (channels, 1), (depth, 0)]
+    loops = inner if rows == 1 else [(rows, 0), (width, channels), *inner]
+    block = channels if rows == 1 else width * channels
+    state.emit(op, stream.ReorderOp(state.values[op.input], block, loops, frame_of(op.result.type)))
+
+
+def _depth_to_space(state: _Conversion, op: qint.DepthToSpaceOp) -> None:
+    _, width, channels = _spatial(op)
+    *_, rows, columns = (1, *op.blocks)
+    depth = channels // (rows * columns)
+    if op.mode.data == "DCR":
+        row, column, channel = columns * depth, depth, 1
+    else:
+        row, column, channel = columns, 1, rows * columns
+    inner = [(columns, column), (depth, channel)]
+    loops = inner if rows == 1 else [(rows, row), (width, channels), *inner]
+    block = channels if rows == 1 else width * channels
+    state.emit(op, stream.ReorderOp(state.values[op.input], block, loops, frame_of(op.result.type)))
+
+
+def _pad(state: _Conversion, op: qint.PadOp) -> None:
+    """Padding is a sliding window of one element."""
+    given = state.values[op.input]
+    widths = op.widths[1:] if len(op.widths) > 3 else [(0, 0), *op.widths[1:]]
+    if len(stream.channel_of(given).frame_shape) != 3 or len(widths) != 3 or any(widths[-1]):
+        state.refuse(op, f"pads {op.input.type}", "pad rows and columns only")
+        return
+    (top, bottom), (left, right) = widths[:2]
+    window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
+    element = qint.int_type_of(op.result.type)
+    value = op.value.value.data
+    state.emit(op, stream.SlidingWindowOp(given, element, window, value, "dense"))
+
+
 _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.MatMulOp, _matmul),
     (qint.ConvOp, _conv),
@@ -277,6 +387,11 @@ _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.AddOp, _add),
     (qint.MulOp, _mul),
     (qint.ConcatOp, _concat),
+    (qint.AffineOp, _affine),
+    (qint.SliceOp, _slice),
+    (qint.ResizeNearestOp, _resize),
+    (qint.DepthToSpaceOp, _depth_to_space),
+    (qint.PadOp, _pad),
 ]
 
 
@@ -316,6 +431,21 @@ def _duplicate(block: Block) -> None:
             use.operation.operands[use.index] = copy
 
 
+def _check_batch(core: func.FuncOp) -> None:
+    """Raises ModelError where a convolution or pool sees several images at once."""
+    problems = [
+        Problem(
+            source_of(op),
+            f"works on a batch of {shape_of(op.operands[0].type)[0]}",
+            "export the model with a batch of 1; frames follow one another in hardware",
+        )
+        for op in core.body.block.ops
+        if isinstance(op, qint.Windowed) and shape_of(op.operands[0].type)[0] != 1
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
 @dataclass(frozen=True)
 class ConvertQintToStreamPass(ModulePass):
     """Turns the integer core into processes and channels, everything folded to one element."""
@@ -328,6 +458,7 @@ class ConvertQintToStreamPass(ModulePass):
         )
         if core is None:
             return
+        _check_batch(core)
         block = Block(arg_types=[_channel(argument.type) for argument in core.args])
         replacement = func.FuncOp("core", ([], []), Region(block))
         op.body.block.insert_op_before(replacement, core)

@@ -38,6 +38,7 @@ from qcompiler.rtl.blocks.joins import (
     build_mul,
 )
 from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
+from qcompiler.rtl.blocks.rearrange import ReorderConfig, build_reorder, build_slice
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
 from qcompiler.rtl.blocks.sliding_window import SlidingWindowConfig, build_sliding_window
@@ -220,6 +221,32 @@ def _concat(place: _Place, op: stream.ConcatOp) -> hw.HWModuleOp:
     )
 
 
+def _reorder(place: _Place, op: stream.ReorderOp) -> hw.HWModuleOp:
+    return build_reorder(
+        place.library,
+        ReorderConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            width=op.input_channel.width_bits,
+            block=op.block_beats,
+            loops=op.beat_loops,
+            buffered=stream.BUFFERED_BLOCKS,
+        ),
+    )
+
+
+def _slice(place: _Place, op: stream.SliceOp) -> hw.HWModuleOp:
+    return build_slice(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channel.width_bits,
+        bounds=op.beat_bounds,
+    )
+
+
 _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = {
     stream.MvauOp: _mvau,
     stream.SlidingWindowOp: _sliding_window,
@@ -232,6 +259,8 @@ _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = 
     stream.AddOp: _elementwise,
     stream.MulOp: _elementwise,
     stream.ConcatOp: _concat,
+    stream.ReorderOp: _reorder,
+    stream.SliceOp: _slice,
 }
 
 

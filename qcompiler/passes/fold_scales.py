@@ -37,6 +37,13 @@ from xdsl.rewriter import InsertPoint
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.fold_constants import fold_constant_patterns
+from qcompiler.passes.fold_rearrangements import (
+    ConcatPattern,
+    MoveThroughElementwise,
+    QuantizeBeforeConcat,
+    RearrangementPattern,
+)
+from qcompiler.passes.fold_transposed import ConvTransposePattern
 from qcompiler.passes.fold_windows import (
     AveragePoolPattern,
     ConvPattern,
@@ -346,6 +353,11 @@ class FoldScalesPass(ModulePass):
                 MaxPoolPattern(),
                 AveragePoolPattern(),
                 ReduceMeanPattern(),
+                ConvTransposePattern(),
+                RearrangementPattern(),
+                MoveThroughElementwise(),
+                ConcatPattern(),
+                QuantizeBeforeConcat(),
                 _ScalarThroughMatMul(),
                 _ReluBeforeMatMul(),
                 _IntegerBias(),  # before the bias becomes a real parameter

@@ -30,9 +30,10 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+from xdsl.rewriter import Rewriter
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
@@ -125,6 +126,51 @@ class _ThroughLayout(RewritePattern):
         replace(rewriter, op, [moved, after])
 
 
+class _ThroughRearrangement(RewritePattern):
+    """What moves integers about, repeats or drops them, commutes with one map for all."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, qint.Rearrangement | qint.PadOp | qint.ConcatOp):
+            return
+        maps = [_uniform_map(value) for value in op.operands]
+        first = maps[0]
+        if first is None or any(other is None for other in maps):
+            return
+        if any(other is not None and not _same_map(first, other) for other in maps):
+            return
+        inputs = [other.input for other in maps if other is not None]
+        if isinstance(op, qint.PadOp):
+            code, rest = divmod(
+                op.value.value.data - int(first.offset_array[0]), int(first.multiplier_array[0])
+            )
+            if rest:
+                return
+            begin, end = op.begin.get_values(), op.end.get_values()
+            moved: Operation = qint.PadOp(inputs[0], begin, end, code)
+        elif isinstance(op, qint.ConcatOp):
+            moved = qint.ConcatOp(inputs, op.axis.value.data)
+        else:
+            moved = op.clone()
+            moved.operands[0] = inputs[0]
+            made = qint.int_like(op.results[0].type, qint.range_of(inputs[0].type))
+            Rewriter.replace_value_with_new_type(moved.results[0], made)
+        after = qint.AffineOp(moved.results[0], first.multiplier_array, first.offset_array)
+        replace(rewriter, op, [moved, after])
+
+
+def _uniform_map(value: SSAValue) -> qint.AffineOp | None:
+    """Returns the integer map that makes `value`, if it is the same for all channels."""
+    owner = value.owner
+    return owner if isinstance(owner, qint.AffineOp) and owner.channel_axis is None else None
+
+
+def _same_map(first: qint.AffineOp, other: qint.AffineOp) -> bool:
+    return bool(
+        (first.multiplier_array == other.multiplier_array).all()
+        and (first.offset_array == other.offset_array).all()
+    )
+
+
 class _MergeAffine(RewritePattern):
     """Two affine maps are one."""
 
@@ -151,5 +197,13 @@ class FoldZeroPointsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         apply_patterns(
-            op, [_ThroughMatMul(), _ThroughConv(), _ThroughPool(), _ThroughLayout(), _MergeAffine()]
+            op,
+            [
+                _ThroughMatMul(),
+                _ThroughConv(),
+                _ThroughPool(),
+                _ThroughLayout(),
+                _ThroughRearrangement(),
+                _MergeAffine(),
+            ],
         )

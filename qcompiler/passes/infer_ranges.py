@@ -70,8 +70,8 @@ def _affine(op: qint.AffineOp) -> IntRange:
     return qint.affine_range(qint.range_of(op.input.type), op.multiplier_array, op.offset_array)
 
 
-def _unchanged(op: qint.ReshapeOp | qint.TransposeOp) -> IntRange:
-    return qint.range_of(op.input.type)
+def _unchanged(op: qint.ReshapeOp | qint.TransposeOp | qint.Rearrangement) -> IntRange:
+    return qint.range_of(op.operands[0].type)
 
 
 def _requantize(op: qint.RequantizeOp) -> IntRange:
@@ -101,7 +101,7 @@ def _join(op: qint.JoinOp) -> IntRange:
     return IntRange(int(codes.min()), int(codes.max()))
 
 
-def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp) -> IntRange:
+def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp | qint.PadOp) -> IntRange:
     return op.inferred_range
 
 
@@ -118,6 +118,10 @@ _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.AddOp: _own,
     qint.MulOp: _own,
     qint.ConcatOp: _own,
+    qint.PadOp: _own,
+    qint.SliceOp: _unchanged,
+    qint.ResizeNearestOp: _unchanged,
+    qint.DepthToSpaceOp: _unchanged,
 }
 
 

@@ -233,6 +233,10 @@ def _follow(process: stream.Process, target_cycles: int) -> None:
     if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
         for result in process.results:
             _set_lanes(result, process.input_channels[0].lanes.data)
+    elif isinstance(process, stream.ReorderOp | stream.SliceOp):
+        _set_lanes(process.result, _moving_lanes(process, target_cycles))
+    elif isinstance(process, stream.SlidingWindowOp) and not _is_folded(process):
+        _set_lanes(process.result, process.input_channel.lanes.data)
     elif isinstance(process, stream.AddOp | stream.MulOp | stream.ConcatOp):
         (made,) = process.output_channels
         legal = gcd(*(channel.channels for channel in process.input_channels))
@@ -241,6 +245,22 @@ def _follow(process: stream.Process, target_cycles: int) -> None:
         wanted = next((lanes for lanes in given if lanes >= least), least)
         fits = [d for d in stream.divisors(legal) if d >= wanted]
         _set_lanes(process.result, fits[0] if fits else legal)
+
+
+def _is_folded(window: stream.SlidingWindowOp) -> bool:
+    """Whether the lanes of a window are the business of the layer behind it."""
+    return any(isinstance(use.operation, Foldable) for use in window.result.uses)
+
+
+def _moving_lanes(process: stream.ReorderOp | stream.SliceOp, target_cycles: int) -> int:
+    """Returns the lanes of the input, if legal and enough, or else the fewest that are."""
+    legal = stream.divisors(process.largest_lanes)
+    sizes = [process.input_channel.with_lanes(1).beats, process.output_channel.with_lanes(1).beats]
+    enough = [d for d in legal if max(sizes) <= target_cycles * d]
+    given = process.input_channel.lanes.data
+    if given in enough:
+        return given
+    return enough[0] if enough else legal[-1]
 
 
 @dataclass(frozen=True)

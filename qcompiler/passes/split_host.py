@@ -52,7 +52,10 @@ _COMPUTE = (
 )  # fmt: skip
 _QUANTIZERS = (qint.QuantizeOp, qint.DequantizeOp, qint.AffineOp)
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
-_BETWEEN = (qint.ReshapeOp, qint.TransposeOp, qint.ConcatOp)
+_BETWEEN = (
+    qint.ReshapeOp, qint.TransposeOp, qint.ConcatOp, qint.Rearrangement, qint.PadOp,
+    qint.AffineOp,
+)  # fmt: skip
 
 
 class _Cut:

@@ -45,6 +45,7 @@ from qcompiler.dialects.nn.layout import (
     SliceOp,
     TransposeOp,
     concat_shape,
+    slice_shape,
     transposed_shape,
     verify_reshape,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "matmul_shape",
     "real_like",
     "same_op",
+    "slice_shape",
     "transposed_shape",
     "verify_groups",
     "verify_reshape",

@@ -20,6 +20,13 @@ from qcompiler.dialects.qint.linear import (
     affine_range,
     matmul_range,
 )
+from qcompiler.dialects.qint.rearrange import (
+    DepthToSpaceOp,
+    PadOp,
+    Rearrangement,
+    ResizeNearestOp,
+    SliceOp,
+)
 from qcompiler.dialects.qint.requantizers import (
     FloatScaleOp,
     MulShiftOp,
@@ -48,18 +55,18 @@ QINT = Dialect(
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp,
         AddOp, MulOp, ConcatOp, JoinOp,
+        SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
     ],
     [IntType],
 )  # fmt: skip
 
 __all__ = [
-    "QINT", "AddOp", "AffineOp", "ConcatOp", "ConstantOp", "ConvOp", "DequantizeOp",
-    "FloatScaleOp", "IntRange",
-    "IntType", "JoinOp", "MatMulOp", "MulOp", "MulShiftOp", "PoolOp", "QuantizeOp", "RequantizeOp",
-    "RequantizerOp", "ReshapeOp", "ScalarBody", "ShiftOp", "TableOp", "ThresholdOp",
-    "TransposeOp", "Windowed", "YieldOp",
-    "affine_range", "conv_range", "element_of", "int_like", "int_parameter", "int_type_of",
-    "matmul_range", "parameter_array", "pool_range", "range_of", "real_parameter",
-    "requantizer_op",
+    "QINT", "AddOp", "AffineOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
+    "DequantizeOp", "FloatScaleOp", "IntRange", "IntType", "JoinOp", "MatMulOp", "MulOp",
+    "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp",
+    "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp",
+    "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range", "element_of", "int_like",
+    "int_parameter", "int_type_of", "matmul_range", "parameter_array", "pool_range", "range_of",
+    "real_parameter", "requantizer_op",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from qcompiler.dialects.stream.elementwise import (
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
 from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
+from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
 from qcompiler.dialects.stream.windows import PoolOp, SlidingWindowOp, VvauOp
 
 STREAM = Dialect(
@@ -34,12 +35,15 @@ STREAM = Dialect(
         AddOp,
         MulOp,
         ConcatOp,
+        ReorderOp,
+        SliceOp,
     ],
     [ChannelType],
 )
 
 __all__ = [
-    "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "MulOp", "MvauOp",
-    "Pipe", "PoolOp", "Process", "RequantizeOp", "ReshapeOp", "Schedule", "SlidingWindowOp",
-    "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of", "divisors",
+    "BUFFERED_BLOCKS", "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp",
+    "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp",
+    "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of",
+    "divisors",
 ]  # fmt: skip

@@ -56,7 +56,8 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
         kept_from = min(height, max((row + 1) * stride - pad, 0))
         if row == count - 1:
             needed = kept_from = height
-        needed = max(needed, kept_from)  # rows that are skipped must have passed, too
+        # Rows that are skipped must have passed, too; and no frame starts before its first row.
+        needed = max(needed, kept_from, 1)
         want.append(needed - gone)
         free.append(kept_from - gone)
         gone = kept_from
@@ -143,7 +144,7 @@ class SlidingWindowOp(Pipe):
         """Returns the times of both sides; the steps of `release` are the output's beats."""
         want, free, row_beats, out_beats = self._rows()
         rows = arrivals[0].reshape(-1, row_beats)
-        writer = _Writer(rows, self.buffer_rows)
+        writer = Writer(rows, self.buffer_rows)
         made = np.empty((frames * len(want), out_beats), np.int64)
         earliest = np.full(made.shape, NEVER) if release is None else release.reshape(made.shape)
         beat, ready, gone = np.arange(out_beats, dtype=np.int64), 0, 0
@@ -190,7 +191,7 @@ class SlidingWindowOp(Pipe):
             )
 
 
-class _Writer:
+class Writer:
     """The side of a line buffer that stores rows as they come, while there is room."""
 
     def __init__(self, arrival: NDArray[np.int64], buffer_rows: int):

@@ -299,7 +299,8 @@ class _GraphImporter:
 
     def _check_quantized(self) -> None:
         # By a plugin, too.
-        quantizes = any(isinstance(op, QuantizeOp | DequantizeOp | Rounding) for op in self.block.ops)
+        kinds = QuantizeOp | DequantizeOp | Rounding
+        quantizes = any(isinstance(op, kinds) for op in self.block.ops)
         if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
             return
         self.problems.append(

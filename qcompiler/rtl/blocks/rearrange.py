@@ -1,0 +1,142 @@
+"""Blocks that reorder, repeat or drop beats."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from xdsl.dialects import hw
+
+from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.streaming import Library, StreamBlock
+
+
+@dataclass(frozen=True)
+class ReorderConfig:
+    """Shape of one reorder.
+
+    Attributes:
+        prefix: name of the design, for shared helpers.
+        name: module name.
+        comment: header lines.
+        width: bits of a beat.
+        block: beats of a block.
+        loops: (count, stride) in beats, the fastest last.
+        buffered: blocks that the memory holds.
+    """
+
+    prefix: str
+    name: str
+    comment: tuple[str, ...]
+    width: int
+    block: int
+    loops: Sequence[tuple[int, int]]
+    buffered: int
+
+
+def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
+    """Returns a block that stores blocks in a ring and reads each one by nested counters."""
+    widths = config.width, config.width
+    b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
+    stored = b.register("stored_blocks", config.buffered.bit_length(), reset=0)
+    in_ready = stored.compare("ne", config.buffered).named("ready")
+    push = (b.in_valid & in_ready).named("push")
+    depth = config.buffered * config.block
+    write = b.counter("write_address", depth)
+    write.advance_on(push)
+    write_beat = b.counter("write_beat", config.block)
+    write_beat.advance_on(push)
+
+    issue = (b.enable & stored.compare("ne", 0)).named("issue")
+    counters = [b.counter(f"loop{i}", count) for i, (count, _) in enumerate(config.loops)]
+    done = _chain(issue, counters).named("block_done")
+    written = push & write_beat.at_end
+    one = b.constant(1, stored.width)
+    change = b.mux(written, one, b.constant(-1, stored.width))
+    stored.drive(stored + change, enable=written ^ done)
+
+    ring = b.counter("read_block", config.buffered)
+    ring.advance_on(done)
+    width = max(1, (depth - 1).bit_length())
+    terms = [_times(ring.value, config.block, width)]
+    terms += [
+        _times(counter.value, stride, width)
+        for counter, (count, stride) in zip(counters, config.loops, strict=True)
+        if stride and count > 1
+    ]
+    address = b.sum(terms).named("read_address")
+    word = b.ram("blocks", depth=depth, write=(push, write.value, b.in_data), read=(issue, address))
+    return b.finish(in_ready=in_ready, next_valid=issue, data=word)
+
+
+def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
+    """Steps the last counter, and each other one when those behind it end; returns when all do."""
+    for counter in reversed(counters):
+        counter.advance_on(step)
+        step = step & counter.at_end
+    return step
+
+
+def _times(value: Signal, factor: int, width: int) -> Signal:
+    wide = value.resize(width, signed=False)
+    return wide if factor == 1 else wide * factor
+
+
+def build_slice(
+    library: Library,
+    prefix: str,
+    name: str,
+    comment: Sequence[str],
+    *,
+    width: int,
+    bounds: Sequence[tuple[int, int, int, int]],
+) -> hw.HWModuleOp:
+    """Returns a block that drops beats.
+
+    Args:
+        library: takes shared helpers.
+        prefix: name of the design.
+        name: module name.
+        comment: header lines.
+        width: bits of a beat.
+        bounds: (extent, start, end, step) of each dimension, in beats.
+    """
+    b = StreamBlock(library, prefix, name, comment, (width, width))
+    fire = (b.enable & b.in_valid).named("fire")
+    counters = [b.counter(f"position{i}", extent) for i, (extent, *_) in enumerate(bounds)]
+    steps: list[Signal] = []
+    step = fire
+    for counter in reversed(counters):
+        counter.advance_on(step)
+        steps.insert(0, step)
+        step = step & counter.at_end
+    kept = [
+        signal
+        for i, (counter, bound) in enumerate(zip(counters, bounds, strict=True))
+        for signal in _kept(b, i, counter, steps[i], bound)
+    ]
+    keep = reduce(lambda a, c: a & c, kept).named("keep") if kept else b.constant(1, 1)
+    take = (fire & keep).named("take")
+    return b.finish(
+        in_ready=b.enable, next_valid=take, data=b.delay("kept_beat", b.in_data, enable=take)
+    )
+
+
+def _kept(
+    b: StreamBlock, index: int, counter: Counter, step: Signal, bound: tuple[int, int, int, int]
+) -> list[Signal]:
+    """Returns what must hold for a position along one dimension to be kept."""
+    extent, start, end, stride = bound
+    found: list[Signal] = []
+    if start > 0:
+        found.append(counter.value.compare("uge", start))
+    if end < extent:
+        found.append(counter.value.compare("ult", end))
+    if stride > 1 and extent > 1:
+        # Counts down to the next kept position; starts again with the dimension.
+        left = b.register(f"skip{index}", stride.bit_length(), reset=start % stride)
+        at_zero = left.equals(0)
+        following = b.mux(at_zero, b.constant(stride - 1, left.width), left - 1)
+        restart = b.constant(start % stride, left.width)
+        left.drive(b.mux(counter.at_end, restart, following), enable=step)
+        found.append(at_zero)
+    return found
