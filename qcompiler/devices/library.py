@@ -23,6 +23,8 @@ from qcompiler.errors import ModelError, Problem
 FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 """Environment variable: a folder with device files of the user, which come before ours."""
 
+DEFAULT_DEVICE = "ecp5-25k"
+
 _NAME = r"[a-z0-9][a-z0-9._-]*"
 # Only a synth command with plain words: the file must not smuggle commands into Yosys.
 _COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
