@@ -96,7 +96,7 @@ def _synth(device: Device, dsp: bool, top: str) -> list[str]:
             "opt -undriven -fine",
             "techmap",
             "opt -fast",
-            f"abc -fast -lut {device.logic.lut_inputs}",
+            f"abc -lut {device.logic.lut_inputs}",
             "opt -fast",
             "autoname",
         ]
