@@ -176,8 +176,7 @@ def measure(model: ZooModel, folding: str, count: int, flows: list[str], work: P
     except SimulationError as error:
         row.error = str(error)[:500]
     for flow in flows:
-        row.synthesis[flow] = synthesize(flow, design.name, directory / "rtl")
-        row.synthesis[flow].pop("cells", None)
+        row.synthesis[flow] = synthesize(flow, rtl)
     return row
 
 
@@ -285,6 +284,7 @@ resolves; all else is a mismatch (`benchmarks/reference.py`).
 ## Yosys
 
 `synth_ecp5` and `synth_xilinx -family xcup -flatten` of the default folding, not placed or routed.
+LUT has carry cells and distributed memories in it. BRAM of AMD parts are halves of 18 Kb.
 
 {synthesis}
 

@@ -14,6 +14,7 @@ from qcompiler.analysis.validation import random_integers
 from qcompiler.backends.output import MANIFEST, is_ours
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.design import Design
+from qcompiler.devices import Device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context
@@ -46,7 +47,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of `verify`."""
+    """The result of `verify`.
+
+    Attributes:
+        top: module.
+        simulator: which.
+        predicted_cycles_per_frame, predicted_latency_cycles: by the schedules.
+        runs: simulations.
+        first_differences: in words.
+        netlist: device of the netlist simulated; None for the Verilog itself.
+    """
 
     top: str
     simulator: str
@@ -54,6 +64,7 @@ class Verification:
     predicted_latency_cycles: int
     runs: tuple[Run, ...]
     first_differences: tuple[str, ...]
+    netlist: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -175,6 +186,7 @@ def verify(
     seed: int = 0,
     stalls: float = 0.3,
     tool: str = "verilator",
+    netlist: Device | None = None,
 ) -> Verification:
     """Simulates a written design twice, back to back and with random stalls.
 
@@ -185,12 +197,18 @@ def verify(
         seed: of vectors and stalls.
         stalls: chance of a stall per cycle and port in the second run; 0 skips that run.
         tool: simulator.
+        netlist: simulate what `qcc synth` made for this device, instead of the Verilog.
 
     Raises:
-        ModelError: the directory or the file cannot be read.
+        ModelError: the directory or the file cannot be read, or there is no netlist.
         SimulationError: the tool is absent, or the design breaks the rules of its ports.
+        SynthesisError: a cell of the netlist has no simulation model.
     """
     design, rtl = load_design(directory)
+    if netlist is not None:
+        from qcompiler.backends.synthesis.gate_level import netlist_design
+
+        rtl = netlist_design(directory, rtl, netlist)
     integers = _integers(design, vectors, file, seed)
     expected = design.core(integers)
     runs: list[Run] = []
@@ -225,7 +243,9 @@ def verify(
         timing.latency_cycles,
         tuple(runs),
         tuple(differences),
+        netlist.name if netlist else None,
     )
-    report = directory / "report" / "rtlsim_performance.json"
+    name = f"netlist_{netlist.name}" if netlist else "rtlsim"
+    report = directory / "report" / f"{name}_performance.json"
     report.write_text(json.dumps(verification.as_dict(), indent=2) + "\n", encoding="utf-8")
     return verification

@@ -14,6 +14,7 @@ from rich.table import Table
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from qcompiler.backends.simulators import SimulationError
+from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
@@ -40,7 +41,7 @@ def report_failures() -> Generator[Outcome]:
     except ModelError as error:
         print_problems(error.problems)
         outcome.status = 1
-    except (SimulationError, DiagnosticException, ParseError) as error:
+    except (SimulationError, SynthesisError, DiagnosticException, ParseError) as error:
         lines = [escape(printable(line, 1000)) for line in str(error).splitlines()]
         err.print("[red]error:[/red]", "\n".join(lines[:40]))
         outcome.status = 1

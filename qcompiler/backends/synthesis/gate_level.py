@@ -1,0 +1,43 @@
+"""Makes a netlist ready for simulation: Yosys' Verilog, with models of the cells."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from qcompiler.backends.simulators import RtlDesign
+from qcompiler.backends.synthesis.flow import RESULT, digest, work_folder
+from qcompiler.backends.synthesis.models import cell_models
+from qcompiler.backends.synthesis.yosys import NETLIST_JSON, NETLIST_VERILOG, share_folder
+from qcompiler.devices import Device
+from qcompiler.errors import ModelError, Problem
+
+# Some of Yosys' models are not quite Verilog-2005.
+_MODELS = "cell_models.sv"
+
+
+def netlist_design(directory: Path, rtl: RtlDesign, device: Device) -> RtlDesign:
+    """Returns the netlist that `qcc synth` left for a device, to simulate in place of `rtl`.
+
+    Raises:
+        ModelError: there is none, or the Verilog has changed since.
+        SynthesisError: a cell has no simulation model.
+    """
+    folder = work_folder(directory, device)
+    remedy = f"run qcc synth {directory} --device {device.name}"
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        netlist = json.loads((folder / NETLIST_JSON).read_text(encoding="utf-8"))
+        cells = netlist["modules"][rtl.top]["cells"].values()
+        made_from = result["digest"]
+    except (OSError, ValueError, KeyError):
+        problem = Problem(str(directory), f"has no netlist for {device.name}", remedy)
+        raise ModelError([problem]) from None
+    if made_from != digest(rtl):
+        what = f"its Verilog has changed since it was synthesized for {device.name}"
+        raise ModelError([Problem(str(directory), what, remedy)])
+    sources = [folder / NETLIST_VERILOG]
+    text = cell_models(device.family, share_folder(), cells)
+    if text:
+        (folder / _MODELS).write_text(text, encoding="utf-8")
+        sources.append(folder / _MODELS)
+    return replace(rtl, sources=tuple(sources))

@@ -1,0 +1,97 @@
+"""Gathers simulation models of cells: Yosys' own, and ours where Yosys has an empty module."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qcompiler.backends.synthesis.tools import SynthesisError
+
+_OURS = Path(__file__).with_name("cells")
+_YOSYS = {
+    "ecp5": "ecp5/cells_sim.v",
+    "ice40": "ice40/cells_sim.v",
+    "nexus": "nexus/cells_sim.v",
+    "gowin": "gowin/cells_sim.v",
+    "xilinx": "xilinx/cells_sim.v",
+}
+_INCLUDE = re.compile(r'^[ \t]*`include\s+"([^"]+)".*$', re.MULTILINE)
+_MODULE = re.compile(r"\bmodule\s+\\?(\w+).*?\bendmodule\b", re.DOTALL)
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*(?!\)).*?\*\)", re.DOTALL)
+_TIMING = re.compile(r"\bspecify\b.*?\bendspecify\b", re.DOTALL)
+_DECLARATION = re.compile(
+    r"\b(module|parameter|localparam|input|output|inout|wire|reg)\b[^;]*;|`\w+[^\n]*|\bendmodule\b"
+)
+_OFF = re.compile(r"NONE|NOREG|0*")
+
+
+def _inlined(path: Path, folders: tuple[Path, ...]) -> str:
+    """Returns a file with what it includes put in place."""
+
+    def include(match: re.Match[str]) -> str:
+        found = next(f / match[1] for f in (path.parent, *folders) if (f / match[1]).is_file())
+        return _inlined(found, folders)
+
+    return _INCLUDE.sub(include, path.read_text(encoding="utf-8"))
+
+
+def _plain(text: str) -> str:
+    """Returns Verilog without comments, attributes and timing."""
+    return _TIMING.sub("", _COMMENT.sub("", text))
+
+
+def empty_modules(text: str) -> set[str]:
+    """Returns the modules of a Verilog text that have outputs and no behaviour."""
+    found: set[str] = set()
+    for match in _MODULE.finditer(text):
+        plain = _plain(match[0])
+        if "output" in plain and not re.search(r"\w", _DECLARATION.sub("", plain)):
+            found.add(match[1])
+    return found
+
+
+def _without(text: str, names: Iterable[str]) -> str:
+    unwanted = set(names)
+    return _MODULE.sub(lambda match: "" if match[1] in unwanted else match[0], text)
+
+
+def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) -> str:
+    """Returns Verilog that simulates the cells of a netlist.
+
+    Args:
+        family: a device's.
+        share: Yosys' folder of cell libraries.
+        cells: as in Yosys' JSON, with `type` and `parameters`.
+
+    Raises:
+        SynthesisError: a cell has no model, or is used in a way that its model does not cover.
+    """
+    if family == "generic":
+        return ""  # Yosys writes its own cells as expressions
+    yosys = _plain(_inlined(share / _YOSYS[family], (share / "lattice",)))
+    own = _OURS / f"{family}.v"
+    ours = _plain(own.read_text(encoding="ascii")) if own.is_file() else ""
+    modelled = {match[1] for match in _MODULE.finditer(ours)}
+    text = _without(yosys, modelled) + ours
+    known = {match[1] for match in _MODULE.finditer(text)} - empty_modules(text)
+    used = list(cells)
+    missing = sorted({cell["type"] for cell in used} - known)
+    if missing:
+        raise SynthesisError(
+            f"the netlist cannot be simulated: there is no model of {', '.join(missing)}; "
+            "verify without --netlist, on another device, or with a folding that needs none"
+        )
+    for cell in used:
+        if cell["type"] in modelled:
+            _check_registers(cell)
+    return text
+
+
+def _check_registers(cell: Mapping[str, Any]) -> None:
+    """Our models have no registers inside."""
+    for name, value in cell["parameters"].items():
+        if re.fullmatch(r"\w*REG|REG_\w+_CLK|REGMODE_\w", name) and not _OFF.fullmatch(value):
+            raise SynthesisError(
+                f"the netlist cannot be simulated: {cell['type']} has {name} = {value}, and our "
+                "model has no registers; verify without --netlist, or on another device"
+            )

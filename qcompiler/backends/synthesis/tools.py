@@ -1,0 +1,125 @@
+"""Runs synthesis tools: in a directory, with a log, limits of time and memory, and progress."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qcompiler.errors import printable
+
+Progress = Callable[[str], None]
+_POLL_SECONDS = 0.2
+_SHOWN_LINES = 12
+_TAIL_BYTES = 20_000
+
+
+class SynthesisError(Exception):
+    """A tool is absent, failed, or ran into a limit; the message has its own last words."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run of a tool may take.
+
+    Attributes:
+        seconds: of wall clock.
+        memory_bytes: of data; enforced on Linux only.
+    """
+
+    seconds: float = 1800.0
+    memory_bytes: int = 8 << 30
+
+
+def run_limited(
+    command: Sequence[str], log: Path, limits: Limits, progress: Progress, name: str
+) -> float:
+    """Runs a program in the directory of `log` and returns the seconds it took.
+
+    Args:
+        command: words, never given to a shell.
+        log: receives all that the program says.
+        limits: time and memory.
+        progress: told `name` and what the program last said it was doing.
+        name: of the tool, for messages.
+
+    Raises:
+        SynthesisError: the program failed or reached a limit.
+    """
+    start = time.monotonic()
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            list(command),
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _limit_memory(process.pid, limits.memory_bytes)
+        while process.poll() is None:
+            if time.monotonic() - start > limits.seconds:
+                raise SynthesisError(
+                    f"{name} took more than {limits.seconds:g} s; give it more with --timeout, or "
+                    f"a slower folding less to do\n{_last_words(log)}"
+                )
+            progress(f"{name}: {_doing(log)}")
+            time.sleep(_POLL_SECONDS)
+    finally:
+        _stop(process)
+    if process.returncode:
+        words = _last_words(log)
+        starved = process.returncode < 0 or re.search(r"(?i)\balloc|bad_alloc|memory", words)
+        limit = f"; its limit was {limits.memory_bytes >> 20} MiB of memory (--memory)"
+        status = f"{process.returncode}{limit if starved else ''}"
+        raise SynthesisError(f"{name} failed with status {status}:\n{words}")
+    return time.monotonic() - start
+
+
+def _limit_memory(pid: int, size_bytes: int) -> None:
+    """Limits data, not address space: WebAssembly reserves far more of that than it uses."""
+    if sys.platform == "linux":
+        import resource
+
+        try:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (size_bytes, size_bytes))
+        except ProcessLookupError:  # it is done already
+            return
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a program and its children, if it still runs."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _tail(log: Path) -> list[str]:
+    """Returns the last lines of a log."""
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        text = file.read().decode("utf-8", "replace")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _doing(log: Path) -> str:
+    """Returns the last line with a heading, of Yosys or nextpnr, or just the last line."""
+    lines = _tail(log)
+    headings = [line for line in lines if "Executing" in line]
+    last = (headings or lines or ["starting"])[-1]
+    return printable(last.strip(), 70)
+
+
+def _last_words(log: Path) -> str:
+    """Returns the lines from the last error on, or the last lines of all."""
+    lines = _tail(log)
+    errors = [index for index, line in enumerate(lines) if "ERROR" in line]
+    start = errors[-1] if errors else -_SHOWN_LINES
+    shown = [printable(line, 500) for line in lines[start:][:_SHOWN_LINES]]
+    return "\n".join([*shown, f"log: {log}"])

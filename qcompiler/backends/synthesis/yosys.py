@@ -1,0 +1,173 @@
+"""Synthesizes with Yosys from `pyosys`, in a child process: scripts, and running them."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qcompiler.backends.synthesis.tools import Limits, Progress, SynthesisError, run_limited
+from qcompiler.backends.synthesis.wrapper import WRAPPER
+from qcompiler.devices import Device
+
+NETLIST_VERILOG = "netlist.v"
+NETLIST_JSON = "netlist.json"
+PLACED_JSON = "wrapped.json"
+INPUTS = "inputs.txt"
+TOP_IL = "top.il"
+WRAPPER_FILE = "wrapper.v"
+_CONSTANTS_FILE = "constants.v"
+
+# Everything that goes into a command of Yosys is one of these; a name is never quoted.
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_FILE = re.compile(r"[A-Za-z_]\w*\.v", re.ASCII)
+
+_CHILD = """
+import sys
+from pyosys import libyosys
+design = libyosys.Design()
+with open("script.ys", encoding="ascii") as script:
+    for command in script.read().splitlines():
+        libyosys.run_pass(command, design)
+"""
+
+# Yosys (0.70) ties the carry input of a chain's first CCU2 to a constant, nextpnr-nexus (0.11)
+# takes none there. That cell's carry output does not depend on it.
+# https://github.com/YosysHQ/yosys/issues/4081
+_NEXUS_CONSTANTS = r"""
+module VLO (output Z); assign Z = 1'b0; endmodule
+module VHI (output Z); assign Z = 1'b1; endmodule
+module CCU2 (input CIN, A1, B1, C1, D1, A0, B0, C0, D0, output S1, S0, COUT);
+    parameter INJECT = "YES";
+    parameter INIT0 = "0x0000";
+    parameter INIT1 = "0x1111";
+    parameter _TECHMAP_CONSTMSK_CIN_ = 1'b0;
+    parameter _TECHMAP_CONSTVAL_CIN_ = 1'bx;
+    wire _TECHMAP_FAIL_ = _TECHMAP_CONSTMSK_CIN_ !== 1'b1 || _TECHMAP_CONSTVAL_CIN_ === 1'bx;
+    CCU2 #(.INJECT(INJECT), .INIT0(INIT0), .INIT1(INIT1)) _TECHMAP_REPLACE_ (
+        .CIN(1'bx), .A1(A1), .B1(B1), .C1(C1), .D1(D1), .A0(A0), .B0(B0), .C0(C0), .D0(D0),
+        .S1(S1), .S0(S0), .COUT(COUT));
+endmodule
+"""
+
+# The second run of techmap sees the constants that the first one uncovered.
+_NEXUS_COMMANDS = (
+    *(f"techmap -map {_CONSTANTS_FILE}", "opt_clean", f"techmap -map {_CONSTANTS_FILE}"),
+    "hilomap -singleton -hicell VHI Z -locell VLO Z",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to synthesize.
+
+    Attributes:
+        top: name of the top module.
+        sources: names of Verilog files in the directory.
+        device: the part.
+        dsp: whether DSP blocks may be used.
+        wrapped: whether to make the netlist for place and route, too.
+
+    Raises:
+        ValueError: a name is not a plain identifier.
+    """
+
+    top: str
+    sources: tuple[str, ...]
+    device: Device
+    dsp: bool = True
+    wrapped: bool = False
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.top):
+            raise ValueError(f"name of the top module must be an identifier, got {self.top!r}")
+        for source in self.sources:
+            if not _FILE.fullmatch(source):
+                raise ValueError(f"a Verilog file must be called like name.v, got {source!r}")
+
+
+def _synth(device: Device, dsp: bool, top: str) -> list[str]:
+    """Returns the commands that map `top` to the device's cells."""
+    if device.family == "generic":
+        return [
+            f"synth -flatten -top {top} -run begin:fine",
+            "opt -fast -full",
+            "opt -undriven -fine",
+            "techmap",
+            "opt -fast",
+            f"abc -lut {device.logic.lut_inputs}",
+            "opt -fast",
+            "autoname",
+        ]
+    options = device.synthesis.dsp if dsp else device.synthesis.no_dsp
+    return [f"{device.synthesis.command} {options} -top {top}"]
+
+
+def script(job: Job) -> list[str]:
+    """Returns the commands of a job, each for one `run_pass`."""
+    commands = [
+        *(f"read_verilog {source}" for source in job.sources),
+        f"hierarchy -check -top {job.top}",
+        f"select -write {INPUTS} */i:*",
+        f"dump -o {TOP_IL} {job.top}",
+        *_synth(job.device, job.dsp, job.top),
+        "delete t:$scopeinfo",
+        f"write_json {NETLIST_JSON}",
+        f"write_verilog -noattr {NETLIST_VERILOG}",
+    ]
+    return [*commands, *_wrap(job)] if job.wrapped else commands
+
+
+def _wrap(job: Job) -> list[str]:
+    """Returns the commands that put the finished netlist, as it is, into its wrapper."""
+    # Only nexus and gowin have pads put in by Yosys, by default; here the wrapper needs them.
+    device = job.device
+    pads = re.sub(" -noiopads?", "", device.synthesis.command)
+    return [
+        "design -stash finished",
+        f"read_verilog {WRAPPER_FILE}",
+        f"{pads} -top {WRAPPER}",
+        f"delete {job.top}",
+        f"design -copy-from finished {job.top}",
+        f"hierarchy -top {WRAPPER}",
+        "flatten",
+        "delete t:$scopeinfo",
+        *(_NEXUS_COMMANDS if device.family == "nexus" else ()),
+        f"write_json {PLACED_JSON}",
+    ]
+
+
+def share_folder() -> Path:
+    """Returns Yosys' folder of cell libraries.
+
+    Raises:
+        SynthesisError: pyosys is not installed; names the extra to install.
+    """
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or not spec.origin:
+        raise SynthesisError(
+            "synthesis needs Yosys (pyosys), which is not installed; pip install qcompiler[synth]"
+        )
+    return Path(spec.origin).parent / "share"
+
+
+def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> float:
+    """Synthesizes in `directory`, which holds the sources; returns seconds.
+
+    Raises:
+        SynthesisError: pyosys is absent, or failed, or reached a limit.
+    """
+    share_folder()
+    if job.device.family == "nexus":
+        (directory / _CONSTANTS_FILE).write_text(_NEXUS_CONSTANTS, encoding="ascii")
+    return run_script(script(job), directory, limits, progress)
+
+
+def run_script(
+    commands: Sequence[str], directory: Path, limits: Limits, progress: Progress
+) -> float:
+    """Runs commands of Yosys in `directory`; returns seconds. Raises as `run_yosys`."""
+    (directory / "script.ys").write_text("\n".join(commands) + "\n", encoding="ascii")
+    command = [sys.executable, "-c", _CHILD]
+    return run_limited(command, directory / "yosys.log", limits, progress, "yosys")

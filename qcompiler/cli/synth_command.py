@@ -1,0 +1,140 @@
+"""qcc synth: what a design takes of a device, and the clock that it reaches there."""
+
+import argparse
+from pathlib import Path
+
+from rich.markup import escape
+
+from qcompiler.backends.synthesis.flow import Request, SynthesisResult, synthesize
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.cli.common import err, out, positive, positive_int, print_json, table
+from qcompiler.devices import DEFAULT_DEVICE, device_names, load_device
+
+_COLUMNS = ("LUT", "FF", "BRAM", "LARGE", "DSP")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a design of qcc compile")
+    parser.add_argument(
+        "--device",
+        metavar="NAME|FILE",
+        default=DEFAULT_DEVICE,
+        help=f"the part, or a device file that ends in .toml (default: {DEFAULT_DEVICE}); "
+        f"there are {', '.join(device_names())}",
+    )
+    parser.add_argument(
+        "--mhz", type=positive, help="clock to aim at (default: the one it was compiled for)"
+    )
+    parser.add_argument(
+        "--place", action="store_true", help="place and route: clock, critical path, bitstream"
+    )
+    parser.add_argument(
+        "--no-dsp", action="store_true", help="multiply in look-up tables, not in DSP blocks"
+    )
+    parser.add_argument(
+        "--seed", type=positive_int, default=1, help="of the placement (default: 1)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        metavar="SECONDS",
+        default=1800.0,
+        help="most that each tool may take (default: 1800)",
+    )
+    parser.add_argument(
+        "--memory",
+        type=positive,
+        metavar="GIB",
+        default=8.0,
+        help="most memory that each tool may take, on Linux (default: 8)",
+    )
+    parser.add_argument(
+        "--project",
+        choices=("vivado", "quartus"),
+        help="write a project for the vendor's tool instead, and run nothing",
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Synthesizes; exit status 0 if the design fits and, once placed, reaches its clock; else 1."""
+    device = load_device(parsed.device)
+    if parsed.project:
+        from qcompiler.backends.synthesis.vendor import write_project
+
+        folder = write_project(parsed.directory, device, parsed.project, parsed.mhz)
+        if parsed.json:
+            print_json({"project": str(folder), "tool": parsed.project})
+        else:
+            out.print(f"project: {escape(str(folder))}; to build it: make -C {escape(str(folder))}")
+        return 0
+    request = Request(
+        device,
+        parsed.mhz,
+        parsed.place,
+        not parsed.no_dsp,
+        parsed.seed,
+        Limits(parsed.timeout, int(parsed.memory * 2**30)),
+    )
+    with err.status(f"synthesizing for {device.name}") as status:
+        result = synthesize(parsed.directory, request, lambda words: status.update(escape(words)))
+    if parsed.json:
+        print_json(result.as_dict())
+    else:
+        _show(result)
+    return 1 if result.excess or _too_slow(result) else 0
+
+
+def _too_slow(result: SynthesisResult) -> bool:
+    return result.timing is not None and result.timing.fmax_mhz < result.mhz
+
+
+def _show(result: SynthesisResult) -> None:
+    kinds = [kind for kind in _COLUMNS if result.capacity[kind] or result.total[kind]]
+    shown = table(f"{result.top} on {result.device}, Yosys", "layer", *kinds)
+    for layer, usage in result.layers.items():
+        shown.add_row(escape(layer), *(str(usage[kind]) for kind in kinds))
+    shown.add_section()
+    shown.add_row("total", *(str(result.total[kind]) for kind in kinds))
+    shown.add_row("device", *(str(result.capacity[kind]) for kind in kinds))
+    shown.add_row("share", *(_share(result, kind) for kind in kinds))
+    out.print(shown)
+    for kind, number in result.excess.items():
+        out.print(f"[red]does not fit:[/red] {number} {kind} too many")
+    if result.timing is not None:
+        _show_timing(result)
+    took = ", ".join(f"{tool} {seconds:.1f} s" for tool, seconds in result.seconds.items())
+    out.print(f"files:   {escape(result.directory)}")
+    err.print(f"took {took}")
+
+
+def _share(result: SynthesisResult, kind: str) -> str:
+    used, available = result.total[kind], result.capacity[kind]
+    text = f"{100 * used / available:.1f} %" if available else "-"
+    return f"[red]{text}[/red]" if used > available else text
+
+
+def _show_timing(result: SynthesisResult) -> None:
+    timing = result.timing
+    assert timing is not None, "the caller looked"
+    path = table(
+        f"critical path, {1e3 / timing.fmax_mhz:.1f} ns", "layer", "cells", "logic ns", "routing ns"
+    )
+    for step in timing.critical_path:
+        path.add_row(
+            escape(step.layer), str(step.cells), f"{step.logic_ns:.1f}", f"{step.routing_ns:.1f}"
+        )
+    out.print(path)
+    colour = "red" if _too_slow(result) else "green"
+    out.print(
+        f"clock:   [{colour}]{timing.fmax_mhz:.1f} MHz[/{colour}] after routing, "
+        f"{result.mhz:g} MHz aimed at"
+    )
+    out.print(f"from:    {escape(timing.start)}\nto:      {escape(timing.end)}")
+    sites = ", ".join(f"{kind} {used}/{all_}" for kind, (used, all_) in timing.utilization.items())
+    out.print(f"sites:   {escape(sites)} (nextpnr, with the measuring wrapper)")
+    if result.bitstream is None:
+        out.print("bitstream: none; no wheel packs one for this family")
+    else:
+        out.print(f"bitstream: {escape(result.bitstream)} (of the measuring wrapper, any pins)")

@@ -1,0 +1,18 @@
+"""What FPGA parts hold and how they are built for: `*.toml` beside this file, and users' own."""
+
+from qcompiler.devices.device import BlockRam, Device, Dsp, Logic, Place, Synthesis, Vendor
+from qcompiler.devices.library import DEFAULT_DEVICE, FOLDER_VARIABLE, device_names, load_device
+
+__all__ = [
+    "DEFAULT_DEVICE",
+    "FOLDER_VARIABLE",
+    "BlockRam",
+    "Device",
+    "Dsp",
+    "Logic",
+    "Place",
+    "Synthesis",
+    "Vendor",
+    "device_names",
+    "load_device",
+]

@@ -1,0 +1,136 @@
+"""A part as its device file describes it. Figures are those of the data sheet named there."""
+
+from dataclasses import dataclass
+
+FAMILIES = ("ecp5", "ice40", "nexus", "gowin", "xilinx", "generic")
+"""Cell libraries that `qcc synth` can count."""
+
+PLACERS = ("nextpnr-ecp5", "nextpnr-ice40", "nextpnr-nexus", "nextpnr-himbaechel-gowin")
+
+
+@dataclass(frozen=True)
+class Logic:
+    """Look-up tables and flip-flops.
+
+    Attributes:
+        luts: number of look-up tables.
+        lut_inputs: inputs of one.
+        flip_flops: number of flip-flops.
+    """
+
+    luts: int
+    lut_inputs: int
+    flip_flops: int
+
+
+@dataclass(frozen=True)
+class BlockRam:
+    """One kind of block memory.
+
+    Attributes:
+        kind: name of the cell, as the vendor calls it.
+        count: how many there are.
+        shapes: configurations (width in bits, depth in words), one port reading a cycle.
+        role: `block`, or `large` for memories without initial contents (SPRAM, LRAM, UltraRAM).
+    """
+
+    kind: str
+    count: int
+    shapes: tuple[tuple[int, int], ...]
+    role: str = "block"
+
+
+@dataclass(frozen=True)
+class Dsp:
+    """Hard multipliers.
+
+    Attributes:
+        kind: name of the cell, as the vendor calls it.
+        count: how many there are.
+        operand_bits: widths of the two factors, both signed.
+    """
+
+    kind: str
+    count: int
+    operand_bits: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """How Yosys builds for the part.
+
+    Attributes:
+        command: a synth command of Yosys with its options, without `-top`.
+        dsp: options that let it use DSP blocks.
+        no_dsp: options that keep it from using them.
+    """
+
+    command: str
+    dsp: str
+    no_dsp: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """How nextpnr places and routes.
+
+    Attributes:
+        tool: one of `PLACERS`.
+        arguments: device, package, speed grade.
+        pins: of the measuring wrapper's ports, where the tool cannot choose them itself.
+    """
+
+    tool: str
+    arguments: tuple[str, ...]
+    pins: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """The vendor's tool, and what it calls the part."""
+
+    tool: str
+    part: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """A part.
+
+    Attributes:
+        name: on the command line; also a folder's name.
+        title: for people.
+        family: one of `FAMILIES`.
+        speed: speed class, as the vendor writes it.
+        logic: look-up tables and flip-flops.
+        block_rams: kinds of block memories.
+        dsp: hard multipliers, None without any.
+        synthesis: Yosys.
+        place: nextpnr, None where there is none.
+        vendor: None where there is none.
+    """
+
+    name: str
+    title: str
+    family: str
+    speed: str
+    logic: Logic
+    block_rams: tuple[BlockRam, ...]
+    dsp: Dsp | None
+    synthesis: Synthesis
+    place: Place | None
+    vendor: Vendor | None
+
+    def capacity(self) -> dict[str, int]:
+        """Returns how many of each resource there are: LUT, FF, BRAM, LARGE (memories), DSP."""
+        rams = {
+            role: sum(ram.count for ram in self.block_rams if ram.role == role)
+            for role in ("block", "large")
+        }
+        return {
+            "LUT": self.logic.luts,
+            "FF": self.logic.flip_flops,
+            "BRAM": rams["block"],
+            "LARGE": rams["large"],
+            "DSP": self.dsp.count if self.dsp else 0,
+        }

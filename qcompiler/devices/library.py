@@ -1,0 +1,159 @@
+"""Finds device files and reads them."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from qcompiler.devices.device import (
+    FAMILIES,
+    PLACERS,
+    BlockRam,
+    Device,
+    Dsp,
+    Logic,
+    Place,
+    Synthesis,
+    Vendor,
+)
+from qcompiler.devices.reader import Table
+from qcompiler.errors import ModelError, Problem
+
+FOLDER_VARIABLE = "QCOMPILER_DEVICES"
+"""Environment variable: a folder with device files of the user, which come before ours."""
+
+DEFAULT_DEVICE = "ecp5-25k"
+
+_NAME = r"[a-z0-9][a-z0-9._-]*"
+# Only a synth command with plain words: the file must not smuggle commands into Yosys.
+_COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
+_OPTIONS = r"(-[a-z0-9_]+( -?[A-Za-z0-9_]+)*)?"
+_ARGUMENTS = r"--[\w=./-]+( [\w=./-]+)*"
+
+
+def _folders() -> list[Path]:
+    own = os.environ.get(FOLDER_VARIABLE)
+    return [*([Path(own)] if own else []), Path(__file__).parent]
+
+
+def device_names() -> list[str]:
+    """Returns the names that `load_device` knows, of the user's folder and ours."""
+    found = {path.stem for folder in _folders() for path in folder.glob("*.toml")}
+    return sorted(found)
+
+
+def load_device(name: str) -> Device:
+    """Returns a device.
+
+    Args:
+        name: of a file without its `.toml`, in the user's folder or ours; or a path of a file.
+
+    Raises:
+        ModelError: there is none of that name, or the file is faulty; lists every fault.
+    """
+    if name.endswith(".toml"):
+        return _read(Path(name))
+    if re.fullmatch(_NAME, name):
+        for folder in _folders():
+            if (folder / f"{name}.toml").is_file():
+                return _read(folder / f"{name}.toml")
+    known = ", ".join(device_names())
+    remedy = f"choose one of {known}; or give the path of a device file that ends in .toml"
+    raise ModelError([Problem("--device", f"there is no device {name}", remedy)])
+
+
+def _read(path: Path) -> Device:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        remedy = "give a TOML file such as those in qcompiler/devices"
+        raise ModelError([Problem(str(path), f"cannot be read: {error}", remedy)]) from None
+    return parse_device(data, str(path))
+
+
+def parse_device(data: dict[str, Any], file: str) -> Device:
+    """Returns the device that a TOML file's contents describe.
+
+    Raises:
+        ModelError: lists every fault with file, key, reason and remedy.
+    """
+    problems: list[Problem] = []
+    top = Table(file, "", data, problems)
+    device = Device(
+        name=top.text("name", _NAME, "ecp5-25k"),
+        title=top.text("title", r"[^\x00-\x1f]{1,100}", "Lattice ECP5 LFE5U-25F"),
+        family=top.choice("family", FAMILIES),
+        speed=top.text("speed", r"[\w./ -]{1,40}", "6"),
+        logic=_logic(top.table("logic", "add [logic] with luts, lut_inputs, flip_flops")),
+        block_rams=tuple(_block_ram(table) for table in top.tables("block_ram")),
+        dsp=_dsp(top.table("dsp", "")) if "dsp" in top else None,
+        synthesis=_synthesis(top.table("synthesis", 'add [synthesis] with command = "synth_..."')),
+        place=_place(top.table("place", "")) if "place" in top else None,
+        vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
+    )
+    top.close()
+    if problems:
+        raise ModelError(problems)
+    return device
+
+
+def _logic(table: Table) -> Logic:
+    made = Logic(
+        table.integer("luts", 1, 24288),
+        table.integer("lut_inputs", 3, 4),
+        table.integer("flip_flops", 1, 24288),
+    )
+    table.close()
+    return made
+
+
+def _block_ram(table: Table) -> BlockRam:
+    made = BlockRam(
+        table.text("kind", r"\w+", "DP16KD"),
+        table.integer("count", 1, 56),
+        table.pairs("shapes", "[[18, 1024], [9, 2048]]"),
+        table.choice("role", ("block", "large"), "block"),
+    )
+    table.close()
+    return made
+
+
+def _dsp(table: Table) -> Dsp:
+    kind = table.text("kind", r"\w+", "MULT18X18D")
+    count = table.integer("count", 1, 28)
+    pairs = table.pairs("operand_bits", "[[18, 18]]")
+    if len(pairs) != 1:
+        table.fault("operand_bits", f"must be one pair, got {len(pairs)}", "e.g. [[18, 18]]")
+    table.close()
+    return Dsp(kind, count, pairs[0])
+
+
+def _synthesis(table: Table) -> Synthesis:
+    made = Synthesis(
+        table.text("command", _COMMAND, "synth_ecp5"),
+        table.text("dsp", _OPTIONS, "-dsp", ""),
+        table.text("no_dsp", _OPTIONS, "-nodsp", ""),
+    )
+    table.close()
+    return made
+
+
+def _place(table: Table) -> Place:
+    pins = table.table("pins", "").strings() if "pins" in table else {}
+    made = Place(
+        table.choice("tool", PLACERS),
+        tuple(table.text("arguments", _ARGUMENTS, "--25k --package CABGA381 --speed 6").split()),
+        tuple(pins.items()),
+    )
+    table.close()
+    return made
+
+
+def _vendor(table: Table) -> Vendor:
+    made = Vendor(
+        table.choice("tool", ("vivado", "quartus")),
+        table.text("part", r"[\w-]+", "xc7z020clg400-1"),
+    )
+    table.close()
+    return made
