@@ -17,9 +17,11 @@ from qcompiler.arith.ranges import IntRange
 
 def _tie_fixed(total: IntArray, shift: int, tie_parity: int | None) -> IntArray:
     """Returns total >> shift; an exact tie that lands on the wrong parity goes one down."""
-    y = total >> shift
     if tie_parity is None:
-        return y
+        return total >> shift
+    # Row-major, whatever the layout of `total`: else the flat view below would be a copy.
+    total = np.ascontiguousarray(total)
+    y = total >> shift
     # Ties are rare: look at those alone.
     ties = np.flatnonzero((total & ((1 << shift) - 1)) == 0)
     at_ties = y.reshape(-1)[ties]

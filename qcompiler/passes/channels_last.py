@@ -82,6 +82,8 @@ class _RequantizeFirst(RewritePattern):
         if not isinstance(transpose, qint.TransposeOp):
             return
         permutation = transpose.permutation.get_values()
+        if op.channel_axis is not None and _to_last(permutation, op.channel_axis):
+            return
         moved = op.clone()
         moved.operands[0] = transpose.input
         if op.channel_axis is not None:
@@ -89,6 +91,36 @@ class _RequantizeFirst(RewritePattern):
         result = qint.int_like(transpose.input.type, qint.range_of(op.result.type))
         Rewriter.replace_value_with_new_type(moved.results[0], result)
         replace(rewriter, op, [moved, qint.TransposeOp(moved.results[0], permutation)])
+
+
+def _to_last(permutation: Sequence[int], axis: int) -> bool:
+    """Whether a transposition puts channels last, for a function of channels that are along `axis`."""
+    rank = len(permutation)
+    return rank > 2 and axis == rank - 1 and list(permutation) == [0, *range(2, rank), 1]
+
+
+class _ChannelsLast(RewritePattern):
+    """Channel by channel functions work channels last: f(x) = transpose(f(transpose(x)))."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, qint.RequantizeOp | qint.JoinOp) or op.channel_axis != 1:
+            return
+        shape = shape_of(op.result.type)
+        rank = len(shape)
+        if rank < 3 or _moves_units_only([0, *range(2, rank), 1], shape):
+            return
+        if any(len(shape_of(value.type)) != rank for value in op.operands):
+            return
+        last, first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
+        before: list[Operation] = [qint.TransposeOp(value, last) for value in op.operands]
+        moved = op.clone()
+        for index, transposed in enumerate(before):
+            moved.operands[index] = transposed.results[0]
+        moved.properties["axis"] = IntegerAttr(rank - 1, i64)
+        element = qint.int_type_of(op.result.type)
+        result = TensorType(element, [shape[axis] for axis in last])
+        Rewriter.replace_value_with_new_type(moved.results[0], result)
+        replace(rewriter, op, [*before, moved, qint.TransposeOp(moved.results[0], first)])
 
 
 class _JoinFirst(RewritePattern):
@@ -170,6 +202,7 @@ class ChannelsLastPass(ModulePass):
             [
                 _MergeTransposes(),
                 _MergeReshapes(),
+                _ChannelsLast(),
                 _RequantizeFirst(),
                 _JoinFirst(),
                 _FlattenBeforeMatrix(),

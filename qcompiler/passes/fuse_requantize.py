@@ -191,6 +191,8 @@ class _FuseRequantize(RewritePattern):
         if not inputs or (len(inputs) == 1 and shape_of(inputs[0].type) != shape):
             return
         axis = len(shape) - 1 if chain.axis is None else chain.axis
+        if chain.axis is None and any(shape_of(value.type) != shape for value in inputs):
+            axis = 1 if len(shape) > 2 else axis  # one value per channel joins all positions
         body = _body(chain, op)
         if len(inputs) == 1:
             replace(rewriter, op, [qint.RequantizeOp(inputs[0], axis, body, op.range)])

@@ -21,13 +21,27 @@ func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1
 // -----
 
 // CHECK: MatMul_0 (qint.matmul): a product of two activations has no process yet; compute it outside the model
-// CHECK-NEXT: Transpose_1 (qint.transpose): reorders elements within a frame; remove the transposition
-// CHECK-NEXT: Affine_3 (qint.affine): qint.affine has no process; compute it outside the model
 // CHECK-NEXT: Quant_4 (qint.shift): its channels lie along axis 0, not innermost; transpose first
 func.func @core(%x : tensor<2x2x!qint.int<0, 1>>, %z : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>> {
   %p = qint.matmul %x, %z : (tensor<2x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> loc("MatMul_0")
-  %t = qint.transpose %x permutation [1, 0] : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 1>> loc("Transpose_1")
-  %a = qint.affine %x {multiplier = 1 : i64, offset = 0 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 1>> loc("Affine_3")
   %s = qint.shift %x {shift = 0 : i64, bias = dense<[0, 1]> : tensor<2xi8>, sign = 1 : i64, axis = 0 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>> loc("Quant_4")
   func.return %s : tensor<2x2x!qint.int<0, 9>>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %t = stream.reorder %x {block = 6 : i64, counts = array<i64: 2, 3>, strides = array<i64: 1, 2>}
+// CHECK-NEXT: %a = stream.requantize %t {
+// CHECK-NEXT: ^bb0(%{{.*}}: !qint.int<0, 1>):
+// CHECK-NEXT: %{{.*}} = qint.mul_shift %{{.*}} {multiplier = 2 : i64, bias = -1 : i64, shift = 0 : i64} : (!qint.int<0, 1>) -> !qint.int<-1, 1>
+// CHECK-NEXT: qint.yield
+// CHECK-NEXT: }
+// CHECK-NEXT: %{{.*}}, %{{.*}} = stream.duplicate %a
+// CHECK-NEXT: %y = stream.add %{{.*}}, %{{.*}} multipliers [1, 1]
+func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<1x2x3x!qint.int<-2, 2>> {
+  %t = qint.transpose %x permutation [0, 2, 1] : (tensor<1x3x2x!qint.int<0, 1>>) -> tensor<1x2x3x!qint.int<0, 1>>
+  %a = qint.affine %t {multiplier = 2 : i64, offset = -1 : i64} : (tensor<1x2x3x!qint.int<0, 1>>) -> tensor<1x2x3x!qint.int<-1, 1>>
+  %y = qint.add %a, %a : (tensor<1x2x3x!qint.int<-1, 1>>, tensor<1x2x3x!qint.int<-1, 1>>) -> tensor<1x2x3x!qint.int<-2, 2>>
+  func.return %y : tensor<1x2x3x!qint.int<-2, 2>>
 }

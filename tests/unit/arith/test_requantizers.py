@@ -50,3 +50,10 @@ def test_table_looks_up_and_refuses_what_it_lacks():
     assert form.apply(np.array([[-1, 1], [0, 0]])).tolist() == [[5, 10], [6, 9]]
     with pytest.raises(ValueError, match=r"must lie in \[-1, 1\], got \[0, 2\]"):
         form.apply(np.array([[0, 2]]))
+
+
+def test_ties_are_mended_in_any_memory_layout():
+    form = Shift(1, np.array([1]), np.array([1]), -100, 100, tie_parity=0)
+    x = np.arange(-12, 12).reshape(4, 6)
+    np.testing.assert_array_equal(form.apply(x.T).T, form.apply(x))
+    np.testing.assert_array_equal(form.apply(x[:, ::2]), form.apply(x)[:, ::2])
