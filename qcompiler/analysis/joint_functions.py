@@ -69,7 +69,12 @@ def _tail_operations(body: qint.ScalarBody, meeting: Operation) -> list[Operatio
     """Returns what follows the meeting, with parameters that are used there."""
     operations = body.operations
     after = operations[operations.index(meeting) + 1 :]
-    parameters = [op for op in operations if isinstance(op, nn.ParameterOp) and op not in after]
+    used = {operand for op in after for operand in op.operands}
+    parameters = [
+        op
+        for op in operations
+        if isinstance(op, nn.ParameterOp) and op not in after and op.result in used
+    ]
     return [*parameters, *after]
 
 

@@ -11,6 +11,7 @@ from qcompiler.arith.arrays import IntArray, indices
 from qcompiler.arith.joint_function import IntMap, JointFunction
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift, Shift, Table
+from qcompiler.arith.scalar_evaluation import evaluate_at
 
 PAIRS_LIMIT = 2**20
 """Most pairs of operands that are tried one by one."""
@@ -56,7 +57,7 @@ def fit(function: JointFunction, ranges: Sequence[IntRange]) -> JointFit | None:
         return None
     a, b = (indices(r.lo, r.hi + 1) for r in ranges)
     pairs = np.repeat(a, len(b)), np.tile(b, len(a))
-    codes = function.evaluate([pairs[0][None, :], pairs[1][None, :]])[0]
+    codes = evaluate_at(function.tail, function.combine(pairs), np.zeros(1, np.int64))
     slopes = [_slope(m, r) * function.gain for m, r in zip(function.maps, ranges, strict=True)]
     lo, hi = int(codes.min()), int(codes.max())
     for shift in range(_LARGEST_SHIFT):

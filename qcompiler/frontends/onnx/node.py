@@ -52,6 +52,11 @@ class NodeContext:
         self.opset = opset
         self._values = values
 
+    @property
+    def numerics(self) -> str:
+        """What the model means: `exact` or `onnxruntime`."""
+        return self._values.numerics
+
     def has_input(self, index: int) -> bool:
         """Returns whether an (optional) input is given."""
         return index < len(self.proto.input) and self.proto.input[index] != ""

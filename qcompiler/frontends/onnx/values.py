@@ -30,11 +30,13 @@ class Values:
         integers: ONNX's element types of tensors that arithmetic or a Cast made integers, by name;
             in the IR they are reals, whose every element is an integer.
         ranges: of the tensors so far.
+        numerics: what the model means, `exact` or `onnxruntime`.
     """
 
     def __init__(self, block: Block, folder: Path, numerics: str):
         self.block = block
         self.folder = folder
+        self.numerics = numerics
         self.integers: dict[str, int] = {}
         self.ranges = RealRanges(numerics)
         self.derived: dict[str, NodeProto] = {}

@@ -3,6 +3,7 @@
 from qcompiler.frontends.onnx.ops import (
     activations,
     constants,
+    deeploy,
     elementwise,
     linear,
     multi_threshold,
@@ -21,6 +22,7 @@ from qcompiler.frontends.onnx.ops import (
 __all__ = [
     "activations",
     "constants",
+    "deeploy",
     "elementwise",
     "linear",
     "multi_threshold",
