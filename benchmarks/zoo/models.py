@@ -74,6 +74,17 @@ _SETTINGS: dict[str, Settings] = {
     "migraphx/qlinearsigmoid_test": Settings(
         domains={"QLinearSigmoid": "com.microsoft"}, reason=_MICROSOFT
     ),
+    "onnx_node/test_averagepool_2d_ceil": _integers("uint8", "x"),
+    "onnx_node/test_averagepool_2d_dilations": _integers("uint8", "x"),
+    "onnx_node/test_averagepool_2d_pads_count_include_pad": _integers("int8", "x"),
+    "onnx_node/test_conv_with_autopad_same": _integers("uint8", "x"),
+    "onnx_node/test_conv_with_strides_and_asymmetric_padding": _integers("uint8", "x"),
+    "onnx_node/test_convtranspose_dilations": _integers("uint8", "X"),
+    "onnx_node/test_convtranspose_group_2": _integers("uint8", "X"),
+    "onnx_node/test_depthtospace_crd_mode_example": _integers("uint8", "x"),
+    "onnx_node/test_maxpool_2d_ceil": _integers("uint8", "x"),
+    "onnx_node/test_maxpool_2d_dilations": _integers("uint8", "x"),
+    "onnx_node/test_resize_upsample_scales_nearest": _integers("uint8", "X"),
     "ort/dynamic_quantize_matmul_int8_bias": Settings(
         freeze=("B", "b_scale", "bias"), reason="weights, scales and biases are inputs"
     ),

@@ -124,7 +124,7 @@ class _Weights(RewritePattern):
     """Weights that are whole numbers are integers of scale 1."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.MatMulOp | nn.ConvOp):
+        if not isinstance(op, nn.MatMulOp | nn.ConvOp | nn.ConvTransposeOp):
             return
         for index, operand in enumerate(op.operands):
             constant = operand.owner

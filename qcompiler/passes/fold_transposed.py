@@ -114,9 +114,7 @@ class ConvTransposePattern(RewritePattern):
         # Outputs of a group lie together: with several groups, places vary fastest.
         mode = "DCR" if op.groups == 1 else "CRD"
         ordered = np.swapaxes(taps, -1, -2) if mode == "DCR" else taps
-        weights = qint.ConstantOp(
-            ordered.reshape(*taps.shape[:-2], -1), qint.range_of(constant.result.type)
-        )
+        weights = qint.ConstantOp(ordered.reshape(*taps.shape[:-2], -1))
         weights.result.name_hint = constant.result.name_hint
         first = to_channels_last(x.input)
         conv = qint.ConvOp(first.result, weights.result, geometry.window, op.groups)

@@ -6,7 +6,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.rewriting import (
     as_parameter,
     numerics_of,
@@ -81,18 +81,35 @@ class MaxPoolPattern(RewritePattern):
 
 
 class AveragePoolPattern(RewritePattern):
-    """An average is an integer sum, divided by the number of taps where that is always the same."""
+    """An average is an integer sum, divided by the number of elements that the window holds."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.AveragePoolOp, rewriter: PatternRewriter) -> None:
         source = plain_dequantize(op.input)
         if source is None or source.channel_axis not in (None, 1):
             return
-        window = op.window
-        padded = any(window.pads_begin) or any(window.pads_end)
-        if any(op.overhang.get_values()) or (padded and not op.includes_padding):
+        counts = _counts(op)
+        if counts.min() < 1:
             return
-        _replace_by_average(rewriter, op, source, window)
+        _replace_by_average(rewriter, op, source, op.extended_window, counts)
+
+
+def _counts(op: nn.AveragePoolOp) -> Array:
+    """Returns how many elements each window's sum is divided by: one number, or one per window."""
+    space, window = shape_of(op.input.type)[2:], op.window
+    ones = np.ones((1, *space, 1), np.int64)
+    if op.includes_padding:
+        widths = [(0, 0), *zip(window.pads_begin, window.pads_end, strict=True), (0, 0)]
+        ones = np.pad(ones, widths, constant_values=1)
+        zeros = (0,) * window.rank
+        overhang = tuple(op.overhang.get_values())
+        slid = Window(window.kernel, window.strides, window.dilations, zeros, overhang)
+    else:
+        slid = op.extended_window
+    windows = slid.gather(ones, 0)
+    rank = window.rank
+    counts = windows.sum(axis=tuple(range(1 + rank, 1 + 2 * rank)))[..., 0]
+    return counts.reshape(-1)[:1] if counts.min() == counts.max() else counts[:, np.newaxis]
 
 
 class ReduceMeanPattern(RewritePattern):
@@ -109,14 +126,18 @@ class ReduceMeanPattern(RewritePattern):
             return
         ones, zeros = (1,) * len(spatial), (0,) * len(spatial)
         window = Window(shape[2:], ones, ones, zeros, zeros)
-        _replace_by_average(rewriter, op, source, window)
+        _replace_by_average(rewriter, op, source, window, np.array([window.taps]))
 
 
 def _replace_by_average(
-    rewriter: PatternRewriter, op: Operation, source: qint.DequantizeOp, window: Window
+    rewriter: PatternRewriter,
+    op: Operation,
+    source: qint.DequantizeOp,
+    window: Window,
+    counts: Array,
 ) -> None:
     new, total = _pooled(source, "sum", window, 0)
-    count = nn.ConstantOp(np.array([window.taps], np.float32))
+    count = nn.ConstantOp(counts.astype(np.float32))
     mean = nn.DivOp(total.result, count.result)
     new += [count, mean]
     wanted = shape_of(op.results[0].type)

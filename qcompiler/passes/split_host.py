@@ -58,11 +58,17 @@ _BETWEEN = (
 )  # fmt: skip
 
 
+_MOVES = (qint.Rearrangement, qint.PadOp, qint.ConcatOp, qint.TransposeOp)
+
+
 class _Cut:
     """Sorts the operations of @main into head, core and tail."""
 
     def __init__(self, main: func.FuncOp):
         self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
+        # Where nothing computes, moving integers about is what the hardware is for.
+        computes = any(isinstance(op, _COMPUTE) for op in self.ops)
+        self.compute = _COMPUTE if computes else (*_COMPUTE, *_MOVES)
         self.constant = _constant_ops(self.ops)
         self.after_core = self._reach(self.ops, forward=True)
         self.before_core = self._reach(reversed(self.ops), forward=False)
@@ -78,19 +84,19 @@ class _Cut:
                 if forward
                 else {use.operation for result in op.results for use in result.uses}
             )
-            if any(n in reached or isinstance(n, _COMPUTE) for n in neighbours):
+            if any(n in reached or isinstance(n, self.compute) for n in neighbours):
                 reached.add(op)
         return reached
 
     def in_core(self, op: Operation) -> bool:
         """Whether the operation is computed in hardware."""
         inside = op in self.after_core and op in self.before_core
-        return isinstance(op, _COMPUTE) or (inside and op not in self.constant)
+        return isinstance(op, self.compute) or (inside and op not in self.constant)
 
     def problems(self, main: func.FuncOp) -> list[Problem]:
         """Returns why the network cannot be cut, one problem a node."""
         found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp | nn.ConvOp)]
-        if not any(isinstance(op, _COMPUTE) for op in self.ops) and not found:
+        if not any(isinstance(op, self.compute) for op in self.ops) and not found:
             found.append(
                 Problem(
                     "model",
@@ -99,7 +105,7 @@ class _Cut:
                 )
             )
         stray = [
-            o for o in self.ops if self.in_core(o) and not isinstance(o, (*_COMPUTE, *_BETWEEN))
+            o for o in self.ops if self.in_core(o) and not isinstance(o, (*self.compute, *_BETWEEN))
         ]
         # The quantizers around a stray operation are not to blame, unless there is no other.
         guilty = [o for o in stray if not isinstance(o, _QUANTIZERS)] or stray
