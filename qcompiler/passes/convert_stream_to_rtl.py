@@ -66,13 +66,17 @@ def _describe(channel: stream.ChannelType) -> str:
     )
 
 
+def _of_groups(groups: int) -> str:
+    return f", {groups} groups" if groups > 1 else ""
+
+
 def _comment(process: stream.Process) -> tuple[str, ...]:
     schedule = process.schedule()
     lines = [f"{process.name} from {source_node(process) or 'the model'}"]
     if isinstance(process, stream.MvauOp):
         lines.append(
             f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
-            f"SIMD = {process.simd.value.data}"
+            f"SIMD = {process.simd.value.data}{_of_groups(process.groups.value.data)}"
         )
     elif isinstance(process, stream.AddOp):
         lines.append("y = {} * in0 + {} * in1".format(*process.factors))
@@ -96,6 +100,7 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
             weights=op.weights_op.array,
             pe=op.pe.value.data,
             simd=op.simd.value.data,
+            groups=op.groups.value.data,
         ),
     )
 
@@ -116,7 +121,7 @@ def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
             channel_folds=op.channel_folds,
             window=op.window,
             pad_value=op.pad_value.value.data,
-            depthwise=op.order.data == "depthwise",
+            groups=op.groups.value.data,
             buffer_rows=op.buffer_rows,
             want=want,
             free=free,

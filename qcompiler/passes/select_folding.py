@@ -82,9 +82,11 @@ class Layer:
             # A window is sent tap by tap, so a beat holds channels of one tap.
             window = op.input.owner
             windowed = isinstance(window, stream.SlidingWindowOp)
-            inputs = window.input_channel.channels if windowed else op.mw
-            pe, simd = stream.divisors(op.mh), stream.divisors(inputs)
-            return Layer(op, op.vectors * op.mh * op.mw, tuple(pe), tuple(simd))
+            inputs, outputs = op.matrix_shape
+            if windowed:
+                inputs = window.input_channel.channels // op.groups.value.data
+            pe, simd = stream.divisors(outputs), stream.divisors(inputs)
+            return Layer(op, op.vectors * op.mh * op.matrix_shape[0], tuple(pe), tuple(simd))
         pe = stream.divisors(op.output_channel.channels)
         work = op.input_channel.with_lanes(1).beats
         return Layer(op, work, tuple(pe), (1,))
@@ -106,9 +108,10 @@ class Layer:
             self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
             self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
             lanes = folding.simd
+        _set_lanes(self.op.result, folding.pe)
         if isinstance(window, stream.SlidingWindowOp):
             _set_lanes(window.result, lanes)
-        _set_lanes(self.op.result, folding.pe)
+            window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
 
 
 def choose(layer: Layer, target_cycles: int) -> Folding:

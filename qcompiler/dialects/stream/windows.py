@@ -12,7 +12,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.linear import WeightsOp, find_weights
+from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, find_weights
 from qcompiler.dialects.stream.process import (
     NEVER,
     ChannelType,
@@ -25,7 +25,6 @@ from qcompiler.dialects.stream.process import (
 )
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
-ORDERS = ("dense", "depthwise")
 
 
 def _array(values: Sequence[int]) -> Attribute:
@@ -68,12 +67,13 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
 class SlidingWindowOp(Pipe):
     """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
 
-    Order `dense` sends all channels of a tap before the next tap, for `mvau`; `depthwise` sends all
-    taps of one beat of channels before the next channels, for `vvau` and `pool`. Padding is made on
-    the way out, so the input is never stalled for it. Whole input rows are kept in a line buffer of
-    `buffer_rows`, so that the input runs ahead while windows are sent.
+    The channels are sent in `groups`, one after the other: all taps of the first group's channels,
+    then all of the next group's; elements of a window stand in the order [group, tap, channel]. One
+    group is what a dense `mvau` takes, a group per beat of channels what `vvau` and `pool` take.
+    Padding is made on the way out, so the input is never stalled for it. Whole input rows are kept
+    in a line buffer of `buffer_rows`, so that the input runs ahead while windows are sent.
 
-    Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., order = "dense"}
+    Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., groups = 1 : i64}
         : (!stream.channel<...>) -> !stream.channel<...>`
     """
 
@@ -84,12 +84,12 @@ class SlidingWindowOp(Pipe):
     pads_begin = prop_def(_I64_ARRAY)
     pads_end = prop_def(_I64_ARRAY)
     pad_value = prop_def(IntegerAttr[I64])
-    order = prop_def(StringAttr)
+    groups = prop_def(IntegerAttr[I64])
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
     def __init__(
-        self, input: SSAValue, element: IntType, window: Window, pad_value: int, order: str
+        self, input: SSAValue, element: IntType, window: Window, pad_value: int, groups: int
     ):
         channel = channel_of(input)
         height, width, channels = channel.frame_shape
@@ -103,7 +103,7 @@ class SlidingWindowOp(Pipe):
                 "pads_begin": _array(window.pads_begin),
                 "pads_end": _array(window.pads_end),
                 "pad_value": IntegerAttr(pad_value, i64),
-                "order": StringAttr(order),
+                "groups": IntegerAttr(groups, i64),
             },
             result_types=[ChannelType(element, frame, channel.lanes.data)],
         )
@@ -116,7 +116,7 @@ class SlidingWindowOp(Pipe):
 
     @property
     def channel_folds(self) -> int:
-        """Beats that one element of the frame takes."""
+        """Beats that one position of the frame takes."""
         return self.input_channel.channels // self.input_lanes
 
     @property
@@ -177,18 +177,26 @@ class SlidingWindowOp(Pipe):
         given, made = self.input_channel, self.output_channel
         if len(given.frame_shape) != 3:
             raise VerifyException(f"frame must be [H, W, C], got {given}")
-        if self.order.data not in ORDERS:
-            raise VerifyException(f"order must be dense or depthwise, got {self.order.data}")
+        groups = self.groups.value.data
+        if groups < 1 or given.channels % groups:
+            raise VerifyException(f"groups must divide {given.channels} channels, got {groups}")
         try:
             windows = self.window.output_shape(given.frame_shape[:2])
         except ValueError as error:
             raise VerifyException(str(error)) from None
         frame = (*windows, self.window.taps * given.channels)
-        if made.frame_shape != frame or given.channels % made.lanes.data:
+        channels = given.channels // groups
+        if made.frame_shape != frame or channels % made.lanes.data:
             raise VerifyException(
-                f"result must have frame {list(frame)} and lanes that divide {given.channels}, "
-                f"got {made}"
+                f"result must have frame {list(frame)} and lanes that divide the {channels} "
+                f"channels of a group, got {made}"
             )
+        for use in self.result.uses:
+            reader = use.operation
+            if isinstance(reader, MvauOp | Reduction) and reader.window_groups != groups:
+                raise VerifyException(
+                    f"sends {groups} groups, but {reader.name} takes {reader.window_groups}"
+                )
 
 
 class Writer:
@@ -220,9 +228,17 @@ class Writer:
 
 
 class Reduction(Pipe):
-    """A process that reduces windows in `depthwise` order: [.., taps * C] to [.., C]."""
+    """A process that reduces windows channel by channel: [.., taps * C] to [.., C].
+
+    It takes all taps of a beat of channels before the next channels: C / lanes groups.
+    """
 
     PACED: ClassVar[bool] = True
+
+    @property
+    def window_groups(self) -> int:
+        """Groups of channels in which windows must come."""
+        return self.output_channel.channels // self.output_channel.lanes.data
 
     @property
     def taps(self) -> int:

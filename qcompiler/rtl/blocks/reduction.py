@@ -3,7 +3,7 @@
     in --> operand --> lanes (product, accumulator) --> register slice --> out
            weight ROM --^
 
-Beats come in `depthwise` order: all taps of one beat of channels, then the next channels.
+All taps of one beat of channels come first, then those of the next channels.
 """
 
 from dataclasses import dataclass

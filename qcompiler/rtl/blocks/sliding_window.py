@@ -35,7 +35,7 @@ class SlidingWindowConfig:
         channel_folds: beats that one position takes.
         window: two-dimensional.
         pad_value: what stands in the padding.
-        depthwise: whether taps are sent before channel folds.
+        groups: groups of channels that are sent one after the other, each with all its taps.
         buffer_rows: rows in the line buffer.
         want: stored rows needed for each row of windows.
         free: rows freed after each row of windows.
@@ -51,7 +51,7 @@ class SlidingWindowConfig:
     channel_folds: int
     window: Window
     pad_value: int
-    depthwise: bool
+    groups: int
     buffer_rows: int
     want: Sequence[int]
     free: Sequence[int]
@@ -70,6 +70,7 @@ class _Reader:
     column: Counter
     tap_row: Counter
     tap_column: Counter
+    group: Counter
     fold: Counter
     window_done: Signal
     row_done: Signal
@@ -134,17 +135,17 @@ def _reader(b: StreamBlock, config: SlidingWindowConfig, row: Counter, issue: Si
     column = b.counter("window_column", columns)
     tap_row = b.counter("tap_row", kernel[0])
     tap_column = b.counter("tap_column", kernel[1])
-    fold = b.counter("channel_fold", config.channel_folds)
-    taps = [tap_column, tap_row]
+    group = b.counter("group", config.groups)
+    fold = b.counter("channel_fold", config.channel_folds // config.groups)
     step = issue
-    for counter in [*taps, fold] if config.depthwise else [fold, *taps]:
+    for counter in (fold, tap_column, tap_row, group):
         counter.advance_on(step)
         step = step & counter.at_end
     window_done = step.named("window_done")
     column.advance_on(window_done)
     row_done = (window_done & column.at_end).named("row_done")
     row.advance_on(row_done)
-    return _Reader(row, column, tap_row, tap_column, fold, window_done, row_done)
+    return _Reader(row, column, tap_row, tap_column, group, fold, window_done, row_done)
 
 
 def _position(
@@ -192,13 +193,22 @@ def _address(
     )
     in_row = column.resize(width, signed=True)
     if config.channel_folds > 1:
-        in_row = in_row * config.channel_folds + reader.fold.value.resize(width, signed=False)
+        in_row = in_row * config.channel_folds + _channel(b, config, reader, width)
     address = (row_start + in_row).named("read_address")
     padding = [signal for signal in (above, beside) if signal is not None]
     if not padding:
         return address, None
     padded = padding[0] if len(padding) == 1 else padding[0] | padding[1]
     return address, padded.named("padding")
+
+
+def _channel(b: StreamBlock, config: SlidingWindowConfig, reader: _Reader, width: int) -> Signal:
+    """Returns which beat of a position is read: its group's, and the fold in the group."""
+    fold = reader.fold.value.resize(width, signed=False)
+    if config.groups == 1:
+        return fold
+    group = _scaled(b, reader.group.value, config.channel_folds // config.groups, width)
+    return group if config.groups == config.channel_folds else group + fold
 
 
 def _slot(b: StreamBlock, config: SlidingWindowConfig, reader: _Reader) -> Signal:
