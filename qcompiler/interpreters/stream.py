@@ -65,12 +65,12 @@ class StreamFunctions(InterpreterFunctions):
 
     def _folded(self, op: stream.VvauOp | stream.PoolOp, x: Array) -> Array:
         """Returns windows as [batch, ..., channel fold, tap, lane]."""
-        return x.reshape(*x.shape[:-1], -1, op.taps, op.input_lanes)
+        return x.reshape(*x.shape[:-1], -1, op.taps, op.output_channel.lanes.data)
 
     @impl(stream.VvauOp)
     def vvau(self, i: Interpreter, op: stream.VvauOp, args: PythonValues) -> PythonValues:
         windows = self._folded(op, args[0])
-        weights = op.weights_op.array.reshape(op.taps, -1, op.input_lanes).transpose(1, 0, 2)
+        weights = op.weights_op.array.reshape(op.taps, -1, windows.shape[-1]).transpose(1, 0, 2)
         result = (windows * weights).sum(axis=-2)
         return (_check(op, result.reshape(len(result), *op.output_channel.frame_shape)),)
 

@@ -108,6 +108,8 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
 def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
     height, width, _ = op.input_channel.frame_shape
     want, free = rows_wanted(op.window, height)
+    taps = op.taps_a_beat
+    assert taps is not None, "verified"
     return build_sliding_window(
         place.library,
         SlidingWindowConfig(
@@ -122,6 +124,7 @@ def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
             window=op.window,
             pad_value=op.pad_value.value.data,
             groups=op.groups.value.data,
+            taps=taps,
             buffer_rows=op.buffer_rows,
             want=want,
             free=free,
@@ -140,8 +143,9 @@ def _reduction(place: _Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleO
             comment=place.comment,
             x=op.input_channel.element.range,
             y=op.output_channel.element.range,
-            lanes=op.input_lanes,
+            lanes=op.output_channel.lanes.data,
             taps=op.taps,
+            simd=op.simd.value.data,
             kind=kind,
             weights=weights,
         ),

@@ -12,7 +12,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, find_weights
+from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors, find_weights
 from qcompiler.dialects.stream.process import (
     NEVER,
     ChannelType,
@@ -69,9 +69,11 @@ class SlidingWindowOp(Pipe):
 
     The channels are sent in `groups`, one after the other: all taps of the first group's channels,
     then all of the next group's; elements of a window stand in the order [group, tap, channel]. One
-    group is what a dense `mvau` takes, a group per beat of channels what `vvau` and `pool` take.
-    Padding is made on the way out, so the input is never stalled for it. Whole input rows are kept
-    in a line buffer of `buffer_rows`, so that the input runs ahead while windows are sent.
+    group is what a dense `mvau` takes, a group per beat of channels what `vvau` and `pool` take. A
+    beat holds channels of one tap, or all channels of a group for several neighbouring taps: a part
+    of a kernel row that divides it, or several whole rows that divide the kernel. Padding is made
+    on the way out, so the input is never stalled for it. Whole input rows are kept in a line buffer
+    of `buffer_rows`, so that the input runs ahead while windows are sent.
 
     Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., groups = 1 : i64}
         : (!stream.channel<...>) -> !stream.channel<...>`
@@ -115,8 +117,27 @@ class SlidingWindowOp(Pipe):
         return Window(*(tuple(part.get_values()) for part in parts))
 
     @property
+    def group_channels(self) -> int:
+        """Channels of a group."""
+        return self.input_channel.channels // self.groups.value.data
+
+    @property
+    def taps_a_beat(self) -> tuple[int, int] | None:
+        """(rows, columns) of the taps that a beat holds; None if it holds no legal block."""
+        lanes, channels = self.output_channel.lanes.data, self.group_channels
+        if channels % lanes == 0:
+            return 1, 1
+        blocks = [(rows, columns) for rows, columns in self.window.tap_blocks]
+        found = (block for block in blocks if channels * block[0] * block[1] == lanes)
+        return next(found, None)
+
+    @property
+    def input_lanes(self) -> int:
+        return min(self.output_channel.lanes.data, self.group_channels)
+
+    @property
     def channel_folds(self) -> int:
-        """Beats that one position of the frame takes."""
+        """Beats in which one position of the frame comes."""
         return self.input_channel.channels // self.input_lanes
 
     @property
@@ -185,11 +206,14 @@ class SlidingWindowOp(Pipe):
         except ValueError as error:
             raise VerifyException(str(error)) from None
         frame = (*windows, self.window.taps * given.channels)
-        channels = given.channels // groups
-        if made.frame_shape != frame or channels % made.lanes.data:
+        if made.frame_shape != frame:
+            raise VerifyException(f"result must have frame {list(frame)}, got {made}")
+        if self.taps_a_beat is None:
+            channels, blocks = self.group_channels, self.window.tap_blocks
+            legal = [*divisors(channels), *(channels * r * c for r, c in blocks if r * c > 1)]
             raise VerifyException(
-                f"result must have frame {list(frame)} and lanes that divide the {channels} "
-                f"channels of a group, got {made}"
+                f"result must have channels of one tap or of a block of taps as lanes, "
+                f"got {made.lanes.data}; legal: {legal}"
             )
         for use in self.result.uses:
             reader = use.operation
@@ -230,8 +254,11 @@ class Writer:
 class Reduction(Pipe):
     """A process that reduces windows channel by channel: [.., taps * C] to [.., C].
 
-    It takes all taps of a beat of channels before the next channels: C / lanes groups.
+    It takes all taps of a beat of channels before the next channels: C / lanes groups, `simd` taps
+    a beat.
     """
+
+    simd = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
 
     PACED: ClassVar[bool] = True
 
@@ -245,21 +272,41 @@ class Reduction(Pipe):
         """Elements of a window, per channel."""
         return self.input_channel.channels // self.output_channel.channels
 
+    @property
+    def steps(self) -> int:
+        """Beats of a window, per beat of channels."""
+        return self.taps // self.simd.value.data
+
+    @property
+    def input_lanes(self) -> int:
+        return self.output_channel.lanes.data * self.simd.value.data
+
     def schedule(self) -> Schedule:
-        cycles = self.input_channel.beats
+        cycles = self.output_channel.beats * self.steps
         every = np.arange(cycles, dtype=np.int64)
-        # issue -> operand -> (product ->) accumulator -> output register
-        return Schedule.pipe(cycles, every, every[self.taps - 1 :: self.taps], self.latency_cycles)
+        made = every[self.steps - 1 :: self.steps]
+        return Schedule.pipe(cycles, every, made, self.latency_cycles)
 
     @property
     def latency_cycles(self) -> int:
         """Cycles from the last tap's acceptance to the result's appearance."""
-        return 4
+        # issue -> operand -> product (-> accumulator) -> output register
+        return 4 if self.steps > 1 else 3
 
     def _verify_frames(self) -> None:
         given, made = self.input_channel, self.output_channel
         if given.frame_shape[:-1] != made.frame_shape[:-1] or given.channels % made.channels:
             raise VerifyException(f"cannot reduce {given} to {made}")
+        if self.simd.value.data < 1 or self.taps % self.simd.value.data:
+            raise VerifyException(
+                f"simd must divide {self.taps}, got {self.simd.value.data}; "
+                f"legal: {divisors(self.taps)}"
+            )
+
+
+def _reduced(windows: ChannelType, element: IntType, taps: int, simd: int) -> ChannelType:
+    frame = (*windows.frame_shape[:-1], windows.channels // taps)
+    return ChannelType(element, frame, windows.lanes.data // simd)
 
 
 @irdl_op_definition
@@ -271,15 +318,16 @@ class VvauOp(Reduction):
 
     name = "stream.vvau"
     weights = prop_def(SymbolRefAttr)
-    assembly_format = "$input `weights` $weights attr-dict `:` functional-type(operands, results)"
+    assembly_format = (
+        "$input `weights` $weights (`simd` $simd^)? attr-dict `:` "
+        "functional-type(operands, results)"
+    )
 
-    def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int):
-        channel = channel_of(input)
-        frame = (*channel.frame_shape[:-1], channel.channels // taps)
+    def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int, simd: int = 1):
         super().__init__(
             operands=[input],
-            properties={"weights": SymbolRefAttr(weights)},
-            result_types=[ChannelType(element, frame, channel.lanes.data)],
+            properties={"weights": SymbolRefAttr(weights), "simd": IntegerAttr(simd, i64)},
+            result_types=[_reduced(channel_of(input), element, taps, simd)],
         )
 
     @property
@@ -305,20 +353,20 @@ class PoolOp(Reduction):
 
     name = "stream.pool"
     kind = prop_def(StringAttr)
-    assembly_format = "$input `kind` $kind attr-dict `:` functional-type(operands, results)"
+    assembly_format = (
+        "$input `kind` $kind (`simd` $simd^)? attr-dict `:` functional-type(operands, results)"
+    )
 
-    def __init__(self, input: SSAValue, kind: str, element: IntType, taps: int):
-        channel = channel_of(input)
-        frame = (*channel.frame_shape[:-1], channel.channels // taps)
+    def __init__(self, input: SSAValue, kind: str, element: IntType, taps: int, simd: int = 1):
         super().__init__(
             operands=[input],
-            properties={"kind": StringAttr(kind)},
-            result_types=[ChannelType(element, frame, channel.lanes.data)],
+            properties={"kind": StringAttr(kind), "simd": IntegerAttr(simd, i64)},
+            result_types=[_reduced(channel_of(input), element, taps, simd)],
         )
 
     @property
     def latency_cycles(self) -> int:
-        return 3
+        return 3  # issue -> operand -> kept -> output register
 
     def verify_(self) -> None:
         self._verify_frames()

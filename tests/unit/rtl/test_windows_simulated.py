@@ -7,6 +7,7 @@ import pytest
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Region
+from xdsl.rewriter import Rewriter
 
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.arith.windows import Window
@@ -32,6 +33,7 @@ class Case:
         bounds: of the inputs.
         pad: what stands in the padding.
         groups, outputs, pe: of a matrix unit.
+        taps: a beat.
     """
 
     frame: tuple[int, int, int]
@@ -43,6 +45,7 @@ class Case:
     groups: int = 1
     outputs: int = 4
     pe: int = 2
+    taps: int = 1
 
 
 CASES = [
@@ -61,6 +64,23 @@ CASES = [
     Case((4, 4, 4), 2, window((2, 2)), groups=2, outputs=2, pe=1),
     Case((4, 5, 3), 1, window((3, 3), begin=(1, 1), end=(1, 1)), groups=3, outputs=6, pe=2),
     Case((3, 3, 6), 3, window((1, 1), (2, 2)), groups=2, outputs=4, pe=2),
+    # Several taps a beat: a row, all, part of a row, some rows; strides, dilations, groups.
+    Case((6, 5, 2), 2, window((3, 3), begin=(1, 1), end=(1, 1)), taps=3),
+    Case((6, 5, 2), 2, window((3, 3), begin=(1, 1), end=(1, 1)), taps=9, pe=4),
+    Case((5, 7, 1), 1, window((2, 4), (1, 2), begin=(0, 1), end=(1, 2)), taps=2, pad=1),
+    Case((7, 6, 1), 1, window((4, 2), (2, 1), begin=(2, 0), end=(1, 1)), taps=4, pad=-2),
+    Case((7, 9, 2), 2, window((2, 2), (1, 3), (3, 2), (1, 1), (0, 2)), taps=4),
+    Case((4, 9, 1), 1, window((1, 4), dilations=(1, 2), begin=(0, 2), end=(0, 3)), taps=2),
+    Case((1, 8, 3), 3, window((1, 3), begin=(0, 2)), taps=3, pe=1),
+    Case((8, 4, 2), 2, window((3, 1), (2, 1), (2, 1), (1, 0), (2, 0)), taps=3),
+    Case((5, 6, 4), 2, window((2, 3), begin=(1, 1), end=(0, 1)), groups=2, taps=3),
+    Case((5, 6, 4), 2, window((2, 3), begin=(1, 1), end=(0, 1)), groups=2, taps=6, pe=1),
+    Case((6, 6, 4), 2, window((3, 3), begin=(1, 1), end=(1, 1)), "vvau", taps=3),
+    Case((6, 6, 4), 4, window((3, 3), begin=(1, 1), end=(1, 1)), "vvau", taps=9),
+    Case((6, 6, 4), 2, window((2, 2), (2, 2)), "max", pad=-3, taps=2),
+    Case((6, 6, 2), 2, window((2, 2), (2, 2)), "max", (0, 3), taps=4),
+    Case((4, 6, 2), 1, window((2, 3)), "sum", taps=6),
+    Case((4, 6, 2), 1, window((2, 3), begin=(1, 0)), "sum", taps=3),
 ]
 
 
@@ -77,14 +97,14 @@ def reader(case, windows, name, seen, rng):
     if case.kind == "mvau":
         shape = taps * channels // case.groups, case.outputs
         weights, made = dot(name, shape, seen, rng)
-        sizes = case.outputs, case.pe, case.lanes, case.groups
+        sizes = case.outputs, case.pe, case.lanes * case.taps, case.groups
         return [weights], stream.MvauOp(windows, name, made, *sizes)
     if case.kind == "vvau":
         weights, made = dot(name, (taps, channels), seen, rng)
-        return [weights], stream.VvauOp(windows, name, made, taps)
+        return [weights], stream.VvauOp(windows, name, made, taps, case.taps)
     bounds = qint.pool_range(case.kind, seen, taps)
     made = qint.IntType(bounds.lo, bounds.hi)
-    return [], stream.PoolOp(windows, case.kind, made, taps)
+    return [], stream.PoolOp(windows, case.kind, made, taps, case.taps)
 
 
 def network(cases, rng):
@@ -98,6 +118,8 @@ def network(cases, rng):
         element = qint.IntType(seen.lo, seen.hi)
         groups = case.groups if case.kind == "mvau" else case.frame[-1] // case.lanes
         windows = stream.SlidingWindowOp(x, element, case.window, case.pad, groups)
+        lanes = stream.channel_of(windows.result).with_lanes(case.lanes * case.taps)
+        Rewriter.replace_value_with_new_type(windows.result, lanes)
         needed, process = reader(case, windows.result, f"w{n}", seen, rng)
         weights += needed
         block.add_ops([windows, process])

@@ -14,3 +14,13 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2, 3, 2], lanes =
   %v = stream.vvau %w weights @dw : (!stream.channel<!qint.int<0, 3>, frame = [1, 2, 8], lanes = 1>) -> !stream.channel<!qint.int<0, 12>, frame = [1, 2, 2], lanes = 1>
   func.return %r, %v : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>, !stream.channel<!qint.int<0, 12>, frame = [1, 2, 2], lanes = 1>
 }
+
+// A beat of two taps, each of one channel.
+// CHECK-LABEL: func.func @two_taps
+// CHECK-NEXT: %p = stream.pool %w kind "max" simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 2], lanes = 1>
+// CHECK-NEXT: %v = stream.vvau %w weights @dw simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 4>, frame = [1, 2, 2], lanes = 1>
+func.func @two_taps(%w : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) {
+  %p = stream.pool %w kind "max" simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 2], lanes = 1>
+  %v = stream.vvau %w weights @dw simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 4>, frame = [1, 2, 2], lanes = 1>
+  func.return
+}
