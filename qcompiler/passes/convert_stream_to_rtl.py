@@ -27,7 +27,7 @@ from xdsl.passes import ModulePass
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import identifier, source_node
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.stream.windows import rows_wanted
+from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.fifo import build_fifo
 from qcompiler.rtl.blocks.joins import (

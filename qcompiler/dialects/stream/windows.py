@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, SymbolRefAttr, i64
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
+from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.line_buffer import Writer, frame_cycles, least_rows, rows_wanted
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors, find_weights
 from qcompiler.dialects.stream.process import (
     NEVER,
@@ -31,38 +31,6 @@ def _array(values: Sequence[int]) -> Attribute:
     return DenseArrayBase.from_list(i64, values)
 
 
-def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
-    """Returns, per row of windows, how many input rows must be there and how many it frees.
-
-    Rows are kept from the first to the last that a row of windows touches. The last row of windows
-    waits for all rows of the frame and frees them, so that the next frame starts clean.
-
-    Args:
-        window: two-dimensional.
-        height: rows of a frame.
-
-    Returns:
-        want: rows that must be stored, counted from the oldest that is.
-        free: rows that the next row of windows does not touch.
-    """
-    count = window.output_shape((height, window.extent[1]))[0]
-    stride, pad = window.strides[0], window.pads_begin[0]
-    want: list[int] = []
-    free: list[int] = []
-    gone = 0
-    for row in range(count):
-        needed = min(height, max(row * stride + window.extent[0] - pad, 0))
-        kept_from = min(height, max((row + 1) * stride - pad, 0))
-        if row == count - 1:
-            needed = kept_from = height
-        # Rows that are skipped must have passed, too; and no frame starts before its first row.
-        needed = max(needed, kept_from, 1)
-        want.append(needed - gone)
-        free.append(kept_from - gone)
-        gone = kept_from
-    return want, free
-
-
 @irdl_op_definition
 class SlidingWindowOp(Pipe):
     """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
@@ -72,8 +40,10 @@ class SlidingWindowOp(Pipe):
     group is what a dense `mvau` takes, a group per beat of channels what `vvau` and `pool` take. A
     beat holds channels of one tap, or all channels of a group for several neighbouring taps: a part
     of a kernel row that divides it, or several whole rows that divide the kernel. Padding is made
-    on the way out, so the input is never stalled for it. Whole input rows are kept in a line buffer
-    of `buffer_rows`, so that the input runs ahead while windows are sent.
+    on the way out, so the input is never stalled for it.
+
+    Whole input rows are kept in a line buffer, so that the input runs ahead while windows are sent:
+    `buffer_rows` of them, if not given those of a window and those that the next one adds.
 
     Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., groups = 1 : i64}
         : (!stream.channel<...>) -> !stream.channel<...>`
@@ -87,6 +57,7 @@ class SlidingWindowOp(Pipe):
     pads_end = prop_def(_I64_ARRAY)
     pad_value = prop_def(IntegerAttr[I64])
     groups = prop_def(IntegerAttr[I64])
+    rows = opt_prop_def(IntegerAttr[I64], prop_name="buffer_rows")
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
@@ -142,16 +113,40 @@ class SlidingWindowOp(Pipe):
 
     @property
     def buffer_rows(self) -> int:
-        """Rows in the line buffer: those of a window, and those that the next one adds."""
-        want, _ = rows_wanted(self.window, self.input_channel.frame_shape[0])
-        return max(*want, self.window.extent[0]) + self.window.strides[0]
+        """Rows in the line buffer; those of a window and those that the next one adds, or more."""
+        if self.rows is not None:
+            return self.rows.value.data
+        return least_rows(self.window, self.input_channel.frame_shape[0])
+
+    @property
+    def least_cycles(self) -> int:
+        """Cycles of a frame if the line buffer were large: those of its input, or its output."""
+        given = self.input_channel.with_lanes(self.input_lanes)
+        return max(given.beats, self.output_channel.beats)
+
+    def resize_buffer(self, cycles: int) -> None:
+        """Gives the line buffer the fewest rows with which a frame takes at most `cycles`.
+
+        At most `least_cycles` are needed, whatever is asked for. Never less than a window and what
+        the next one adds: the input runs ahead.
+        """
+        self.rows = None
+        rows = self.buffer_rows
+        while self._frame_cycles(rows) > max(cycles, self.least_cycles):
+            rows += 1
+            self.rows = IntegerAttr(rows, i64)
+
+    def _frame_cycles(self, rows: int) -> int:
+        _, _, row_in, row_out = self._rows()
+        return frame_cycles(self.window, self.input_channel.frame_shape[0], (row_in, row_out), rows)
 
     def schedule(self) -> Schedule:
         """Returns the reading side's; `timing` knows both sides."""
         beats = self.output_channel.beats
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
-        return Schedule.pipe(max(beats, self.input_channel.beats), taken, every, 2)
+        cycles = self._frame_cycles(self.buffer_rows)
+        return Schedule.pipe(cycles, taken, every, 2)
 
     def _rows(self) -> tuple[list[int], list[int], int, int]:
         """Returns `rows_wanted`, and the beats of an input row and of a row of windows."""
@@ -215,40 +210,15 @@ class SlidingWindowOp(Pipe):
                 f"result must have channels of one tap or of a block of taps as lanes, "
                 f"got {made.lanes.data}; legal: {legal}"
             )
+        least = least_rows(self.window, given.frame_shape[0])
+        if self.buffer_rows < least:
+            raise VerifyException(f"buffer_rows must be at least {least}, got {self.buffer_rows}")
         for use in self.result.uses:
             reader = use.operation
             if isinstance(reader, MvauOp | Reduction) and reader.window_groups != groups:
                 raise VerifyException(
                     f"sends {groups} groups, but {reader.name} takes {reader.window_groups}"
                 )
-
-
-class Writer:
-    """The side of a line buffer that stores rows as they come, while there is room."""
-
-    def __init__(self, arrival: NDArray[np.int64], buffer_rows: int):
-        self.arrival = arrival
-        self.taken = np.empty_like(arrival)
-        self.buffer_rows = buffer_rows
-        self.rows = 0
-        self.next_free = 0
-        self.freed: list[int] = []  # cycle from which on each row's place may be used again
-
-    def release(self, rows: int, cycle: int) -> None:
-        """Says that the first `rows` rows are not needed from `cycle` on."""
-        self.freed += [cycle] * (rows - len(self.freed))
-
-    def complete(self, rows: int) -> int:
-        """Stores rows until there are `rows`; returns the cycle from which they can be read."""
-        beat = np.arange(self.arrival.shape[1], dtype=np.int64)
-        while self.rows < rows:
-            row = self.rows
-            room = self.freed[row - self.buffer_rows] if row >= self.buffer_rows else 0
-            earliest = np.maximum(self.arrival[row], max(self.next_free, room))
-            self.taken[row] = beat + np.maximum.accumulate(earliest - beat)
-            self.next_free = int(self.taken[row, -1]) + 1
-            self.rows += 1
-        return int(self.taken[rows - 1, -1]) + 1 if rows else 0
 
 
 class Reduction(Pipe):

@@ -132,13 +132,31 @@ def network(cases, rng):
     return module
 
 
+def design_of(module):
+    hardware = module.clone()
+    run_passes(hardware, ["convert-stream-to-rtl"])
+    return Design({"stream": module, "qint": module, "rtl": hardware, "last": hardware})
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("enough", "cycles"), [(False, 19), (True, 16)])
+def test_windows_wait_for_the_next_frame_if_the_line_buffer_is_small(enough, cycles):
+    """The last windows free two rows, the next frame's first ones need two: one more than fits."""
+    rng = np.random.default_rng(0)
+    module = network([Case((3, 3, 1), 1, window((2, 2)), pe=4)], rng)
+    if enough:
+        run_passes(module, ["size-fifos"])
+    design = design_of(module)
+    x = rng.integers(-3, 3, (12, 3, 3, 1), endpoint=True)
+    _, result = design.simulate_core([x])
+    assert result.cycles_per_frame == design.timing.cycles_per_frame == cycles
+
+
 @pytest.mark.simulation
 def test_windows_give_what_the_interpreter_gives():
     rng = np.random.default_rng(0)
     module = network(CASES, rng)
-    hardware = module.clone()
-    run_passes(hardware, ["convert-stream-to-rtl"])
-    design = Design({"stream": module, "qint": module, "rtl": hardware, "last": hardware})
+    design = design_of(module)
     inputs = [rng.integers(*case.bounds, (12, *case.frame), endpoint=True) for case in CASES]
     expected = run(module, "core", inputs)
     for stalls in (0.0, 0.4):

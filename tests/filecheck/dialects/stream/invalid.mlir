@@ -355,3 +355,19 @@ func.func @reshape_range(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lane
   %y = stream.reshape %x : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [2, 2], lanes = 1>
   func.return
 }
+
+// -----
+
+// CHECK: buffer_rows must be at least 3, got 2
+func.func @buffer_rows_few(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = 2 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: buffer_rows must be at least 3, got -1
+func.func @buffer_rows_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = -1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}

@@ -24,3 +24,10 @@ func.func @two_taps(%w : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lan
   %v = stream.vvau %w weights @dw simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 4>, frame = [1, 2, 2], lanes = 1>
   func.return
 }
+
+// CHECK-LABEL: func.func @rows
+// CHECK-NEXT: %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = 5 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [3, 3, 1], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2, 2, 4], lanes = 1>
+func.func @rows(%x : !stream.channel<!qint.int<0, 1>, frame = [3, 3, 1], lanes = 1>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = 5 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [3, 3, 1], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2, 2, 4], lanes = 1>
+  func.return
+}
