@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from qcompiler.arith.arrays import IntArray
 
 
+def _divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
 @dataclass(frozen=True)
 class Window:
     """A window that slides over the spatial dimensions of a channels-last tensor.
@@ -49,6 +53,18 @@ class Window:
     def taps(self) -> int:
         """Elements in a window, per channel."""
         return int(np.prod(self.kernel, dtype=object))
+
+    @property
+    def tap_blocks(self) -> list[tuple[int, ...]]:
+        """Blocks of taps, as (rows, columns), that are neighbours in order and divide the window.
+
+        Parts of a row, from one tap on, and then several whole rows; ascending in size.
+        """
+        *_, columns = self.kernel
+        parts = [(1,) * (self.rank - 1) + (part,) for part in _divisors(columns)]
+        if self.rank == 1:
+            return parts
+        return parts + [(rows, columns) for rows in _divisors(self.kernel[0]) if rows > 1]
 
     @property
     def extent(self) -> tuple[int, ...]:

@@ -31,12 +31,17 @@ class StreamFunctions(InterpreterFunctions):
 
     @impl(stream.MvauOp)
     def mvau(self, i: Interpreter, op: stream.MvauOp, args: PythonValues) -> PythonValues:
+        (inputs, outputs), groups = op.matrix_shape, op.groups.value.data
         weights = op.weights_op.array
         x = op.input_channel.element.range
-        largest = max(abs(x.lo), abs(x.hi)) * int(np.abs(weights).max()) * op.mw
-        rows = args[0].reshape(-1, op.mw)
-        product = exact_matmul(rows, weights, largest)
-        return (_check(op, product.reshape(args[0].shape[0], *op.output_channel.frame_shape)),)
+        largest = max(abs(x.lo), abs(x.hi)) * int(np.abs(weights).max()) * inputs
+        rows = args[0].reshape(-1, groups, inputs)
+        parts = [
+            exact_matmul(rows[:, g], weights[:, g * outputs : (g + 1) * outputs], largest)
+            for g in range(groups)
+        ]
+        frames = np.stack(parts, axis=1).reshape(len(args[0]), *op.output_channel.frame_shape)
+        return (_check(op, frames),)
 
     @impl(stream.RequantizeOp)
     def requantize(
@@ -54,21 +59,18 @@ class StreamFunctions(InterpreterFunctions):
     ) -> PythonValues:
         windows = op.window.gather(args[0], op.pad_value.value.data)
         batch, height, width = windows.shape[:3]
-        if op.order.data == "depthwise":  # channel folds before taps
-            parts = windows.reshape(
-                batch, height, width, op.window.taps, op.channel_folds, op.input_lanes
-            )
-            windows = parts.transpose(0, 1, 2, 4, 3, 5)
+        parts = windows.reshape(batch, height, width, op.window.taps, op.groups.value.data, -1)
+        windows = parts.transpose(0, 1, 2, 4, 3, 5)
         return (_check(op, windows.reshape(batch, *op.output_channel.frame_shape)),)
 
     def _folded(self, op: stream.VvauOp | stream.PoolOp, x: Array) -> Array:
         """Returns windows as [batch, ..., channel fold, tap, lane]."""
-        return x.reshape(*x.shape[:-1], -1, op.taps, op.input_lanes)
+        return x.reshape(*x.shape[:-1], -1, op.taps, op.output_channel.lanes.data)
 
     @impl(stream.VvauOp)
     def vvau(self, i: Interpreter, op: stream.VvauOp, args: PythonValues) -> PythonValues:
         windows = self._folded(op, args[0])
-        weights = op.weights_op.array.reshape(op.taps, -1, op.input_lanes).transpose(1, 0, 2)
+        weights = op.weights_op.array.reshape(op.taps, -1, windows.shape[-1]).transpose(1, 0, 2)
         result = (windows * weights).sum(axis=-2)
         return (_check(op, result.reshape(len(result), *op.output_channel.frame_shape)),)
 

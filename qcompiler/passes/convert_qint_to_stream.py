@@ -30,7 +30,7 @@ error, all of them at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from xdsl.builder import Builder
@@ -129,9 +129,7 @@ def _flat_window(window: Window) -> Window:
     )
 
 
-def _windows(
-    state: _Conversion, op: qint.ConvOp | qint.PoolOp, order: Literal["dense", "depthwise"]
-) -> SSAValue:
+def _windows(state: _Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> SSAValue:
     """Adds the sliding window of an operation; returns the windows."""
     seen = op.padded_range
     process = stream.SlidingWindowOp(
@@ -139,7 +137,7 @@ def _windows(
         qint.IntType(seen.lo, seen.hi),
         _flat_window(op.window),
         op.pad_value.value.data,
-        order,
+        groups,
     )
     process.location = op.location
     process.result.name_hint = op.input.name_hint
@@ -155,26 +153,16 @@ def _conv(state: _Conversion, op: qint.ConvOp) -> None:
         return
     outputs, taps = weights.array.shape[-1], op.window.taps
     element = qint.int_type_of(op.result.type)
-    depthwise = op.groups == channels == outputs
-    if op.groups != 1 and not depthwise:
-        state.refuse(
-            op,
-            f"{op.groups} groups of {channels} channels have no process yet",
-            "use dense convolutions, or depthwise ones with one output a channel",
-        )
-        return
-    if depthwise and channels > 1:
-        name = state.weights(op, weights, weights.array.reshape(taps, channels))
-        windows = _windows(state, op, "depthwise")
-        state.emit(op, stream.VvauOp(windows, name, element, taps))
-        return
     name = state.weights(op, weights, weights.array.reshape(-1, outputs))
-    given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, "dense")
-    state.emit(op, stream.MvauOp(given, name, element, outputs, 1, 1))
+    if op.groups == channels == outputs > 1:
+        state.emit(op, stream.VvauOp(_windows(state, op, channels), name, element, taps))
+        return
+    given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, op.groups)
+    state.emit(op, stream.MvauOp(given, name, element, outputs, 1, 1, op.groups))
 
 
 def _pool(state: _Conversion, op: qint.PoolOp) -> None:
-    windows = _windows(state, op, "depthwise")
+    windows = _windows(state, op, shape_of(op.input.type)[-1])
     element = qint.int_type_of(op.result.type)
     state.emit(op, stream.PoolOp(windows, op.kind.data, element, op.window.taps))
 
@@ -374,7 +362,7 @@ def _pad(state: _Conversion, op: qint.PadOp) -> None:
     window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
     element = qint.int_type_of(op.result.type)
     value = op.value.value.data
-    state.emit(op, stream.SlidingWindowOp(given, element, window, value, "dense"))
+    state.emit(op, stream.SlidingWindowOp(given, element, window, value, 1))
 
 
 _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [

@@ -27,7 +27,7 @@ from xdsl.passes import ModulePass
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import identifier, source_node
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.stream.windows import rows_wanted
+from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.fifo import build_fifo
 from qcompiler.rtl.blocks.joins import (
@@ -66,13 +66,17 @@ def _describe(channel: stream.ChannelType) -> str:
     )
 
 
+def _of_groups(groups: int) -> str:
+    return f", {groups} groups" if groups > 1 else ""
+
+
 def _comment(process: stream.Process) -> tuple[str, ...]:
     schedule = process.schedule()
     lines = [f"{process.name} from {source_node(process) or 'the model'}"]
     if isinstance(process, stream.MvauOp):
         lines.append(
             f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
-            f"SIMD = {process.simd.value.data}"
+            f"SIMD = {process.simd.value.data}{_of_groups(process.groups.value.data)}"
         )
     elif isinstance(process, stream.AddOp):
         lines.append("y = {} * in0 + {} * in1".format(*process.factors))
@@ -96,6 +100,7 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
             weights=op.weights_op.array,
             pe=op.pe.value.data,
             simd=op.simd.value.data,
+            groups=op.groups.value.data,
         ),
     )
 
@@ -103,6 +108,8 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
 def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
     height, width, _ = op.input_channel.frame_shape
     want, free = rows_wanted(op.window, height)
+    taps = op.taps_a_beat
+    assert taps is not None, "verified"
     return build_sliding_window(
         place.library,
         SlidingWindowConfig(
@@ -116,7 +123,8 @@ def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
             channel_folds=op.channel_folds,
             window=op.window,
             pad_value=op.pad_value.value.data,
-            depthwise=op.order.data == "depthwise",
+            groups=op.groups.value.data,
+            taps=taps,
             buffer_rows=op.buffer_rows,
             want=want,
             free=free,
@@ -135,8 +143,9 @@ def _reduction(place: _Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleO
             comment=place.comment,
             x=op.input_channel.element.range,
             y=op.output_channel.element.range,
-            lanes=op.input_lanes,
+            lanes=op.output_channel.lanes.data,
             taps=op.taps,
+            simd=op.simd.value.data,
             kind=kind,
             weights=weights,
         ),

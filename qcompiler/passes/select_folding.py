@@ -1,4 +1,4 @@
-"""Chooses how much of each layer works in parallel: PE and SIMD of every matrix unit.
+"""Chooses how much of each layer works in parallel: PE and SIMD of every matrix unit and reduction.
 
 Before:
 ```mlir
@@ -26,7 +26,8 @@ Options: `target-cycles` is the most cycles that a frame may take in any layer (
 gets 64 multipliers and the others follow); each layer takes the fewest multipliers that reach it.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8}}` whose entries override the choice; the
 names are those of the report. Factors that do not divide the layer are an error that lists the legal
-ones.
+ones. SIMD beyond the channels of a convolution's group takes several taps of its windows a beat, as
+many as divide a kernel row, or whole rows; for `vvau` and `pool` SIMD counts taps.
 """
 
 import json
@@ -68,26 +69,33 @@ class Layer:
         work: cycles of a frame at PE = SIMD = 1.
         pe: legal factors for the outputs.
         simd: legal factors for the inputs; (1,) where each output has its own input.
+        one_tap: the largest of them that needs no more than one tap of a sliding window a beat.
     """
 
     op: Foldable
     work: int
     pe: tuple[int, ...]
     simd: tuple[int, ...]
+    one_tap: int
 
     @staticmethod
     def of(op: Foldable) -> "Layer":
         """Returns what can be chosen for a process."""
+        window = op.input.owner
+        blocks = window.window.tap_blocks if isinstance(window, stream.SlidingWindowOp) else []
+        several = sorted(rows * columns for rows, columns in blocks)[1:]
         if isinstance(op, stream.MvauOp):
-            # A window is sent tap by tap, so a beat holds channels of one tap.
-            window = op.input.owner
-            windowed = isinstance(window, stream.SlidingWindowOp)
-            inputs = window.input_channel.channels if windowed else op.mw
-            pe, simd = stream.divisors(op.mh), stream.divisors(inputs)
-            return Layer(op, op.vectors * op.mh * op.mw, tuple(pe), tuple(simd))
-        pe = stream.divisors(op.output_channel.channels)
-        work = op.input_channel.with_lanes(1).beats
-        return Layer(op, work, tuple(pe), (1,))
+            inputs, outputs = op.matrix_shape
+            work = op.vectors * op.mh * inputs
+            if isinstance(window, stream.SlidingWindowOp):
+                inputs = window.input_channel.channels // op.groups.value.data
+            pe = stream.divisors(outputs)
+        else:
+            inputs = 1
+            work = op.input_channel.with_lanes(1).beats
+            pe = stream.divisors(op.output_channel.channels)
+        simd = *stream.divisors(inputs), *(inputs * taps for taps in several)
+        return Layer(op, work, tuple(pe), simd, inputs)
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
@@ -95,34 +103,34 @@ class Layer:
         window = self.op.input.owner
         if not isinstance(window, stream.SlidingWindowOp):
             return own
-        lanes = folding.simd if isinstance(self.op, stream.MvauOp) else folding.pe
+        matrix = isinstance(self.op, stream.MvauOp)
+        lanes = min(folding.simd, self.one_tap) if matrix else folding.pe
         return max(own, window.input_channel.with_lanes(lanes).beats)
 
     def fold(self, folding: Folding) -> None:
         """Gives the process, and the sliding window before it, their lanes."""
         window = self.op.input.owner
-        lanes = folding.pe
         if isinstance(self.op, stream.MvauOp):
             self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
-            self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
-            lanes = folding.simd
-        if isinstance(window, stream.SlidingWindowOp):
-            _set_lanes(window.result, lanes)
+        self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
         _set_lanes(self.op.result, folding.pe)
+        if isinstance(window, stream.SlidingWindowOp):
+            _set_lanes(window.result, self.op.input_lanes)
+            window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
 
 
 def choose(layer: Layer, target_cycles: int) -> Folding:
     """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
 
-    Among equals, SIMD about twice PE: adders are cheaper than accumulators. The fastest folding if
-    none is fast enough.
+    Among equals, no more than one tap of a window a beat, which needs one memory; then SIMD about
+    twice PE: adders are cheaper than accumulators. The fastest folding if none is fast enough.
     """
-    best: tuple[tuple[int, int, float], Folding] | None = None
+    best: tuple[tuple[int, int, bool, float], Folding] | None = None
     for pe in layer.pe:
         for simd in layer.simd:
             folding = Folding(pe, simd)
             late = max(0, layer.cycles(folding) - target_cycles)
-            rank = (late, pe * simd, abs(log2(simd / pe) - 1))
+            rank = (late, pe * simd, simd > layer.one_tap, abs(log2(simd / pe) - 1))
             if best is None or rank < best[0]:
                 best = rank, folding
     assert best is not None
@@ -185,10 +193,13 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
             if factor not in factors_:
                 extent = max(factors_)
                 legal = ", ".join(map(str, factors_))
+                rule = f"must divide {extent}"
+                if factor > 0 and extent % factor == 0:
+                    rule = "must be channels of one tap, or all of a block of taps"
                 problems.append(
                     Problem(
                         f"{path}: {name}",
-                        f"{key} must divide {extent}, got {factor}",
+                        f"{key} {rule}, got {factor}",
                         f"choose one of {legal}",
                     )
                 )
@@ -231,8 +242,9 @@ def _enough_lanes(channel: stream.ChannelType, target_cycles: int) -> int:
 def _follow(process: stream.Process, target_cycles: int) -> None:
     """Gives a process without parallelism of its own the lanes of what feeds it."""
     if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
-        for result in process.results:
-            _set_lanes(result, process.input_channels[0].lanes.data)
+        for result in process.results:  # a reshaped frame may have fewer channels
+            given = process.input_channels[0].lanes.data
+            _set_lanes(result, gcd(given, stream.channel_of(result).channels))
     elif isinstance(process, stream.ReorderOp | stream.SliceOp):
         _set_lanes(process.result, _moving_lanes(process, target_cycles))
     elif isinstance(process, stream.SlidingWindowOp) and not _is_folded(process):

@@ -1,5 +1,7 @@
 """Puts FIFOs where beats wait, deep enough that no process ever waits for another's burst.
 
+Line buffers get the rows that they need to keep up with the slowest process.
+
 Before:
 ```mlir
 stream.weights @w dense<1> : tensor<4x4xi8>
@@ -54,6 +56,7 @@ class SizeFifosPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
+        _resize_line_buffers(network)
         # A FIFO takes cycles of its own, which other branches have to wait for: again until no
         # depth grows.
         for _ in range(_ROUNDS):
@@ -61,6 +64,15 @@ class SizeFifosPass(ModulePass):
             changed = [_buffer(network, value, beats) for value, beats in waiting.items()]
             if not any(changed):
                 return
+
+
+def _resize_line_buffers(network: Network) -> None:
+    """Gives each sliding window the rows with which it is not the slowest for lack of them."""
+    windows = [p for p in network.processes if isinstance(p, stream.SlidingWindowOp)]
+    others = [p.cycles_per_frame for p in network.processes if p not in windows]
+    period = max((*others, *(window.least_cycles for window in windows)), default=0)
+    for window in windows:
+        window.resize_buffer(period)
 
 
 def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:

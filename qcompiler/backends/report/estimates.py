@@ -57,7 +57,7 @@ class Report:
         foldings = {
             layer.name: {"PE": layer.detail["PE"], "SIMD": layer.detail["SIMD"]}
             for layer in self.layers
-            if layer.kind == "mvau"
+            if "SIMD" in layer.detail
         }
         return {
             "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},
@@ -93,6 +93,9 @@ def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
             ("SIMD", process.simd.value.data),
             ("reuse_factor", process.folds[0] * process.folds[1]),
         )
+    elif isinstance(process, stream.VvauOp | stream.PoolOp):
+        lanes = process.output_channel.lanes.data
+        yield from (("PE", lanes), ("SIMD", process.simd.value.data))
     elif isinstance(process, stream.RequantizeOp):
         forms = [op.name.removeprefix("qint.") for op in process.scalar_body.operations]
         yield "form", ", ".join(forms)

@@ -66,13 +66,18 @@ def find_weights(user: Operation, symbol: SymbolRefAttr) -> WeightsOp:
 
 @irdl_op_definition
 class MvauOp(Pipe):
-    """Multiplies each frame, a vector of MW elements, by a constant MW x MH matrix: `y = x @ W`.
+    """Multiplies each vector of a frame by a constant matrix: `y = x @ W`.
 
-    `pe` outputs are computed at a time, from `simd` inputs a cycle: a frame takes
-    MH * MW / (pe * simd) cycles. Its accumulators wrap, which is exact because the sum fits.
+    With `groups` > 1 a vector of MW elements has so many equal parts, one after the other, and each
+    has a matrix of its own, which makes its part of the MH outputs: part g is
+    `x[g] @ W[:, outputs of g]`. The weights of all groups stand side by side, [MW / groups, MH].
 
-    Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 : (!stream.channel<...>)
-        -> !stream.channel<...>`
+    `pe` outputs are computed at a time, from `simd` inputs a cycle: a vector takes
+    MH * MW / (groups * pe * simd) cycles. Its accumulators wrap, which is exact because the sum
+    fits.
+
+    Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 groups 2 : (!stream.channel<...>)
+        -> !stream.channel<...>`, without `groups` for one group
     """
 
     name = "stream.mvau"
@@ -80,13 +85,21 @@ class MvauOp(Pipe):
     weights = prop_def(SymbolRefAttr)
     pe = prop_def(IntegerAttr[I64])
     simd = prop_def(IntegerAttr[I64])
+    groups = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
     assembly_format = (
-        "$input `weights` $weights `pe` $pe `simd` $simd attr-dict `:` "
+        "$input `weights` $weights `pe` $pe `simd` $simd (`groups` $groups^)? attr-dict `:` "
         "functional-type(operands, results)"
     )
 
     def __init__(
-        self, input: SSAValue, weights: str, element: IntType, outputs: int, pe: int, simd: int
+        self,
+        input: SSAValue,
+        weights: str,
+        element: IntType,
+        outputs: int,
+        pe: int,
+        simd: int,
+        groups: int = 1,
     ):
         frame = (*channel_of(input).frame_shape[:-1], outputs)
         super().__init__(
@@ -95,28 +108,40 @@ class MvauOp(Pipe):
                 "weights": SymbolRefAttr(weights),
                 "pe": IntegerAttr(pe, i64),
                 "simd": IntegerAttr(simd, i64),
+                "groups": IntegerAttr(groups, i64),
             },
             result_types=[ChannelType(element, frame, pe)],
         )
 
     @property
     def mw(self) -> int:
-        """Inputs of the matrix."""
+        """Inputs of a vector, those of all groups."""
         return self.input_channel.channels
 
     @property
     def mh(self) -> int:
-        """Outputs of the matrix."""
+        """Outputs of a vector, those of all groups."""
         return self.output_channel.channels
 
     @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """(inputs, outputs) of one group."""
+        return self.mw // self.groups.value.data, self.mh // self.groups.value.data
+
+    @property
     def folds(self) -> tuple[int, int]:
-        """(neuron fold MH / pe, synapse fold MW / simd)."""
-        return self.mh // self.pe.value.data, self.mw // self.simd.value.data
+        """(neuron fold, synapse fold) of one group: outputs / pe, inputs / simd."""
+        inputs, outputs = self.matrix_shape
+        return outputs // self.pe.value.data, inputs // self.simd.value.data
 
     @property
     def input_lanes(self) -> int:
         return self.simd.value.data
+
+    @property
+    def window_groups(self) -> int:
+        """Groups of channels in which windows must come."""
+        return self.groups.value.data
 
     @property
     def weights_op(self) -> WeightsOp:
@@ -125,24 +150,31 @@ class MvauOp(Pipe):
 
     @property
     def vectors(self) -> int:
-        """Vectors in a frame."""
+        """Vectors in a frame, each multiplied by a matrix per group."""
         return int(np.prod(self.input_channel.frame_shape[:-1], dtype=object))
 
     def schedule(self) -> Schedule:
         neuron, synapse = self.folds
-        start = np.arange(self.vectors, dtype=np.int64)[:, None] * (neuron * synapse)
+        parts = self.vectors * self.groups.value.data
+        start = np.arange(parts, dtype=np.int64)[:, None] * (neuron * synapse)
         consume = start + np.arange(synapse, dtype=np.int64)
         produce = start + np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
         # issue -> operands -> partial sum (-> accumulator) -> output register
         latency = 4 if synapse > 1 else 3
         return Schedule.pipe(
-            self.vectors * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
+            parts * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
         )
 
     def verify_(self) -> None:
+        groups = self.groups.value.data
+        if groups < 1 or self.mw % groups or self.mh % groups:
+            raise VerifyException(
+                f"groups must divide {self.mw} inputs and {self.mh} outputs, got {groups}"
+            )
+        inputs, outputs = self.matrix_shape
         for name, factor, extent in (
-            ("pe", self.pe.value.data, self.mh),
-            ("simd", self.simd.value.data, self.mw),
+            ("pe", self.pe.value.data, outputs),
+            ("simd", self.simd.value.data, inputs),
         ):
             if factor < 1 or extent % factor:
                 raise VerifyException(
@@ -157,9 +189,9 @@ class MvauOp(Pipe):
             raise VerifyException(
                 f"output must have pe = {self.pe.value.data} lanes, got {self.output_channel}"
             )
-        if self.weights_op.value.get_shape() != (self.mw, self.mh):
+        if self.weights_op.value.get_shape() != (inputs, self.mh):
             raise VerifyException(
-                f"weights must have shape [{self.mw}, {self.mh}], got {self.weights_op.value.type}"
+                f"weights must have shape [{inputs}, {self.mh}], got {self.weights_op.value.type}"
             )
 
 

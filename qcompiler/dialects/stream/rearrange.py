@@ -11,6 +11,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.dialects.nn import slice_shape
+from qcompiler.dialects.stream.line_buffer import Writer
 from qcompiler.dialects.stream.process import (
     NEVER,
     ChannelType,
@@ -21,7 +22,6 @@ from qcompiler.dialects.stream.process import (
     Times,
     channel_of,
 )
-from qcompiler.dialects.stream.windows import Writer
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
 

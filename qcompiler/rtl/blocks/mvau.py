@@ -4,8 +4,8 @@
          |                         |              +--> PE array --> register slice --> out
          +--> replay, later folds -+   weight ROM +
 
-A frame of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE
-times.
+A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE
+times. With several groups, MW and MH are those of a group: vectors and matrices take turns.
 """
 
 from dataclasses import dataclass
@@ -29,9 +29,10 @@ class MvauConfig:
         comment: header lines.
         x: range of the inputs.
         accumulator: range of the outputs.
-        weights: int64, shape [MW, MH].
+        weights: int64, shape [MW, MH of all groups].
         pe: outputs in parallel; divides MH.
         simd: inputs in parallel; divides MW.
+        groups: matrices that take turns, each with its part of the outputs.
         ram_style: where weights are kept.
     """
 
@@ -43,19 +44,22 @@ class MvauConfig:
     weights: Array
     pe: int
     simd: int
+    groups: int = 1
     ram_style: RamStyle = "auto"
 
     @property
     def folds(self) -> tuple[int, int]:
-        """(neuron fold, synapse fold)."""
-        return self.weights.shape[1] // self.pe, self.weights.shape[0] // self.simd
+        """(neuron fold, synapse fold) of a group."""
+        outputs = self.weights.shape[1] // self.groups
+        return outputs // self.pe, self.weights.shape[0] // self.simd
 
     @property
     def weight_words(self) -> Array:
-        """Weights in order of use, [NF * SF, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
+        """Weights in order of use, [words, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
         neuron, synapse = self.folds
-        blocks = self.weights.reshape(synapse, self.simd, neuron, self.pe)
-        return blocks.transpose(2, 0, 3, 1).reshape(neuron * synapse, self.pe * self.simd)
+        folds = self.groups * neuron  # the outputs of a group follow those of the one before
+        blocks = self.weights.reshape(synapse, self.simd, folds, self.pe)
+        return blocks.transpose(2, 0, 3, 1).reshape(folds * synapse, self.pe * self.simd)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class WeightCode:
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
-    if config.folds == (1, 1):
+    if config.folds == (1, 1) and config.groups == 1:
         return _build_parallel(library, config)
     return _build_folded(library, config)
 
@@ -145,13 +149,14 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     step = step.named("step")
     synapse_fold.advance_on(step)
     neuron_fold.advance_on(step & synapse_fold.at_end)
-    word = b.counter("weight_address", neuron * synapse)
+    words = config.weight_words
+    word = b.counter("weight_address", len(words))
     word.advance_on(step)
     weights = b.rom(
         "weights",
         word.value,
         b.enable,
-        code.encode(config.weight_words),
+        code.encode(words),
         code.width,
         config.ram_style,
     )

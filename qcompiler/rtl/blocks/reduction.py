@@ -3,7 +3,7 @@
     in --> operand --> lanes (product, accumulator) --> register slice --> out
            weight ROM --^
 
-Beats come in `depthwise` order: all taps of one beat of channels, then the next channels.
+All taps of one beat of channels come first, then those of the next channels; `simd` taps a beat.
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ class ReductionConfig:
         comment: header lines.
         x: range of the inputs.
         y: range of the results.
-        lanes: elements a beat.
-        taps: beats that are reduced to one.
+        lanes: channels a beat.
+        taps: of a window.
+        simd: taps a beat; divides them.
         kind: product with weights and sum, maximum, or sum.
         weights: for `product`: int64, shape [taps, channels].
     """
@@ -41,29 +42,43 @@ class ReductionConfig:
     y: IntRange
     lanes: int
     taps: int
+    simd: int
     kind: Literal["product", "max", "sum"]
     weights: Array | None = None
+
+    @property
+    def steps(self) -> int:
+        """Beats that are reduced to one."""
+        return self.taps // self.simd
+
+    def taps_of_lanes(self, beat: Signal) -> list[Signal]:
+        """Returns the beat's taps of each channel side by side; a beat has channels innermost."""
+        parts = beat.lanes(self.lanes * self.simd)
+        return [beat.builder.pack(parts[lane :: self.lanes]) for lane in range(self.lanes)]
 
 
 def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     """Returns the reduction as a module."""
-    widths = config.lanes * config.x.width_bits, config.lanes * config.y.width_bits
+    in_width = config.lanes * config.simd * config.x.width_bits
+    widths = in_width, config.lanes * config.y.width_bits
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
     step = (b.enable & b.in_valid).named("step")
-    tap = b.counter("tap", config.taps)
+    tap = b.counter("tap", config.steps)
     tap.advance_on(step)
     operand = b.delay("operand", b.in_data, enable=step)
     if config.weights is not None:
         return _products(b, config, step, tap, operand)
     (valid,) = b.valid_chain(step, 1)
-    first = b.delay("first1", tap.value.equals(0), enable=b.enable)
-    last = b.delay("last1", tap.at_end, enable=b.enable)
+    control, done = {"enable": b.enable & valid}, valid
+    if config.steps > 1:
+        control["first"] = b.delay("first1", tap.value.equals(0), enable=b.enable)
+        done = valid & b.delay("last1", tap.at_end, enable=b.enable)
     lane = library.add(_pool_lane(config))
     results = [
-        b.instance(f"lane{i}", lane, enable=b.enable & valid, first=first, x=x).output(b, "y")
-        for i, x in enumerate(operand.lanes(config.lanes))
+        b.instance(f"lane{i}", lane, **control, x=x).output(b, "y")
+        for i, x in enumerate(config.taps_of_lanes(operand))
     ]
-    return b.finish(in_ready=b.enable, next_valid=valid & last, data=b.pack(results))
+    return b.finish(in_ready=b.enable, next_valid=done, data=b.pack(results))
 
 
 def _products(
@@ -72,46 +87,65 @@ def _products(
     assert config.weights is not None
     folds = config.weights.shape[1] // config.lanes
     code = WeightCode.of(config.weights)
-    # Word fold * taps + tap holds that tap's weights of the fold's channels.
-    words = config.weights.reshape(config.taps, folds, config.lanes).transpose(1, 0, 2)
-    address = b.counter("weight_address", folds * config.taps)
+    # Word fold * steps + step holds that step's weights of the fold's channels.
+    blocks = config.weights.reshape(config.steps, config.simd, folds, config.lanes)
+    words = blocks.transpose(2, 0, 3, 1).reshape(folds * config.steps, config.lanes * config.simd)
+    address = b.counter("weight_address", len(words))
     address.advance_on(step)
-    stored = code.encode(words.reshape(folds * config.taps, config.lanes))
-    weights = b.rom("weights", address.value, b.enable, stored, code.width)
-    valid = b.valid_chain(step, 2)
-    first, last = tap.value.equals(0), tap.at_end
-    for stage in (1, 2):
-        first = b.delay(f"first{stage}", first, enable=b.enable)
-        last = b.delay(f"last{stage}", last, enable=b.enable)
-    # A lane is a processing element with one input and `taps` steps.
+    weights = b.rom("weights", address.value, b.enable, code.encode(words), code.width)
+    accumulate = config.steps > 1
+    valid = b.valid_chain(step, 2 if accumulate else 1)
+    control: dict[str, Signal] = {}
+    done = valid[-1]
+    if accumulate:
+        first, last = tap.value.equals(0), tap.at_end
+        for stage in (1, 2):
+            first = b.delay(f"first{stage}", first, enable=b.enable)
+            last = b.delay(f"last{stage}", last, enable=b.enable)
+        control, done = {"partial_valid": done, "first": first}, done & last
+    # A lane is a processing element with `simd` inputs and as many steps.
     element = MvauConfig(
         config.prefix, config.name, config.comment, config.x, config.y,
-        config.weights[:, :1], pe=1, simd=1,
+        config.weights[:, :1], pe=1, simd=config.simd,
     )  # fmt: skip
-    lane = processing_element(b.library, element, code, accumulate=True)
+    lane = processing_element(b.library, element, code, accumulate=accumulate)
+    pairs = zip(config.taps_of_lanes(operand), weights.lanes(config.lanes), strict=True)
     results = [
-        b.instance(
-            f"lane{i}", lane, enable=b.enable, x=x, w=w, partial_valid=valid[-1], first=first
-        ).output(b, "sum")
-        for i, (x, w) in enumerate(
-            zip(operand.lanes(config.lanes), weights.lanes(config.lanes), strict=True)
-        )
+        b.instance(f"lane{i}", lane, enable=b.enable, x=x, w=w, **control).output(b, "sum")
+        for i, (x, w) in enumerate(pairs)
     ]
-    return b.finish(in_ready=b.enable, next_valid=valid[-1] & last, data=b.pack(results))
+    return b.finish(in_ready=b.enable, next_valid=done, data=b.pack(results))
 
 
 def _pool_lane(config: ReductionConfig) -> hw.HWModuleOp:
     """One lane of a pool: keeps the larger, or adds."""
     b = ModuleBuilder(f"{config.name}_lane", [f"Lane of {config.name}: {config.kind} of a window."])
-    enable, first = b.input("enable", 1), b.input("first", 1)
+    enable = b.input("enable", 1)
+    first = b.input("first", 1) if config.steps > 1 else b.constant(1, 1)
     width = config.y.width_bits
-    x = b.input("x", config.x.width_bits).resize(width, signed=config.x.signed)
+    x = b.input("x", config.simd * config.x.width_bits)
+    taps = [tap.resize(width, signed=config.x.signed) for tap in x.lanes(config.simd)]
     kept = b.register("kept", width)
-    if config.kind == "sum":
-        start = b.mux(first, b.constant(0, width), kept)
-        kept.drive(start + x, enable=enable)
-    else:
-        larger = x.compare("sgt" if config.y.signed else "ugt", kept)
-        kept.drive(b.mux(first | larger, x, kept), enable=enable)
+    signed = config.y.signed
+    found = b.sum(taps) if config.kind == "sum" else _largest(b, taps, signed=signed)
+    if config.steps > 1 and config.kind == "sum":
+        found = b.mux(first, b.constant(0, width), kept) + found
+    elif config.steps > 1:
+        larger = _greater(found, kept, signed=signed)
+        found = b.mux(first | larger, found, kept)
+    kept.drive(found, enable=enable)
     b.output("y", kept)
     return b.build()
+
+
+def _greater(x: Signal, y: Signal, *, signed: bool) -> Signal:
+    return x.compare("sgt" if signed else "ugt", y)
+
+
+def _largest(b: ModuleBuilder, values: list[Signal], *, signed: bool) -> Signal:
+    """Returns the largest value, by a tree of comparisons."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    low, high = (_largest(b, part, signed=signed) for part in (values[:half], values[half:]))
+    return b.mux(_greater(low, high, signed=signed), low, high)

@@ -45,3 +45,15 @@ func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<1x2x3x!qint.int<-2
   %y = qint.add %a, %a : (tensor<1x2x3x!qint.int<-1, 1>>, tensor<1x2x3x!qint.int<-1, 1>>) -> tensor<1x2x3x!qint.int<-2, 2>>
   func.return %y : tensor<1x2x3x!qint.int<-2, 2>>
 }
+
+// -----
+
+// CHECK: stream.weights @w dense<1> : tensor<6x6xi8>
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %x_1 = stream.sliding_window %x {kernel = array<i64: 1, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 2 : i64} : (!stream.channel<!qint.int<0, 3>, frame = [1, 5, 4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 3, 12], lanes = 1>
+// CHECK-NEXT: %y = stream.mvau %x_1 weights @w pe 1 simd 1 groups 2 : (!stream.channel<!qint.int<0, 3>, frame = [1, 3, 12], lanes = 1>) -> !stream.channel<!qint.int<0, 18>, frame = [1, 3, 6], lanes = 1>
+func.func @core(%x : tensor<1x5x4x!qint.int<0, 3>>) -> tensor<1x3x6x!qint.int<0, 18>> {
+  %w = qint.constant dense<1> : tensor<3x2x6xi8> -> tensor<3x2x6x!qint.int<1, 1>>
+  %y = qint.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 1>, pads_begin = array<i64: 0>, pads_end = array<i64: 0>, pad_value = 0 : i64, group = 2 : i64} : (tensor<1x5x4x!qint.int<0, 3>>, tensor<3x2x6x!qint.int<1, 1>>) -> tensor<1x3x6x!qint.int<0, 18>>
+  func.return %y : tensor<1x3x6x!qint.int<0, 18>>
+}

@@ -18,10 +18,20 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [6], lanes = 1>) -
 """  # noqa: E501
 
 
-def folded(tmp_path, text, target_cycles=24):
+WINDOWS = """
+stream.weights @w dense<1> : tensor<12x1xi8>
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [3, 2, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 36>, frame = [1, 1, 1], lanes = 1> {
+  %q = stream.sliding_window %x {kernel = array<i64: 3, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 3>, frame = [3, 2, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 1, 12], lanes = 1>
+  %fc1 = stream.mvau %q weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [1, 1, 12], lanes = 1>) -> !stream.channel<!qint.int<0, 36>, frame = [1, 1, 1], lanes = 1>
+  func.return %fc1 : !stream.channel<!qint.int<0, 36>, frame = [1, 1, 1], lanes = 1>
+}
+"""  # noqa: E501
+
+
+def folded(tmp_path, text, target_cycles=24, model=MODULE):
     path = tmp_path / "folding.json"
     path.write_text(text)
-    module = Parser(make_context(), MODULE).parse_module()
+    module = Parser(make_context(), model).parse_module()
     options = {"folding": str(path), "target_cycles": target_cycles}
     run_passes(module, [make_pass("select-folding", options)])
     (unit,) = (op for op in module.walk() if isinstance(op, stream.MvauOp))
@@ -38,6 +48,18 @@ def folded(tmp_path, text, target_cycles=24):
 )
 def test_entries_override_the_choice(tmp_path, entries, expected):
     assert folded(tmp_path, json.dumps(entries)) == expected
+
+
+@pytest.mark.parametrize("simd", [1, 2, 4, 12])
+def test_windows_are_taken_by_blocks_of_taps(tmp_path, simd):
+    entries = json.dumps({"fc1": {"SIMD": simd}})
+    assert folded(tmp_path, entries, model=WINDOWS) == (1, simd)
+
+
+def test_taps_that_are_no_block_are_refused(tmp_path):
+    message = "SIMD must be channels of one tap, or all of a block of taps, got 6; choose one of"
+    with pytest.raises(ModelError, match=message):
+        folded(tmp_path, '{"fc1": {"SIMD": 6}}', model=WINDOWS)
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,198 @@ func.func @fifo_changes_lanes(%x : !stream.channel<!qint.int<0, 1>, frame = [4],
   %y = stream.fifo %x depth 1 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 2>
   func.return
 }
+
+// -----
+
+// CHECK: groups must divide 4 inputs and 6 outputs, got 0
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @groups_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 groups 0 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 inputs and 6 outputs, got -2
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @groups_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 groups -2 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 inputs and 6 outputs, got 4
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @groups_of_outputs(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 groups 4 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 inputs and 6 outputs, got 3
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @groups_of_inputs(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 groups 3 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: pe must divide 3, got 2; legal: [1, 3]
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @pe_beyond_a_group(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 2 simd 1 groups 2 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: simd must divide 2, got 4; legal: [1, 2]
+stream.weights @w dense<1> : tensor<2x6xi8>
+func.func @simd_beyond_a_group(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 4 groups 2 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: weights must have shape [2, 6], got tensor<4x6xi8>
+stream.weights @w dense<1> : tensor<4x6xi8>
+func.func @weights_of_one_group(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.mvau %x weights @w pe 1 simd 1 groups 2 : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [6], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 channels, got 0
+func.func @window_groups_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 0 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 channels, got 3
+func.func @window_groups_not_dividing(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 3 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: groups must divide 4 channels, got -1
+func.func @window_groups_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = -1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: result must have channels of one tap or of a block of taps as lanes, got 6; legal: [1, 2, 4, 12]
+func.func @window_lanes_are_no_block(%x : !stream.channel<!qint.int<0, 1>, frame = [3, 3, 2], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 3, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [3, 3, 2], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 12], lanes = 6>
+  func.return
+}
+
+// -----
+
+// CHECK: result must have frame [1, 2, 16], got !stream.channel<!qint.int<0, 1>, frame = [1, 3, 16], lanes = 2>
+func.func @window_frame(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 3, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: frame must be [H, W, C], got !stream.channel<!qint.int<0, 1>, frame = [3, 4], lanes = 2>
+func.func @window_rank(%x : !stream.channel<!qint.int<0, 1>, frame = [3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: sends 1 groups, but stream.pool takes 2
+func.func @window_of_other_groups(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  %y = stream.pool %w kind "max" : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 4], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: sends 1 groups, but stream.mvau takes 2
+stream.weights @w dense<1> : tensor<8x4xi8>
+func.func @window_of_one_group(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  %y = stream.mvau %w weights @w pe 1 simd 2 groups 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>) -> !stream.channel<!qint.int<0, 8>, frame = [1, 2, 4], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: simd must divide 4, got 0; legal: [1, 2, 4]
+func.func @taps_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) {
+  %y = stream.pool %x kind "max" simd 0 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: simd must divide 4, got -1; legal: [1, 2, 4]
+func.func @taps_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) {
+  %y = stream.pool %x kind "max" simd -1 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: simd must divide 4, got 3; legal: [1, 2, 4]
+func.func @taps_not_dividing(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) {
+  %y = stream.pool %x kind "max" simd 3 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: weights must have shape [4, 2], got tensor<2x4xi8>
+stream.weights @w dense<1> : tensor<2x4xi8>
+func.func @vvau_weights_transposed(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) {
+  %y = stream.vvau %x weights @w simd 2 : (!stream.channel<!qint.int<0, 1>, frame = [1, 2, 8], lanes = 2>) -> !stream.channel<!qint.int<0, 4>, frame = [1, 2, 2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1> and result !stream.channel<!qint.int<0, 1>, frame = [2, 1], lanes = 1> must hold the same elements
+func.func @reshape_elements(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.reshape %x : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2, 1], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: input !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1> and result !stream.channel<!qint.int<0, 3>, frame = [2, 2], lanes = 1> must hold the same elements
+func.func @reshape_range(%x : !stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) {
+  %y = stream.reshape %x : (!stream.channel<!qint.int<0, 1>, frame = [4], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [2, 2], lanes = 1>
+  func.return
+}
+
+// -----
+
+// CHECK: buffer_rows must be at least 3, got 2
+func.func @buffer_rows_few(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = 2 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}
+
+// -----
+
+// CHECK: buffer_rows must be at least 3, got -1
+func.func @buffer_rows_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) {
+  %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = -1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
+  func.return
+}

@@ -4,11 +4,16 @@
 // CHECK: stream.weights @w dense<{{\[\[}}1, -1], [0, 1{{\]\]}}> : tensor<2x2xi8>
 // GENERIC: "stream.weights"() <{sym_name = "w", value = dense<{{\[\[}}1, -1], [0, 1{{\]\]}}> : tensor<2x2xi8>}> : () -> ()
 stream.weights @w dense<[[1, -1], [0, 1]]> : tensor<2x2xi8>
+// CHECK: stream.weights @g
+stream.weights @g dense<[[1, -1]]> : tensor<1x2xi8>
 // CHECK-LABEL: func.func @processes
 func.func @processes(%x : !stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) {
   // CHECK-NEXT: %m = stream.mvau %x weights @w pe 2 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 2>
-  // GENERIC: %m = "stream.mvau"(%x) <{weights = @w, pe = 2 : i64, simd = 1 : i64}> : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 2>
+  // GENERIC: %m = "stream.mvau"(%x) <{weights = @w, pe = 2 : i64, simd = 1 : i64, groups = 1 : i64}> : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 2>
   %m = stream.mvau %x weights @w pe 2 simd 1 : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 2>
+  // CHECK-NEXT: %g = stream.mvau %x weights @g pe 1 simd 1 groups 2 : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 1>
+  // GENERIC: %g = "stream.mvau"(%x) <{weights = @g, pe = 1 : i64, simd = 1 : i64, groups = 2 : i64}> : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 1>
+  %g = stream.mvau %x weights @g pe 1 simd 1 groups 2 : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<-3, 3>, frame = [3, 2], lanes = 1>
   // CHECK-NEXT: %a = stream.width_adapter %x : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 2>
   // GENERIC: %a = "stream.width_adapter"(%x) : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 2>
   %a = stream.width_adapter %x : (!stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [3, 2], lanes = 2>
