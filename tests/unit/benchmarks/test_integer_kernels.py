@@ -1,9 +1,10 @@
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, parser
+
 from benchmarks.zoo import runtimes
 from benchmarks.zoo.integer_kernels import integer_kernels
-from onnx import helper, parser
 
 
 def _model(zero_point: int, relu: bool) -> onnx.ModelProto:
