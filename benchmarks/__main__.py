@@ -8,6 +8,9 @@ ALL = (
     ("reference",),
     ("compile_time", "--phases"),
     ("simulation_speed",),
+    ("steady_state", "--write-docs"),
+    ("fifo_sizing", "--verify", "--write-docs"),
+    ("resnet50_qdq", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
 )

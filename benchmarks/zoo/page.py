@@ -191,7 +191,11 @@ The first problem of each model, as `qcc check` shows it; `further` is the numbe
 ## References that differ, or could not be used
 
 onnxruntime `plain` has graph optimisations disabled; `precise` sets `session.x64quantprecision`,
-without which its uint8 times int8 kernels saturate on a processor without VNNI.
+without which its uint8 times int8 kernels saturate on a processor without VNNI. `integer kernels`
+is the model rewritten to QLinearConv, QLinearMatMul and QGemm on uint8, which do not saturate
+(`benchmarks/zoo/integer_kernels.py`): what `--numerics onnxruntime` means. It decides where it ran.
+With `exact averages` the codes under an AveragePool are added before they are scaled; the runtime
+adds float32 numbers, whose noise decides averages half way between two codes.
 
 {disagreements}
 

@@ -8,6 +8,7 @@ import onnx
 from benchmarks import reference
 from benchmarks.zoo import agreement, runtimes
 from benchmarks.zoo.agreement import Agreement, Outputs
+from benchmarks.zoo.integer_kernels import integer_kernels
 from benchmarks.zoo.models import Model
 from benchmarks.zoo.prepare import Prepared
 from benchmarks.zoo.vectors import Batch, NotOnGrid, golden_batch
@@ -18,6 +19,12 @@ from qcompiler.interpreters import run_model
 _QONNX_OPERATIONS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
 _QONNX_INTEGERS = 6_000_000
 """Ten times the most input elements that qonnx's executor gets at once."""
+
+INTEGER_KERNELS = {
+    "onnxruntime integer kernels": False,
+    "onnxruntime integer kernels, exact averages": True,
+}
+"""The rewritten models, and whether averages are rewritten, too."""
 
 Step = Callable[[str], None]
 
@@ -87,6 +94,27 @@ def _onnxruntime(design: Design, prepared: Prepared, batch: Batch) -> Iterator[A
         label = f"onnxruntime {name}"
         try:
             session = runtimes.session(prepared.runtime_path, optimised, precise)
+            theirs = runtimes.run(session, prepared.names, batch)
+        except runtimes.NotRunnable as error:
+            yield Agreement(label, "onnxruntime", reason=str(error))
+            continue
+        yield agreement.compare(label, "onnxruntime", design, ours, theirs)
+    yield from _integer_kernels(design, prepared, batch, ours)
+
+
+def _integer_kernels(
+    design: Design, prepared: Prepared, batch: Batch, ours: Outputs
+) -> Iterator[Agreement]:
+    """Compares with the kernels that do not saturate, if the model calls any of them."""
+    model = onnx.load(prepared.runtime_path)
+    before = 0
+    for label, exact_averages in INTEGER_KERNELS.items():
+        rewritten, count = integer_kernels(model, exact_averages)
+        if count == before:
+            continue
+        before = count
+        try:
+            session = runtimes.session(rewritten.SerializeToString(), False, False)
             theirs = runtimes.run(session, prepared.names, batch)
         except runtimes.NotRunnable as error:
             yield Agreement(label, "onnxruntime", reason=str(error))

@@ -18,7 +18,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
-from qcompiler.dialects.stream.process import Times
+from qcompiler.dialects.stream.process import NEVER, Times
 
 _FRAMES = 4
 
@@ -59,7 +59,7 @@ def _slowest(network: Network) -> tuple[str, int]:
 
 
 def _forward(
-    network: Network, period: int, release: Mapping[stream.Process, Times] | None = None
+    network: Network, period: int, release: Mapping[stream.Process, Times | None] | None = None
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
     taken: dict[SSAValue, Times] = {}
@@ -75,13 +75,19 @@ def _forward(
     return _Pass(arrivals, taken)
 
 
-def _releases(network: Network, outputs: Mapping[SSAValue, Times]) -> dict[stream.Process, Times]:
-    """Returns how late each process may work for the outputs to come at the given times."""
+def _releases(
+    network: Network, outputs: Mapping[SSAValue, Times]
+) -> dict[stream.Process, Times | None]:
+    """Returns how late each process may work for the outputs to come at the given times.
+
+    None is for a process that nothing holds back, most of them; times for each take much memory.
+    """
     deadlines = dict(outputs)
-    release: dict[stream.Process, Times] = {}
+    release: dict[stream.Process, Times | None] = {}
     for process in reversed(network.processes):
         demand = process.latest([deadlines[result] for result in process.results], _FRAMES)
-        release[process] = demand.release
+        held = (demand.release > NEVER).any()
+        release[process] = demand.release if held else None
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
     return release
 
