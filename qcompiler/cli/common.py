@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
-from qcompiler.assembly import WeightFile, describe
+from qcompiler.assembly import WeightFile, describe, print_module
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
@@ -170,6 +171,20 @@ class _LoadPlugin(argparse.Action):
     ) -> None:
         """Loads it."""
         load_plugin(values)
+
+
+def non_negative_int(text: str) -> int:
+    """Parses a count for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def print_ir(when: str, name: str, module: ModuleOp, elide: int | None = None) -> None:
+    """Prints the IR before or after a pass on stderr."""
+    text = print_module(module, elide=elide)
+    sys.stderr.write(f"// ----- IR {when} {name} ----- //\n{text}\n")
 
 
 def weight_file(text: str) -> str:

@@ -19,6 +19,7 @@ from qcompiler.cli.common import (
     err,
     model_options,
     out,
+    print_ir,
     print_json,
     table,
     weight_file,
@@ -100,11 +101,11 @@ class _Progress:
 
 
 def _printer(wanted: list[str]) -> AfterPass:
-    def print_ir(name: str, module: ModuleOp) -> None:
+    def show(name: str, module: ModuleOp) -> None:
         if "all" in wanted or name in wanted:
-            sys.stderr.write(f"// ----- IR after {name} ----- //\n{print_module(module)}\n")
+            print_ir("after", name, module)
 
-    return print_ir
+    return show
 
 
 class _Snapshots:

@@ -1,7 +1,7 @@
 """Runs passes one after the other: options by pass, verification, hooks between."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -126,7 +126,7 @@ def insert(
 def _listed(passes: PassLike | Sequence[PassLike]) -> Sequence[PassLike]:
     if isinstance(passes, str | ModulePass) or not isinstance(passes, Sequence):
         return [passes]
-    return passes
+    return cast(Sequence[PassLike], passes)
 
 
 def run_passes(
