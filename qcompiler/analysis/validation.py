@@ -230,19 +230,19 @@ class _Cut:
 
     def outputs(self, module: ModuleOp, values: Array) -> tuple[Array, ...] | None:
         """Returns the network's outputs if this value is `values`; None if they need more."""
-        parts = ("main",) if self.part == "main" else ("head", "core", "tail")
+        parts = [part for part in ("head", "core", "tail") if part in functions(module)]
         found = run_from(module, self.part, self.value, values)
-        for part in parts[parts.index(self.part) + 1 :]:
+        for part in parts[parts.index(self.part) + 1 :] if self.part in parts else ():
             found = None if found is None else run(module, part, found)
         return found
 
 
 def _cuts(module: ModuleOp) -> dict[_Key, _Cut]:
-    """Returns the integers of a network that are computed, by source node and name, if unique."""
+    """Returns the integers that vary, by source node and name if that is unique."""
     found: dict[_Key, _Cut | None] = {}
     for part, function in functions(module).items():
-        if part not in ("main", "head", "core", "tail"):
-            continue
+        for argument in function.args:
+            found[part, f"argument {argument.index}"] = _cut(part, argument)
         for op in function.body.block.ops:
             for result in op.results:
                 key = _key(op, result)
@@ -254,15 +254,16 @@ def _cut(part: str, value: SSAValue) -> _Cut | None:
     type_ = value.type
     element = type_.element if isinstance(type_, ChannelType) else element_of(type_)
     users = [use.operation for use in value.uses]
-    if not isinstance(element, qint.IntType) or not isinstance(value.owner, Operation) or not users:
+    if not isinstance(element, qint.IntType) or not users:
         return None
+    name = source_of(value.owner) if isinstance(value.owner, Operation) else f"%{value.name_hint}"
     shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)
     readers = tuple(
         (user.name, tuple(user.properties.items()), "".join(map(str, user.regions)))
         for user in users
     )
     trimmed = tuple(extent for extent in shape if extent != 1)
-    return _Cut(part, value, source_of(value.owner), trimmed, readers)
+    return _Cut(part, value, name, trimmed, readers)
 
 
 def _sweep_values(was: _Cut, now: _Cut) -> Array:

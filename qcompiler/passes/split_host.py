@@ -58,6 +58,20 @@ _BETWEEN = (
 )  # fmt: skip
 
 
+_registered: list[type[Operation]] = []
+
+
+def core_operation(op_type: type[Operation]) -> type[Operation]:
+    """Class decorator: the operation of a plugin works on integers, and hardware computes it."""
+    _registered.append(op_type)
+    return op_type
+
+
+def _computes(op: object) -> bool:
+    """Whether an operation belongs in hardware."""
+    return isinstance(op, (*_COMPUTE, *_registered))
+
+
 class _Cut:
     """Sorts the operations of @main into head, core and tail."""
 
@@ -78,19 +92,19 @@ class _Cut:
                 if forward
                 else {use.operation for result in op.results for use in result.uses}
             )
-            if any(n in reached or isinstance(n, _COMPUTE) for n in neighbours):
+            if any(n in reached or _computes(n) for n in neighbours):
                 reached.add(op)
         return reached
 
     def in_core(self, op: Operation) -> bool:
         """Whether the operation is computed in hardware."""
         inside = op in self.after_core and op in self.before_core
-        return isinstance(op, _COMPUTE) or (inside and op not in self.constant)
+        return _computes(op) or (inside and op not in self.constant)
 
     def problems(self, main: func.FuncOp) -> list[Problem]:
         """Returns why the network cannot be cut, one problem a node."""
         found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp | nn.ConvOp)]
-        if not any(isinstance(op, _COMPUTE) for op in self.ops) and not found:
+        if not any(_computes(op) for op in self.ops) and not found:
             found.append(
                 Problem(
                     "model",
@@ -99,7 +113,9 @@ class _Cut:
                 )
             )
         stray = [
-            o for o in self.ops if self.in_core(o) and not isinstance(o, (*_COMPUTE, *_BETWEEN))
+            o
+            for o in self.ops
+            if self.in_core(o) and not _computes(o) and not isinstance(o, _BETWEEN)
         ]
         # The quantizers around a stray operation are not to blame, unless there is no other.
         guilty = [o for o in stray if not isinstance(o, _QUANTIZERS)] or stray

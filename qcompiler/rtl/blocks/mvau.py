@@ -33,6 +33,7 @@ class MvauConfig:
         pe: outputs in parallel; divides MH.
         simd: inputs in parallel; divides MW.
         ram_style: where weights are kept.
+        code: how weights are stored and multiplied; None for the narrowest.
     """
 
     prefix: str
@@ -44,6 +45,7 @@ class MvauConfig:
     pe: int
     simd: int
     ram_style: RamStyle = "auto"
+    code: "WeightCode | None" = None
 
     @property
     def folds(self) -> tuple[int, int]:
@@ -93,6 +95,10 @@ class WeightCode:
             return b.mux(w, wide, minus)
         return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
 
+    def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
+        """Returns x * weight in the width of x."""
+        return x * weight
+
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
@@ -118,7 +124,7 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     rows: list[Signal] = []
     for row in range(mh):
         terms = [
-            operands[i] if weight == 1 else operands[i] * weight
+            operands[i] if weight == 1 else _times(b, config, operands[i], weight)
             for i, weight in enumerate(config.weights[:, row].tolist())
             if weight
         ]
@@ -127,9 +133,14 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     return b.finish(in_ready=b.enable, next_valid=valid, data=b.pack(rows))
 
 
+def _times(b: StreamBlock, config: MvauConfig, x: Signal, weight: int) -> Signal:
+    """Returns a constant multiple of x, of its width."""
+    return x * weight if config.code is None else config.code.multiply_constant(b, x, weight)
+
+
 def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     neuron, synapse = config.folds
-    code = WeightCode.of(config.weights)
+    code = config.code or WeightCode.of(config.weights)
     x_width, width = config.x.width_bits, config.accumulator.width_bits
     b = StreamBlock(
         library,
