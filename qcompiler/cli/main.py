@@ -52,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     only = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    parsed = build_parser(only).parse_args(arguments)
-    command = import_module(f"qcompiler.cli.{parsed.command}_command")
+    parser = build_parser(only)
     from qcompiler.cli.common import report_failures
 
     with report_failures() as outcome:
+        parsed = parser.parse_args(arguments)  # loads plugins, too
+        command = import_module(f"qcompiler.cli.{parsed.command}_command")
         outcome.status = command.run(parsed)
     return outcome.status
 

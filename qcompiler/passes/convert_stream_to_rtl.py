@@ -25,7 +25,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier, source_node
+from qcompiler.analysis.sources import identifier, source_node, source_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.windows import rows_wanted
 from qcompiler.errors import ModelError, Problem
@@ -37,7 +37,7 @@ from qcompiler.rtl.blocks.joins import (
     build_duplicate,
     build_mul,
 )
-from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
+from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, build_mvau, styled_code
 from qcompiler.rtl.blocks.rearrange import ReorderConfig, build_reorder, build_slice
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
@@ -103,8 +103,19 @@ def _mvau(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
             weights=op.weights_op.array,
             pe=op.pe.value.data,
             simd=op.simd.value.data,
+            code=_weight_code(op),
         ),
     )
+
+
+def _weight_code(op: stream.MvauOp) -> WeightCode | None:
+    style = op.attributes.get("stream.style")
+    if not isinstance(style, StringAttr):
+        return None
+    try:
+        return styled_code(style.data, op.weights_op.array)
+    except ValueError as error:
+        raise ModelError([Problem(source_of(op), str(error), "load its plugin")]) from None
 
 
 def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:

@@ -8,6 +8,7 @@ A frame of SF = MW / SIMD beats is read once, kept in the replay buffer, and use
 times.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +99,39 @@ class WeightCode:
     def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
         """Returns x * weight in the width of x."""
         return x * weight
+
+
+WeightStyle = Callable[[Array], WeightCode]
+"""Returns how to store and multiply these weights."""
+
+_styles: dict[str, WeightStyle] = {}
+
+
+def weight_style(name: str) -> Callable[[WeightStyle], WeightStyle]:
+    """Returns a decorator that registers a way to store and multiply weights.
+
+    Matrix units whose attribute `stream.style` is `name` use it. A pass sets the attribute.
+
+    Example: `@weight_style("two-shifts")` above `def _(weights): return TwoShifts(...)`
+    """
+
+    def register(function: WeightStyle) -> WeightStyle:
+        _styles[name] = function
+        return function
+
+    return register
+
+
+def styled_code(name: str, weights: Array) -> WeightCode:
+    """Returns how a style stores and multiplies weights.
+
+    Raises:
+        ValueError: no style has that name, or it cannot store these weights.
+    """
+    if name not in _styles:
+        known = ", ".join(_styles) or "none"
+        raise ValueError(f"no weight style is called {name!r}, there are: {known}")
+    return _styles[name](weights)
 
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
