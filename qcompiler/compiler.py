@@ -1,21 +1,40 @@
 """Compiles a model: front end, pipeline, and what a `Design` needs of each level."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import (
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    f64,
+    i64,
+)
+from xdsl.ir import Attribute
 
-from qcompiler import pipelines
+from qcompiler import pipelines, plugins
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.validation import Validator
+from qcompiler.assembly import read_module
 from qcompiler.design import Design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.interpreters import functions
-from qcompiler.passes.pipeline import AfterPass, PassLike, make_pass, run_passes
+from qcompiler.passes.pipeline import (
+    AfterPass,
+    Insertions,
+    PassLike,
+    insert,
+    make_context,
+    make_pass,
+    pass_name,
+    run_passes,
+)
 
 NUMERICS = ("exact", "onnxruntime")
 
@@ -29,22 +48,28 @@ class Options:
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: clock that `fps` assumes, and that reports use.
+        mhz: clock that `fps` assumes, and that reports use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         requantizer: force one form of requantizer, see select-requantizer.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
+        pass_before: passes to run before one of the pipeline, by its name.
+        pass_after: passes to run after one of the pipeline, by its name.
+        start: the module is what this pass of the pipeline left; run those after it.
     """
 
     inputs: Mapping[str, InputSpec] = field(default_factory=dict[str, InputSpec])
     numerics: str | None = None
     fps: float | None = None
     cycles: int | None = None
-    mhz: float = 100.0
+    mhz: float | None = None
     folding: str | None = None
     requantizer: str = "auto"
     validate: bool = False
     passes: Sequence[PassLike] | None = None
+    pass_before: Insertions = field(default_factory=dict[str, PassLike])
+    pass_after: Insertions = field(default_factory=dict[str, PassLike])
+    start: str | None = None
 
     def problems(self) -> list[Problem]:
         """Returns what is wrong with the options, all at once."""
@@ -73,11 +98,16 @@ class Options:
         return found
 
     @property
+    def clock_mhz(self) -> float:
+        """The clock that rates refer to."""
+        return 100.0 if self.mhz is None else self.mhz
+
+    @property
     def target_cycles(self) -> int:
         """Most cycles a frame may take, 0 for the default of select-folding."""
         if self.cycles is not None:
             return self.cycles
-        return max(1, int(self.mhz * 1e6 / self.fps)) if self.fps is not None else 0
+        return max(1, int(self.clock_mhz * 1e6 / self.fps)) if self.fps is not None else 0
 
     def pass_options(self) -> dict[str, dict[str, Any]]:
         """Returns the options of the passes that have any."""
@@ -86,16 +116,90 @@ class Options:
             "select-requantizer": {"form": self.requantizer},
         }
 
+    def pipeline(self) -> list[PassLike]:
+        """Returns the passes to run, with their options.
+
+        Raises:
+            ModelError: the pipeline lacks a pass that an option names.
+        """
+        wanted = pipelines.DEFAULT if self.passes is None else self.passes
+        try:
+            passes = insert(wanted, self.pass_before, self.pass_after)
+        except ValueError as error:
+            raise ModelError([Problem("passes", str(error), "name one of them")]) from None
+        if self.start is not None:
+            passes = _after(passes, self.start)
+        per_pass = self.pass_options()
+        return [
+            make_pass(p, per_pass[p]) if isinstance(p, str) and p in per_pass else p for p in passes
+        ]
+
+
+def _after(passes: Sequence[PassLike], start: str) -> Sequence[PassLike]:
+    names = [pass_name(pass_) for pass_ in passes]
+    if start not in names:
+        what = f"the pipeline has no pass {start!r}"
+        raise ModelError([Problem("--from", what, f"it is {', '.join(names)}")])
+    return passes[len(names) - names[::-1].index(start) :]
+
+
+_OPTIONS = "qcompiler.options"
+
+
+def with_options(module: ModuleOp, options: Options) -> ModuleOp:
+    """Returns a copy of a module that carries what the passes yet to run were asked for."""
+    given: dict[str, Attribute] = {}
+    if options.cycles is not None:
+        given["cycles"] = IntegerAttr(options.cycles, i64)
+    for name, number in (("fps", options.fps), ("mhz", options.mhz)):
+        if number is not None:
+            given[name] = FloatAttr(number, f64)
+    if options.folding is not None:
+        given["folding"] = StringAttr(options.folding)
+    if options.requantizer != "auto":
+        given["requantizer"] = StringAttr(options.requantizer)
+    copy = module.clone()
+    if given:
+        copy.attributes[_OPTIONS] = DictionaryAttr(given)
+    return copy
+
+
+def resume_options(module: ModuleOp, options: Options) -> Options:
+    """Returns `options`, and where they are silent, what the module carries, and then loses."""
+    carried = module.attributes.pop(_OPTIONS, None)
+    if not isinstance(carried, DictionaryAttr):
+        return options
+    found: dict[str, Any] = {}
+    for name, value in carried.data.items():
+        if isinstance(value, StringAttr):
+            found[name] = value.data
+        elif isinstance(value, IntegerAttr | FloatAttr):
+            found[name] = value.value.data
+    if options.cycles is not None or options.fps is not None:
+        found.pop("cycles", None)
+        found.pop("fps", None)
+    silent = {
+        name: value
+        for name, value in found.items()
+        if name in ("cycles", "fps", "mhz", "folding", "requantizer")
+        and getattr(options, name) in (None, "auto")
+    }
+    return replace(options, **silent)
+
 
 def import_model(path: str | Path, options: Options) -> ModuleOp:
-    """Returns the network of a model file at the nn level.
+    """Returns the network of an ONNX file at the nn level, or the module in a file of textual IR.
 
     Raises:
         ModelError: the file or the options are at fault.
+        ParseError, LocatedError: the text is.
     """
     problems = options.problems()
     if problems:
         raise ModelError(problems)
+    if Path(path).suffix == ".mlir":
+        return read_module(Path(path), make_context())
+    plugins.known()  # installed packages register their importers
     return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
 
 
@@ -115,7 +219,8 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         ModelError: a pass refuses the network; says which node, why, and what helps.
         ValidationError: `options.validate` found a pass that changes the network.
     """
-    levels: dict[str, ModuleOp] = {"nn": module.clone()}
+    options = resume_options(module, options)
+    levels: dict[str, ModuleOp] = {level_of(module): module.clone()}
     listeners = list(after)
     if options.validate:
         listeners.insert(0, Validator(module).check)
@@ -124,15 +229,9 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         if name in pipelines.LEAVES:
             levels[pipelines.LEAVES[name]] = current.clone()
 
-    per_pass = options.pass_options()
-    passes: list[PassLike] = []
-    for wanted in pipelines.DEFAULT if options.passes is None else options.passes:
-        if isinstance(wanted, str) and wanted in per_pass:
-            wanted = make_pass(wanted, per_pass[wanted])
-        passes.append(wanted)
-    run_passes(module, passes, listeners, [keep_level])
+    run_passes(module, options.pipeline(), listeners, [keep_level])
     levels[level_of(module)] = levels["last"] = module
-    design = Design(levels, options.mhz)
+    design = Design(levels, options.clock_mhz)
     if options.fps is not None and "stream" in levels:
         _check_rate(design, options.fps)
     return design
@@ -157,27 +256,34 @@ def compile(
     numerics: str | None = None,
     fps: float | None = None,
     cycles: int | None = None,
-    mhz: float = 100.0,
+    mhz: float | None = None,
     folding: str | Path | None = None,
     requantizer: str = "auto",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
+    pass_before: Insertions | None = None,
+    pass_after: Insertions | None = None,
+    start: str | None = None,
 ) -> Design:
     """Compiles a quantized network to a streaming hardware design.
 
     Args:
-        model: an ONNX file, or a module at the nn level (which is not changed).
+        model: an ONNX file, a file of textual IR (.mlir), or a module (which is not changed).
         inputs: for inputs without a quantizer, "TYPE:SCALE[:ZERO_POINT]" by input name, e.g.
             {"global_in": "int16:0.0009765625"}.
         numerics: "exact" or "onnxruntime"; by default what the model's format means.
         fps: frames per second wanted at `mhz` megahertz.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: the clock that rates refer to.
+        mhz: the clock that rates refer to; 100 by default.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
         validate: check by execution, after every pass, that the network computes the same.
         passes: passes to run instead of the default pipeline (names, objects or functions).
+        pass_before: more passes, each before the pass of the pipeline that is its key.
+        pass_after: more passes, each after the pass of the pipeline that is its key, e.g.
+            {"fold-scales": my_function, "infer-ranges": ["canonicalize", MyPass(depth=2)]}.
+        start: the model is IR as this pass left it: run the passes that come after it.
 
     Raises:
         ModelError: the model or an option is at fault; lists every problem.
@@ -199,6 +305,9 @@ def compile(
         requantizer=requantizer,
         validate=validate,
         passes=passes,
+        pass_before=pass_before or {},
+        pass_after=pass_after or {},
+        start=start,
     )
     if isinstance(model, ModuleOp):
         problems = options.problems()

@@ -36,11 +36,21 @@ class Design:
     Attributes:
         levels: modules by level: nn, qint, stream, rtl, and `last` where the pipeline ended.
         mhz: clock that rates in reports refer to.
+        snapshots: the module after passes, by the name of the file that `write` makes of it.
     """
 
     def __init__(self, levels: Mapping[str, ModuleOp], mhz: float = 100.0):
         self.levels = dict(levels)
         self.mhz = mhz
+        self.snapshots: dict[str, ModuleOp] = {}
+
+    @property
+    def model(self) -> ModuleOp:
+        """The module whose @head, @core and @tail are the network: qint, or stream if it is older.
+
+        A design that was compiled on from the stream level has no other.
+        """
+        return self.level("qint" if "qint" in self.levels else "stream")
 
     def level(self, name: str) -> ModuleOp:
         """Returns the module at a level.
@@ -103,7 +113,7 @@ class Design:
 
     def names(self, which: str) -> list[str]:
         """Returns the model's names of its `inputs` or `outputs`."""
-        attribute = self.level("qint").attributes.get(f"nn.{which}")
+        attribute = self.model.attributes.get(f"nn.{which}")
         if not isa(attribute, ArrayAttr[StringAttr | BytesAttr]):
             return []
         # What is not ASCII comes back from a file as bytes.
@@ -111,7 +121,7 @@ class Design:
 
     def _batch(self, inputs: Array | Mapping[str, Array]) -> list[Array]:
         """Returns one array per model input, shape [batch, *input shape]."""
-        types = [a.type for a in functions(self.level("qint"))["head"].args]
+        types = [a.type for a in functions(self.model)["head"].args]
         given = self._by_name(inputs) if isinstance(inputs, Mapping) else [np.asarray(inputs)]
         if len(given) != len(types):
             raise ValueError(f"the model has {len(types)} inputs, got {len(given)}")
@@ -126,19 +136,19 @@ class Design:
 
     def quantize(self, inputs: Array | Mapping[str, Array]) -> tuple[Array, ...]:
         """Returns the integers that enter the hardware for a batch of model inputs."""
-        return run(self.level("qint"), "head", self._batch(inputs))
+        return run(self.model, "head", self._batch(inputs))
 
     def core(self, integers: Sequence[Array]) -> tuple[Array, ...]:
         """Returns the integers that leave the hardware, from the interpreter."""
-        return run(self.level("qint"), "core", integers)
+        return run(self.model, "core", integers)
 
     def dequantize(self, integers: Sequence[Array]) -> tuple[Array, ...]:
         """Returns the model's outputs for integers that leave the hardware."""
-        return run(self.level("qint"), "tail", integers)
+        return run(self.model, "tail", integers)
 
     def _outputs(self, integers: Sequence[Array]) -> Array | tuple[Array, ...]:
         outputs = self.dequantize(integers)
-        types = functions(self.level("qint"))["tail"].function_type.outputs.data
+        types = functions(self.model)["tail"].function_type.outputs.data
         shaped = tuple(
             a.reshape(a.shape[0], *_inner_shape(t)) for a, t in zip(outputs, types, strict=True)
         )
@@ -214,15 +224,19 @@ class Design:
         """Returns cycles, latency, and the folding of each layer."""
         return build_report(self.network, self.timing, self.mhz)
 
-    def write(self, directory: str | Path) -> Path:
+    def write(self, directory: str | Path, *, weights: str | None = None) -> Path:
         """Writes everything into `directory`, whole or not at all; replaces an earlier design.
+
+        Args:
+            directory: where to write.
+            weights: name of an .npz beside the IR that takes its large constants.
 
         Raises:
             ModelError: `directory` holds something that is not a design of ours.
         """
         from qcompiler.backends.output import write_design
 
-        return write_design(self, Path(directory))
+        return write_design(self, Path(directory), weights)
 
 
 def _inner_shape(type_: Attribute) -> tuple[int, ...]:

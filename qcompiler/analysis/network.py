@@ -57,7 +57,7 @@ class Network:
         """Yields each process with a unique name: the model's node (or value), and its kind."""
         taken: set[str] = set()
         for process in self.processes:
-            kind = process.name.removeprefix("stream.")
+            kind = process.name.removeprefix("stream.").replace(".", "_")
             named = source_node(process) or process.results[0].name_hint or ""
             hint = identifier(named, "n", 32)
             wanted = name = f"{hint}_{kind}"

@@ -18,7 +18,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
-from qcompiler.dialects.stream.process import NEVER, Times
+from qcompiler.dialects.stream.process import Times
 
 _FRAMES = 4
 
@@ -40,10 +40,17 @@ class Timing:
 
 @dataclass(frozen=True)
 class _Pass:
-    """One way through the network: when the beats of each channel come, and when they are taken."""
+    """One way through the network.
 
-    arrivals: dict[SSAValue, Times]
-    taken: dict[SSAValue, Times]
+    Attributes:
+        outputs: per output of the network, when its beats come.
+        first: cycle in which the first beat of any input is taken.
+        waiting: per channel that a process takes, the most beats that wait on it at once.
+    """
+
+    outputs: dict[SSAValue, Times]
+    first: int
+    waiting: dict[SSAValue, int]
 
 
 def _most_waiting(arrival: Times, taken: Times) -> int:
@@ -62,17 +69,22 @@ def _forward(
     network: Network, period: int, release: Mapping[stream.Process, Times | None] | None = None
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
-    taken: dict[SSAValue, Times] = {}
     for value in network.inputs:
         beats = stream.channel_of(value).beats
         start = (np.arange(_FRAMES, dtype=np.int64) * period)[:, None]
         arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
+    entered: list[int] = []
+    waiting: dict[SSAValue, int] = {}
     for process in network.processes:
-        given = [arrivals[operand] for operand in process.operands]
+        # Each channel has one reader, after which its times are not needed: they take much memory.
+        given = [arrivals.pop(operand) for operand in process.operands]
         found = process.timing(given, _FRAMES, None if release is None else release[process])
-        taken.update(zip(process.operands, found.taken, strict=True))
+        for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
+            waiting[operand] = _most_waiting(arrival, taken)
+            if operand in network.inputs:
+                entered.append(int(taken[0]))
         arrivals.update(zip(process.results, found.made, strict=True))
-    return _Pass(arrivals, taken)
+    return _Pass({value: arrivals[value] for value in network.outputs}, min(entered), waiting)
 
 
 def _releases(
@@ -85,9 +97,8 @@ def _releases(
     deadlines = dict(outputs)
     release: dict[stream.Process, Times | None] = {}
     for process in reversed(network.processes):
-        demand = process.latest([deadlines[result] for result in process.results], _FRAMES)
-        held = (demand.release > NEVER).any()
-        release[process] = demand.release if held else None
+        demand = process.latest([deadlines.pop(result) for result in process.results], _FRAMES)
+        release[process] = demand.release
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
     return release
 
@@ -96,19 +107,17 @@ def predict(network: Network) -> Timing:
     """Returns the timing of a network whose input never lacks and whose output never stalls."""
     bottleneck, period = _slowest(network)
     early = _forward(network, period)
-    first = min(int(early.taken[value][0]) for value in network.inputs)
     last = max(
-        int(early.arrivals[value][stream.channel_of(value).beats - 1]) for value in network.outputs
+        int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )
-    return Timing(period, bottleneck, last - first)
+    return Timing(period, bottleneck, last - early.first)
 
 
 def waiting_beats(network: Network) -> dict[SSAValue, int]:
     """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
     _, period = _slowest(network)
     early = _forward(network, period)
-    outputs = {value: early.arrivals[value] for value in network.outputs}
-    late = _forward(network, period, _releases(network, outputs))
-    if any((late.arrivals[value] > outputs[value]).any() for value in outputs):
+    late = _forward(network, period, _releases(network, early.outputs))
+    if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         late = early  # a line buffer has no room for what comes so late
-    return {value: _most_waiting(late.arrivals[value], t) for value, t in late.taken.items()}
+    return late.waiting

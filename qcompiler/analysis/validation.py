@@ -4,19 +4,22 @@ Both modules run on the same inputs. Where results differ, the operations of bot
 by the source node and the name of their values, and the first that differs is named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import InterpretationError, PassFailedException
 
 from qcompiler.analysis.sources import source_of
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
-from qcompiler.interpreters import functions, numerics, run_model
+from qcompiler.dialects.stream import ChannelType
+from qcompiler.interpreters import functions, numerics, run, run_from, run_model
 
 
 class ValidationError(PassFailedException):
@@ -34,6 +37,8 @@ def random_inputs(types: Sequence[Attribute], count: int, seed: int) -> list[Arr
 
 
 def _random_input(type_: Attribute, count: int, rng: np.random.Generator) -> Array:
+    if isinstance(type_, ChannelType):
+        return random_integers(type_.element.range, (count, *type_.frame_shape), rng)
     shape = (count, *shape_of(type_))
     element = element_of(type_)
     if isinstance(element, qint.IntType):
@@ -63,40 +68,74 @@ class _Record:
     value: Array
 
 
+_Key = tuple[str, str]
+"""Where a value comes from: its source node, and its own name."""
+
+
+@dataclass(frozen=True)
+class _Results:
+    """A run: the outputs, and all integers on the way there, in order."""
+
+    outputs: tuple[Array, ...]
+    records: Mapping[_Key, _Record]
+
+
 class _Recorder:
     def __init__(self) -> None:
-        self.records: dict[tuple[str, str], _Record] = {}
+        self.records: dict[_Key, _Record] = {}
 
     def __call__(self, op: Operation, results: tuple[Array, ...]) -> None:
         for result, value in zip(op.results, results, strict=True):
-            if isinstance(element_of(result.type), qint.IntType):
-                key = (source_of(op).split(" (")[0], result.name_hint or "")
-                self.records[key] = _Record(op, value)
+            type_ = result.type
+            if isinstance(type_, ChannelType) or isinstance(element_of(type_), qint.IntType):
+                self.records[_key(op, result)] = _Record(op, value)
+
+
+def _key(op: Operation, value: SSAValue) -> _Key:
+    return source_of(op).split(" (")[0], value.name_hint or ""
 
 
 # With the numerics of onnxruntime, the order of float32 operations is the meaning, and these passes
 # bring it into that runtime's order: its kernels do not compute what the graph spells out.
+_SWEEP_VALUES = 8192
+_SWEEP_ELEMENTS = 2**19
+_NETWORK = "the network"
 _DEFINE_FLOAT32 = frozenset({"fold-batchnorm", "fold-scales"})
 
 
 class Validator:
     """Compares each version of a module with the one before.
 
+    The network is @main, or @head, @core and @tail. A module with none of them has its functions
+    compared one by one.
+
     Integers that reach the outputs must be equal; where the outputs are reals, they are computed by
     the same float operations from the same integers, and may differ by their last bits only when
     the pass rewrote those operations (`relative`).
+
+    Raises:
+        InterpretationError: the module cannot be run.
     """
 
     def __init__(self, module: ModuleOp, count: int = 32, seed: int = 0, relative: float = 1e-9):
-        found = functions(module)
-        start = found["main"] if "main" in found else found["head"]
-        self.inputs = random_inputs([a.type for a in start.args], count, seed)
         self.relative = relative
+        self.inputs: dict[str, list[Array]] = {}
+        for entry, start in _entries(module).items():
+            types = [argument.type for argument in start.args]
+            self.inputs[entry] = random_inputs(types, count, seed)
         self.reference = self._run(module)
+        self._module = module.clone()
 
-    def _run(self, module: ModuleOp) -> tuple[tuple[Array, ...], _Recorder]:
-        recorder = _Recorder()
-        return run_model(module, self.inputs, recorder), recorder
+    def _run(self, module: ModuleOp) -> dict[str, _Results]:
+        found: dict[str, _Results] = {}
+        for entry in _entries(module).keys() & self.inputs.keys():
+            recorder = _Recorder()
+            if entry == _NETWORK:
+                outputs = run_model(module, self.inputs[entry], recorder)
+            else:
+                outputs = run(module, entry, self.inputs[entry], recorder)
+            found[entry] = _Results(outputs, recorder.records)
+        return found
 
     def check(self, name: str, module: ModuleOp) -> None:
         """Compares `module`, as pass `name` left it, with the version before; skips rtl.
@@ -104,39 +143,160 @@ class Validator:
         Raises:
             ValidationError: an output differs; names the pass and the first value that differs.
         """
-        if "head" not in (found := functions(module)) and "main" not in found:
-            return
         try:
-            outputs, recorder = self._run(module)
+            results = self._run(module)
         except InterpretationError as error:
             raise ValidationError(f"{name}: after this pass, {error}") from error
-        if numerics(module) == "onnxruntime" and name in _DEFINE_FLOAT32:
-            self.reference = outputs, recorder
-            return
-        for index, (was, now) in enumerate(zip(self.reference[0], outputs, strict=True)):
-            wrong = ~np.isclose(was, now, rtol=self.relative, atol=1e-12)
-            if wrong.any():
-                raise ValidationError(self._explain(name, index, was, now, wrong, recorder))
-        self.reference = outputs, recorder
+        redefined = numerics(module) == "onnxruntime" and name in _DEFINE_FLOAT32
+        for entry, now in results.items():
+            was = self.reference.get(entry)
+            if was is not None and not redefined:
+                self._compare(name if entry == _NETWORK else f"{name}: @{entry}", was, now)
+        if results:
+            self._sweep(name, module, skip=redefined)
+            self.reference, self._module = results, module.clone()
 
-    def _explain(
-        self, name: str, index: int, was: Array, now: Array, wrong: Array, recorder: _Recorder
-    ) -> str:
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        text = (
-            f"{name}: this pass changed output {index} at {list(where[1:])}: "
-            f"{was[where]} before, {now[where]} after"
-        )
-        for key, record in recorder.records.items():
-            earlier = self.reference[1].records.get(key)
-            if earlier is None or earlier.value.size != record.value.size:
+    def _sweep(self, name: str, module: ModuleOp, *, skip: bool) -> None:
+        """Gives integers inside the network every value of their range: inputs seldom do.
+
+        A rounding that is wrong by one shows at few values. What is swept are values on which, and
+        on nothing else, the outputs depend, where what reads them has changed.
+        """
+        before, after = _cuts(self._module), _cuts(module)
+        for key in () if skip else before.keys() & after.keys():
+            was, now = before[key], after[key]
+            if was.readers == now.readers or was.shape != now.shape:
                 continue
-            before = earlier.value.reshape(record.value.shape)
-            differs = before != record.value
-            if differs.any():
-                at = tuple(int(i) for i in np.argwhere(differs)[0])
-                return (
-                    f"{text}; the first value that differs is that of {source_of(record.op)} at "
-                    f"{list(at[1:])}: {before[at]} before, {record.value[at]} after"
+            values = _sweep_values(was, now)
+            expected, got = was.outputs(self._module, values), now.outputs(module, values)
+            for a, b in zip(expected or (), got or (), strict=bool(expected and got)):
+                wrong = ~np.isclose(a.reshape(b.shape), b, rtol=self.relative, atol=1e-12)
+                if wrong.any():
+                    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+                    reader = next(iter(now.value.uses)).operation
+                    raise ValidationError(
+                        f"{name}: this pass changed {source_of(reader)}: where "
+                        f"{now.name} is {values.reshape(len(values), -1)[at[0], 0]}, the output at "
+                        f"{list(at[1:])} is {a.reshape(b.shape)[at]} before, {b[at]} after"
+                    )
+
+    def _compare(self, name: str, was: _Results, now: _Results) -> None:
+        if len(was.outputs) != len(now.outputs):
+            raise ValidationError(
+                f"{name}: this pass left {len(now.outputs)} outputs of {len(was.outputs)}"
+            )
+        for index, (before, after) in enumerate(zip(was.outputs, now.outputs, strict=True)):
+            if before.size != after.size:
+                raise ValidationError(
+                    f"{name}: this pass changed the shape of output {index}: "
+                    f"{list(before.shape[1:])} before, {list(after.shape[1:])} after"
                 )
-        return text
+            before = before.reshape(after.shape)
+            wrong = ~np.isclose(before, after, rtol=self.relative, atol=1e-12, equal_nan=True)
+            if wrong.any():
+                where = tuple(int(i) for i in np.argwhere(wrong)[0])
+                text = (
+                    f"{name}: this pass changed output {index} at {list(where[1:])}: "
+                    f"{before[where]} before, {after[where]} after"
+                )
+                raise ValidationError(text + _first_difference(was.records, now.records))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A value inside the network.
+
+    Attributes:
+        part: the function that it is in.
+        value: the value.
+        name: of it, for messages.
+        shape: without dimensions of one.
+        readers: what its users do with it.
+    """
+
+    part: str
+    value: SSAValue
+    name: str
+    shape: tuple[int, ...]
+    readers: tuple[Any, ...]
+
+    @property
+    def element(self) -> qint.IntType:
+        """The type of its elements."""
+        type_ = self.value.type
+        found = type_.element if isinstance(type_, ChannelType) else element_of(type_)
+        assert isinstance(found, qint.IntType)
+        return found
+
+    def outputs(self, module: ModuleOp, values: Array) -> tuple[Array, ...] | None:
+        """Returns the network's outputs if this value is `values`; None if they need more."""
+        parts = [part for part in ("head", "core", "tail") if part in functions(module)]
+        found = run_from(module, self.part, self.value, values)
+        for part in parts[parts.index(self.part) + 1 :] if self.part in parts else ():
+            found = None if found is None else run(module, part, found)
+        return found
+
+
+def _cuts(module: ModuleOp) -> dict[_Key, _Cut]:
+    """Returns the integers that vary, by source node and name if that is unique."""
+    found: dict[_Key, _Cut | None] = {}
+    for part, function in functions(module).items():
+        for argument in function.args:
+            found[part, f"argument {argument.index}"] = _cut(part, argument)
+        for op in function.body.block.ops:
+            for result in op.results:
+                key = _key(op, result)
+                found[key] = None if key in found or not op.operands else _cut(part, result)
+    return {key: cut for key, cut in found.items() if cut is not None}
+
+
+def _cut(part: str, value: SSAValue) -> _Cut | None:
+    type_ = value.type
+    element = type_.element if isinstance(type_, ChannelType) else element_of(type_)
+    users = [use.operation for use in value.uses]
+    if not isinstance(element, qint.IntType) or not users:
+        return None
+    name = source_of(value.owner) if isinstance(value.owner, Operation) else f"%{value.name_hint}"
+    shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)
+    readers = tuple(
+        (user.name, tuple(user.properties.items()), "".join(map(str, user.regions)))
+        for user in users
+    )
+    trimmed = tuple(extent for extent in shape if extent != 1)
+    return _Cut(part, value, name, trimmed, readers)
+
+
+def _sweep_values(was: _Cut, now: _Cut) -> Array:
+    """Returns [count, *shape]: all elements alike, so that the order of axes does not matter."""
+    ranges = was.element.range, now.element.range
+    lo, hi = max(r.lo for r in ranges), min(r.hi for r in ranges)
+    most = max(16, min(_SWEEP_VALUES, _SWEEP_ELEMENTS // max(1, int(np.prod(was.shape)))))
+    values = np.unique(np.linspace(lo, hi, min(most, hi - lo + 1)).round().astype(np.int64))
+    ones = np.ones(was.shape, np.int64)
+    return np.multiply.outer(values, ones)
+
+
+def _entries(module: ModuleOp) -> dict[str, func.FuncOp]:
+    """Returns what is run and compared, with the function whose arguments are its inputs."""
+    found = functions(module)
+    for start in ("main", "head"):
+        if start in found:
+            return {_NETWORK: found[start]}
+    return found
+
+
+def _first_difference(was: Mapping[_Key, _Record], now: Mapping[_Key, _Record]) -> str:
+    """Returns the end of a message: the first operation whose integers differ, if one is known."""
+    for key, record in now.items():
+        earlier = was.get(key)
+        if earlier is None or earlier.value.size != record.value.size:
+            continue
+        before = earlier.value.reshape(record.value.shape)
+        differs = before != record.value
+        if differs.any():
+            at = tuple(int(i) for i in np.argwhere(differs)[0])
+            return (
+                f"; the first value that differs is that of {source_of(record.op)} at "
+                f"{list(at[1:])}: {before[at]} before, {record.value[at]} after"
+            )
+    return ""

@@ -4,7 +4,7 @@
 - `rtl/`: Verilog and memory contents
 - `tb/`: a self-checking test bench with vectors
 - `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
-- `ir/`: the module at each level, text that `qcc opt` reads
+- `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
 - `report/`: estimates
 """
 
@@ -12,15 +12,14 @@ import json
 import os
 import shutil
 import tempfile
-from io import StringIO
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.printer import Printer
 
 from qcompiler.analysis.validation import random_integers
+from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.simulators import write_testbench
@@ -31,14 +30,8 @@ if TYPE_CHECKING:
 
 GENERATOR = "qcompiler"
 MANIFEST = "design.json"
+LEVELS = ("nn", "qint", "stream", "rtl")
 _TEST_FRAMES = 16
-
-
-def print_module(module: ModuleOp) -> str:
-    """Returns a module as text, with the source node of every operation."""
-    stream = StringIO()
-    Printer(stream=stream, print_debuginfo=True).print_op(module)
-    return stream.getvalue() + "\n"
 
 
 def is_ours(directory: Path) -> bool:
@@ -67,8 +60,13 @@ def check_target(directory: Path) -> None:
     )
 
 
-def write_design(design: "Design", directory: Path) -> Path:
+def write_design(design: "Design", directory: Path, weights: str | None = None) -> Path:
     """Writes a design; see the module's docstring.
+
+    Args:
+        design: what to write; one that began at the rtl level has Verilog and IR only.
+        directory: where to write.
+        weights: name of an .npz beside the IR that takes its large constants.
 
     Raises:
         ModelError: the directory holds something else, or cannot be written.
@@ -80,6 +78,7 @@ def write_design(design: "Design", directory: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary:
             fresh = Path(temporary) / "design"
             fresh.mkdir()
+            _write_ir(design, fresh / "ir", weights)
             _fill(design, fresh)
             _put_in_place(fresh, directory, Path(temporary) / "old")
     except OSError as error:
@@ -97,7 +96,22 @@ def _put_in_place(fresh: Path, directory: Path, old: Path) -> None:
         shutil.rmtree(old)
 
 
+def _write_ir(design: "Design", directory: Path, weights: str | None) -> None:
+    file = None if weights is None else WeightFile(weights)
+    modules = {level: design.levels[level] for level in LEVELS if level in design.levels}
+    modules |= design.snapshots
+    texts = {f"{n}.mlir": print_module(module, weights=file) for n, module in modules.items()}
+    _write_texts(directory, texts)
+    if file is not None:
+        file.save(directory)
+
+
 def _fill(design: "Design", directory: Path) -> None:
+    if "stream" not in design.levels:
+        (directory / "rtl").mkdir()
+        _write_texts(directory / "rtl", design.verilog.files)
+        _write_texts(directory, {MANIFEST: _json(_identity(design))})
+        return
     rtl = design.rtl_design(directory / "rtl")
     rng = np.random.default_rng(0)
     inputs = [
@@ -117,9 +131,6 @@ def _fill(design: "Design", directory: Path) -> None:
     ]
     write_testbench(directory, rtl, packed[0], packed[1])
     write_driver(design, directory / "driver")
-    levels = ("nn", "qint", "stream", "rtl")
-    texts = {f"{level}.mlir": print_module(design.level(level)) for level in levels}
-    _write_texts(directory / "ir", texts)
     report = design.report()
     _write_texts(directory / "report", {name: _json(data) for name, data in report.files().items()})
     _write_texts(directory, {MANIFEST: _json(manifest(design))})
@@ -129,22 +140,29 @@ def _json(data: Any) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def _write_texts(directory: Path, texts: dict[str, str]) -> None:
+def _write_texts(directory: Path, texts: Mapping[str, str]) -> None:
     directory.mkdir(exist_ok=True)
     for name, text in texts.items():
         (directory / name).write_text(text, encoding="utf-8")
 
 
-def manifest(design: "Design") -> dict[str, Any]:
-    """Returns what a reader of the directory needs to know."""
+def _identity(design: "Design") -> dict[str, Any]:
     from qcompiler import __version__
 
-    timing = design.timing
     return {
         "generator": GENERATOR,
         "version": __version__,
         "top": design.name,
         "mhz": design.mhz,
+        "sources": [f"rtl/{name}" for name in design.verilog.files],
+    }
+
+
+def manifest(design: "Design") -> dict[str, Any]:
+    """Returns what a reader of the directory needs to know."""
+    timing = design.timing
+    return {
+        **_identity(design),
         "inputs": design.names("inputs"),
         "outputs": design.names("outputs"),
         "ports": [
@@ -168,5 +186,4 @@ def manifest(design: "Design") -> dict[str, Any]:
             "latency_cycles": timing.latency_cycles,
             "bottleneck": timing.bottleneck,
         },
-        "sources": [f"rtl/{name}" for name in design.verilog.files],
     }

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.parser import Parser
 
 from qcompiler.analysis.validation import random_integers
-from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.assembly import read_module
+from qcompiler.backends.output import LEVELS, MANIFEST, is_ours
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.design import Design
 from qcompiler.devices import Device
@@ -20,7 +20,6 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context
 
 _SHOWN = 5
-_LEVELS = ("nn", "qint", "stream", "rtl")
 _VERIFIED = ("qint", "stream")
 
 
@@ -87,7 +86,7 @@ def load(directory: str | Path) -> Design:
     Raises:
         ModelError: the directory holds no design, or one that cannot be read.
     """
-    return load_design(Path(directory), _LEVELS)[0]
+    return load_design(Path(directory), LEVELS)[0]
 
 
 def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Design, RtlDesign]:
@@ -103,8 +102,7 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
         raise ModelError([problem])
     manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     try:
-        modules = {level: _parse(directory / "ir" / f"{level}.mlir") for level in levels}
-        modules["last"] = modules[levels[-1]]
+        modules = _modules(directory / "ir", levels)
         design = Design(modules, float(manifest["mhz"]))
         sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
         missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
@@ -117,10 +115,15 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
     return design, rtl
 
 
-def _parse(path: Path) -> ModuleOp:
-    module = Parser(make_context(), path.read_text(encoding="utf-8"), str(path)).parse_module()
-    module.verify()
-    return module
+def _modules(directory: Path, levels: Sequence[str]) -> dict[str, ModuleOp]:
+    """Returns the levels that a directory holds; designs compiled on from IR lack the first."""
+    context = make_context()
+    paths = {level: directory / f"{level}.mlir" for level in levels}
+    found = {level: read_module(p, context) for level, p in paths.items() if p.is_file()}
+    if "stream" not in found:
+        raise ValueError("it has no stream level, only Verilog")
+    found["last"] = list(found.values())[-1]
+    return found
 
 
 def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:

@@ -11,13 +11,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
+from qcompiler.assembly import WeightFile, describe, print_module
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
+from qcompiler.passes.pipeline import PassLike, parse_passes
+from qcompiler.plugins import load_plugin
 
 # Output that goes to a file or a pipe keeps its tables in one piece.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -42,7 +46,8 @@ def report_failures() -> Generator[Outcome]:
         print_problems(error.problems)
         outcome.status = 1
     except (SimulationError, SynthesisError, DiagnosticException, ParseError) as error:
-        lines = [escape(printable(line, 1000)) for line in str(error).splitlines()]
+        said = describe(error) if isinstance(error, ParseError) else str(error)
+        lines = [escape(printable(line, 1000)) for line in said.splitlines()]
         err.print("[red]error:[/red]", "\n".join(lines[:40]))
         outcome.status = 1
     except BrokenPipeError:  # the reader of our output went away
@@ -99,7 +104,7 @@ def positive_int(text: str) -> int:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what compile and check take to read a model."""
-    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file, or textual IR (.mlir)")
     parser.add_argument(
         "--input",
         metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
@@ -121,9 +126,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="most cycles a frame may take in any layer; 1 is fully parallel",
     )
-    parser.add_argument(
-        "--mhz", type=positive, default=100.0, help="clock that rates refer to (default: 100)"
-    )
+    parser.add_argument("--mhz", type=positive, help="clock that rates refer to (default: 100)")
     parser.add_argument(
         "--folding", metavar="FILE", help='JSON file {"layer": {"PE": 4, "SIMD": 8}, ...}'
     )
@@ -133,6 +136,91 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="force one form of requantizer (default: the cheapest)",
     )
+    add_plugin_argument(parser)
+    for where in ("before", "after"):
+        parser.add_argument(
+            f"--pass-{where}",
+            metavar="NAME=PASSES",
+            type=insertion,
+            action="append",
+            default=[],
+            help=f"run more passes {where} the pass NAME, e.g. infer-ranges=mine{{depth=2}}",
+        )
+
+
+def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds --plugin, which must be known before the passes that plugins define are looked up."""
+    parser.add_argument(
+        "--plugin",
+        metavar="FILE",
+        action=_LoadPlugin,
+        default=[],
+        help="a Python file with passes, operations or targets of your own; may be repeated",
+    )
+
+
+class _LoadPlugin(argparse.Action):
+    """Loads a plugin as soon as its option is read."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Loads it."""
+        load_plugin(values)
+
+
+def non_negative_int(text: str) -> int:
+    """Parses a count for argparse."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def print_ir(when: str, name: str, module: ModuleOp, elide: int | None = None) -> None:
+    """Prints the IR before or after a pass on stderr."""
+    text = print_module(module, elide=elide)
+    sys.stderr.write(f"// ----- IR {when} {name} ----- //\n{text}\n")
+
+
+def weight_file(text: str) -> str:
+    """Parses --weights for argparse."""
+    try:
+        return WeightFile(text).name
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def insertion(text: str) -> tuple[str, list[PassLike]]:
+    """Parses --pass-before and --pass-after for argparse; passes are looked up later."""
+    name, separator, passes = text.partition("=")
+    if not separator or not name or not passes:
+        raise argparse.ArgumentTypeError(f"must be NAME=PASSES, got {text!r}")
+    return name, [passes]
+
+
+def _insertions(given: Sequence[tuple[str, list[PassLike]]]) -> dict[str, list[PassLike]]:
+    """Returns what to insert by name.
+
+    Raises:
+        ModelError: a pass or an option of it is unknown.
+    """
+    found: dict[str, list[PassLike]] = {}
+    for name, passes in given:
+        for text in passes:
+            try:
+                listed = [pass_ or known for known, pass_ in parse_passes(str(text))]
+            except ValueError as error:
+                problem = Problem(
+                    f"{name}={text}", str(error), "choose one of qcc opt --list-passes"
+                )
+                raise ModelError([problem]) from None
+            found.setdefault(name, []).extend(listed)
+    return found
 
 
 def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
@@ -145,5 +233,7 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
         mhz=parsed.mhz,
         folding=parsed.folding,
         requantizer=parsed.requantizer,
+        pass_before=_insertions(parsed.pass_before),
+        pass_after=_insertions(parsed.pass_after),
         **more,
     )

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,19 +12,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from xdsl.dialects.builtin import ModuleOp
 
-from qcompiler import pipelines
-from qcompiler.backends.output import check_target, print_module
+from qcompiler.assembly import print_module
+from qcompiler.backends.output import check_target
 from qcompiler.cli.common import (
     add_model_arguments,
     err,
     model_options,
     out,
+    print_ir,
     print_json,
     table,
+    weight_file,
 )
-from qcompiler.compiler import compile_module, import_model
+from qcompiler.compiler import Options, compile_module, import_model, with_options
 from qcompiler.design import Design
-from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes
+from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes, pass_name
 
 LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
 
@@ -44,7 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PASS",
         action="append",
         default=[],
-        help="print the IR after this pass (or after `all`) on stderr",
+        help="write the IR after this pass (or `all`) to DIR/ir, one numbered file a pass; "
+        "with --emit or --passes, print it on stderr",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="NAME.npz",
+        type=weight_file,
+        help="keep the large constants of the IR in DIR/ir/NAME.npz, beside the text",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="PASS",
+        help="MODEL is IR as this pass left it (--print-ir-after): run the passes after it",
     )
     parser.add_argument(
         "--validate",
@@ -85,29 +101,48 @@ class _Progress:
 
 
 def _printer(wanted: list[str]) -> AfterPass:
-    def print_ir(name: str, module: ModuleOp) -> None:
+    def show(name: str, module: ModuleOp) -> None:
         if "all" in wanted or name in wanted:
-            sys.stderr.write(f"// ----- IR after {name} ----- //\n{print_module(module)}\n")
+            print_ir("after", name, module)
 
-    return print_ir
+    return show
+
+
+class _Snapshots:
+    """Keeps the module after passes, numbered by their place in the whole pipeline."""
+
+    def __init__(self, wanted: list[str], options: Options):
+        self.modules: dict[str, ModuleOp] = {}
+        self._wanted, self._options = wanted, options
+        left = len(options.pipeline())
+        self._count = len(replace(options, start=None).pipeline()) - left
+
+    def after(self, name: str, module: ModuleOp) -> None:
+        """Keeps a copy, if it is wanted."""
+        self._count += 1
+        if "all" in self._wanted or name in self._wanted:
+            key = f"{self._count:02}-{name}"
+            self.modules[key] = with_options(module, self._options)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Compiles; returns the exit status."""
     if parsed.passes is not None:
         return _run_passes(parsed)
-    unknown = set(parsed.print_ir_after) - {"all", *pipelines.DEFAULT}
+    options = model_options(parsed, validate=parsed.validate, start=parsed.start)
+    names = [pass_name(pass_) for pass_ in options.pipeline()]
+    unknown = set(parsed.print_ir_after) - {"all", *names}
     if unknown:
-        known = ", ".join(pipelines.DEFAULT)
+        known = ", ".join(names)
         err.print(f"qcc compile: no pass is called {escape(', '.join(unknown))}; there are {known}")
         return 2
-    options = model_options(parsed, validate=parsed.validate)
-    printer = _printer(parsed.print_ir_after)
+    snapshots = _Snapshots(parsed.print_ir_after, options)
+    printer = _printer(parsed.print_ir_after) if parsed.emit is not None else snapshots.after
     directory = Path(parsed.output or Path("build") / Path(parsed.model).stem)
     if parsed.emit is None:
         check_target(directory)
     start = time.perf_counter()
-    with _Progress(len(pipelines.DEFAULT)) as progress:
+    with _Progress(len(names)) as progress:
         module = import_model(parsed.model, options)
         if parsed.emit == "nn":
             sys.stdout.write(print_module(module))
@@ -116,8 +151,11 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.emit is not None:
         _emit(design, parsed.emit)
         return 0
-    design.write(directory)
-    if parsed.json:
+    design.snapshots = snapshots.modules
+    design.write(directory, weights=parsed.weights)
+    if "stream" not in design.levels:
+        out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
+    elif parsed.json:
         print_json({"directory": str(directory), **design.report().files()})
     else:
         _summary(design, directory, time.perf_counter() - start)

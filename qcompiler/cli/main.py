@@ -11,6 +11,7 @@ COMMANDS = {
     "check": "say what keeps a model from compiling, all of it at once",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
+    "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
 
@@ -51,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     only = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    parsed = build_parser(only).parse_args(arguments)
-    command = import_module(f"qcompiler.cli.{parsed.command}_command")
+    parser = build_parser(only)
     from qcompiler.cli.common import report_failures
 
     with report_failures() as outcome:
+        parsed = parser.parse_args(arguments)  # loads plugins, too
+        command = import_module(f"qcompiler.cli.{parsed.command}_command")
         outcome.status = command.run(parsed)
     return outcome.status
 

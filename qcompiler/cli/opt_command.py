@@ -1,32 +1,257 @@
-"""qcc opt: xDSL's mlir-opt-like driver, with our dialects, passes and targets."""
+"""qcc opt: xDSL's mlir-opt-like driver, with all our dialects and passes, and those of plugins."""
 
+import argparse
+import difflib
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO
 
-from qcompiler.cli.common import report_failures
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass, PassPipeline, get_pass_option_infos
+from xdsl.universe import XDSL_UNIVERSE
+from xdsl.utils.exceptions import ArgSpecParseError, InterpretationError
+from xdsl.xdsl_opt_main import xDSLOptMain
+
+from qcompiler import plugins
+from qcompiler.analysis.validation import ValidationError, Validator
+from qcompiler.assembly import WeightFile, parse_module, print_module
+from qcompiler.cli.common import (
+    add_plugin_argument,
+    non_negative_int,
+    print_ir,
+    report_failures,
+    weight_file,
+)
+from qcompiler.passes.pipeline import pass_class
 from qcompiler.universe import PASSES
+
+_PRINT = ("--print-ir-before", "--print-ir-after")
+
+
+class _Driver(xDSLOptMain):
+    """xDSL's driver, which looks at the module between passes in more ways."""
+
+    def register_all_dialects(self) -> None:
+        for name, factory in plugins.known().all_dialects.items():
+            self.ctx.register_dialect(name, factory)
+
+    def register_all_passes(self) -> None:
+        self.available_passes.update(plugins.known().all_passes)
+
+    def register_all_targets(self) -> None:
+        self.available_targets.update(plugins.known().all_targets)
+
+    def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
+        super().register_all_arguments(arg_parser)
+        _add_arguments(arg_parser)
+
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        if file_extension != "mlir":
+            return super().parse_chunk(chunk, file_extension, start_offset)
+        file = self.args.input_file
+        return parse_module(
+            self.ctx,
+            chunk.read().decode("utf-8"),
+            self.get_input_name(),
+            folder=Path() if file is None else Path(file).parent,
+            offset=start_offset,
+            implicit_module=not self.args.no_implicit_module,
+            verify=not self.args.disable_verify,
+        )
+
+    def setup_pipeline(self) -> None:
+        super().setup_pipeline()  # refuses passes that do not exist
+        timed = self.pipeline.callback if self.args.time_passes else None
+        names = [type(pass_).name for pass_ in self.pipeline.passes]
+        for option in _PRINT:
+            wanted = getattr(self.args, option.strip("-").replace("-", "_"))
+            unknown = [name for name in wanted if name not in ("all", *names)]
+            if unknown:
+                raise ValueError(f"{option}: the pipeline has no pass {', '.join(unknown)}")
+        watch = _Watch(self.args)
+
+        def between(before: ModulePass | None, module: ModuleOp, after: ModulePass | None) -> None:
+            if timed is not None:
+                timed(before, module, after)
+            watch.between(before, module, after)
+
+        self.pipeline = PassPipeline(self.pipeline.passes, between)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        args = self.args
+        if args.target != "mlir" or (args.elide_constants is None and args.weights is None):
+            return super().output_resulting_program(prog)
+        weights = None if args.weights is None else WeightFile(args.weights)
+        text = print_module(
+            prog,
+            elide=args.elide_constants,
+            weights=weights,
+            generic=args.print_op_generic,
+            locations=args.print_debuginfo,
+        )
+        if weights is not None:
+            weights.save(Path() if args.output_file is None else Path(args.output_file).parent)
+        return text
+
+
+class _Watch:
+    """What is looked at between passes."""
+
+    def __init__(self, args: argparse.Namespace):
+        self._args = args
+        self._text = ""
+        self._validator: Validator | None = None
+
+    def between(
+        self, before: ModulePass | None, module: ModuleOp, after: ModulePass | None
+    ) -> None:
+        """Is called before the first pass, after the last one, and between any two."""
+        if before is None:
+            self._begin(module)
+        else:
+            self._after(type(before).name, module)
+        if after is not None and self._wants(self._args.print_ir_before, type(after).name):
+            print_ir("before", type(after).name, module, self._args.elide_constants)
+
+    @staticmethod
+    def _wants(names: Sequence[str], name: str) -> bool:
+        return "all" in names or name in names
+
+    def _begin(self, module: ModuleOp) -> None:
+        if self._args.print_ir_diff:
+            self._text = print_module(module, elide=self._args.elide_constants)
+        if self._args.validate:
+            try:
+                self._validator = Validator(module)
+            except InterpretationError as error:
+                raise ValidationError(f"--validate: the input cannot be run: {error}") from None
+
+    def _after(self, name: str, module: ModuleOp) -> None:
+        args = self._args
+        if args.verify_each == "true" and not args.disable_verify:
+            module.verify()
+        if self._wants(args.print_ir_after, name):
+            print_ir("after", name, module, args.elide_constants)
+        if args.print_ir_diff:
+            text = print_module(module, elide=args.elide_constants)
+            sys.stderr.writelines(_difference(name, self._text, text))
+            self._text = text
+        if self._validator is not None:
+            self._validator.check(name, module)
+
+
+def _difference(name: str, before: str, after: str) -> Iterable[str]:
+    if before == after:
+        return [f"// ----- {name} changes nothing ----- //\n"]
+    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return difflib.unified_diff(*lines, f"before {name}", f"after {name}", n=1)
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_plugin_argument(parser)
+    for option in _PRINT:
+        when = option.rpartition("-")[2]
+        parser.add_argument(
+            option,
+            metavar="PASS",
+            action="append",
+            default=[],
+            help=f"print the IR {when} this pass (without a name: every pass) on stderr",
+        )
+    for option, help_ in {
+        "--print-ir-diff": "print what each pass changes on stderr",
+        "--validate": "run the network before and after each pass on random inputs, and compare",
+        "--list-passes": "list the passes, one line each",
+    }.items():
+        parser.add_argument(option, action="store_true", help=help_)
+    parser.add_argument(
+        "--verify-each",
+        choices=("true", "false"),
+        nargs="?",
+        const="true",
+        default="true",
+        help="verify the module after each pass (default: true)",
+    )
+    parser.add_argument(
+        "--elide-constants",
+        metavar="N",
+        type=non_negative_int,
+        help="print constants of more than N elements as dense_resource<__elided__>",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="NAME.npz",
+        type=weight_file,
+        help="write large constants to this file, beside the output",
+    )
+    parser.add_argument("--explain-pass", metavar="PASS", help="print the documentation of a pass")
+
+
+def _documentation(kind: type[ModulePass]) -> str:
+    """Returns the page of a pass: its file's docstring if the file holds that pass alone."""
+    if kind.name in PASSES:
+        return sys.modules[kind.__module__].__doc__ or ""
+    own = vars(kind).get("__doc__") or ""
+    generated = own.startswith(f"{kind.__name__}(")  # by dataclass
+    return inspect.cleandoc("" if generated else own) or sys.modules[kind.__module__].__doc__ or ""
 
 
 def _list_passes() -> None:
-    width = max(map(len, PASSES))
-    for name in sorted(PASSES):
-        module = sys.modules[PASSES[name]().__module__]
-        summary = (module.__doc__ or "").strip().splitlines()[0]
+    """Lists ours and those of plugins; xDSL's own are in --help."""
+    names = {*PASSES, *(plugins.known().all_passes.keys() - XDSL_UNIVERSE.all_passes.keys())}
+    width = max(map(len, names))
+    for name in sorted(names):
+        summary = (_documentation(pass_class(name)).strip().splitlines() or [""])[0]
         sys.stdout.write(f"{name:<{width}}  {summary}\n")
+
+
+def _explain_pass(name: str) -> None:
+    kind = pass_class(name)
+    sys.stdout.write(f"{name}\n\n{_documentation(kind).strip()}\n")
+    options = get_pass_option_infos(kind)
+    if options:
+        sys.stdout.write("\nOptions in a pipeline:\n")
+    for option in options:
+        default = "" if option.default_value is None else f" = {option.default_value}"
+        sys.stdout.write(f"  {option.name.replace('_', '-')}: {option.expected_type}{default}\n")
+
+
+def _expanded(arguments: Sequence[str]) -> list[str]:
+    """Gives `--print-ir-after` without a name its `=all`: what follows may be the input file."""
+    found: list[str] = []
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument in _PRINT and following not in ("all", *plugins.known().all_passes):
+            argument += "=all"
+        found.append(argument)
+    return found
+
+
+def _before_reading(arguments: Sequence[str]) -> bool:
+    """Loads plugins, and prints what needs no input; returns whether that was all."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_plugin_argument(parser)
+    parser.add_argument("--list-passes", action="store_true")
+    parser.add_argument("--explain-pass")
+    parsed, _ = parser.parse_known_args(arguments)
+    if parsed.list_passes:
+        _list_passes()
+    elif parsed.explain_pass is not None:
+        _explain_pass(parsed.explain_pass)
+    return parsed.list_passes or parsed.explain_pass is not None
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the driver; returns the exit status."""
-    if "--list-passes" in arguments:
-        _list_passes()
-        return 0
-    from xdsl.xdsl_opt_main import xDSLOptMain
-
     sys.argv[0] = "qcc opt"  # argparse names the program by it
     try:
         with report_failures() as outcome:
-            xDSLOptMain("Runs passes on textual IR.", list(arguments)).run()
-    except (ValueError, OSError) as error:  # an unknown pass, a file that is not there
+            if not _before_reading(arguments):
+                _Driver("Runs passes on textual IR.", _expanded(arguments)).run()
+    except (ValueError, OSError, ArgSpecParseError) as error:  # an unknown pass, a missing file
         sys.stderr.write(f"qcc opt: {error}\n")
         return 2
     return outcome.status

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from qcompiler.backends.verification import Verification, verify
-from qcompiler.cli.common import err, out, positive_int, print_json, table
+from qcompiler.cli.common import add_plugin_argument, err, out, positive_int, print_json, table
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 
 
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_DEVICE,
         help=f"of the netlist (default: {DEFAULT_DEVICE})",
     )
+    add_plugin_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

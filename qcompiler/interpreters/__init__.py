@@ -7,14 +7,17 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import AnyFloat, ModuleOp, StringAttr
 from xdsl.interpreter import Interpreter
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Attribute, Operation, SSAValue
 
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.dialects.stream import ChannelType
 from qcompiler.interpreters.function import FunctionFunctions
 from qcompiler.interpreters.nn import NNFunctions, real_type
 from qcompiler.interpreters.qint import QintFunctions
+from qcompiler.interpreters.registered import RegisteredFunctions
 from qcompiler.interpreters.stream import StreamFunctions
+
+Results = tuple[Array, ...]
 
 Listener = Callable[[Operation, tuple[Array, ...]], None]
 """Called after each operation with its results."""
@@ -49,21 +52,54 @@ def run(
     Raises:
         InterpretationError: a value leaves its range, or an operation has no numpy semantics.
     """
-    asked = numerics(module)
-    real = real_type(asked)
-    listeners = () if listener is None else (_Listening(listener),)
-    interpreter = Interpreter(module, listeners=listeners)
-    implementations = (
-        FunctionFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
-    )  # fmt: skip
-    for implementation in implementations:
-        interpreter.register_implementations(implementation)
+    real = real_type(numerics(module))
+    interpreter = _interpreter(module, listener)
     arguments = functions(module)[name].args
     typed = [
         _as_argument(array, argument.type, real)
         for array, argument in zip(inputs, arguments, strict=True)
     ]
     return tuple(interpreter.call_op(name, tuple(typed)))
+
+
+def _interpreter(module: ModuleOp, listener: Listener | None = None) -> Interpreter:
+    asked = numerics(module)
+    real = real_type(asked)
+    listeners = () if listener is None else (_Listening(listener),)
+    interpreter = Interpreter(module, listeners=listeners)
+    implementations = (
+        FunctionFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
+        RegisteredFunctions(),
+    )  # fmt: skip
+    for implementation in implementations:
+        interpreter.register_implementations(implementation)
+    return interpreter
+
+
+def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Results | None:
+    """Returns the results of a function if one value inside is `array`, whatever comes before it.
+
+    Args:
+        module: at any level above rtl.
+        name: of the function.
+        value: in its body; or an argument.
+        array: shape [batch, *shape of the value].
+
+    Returns:
+        None if the results depend on more than that value.
+    """
+    interpreter = _interpreter(module)
+    known: dict[SSAValue, Array] = {value: _as_argument(array, value.type, np.int64)}
+    for op in functions(module)[name].body.block.ops:
+        if any(operand not in known for operand in op.operands):
+            if isinstance(op, func.ReturnOp):
+                return None
+        elif isinstance(op, func.ReturnOp):
+            return tuple(known[operand] for operand in op.operands)
+        elif value not in op.results:
+            given = tuple(known[operand] for operand in op.operands)
+            known.update(zip(op.results, interpreter.run_op(op, given), strict=True))
+    return None
 
 
 def _as_argument(array: Array, type_: Attribute, real: Any) -> Array:

@@ -383,6 +383,29 @@ _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
 ]
 
 
+Lowering = Callable[[Any, list[SSAValue]], stream.Process]
+"""Takes an operation and the channels of its operands; returns the process, not yet inserted."""
+
+
+def lowering(*op_types: type[Operation]) -> Callable[[Lowering], Lowering]:
+    """Returns a decorator that registers what process an operation of a plugin becomes.
+
+    Frames are the operands' shapes without the batch (`frame_of`), channels have one lane yet:
+    select-folding comes later. Raise `ModelError` to refuse an operation.
+
+    Example: `@lowering(CumSumOp)` above `def _(op, inputs): return CumSumProcess(inputs[0], ...)`
+    """
+
+    def register(function: Lowering) -> Lowering:
+        def rule(state: _Conversion, op: Operation) -> None:
+            state.emit(op, function(op, [state.values[operand] for operand in op.operands]))
+
+        _RULES.extend((op_type, rule) for op_type in op_types)
+        return function
+
+    return register
+
+
 def _is_known(state: _Conversion, value: SSAValue) -> bool:
     owner = value.owner
     if isinstance(owner, qint.RequantizerOp) and _is_term(owner):

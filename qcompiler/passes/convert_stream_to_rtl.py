@@ -25,7 +25,7 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier, source_node
+from qcompiler.analysis.sources import identifier, source_node, source_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.errors import ModelError, Problem
@@ -37,7 +37,7 @@ from qcompiler.rtl.blocks.joins import (
     build_duplicate,
     build_mul,
 )
-from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
+from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, build_mvau, styled_code
 from qcompiler.rtl.blocks.rearrange import ReorderConfig, build_reorder, build_slice
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
@@ -48,8 +48,15 @@ from qcompiler.rtl.streaming import Library
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a process's module goes."""
+class Place:
+    """Where a process's module goes, and what its head says.
+
+    Attributes:
+        library: of the modules so far, for those that blocks share.
+        top: name of the design, the prefix of shared modules.
+        name: of the module to build.
+        comment: header lines.
+    """
 
     library: Library
     top: str
@@ -88,7 +95,7 @@ def _comment(process: stream.Process) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
+def _mvau(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
     return build_mvau(
         place.library,
         MvauConfig(
@@ -101,11 +108,22 @@ def _mvau(place: _Place, op: stream.MvauOp) -> hw.HWModuleOp:
             pe=op.pe.value.data,
             simd=op.simd.value.data,
             groups=op.groups.value.data,
+            code=_weight_code(op),
         ),
     )
 
 
-def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
+def _weight_code(op: stream.MvauOp) -> WeightCode | None:
+    style = op.attributes.get("stream.style")
+    if not isinstance(style, StringAttr):
+        return None
+    try:
+        return styled_code(style.data, op.weights_op.array)
+    except ValueError as error:
+        raise ModelError([Problem(source_of(op), str(error), "load its plugin")]) from None
+
+
+def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
     height, width, _ = op.input_channel.frame_shape
     want, free = rows_wanted(op.window, height)
     taps = op.taps_a_beat
@@ -132,7 +150,7 @@ def _sliding_window(place: _Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
     )
 
 
-def _reduction(place: _Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
+def _reduction(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
     weights = op.weights_op.array if isinstance(op, stream.VvauOp) else None
     kind = "product" if isinstance(op, stream.VvauOp) else _POOLS[op.kind.data]
     return build_reduction(
@@ -155,7 +173,7 @@ def _reduction(place: _Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleO
 _POOLS: dict[str, Literal["max", "sum"]] = {"max": "max", "sum": "sum"}
 
 
-def _requantize(place: _Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
+def _requantize(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
     (scalar,) = op.scalar_body.operations
     assert isinstance(scalar, qint.RequantizerOp)
     return build_requantize(
@@ -173,12 +191,12 @@ def _requantize(place: _Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
     )
 
 
-def _width_adapter(place: _Place, op: stream.WidthAdapterOp) -> hw.HWModuleOp:
+def _width_adapter(place: Place, op: stream.WidthAdapterOp) -> hw.HWModuleOp:
     widths = op.input_channel.width_bits, op.output_channel.width_bits
     return build_width_adapter(place.library, place.top, place.name, place.comment, widths)
 
 
-def _fifo(place: _Place, op: stream.FifoOp) -> hw.HWModuleOp:
+def _fifo(place: Place, op: stream.FifoOp) -> hw.HWModuleOp:
     return build_fifo(
         place.library,
         place.top,
@@ -189,7 +207,7 @@ def _fifo(place: _Place, op: stream.FifoOp) -> hw.HWModuleOp:
     )
 
 
-def _duplicate(place: _Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
+def _duplicate(place: Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
     return build_duplicate(
         place.library,
         place.top,
@@ -200,7 +218,7 @@ def _duplicate(place: _Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
     )
 
 
-def _elementwise(place: _Place, op: stream.AddOp | stream.MulOp) -> hw.HWModuleOp:
+def _elementwise(place: Place, op: stream.AddOp | stream.MulOp) -> hw.HWModuleOp:
     first, second = (channel.element.range for channel in op.input_channels)
     (made,) = op.output_channels
     config = ElementwiseConfig(
@@ -216,7 +234,7 @@ def _elementwise(place: _Place, op: stream.AddOp | stream.MulOp) -> hw.HWModuleO
     return build_mul(place.library, config)
 
 
-def _concat(place: _Place, op: stream.ConcatOp) -> hw.HWModuleOp:
+def _concat(place: Place, op: stream.ConcatOp) -> hw.HWModuleOp:
     (made,) = op.output_channels
     ranges = [channel.element.range for channel in op.input_channels]
     return build_concat(
@@ -230,7 +248,7 @@ def _concat(place: _Place, op: stream.ConcatOp) -> hw.HWModuleOp:
     )
 
 
-def _reorder(place: _Place, op: stream.ReorderOp) -> hw.HWModuleOp:
+def _reorder(place: Place, op: stream.ReorderOp) -> hw.HWModuleOp:
     return build_reorder(
         place.library,
         ReorderConfig(
@@ -245,7 +263,7 @@ def _reorder(place: _Place, op: stream.ReorderOp) -> hw.HWModuleOp:
     )
 
 
-def _slice(place: _Place, op: stream.SliceOp) -> hw.HWModuleOp:
+def _slice(place: Place, op: stream.SliceOp) -> hw.HWModuleOp:
     return build_slice(
         place.library,
         place.top,
@@ -256,7 +274,7 @@ def _slice(place: _Place, op: stream.SliceOp) -> hw.HWModuleOp:
     )
 
 
-_BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = {
+_BUILDERS: dict[type[stream.Process], Callable[[Place, Any], hw.HWModuleOp]] = {
     stream.MvauOp: _mvau,
     stream.SlidingWindowOp: _sliding_window,
     stream.VvauOp: _reduction,
@@ -271,6 +289,26 @@ _BUILDERS: dict[type[stream.Process], Callable[[_Place, Any], hw.HWModuleOp]] = 
     stream.ReorderOp: _reorder,
     stream.SliceOp: _slice,
 }
+
+
+Hardware = Callable[[Place, Any], hw.HWModuleOp]
+"""Builds the module of a process; `Library.add` is called on it afterwards."""
+
+
+def hardware(*op_types: type[stream.Process]) -> Callable[[Hardware], Hardware]:
+    """Returns a decorator that registers how the module of a process is built.
+
+    The module's ports are those of `qcompiler.rtl.streaming.StreamBlock` (`JoinBlock` for several
+    inputs), and it keeps to the schedule that the process states.
+
+    Example: `@hardware(CumSumProcess)` above `def _(place, op): b = StreamBlock(...); ...`
+    """
+
+    def register(function: Hardware) -> Hardware:
+        _BUILDERS.update((op_type, function) for op_type in op_types)
+        return function
+
+    return register
 
 
 def _check(network: Network) -> None:
@@ -324,7 +362,7 @@ class ConvertStreamToRtlPass(ModulePass):
             if isinstance(process, stream.ReshapeOp):
                 wires[process.result] = sources[0]
                 continue
-            place = _Place(library, top, f"{top}_{instance}", _comment(process))
+            place = Place(library, top, f"{top}_{instance}", _comment(process))
             module = library.add(_BUILDERS[type(process)](place, process))
             blocks.append(BlockInstance(instance, module, sources, process.results))
         outputs = [wires.get(value, value) for value in network.outputs]

@@ -24,7 +24,7 @@ Leaves alone: the ranges of inputs, which are what the outside world may send.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from xdsl.context import Context
@@ -123,6 +123,23 @@ _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.ResizeNearestOp: _unchanged,
     qint.DepthToSpaceOp: _unchanged,
 }
+
+
+RangeRule = Callable[[Any], IntRange]
+"""Returns the range of an operation's result from its operands' (`qint.range_of`)."""
+
+
+def range_rule(*op_types: type[Operation]) -> Callable[[RangeRule], RangeRule]:
+    """Returns a decorator that registers the range of what an operation of a plugin makes.
+
+    Example: `@range_rule(CumSumOp)` above `def _(op): return qint.range_of(op.input.type) * 4`
+    """
+
+    def register(function: RangeRule) -> RangeRule:
+        _RULES.update((op_type, function) for op_type in op_types)
+        return function
+
+    return register
 
 
 def _narrow_body(op: qint.RequantizeOp | qint.JoinOp) -> None:

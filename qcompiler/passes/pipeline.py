@@ -1,42 +1,65 @@
 """Runs passes one after the other: options by pass, verification, hooks between."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
-from xdsl.universe import Universe
-from xdsl.utils.arg_spec import parse_pipeline
-from xdsl.utils.exceptions import ParseError
+from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
+from xdsl.utils.exceptions import ArgSpecParseError, ParseError
 
+from qcompiler import plugins
 from qcompiler.universe import PASSES
 
 AfterPass = Callable[[str, ModuleOp], None]
 """Called after each pass with its name and the module."""
 
 PassLike = str | ModulePass | Callable[[ModuleOp], None]
-"""A pass: its name, an object, or a function that changes a module."""
+"""A pass: its name (options may follow, `name{option=1}`), an object, or a function on a module."""
+
+Insertions = Mapping[str, PassLike | Sequence[PassLike]]
+"""Passes to run next to a pass of the pipeline, by its name."""
 
 
 def make_context() -> Context:
     """Returns a context that knows all dialects, ours and xDSL's, and those of plugins."""
     context = Context()
-    for name, factory in Universe.get_multiverse().all_dialects.items():
+    for name, factory in plugins.known().all_dialects.items():
         context.register_dialect(name, factory)
     return context
 
 
-def make_pass(name: str, options: Mapping[str, Any] | None = None) -> ModulePass:
-    """Returns the pass called `name`, ours or any that xDSL's universes know.
+def pass_class(name: str) -> type[ModulePass]:
+    """Returns the class of the pass called `name`: ours, xDSL's, or a plugin's.
 
     Raises:
         ValueError: there is no such pass.
     """
-    factory = PASSES.get(name) or Universe.get_multiverse().all_passes.get(name)
+    factory = PASSES.get(name) or plugins.known().all_passes.get(name)
     if factory is None:
         raise ValueError(f"no pass is called {name!r}; see qcc opt --list-passes")
-    return factory()(**(options or {}))
+    return factory()
+
+
+def make_pass(text: str, options: Mapping[str, Any] | None = None) -> ModulePass:
+    """Returns a pass by its name; options are in the text, `name{option=1}`, or given.
+
+    Raises:
+        ValueError: there is no such pass, or it has no such option.
+    """
+    if "{" not in text:
+        return pass_class(text)(**(options or {}))
+    (spec,) = _specs(text)
+    return pass_class(spec.name).from_spec(spec)
+
+
+def _specs(text: str) -> tuple[ArgSpec, ...]:
+    try:
+        return tuple(parse_pipeline(text))
+    except (ParseError, ArgSpecParseError) as error:
+        said = error.msg if isinstance(error, ParseError) else str(error)
+        raise ValueError(f"pipeline {text!r} is malformed: {said}") from None
 
 
 def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
@@ -59,7 +82,7 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
 def pass_name(pass_: PassLike) -> str:
     """Returns the name of a pass."""
     if isinstance(pass_, str):
-        return pass_
+        return pass_.partition("{")[0].strip()
     return type(pass_).name if isinstance(pass_, ModulePass) else getattr(pass_, "__name__", "pass")
 
 
@@ -73,13 +96,37 @@ def parse_passes(text: str) -> list[tuple[str, ModulePass | None]]:
         ValueError: the text is malformed, or a pass or an option is unknown.
     """
     found: list[tuple[str, ModulePass | None]] = []
-    try:
-        for spec in parse_pipeline(text):
-            kind = type(make_pass(spec.name))
-            found.append((spec.name, kind.from_spec(spec) if spec.parameters else None))
-    except ParseError as error:
-        raise ValueError(f"pipeline {text!r} is malformed: {error.msg}") from None
+    for spec in _specs(text):
+        kind = pass_class(spec.name)
+        found.append((spec.name, kind.from_spec(spec) if spec.parameters else None))
     return found
+
+
+def insert(
+    passes: Sequence[PassLike], before: Insertions | None = None, after: Insertions | None = None
+) -> tuple[PassLike, ...]:
+    """Returns a pipeline with more passes, before or after those that are named.
+
+    Example: `insert(pipelines.DEFAULT, after={"fold-scales": "canonicalize"})`
+
+    Raises:
+        ValueError: the pipeline has no pass of that name.
+    """
+    before, after = before or {}, after or {}
+    names = [pass_name(pass_) for pass_ in passes]
+    for name in (*before, *after):
+        if name not in names:
+            raise ValueError(f"the pipeline has no pass {name!r}; it is {', '.join(names)}")
+    found: list[PassLike] = []
+    for name, pass_ in zip(names, passes, strict=True):
+        found += [*_listed(before.get(name, ())), pass_, *_listed(after.get(name, ()))]
+    return tuple(found)
+
+
+def _listed(passes: PassLike | Sequence[PassLike]) -> Sequence[PassLike]:
+    if isinstance(passes, str | ModulePass) or not isinstance(passes, Sequence):
+        return [passes]
+    return cast(Sequence[PassLike], passes)
 
 
 def run_passes(

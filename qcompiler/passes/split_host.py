@@ -60,6 +60,14 @@ _BETWEEN = (
 
 _MOVES = (qint.Rearrangement, qint.PadOp, qint.ConcatOp, qint.TransposeOp)
 
+_registered: list[type[Operation]] = []
+
+
+def core_operation(op_type: type[Operation]) -> type[Operation]:
+    """Class decorator: the operation of a plugin works on integers, and hardware computes it."""
+    _registered.append(op_type)
+    return op_type
+
 
 class _Cut:
     """Sorts the operations of @main into head, core and tail."""
@@ -67,8 +75,9 @@ class _Cut:
     def __init__(self, main: func.FuncOp):
         self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
         # Where nothing computes, moving integers about is what the hardware is for.
-        computes = any(isinstance(op, _COMPUTE) for op in self.ops)
-        self.compute = _COMPUTE if computes else (*_COMPUTE, *_MOVES)
+        always = (*_COMPUTE, *_registered)
+        computes = any(isinstance(op, always) for op in self.ops)
+        self.compute = always if computes else (*always, *_MOVES)
         self.constant = _constant_ops(self.ops)
         self.after_core = self._reach(self.ops, forward=True)
         self.before_core = self._reach(reversed(self.ops), forward=False)

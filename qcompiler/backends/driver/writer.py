@@ -190,7 +190,7 @@ def write_driver(design: "Design", directory: Path) -> None:
     """
     from qcompiler import __version__
 
-    module = design.level("qint")
+    module = design.model
     found = functions(module)
     parameters: dict[str, Array] = {}
     head = _FunctionWriter(parameters).write(found["head"], "Returns integers for the hardware.")

@@ -162,13 +162,12 @@ class Demand:
 
     Attributes:
         inputs: per input, by when each beat must have come.
-        release: when each step of the process may be taken at the earliest, so that nothing is
-            made before it is needed; `NEVER` for steps that make nothing. What a step is, is the
-            process's own matter.
+        release: when each beat of the output may be made at the earliest, so that nothing is made
+            before it is needed; None for processes that hand on what comes at once.
     """
 
     inputs: tuple[Times, ...]
-    release: Times
+    release: Times | None
 
 
 class Process(IRDLOperation, ABC):
@@ -218,12 +217,18 @@ class Process(IRDLOperation, ABC):
         """
         schedule = self.schedule()
         slots = np.arange(frames * schedule.cycles, dtype=np.int64)
-        earliest = np.zeros(slots.size, np.int64) if release is None else release.copy()
+        earliest = np.zeros(slots.size, np.int64)
         consume = [_repeated(part, schedule.cycles, frames) for part in schedule.consume]
         for at, arrival in zip(consume, arrivals, strict=True):
             earliest[at] = np.maximum(earliest[at], arrival)
-        time = slots + np.maximum.accumulate(earliest - slots)
         produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
+        if release is not None:
+            earliest[produce[0]] = np.maximum(earliest[produce[0]], release)
+        # In place: a slow process has millions of slots.
+        earliest -= slots
+        np.maximum.accumulate(earliest, out=earliest)
+        time = earliest
+        time += slots
         return Timeline(
             tuple(time[at] for at in consume),
             tuple(time[at] + schedule.latency for at in produce),
@@ -241,14 +246,15 @@ class Process(IRDLOperation, ABC):
         schedule = self.schedule()
         slots = np.arange(frames * schedule.cycles, dtype=np.int64)
         bound = np.full(slots.size, max(int(d[-1]) for d in deadlines) + schedule.cycles)
-        release = np.full(slots.size, NEVER)
         produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
         for at, deadline in zip(produce, deadlines, strict=True):
             bound[at] = np.minimum(bound[at], deadline - schedule.latency)
-        time = slots + np.minimum.accumulate((bound - slots)[::-1])[::-1]
-        if self.PACED:
-            for at in produce:
-                release[at] = time[at]
+        bound -= slots
+        backwards = bound[::-1]
+        np.minimum.accumulate(backwards, out=backwards)
+        time = bound
+        time += slots
+        release = time[produce[0]] if self.PACED else None
         consume = (_repeated(part, schedule.cycles, frames) for part in schedule.consume)
         return Demand(tuple(time[at] for at in consume), release)
 

@@ -8,6 +8,7 @@ A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and us
 times. With several groups, MW and MH are those of a group: vectors and matrices take turns.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ class MvauConfig:
         simd: inputs in parallel; divides MW.
         groups: matrices that take turns, each with its part of the outputs.
         ram_style: where weights are kept.
+        code: how weights are stored and multiplied; None for the narrowest.
     """
 
     prefix: str
@@ -46,6 +48,7 @@ class MvauConfig:
     simd: int
     groups: int = 1
     ram_style: RamStyle = "auto"
+    code: "WeightCode | None" = None
 
     @property
     def folds(self) -> tuple[int, int]:
@@ -97,6 +100,43 @@ class WeightCode:
             return b.mux(w, wide, minus)
         return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
 
+    def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
+        """Returns x * weight in the width of x."""
+        return x * weight
+
+
+WeightStyle = Callable[[Array], WeightCode]
+"""Returns how to store and multiply these weights."""
+
+_styles: dict[str, WeightStyle] = {}
+
+
+def weight_style(name: str) -> Callable[[WeightStyle], WeightStyle]:
+    """Returns a decorator that registers a way to store and multiply weights.
+
+    Matrix units whose attribute `stream.style` is `name` use it. A pass sets the attribute.
+
+    Example: `@weight_style("two-shifts")` above `def _(weights): return TwoShifts(...)`
+    """
+
+    def register(function: WeightStyle) -> WeightStyle:
+        _styles[name] = function
+        return function
+
+    return register
+
+
+def styled_code(name: str, weights: Array) -> WeightCode:
+    """Returns how a style stores and multiplies weights.
+
+    Raises:
+        ValueError: no style has that name, or it cannot store these weights.
+    """
+    if name not in _styles:
+        known = ", ".join(_styles) or "none"
+        raise ValueError(f"no weight style is called {name!r}, there are: {known}")
+    return _styles[name](weights)
+
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
@@ -122,7 +162,7 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     rows: list[Signal] = []
     for row in range(mh):
         terms = [
-            operands[i] if weight == 1 else operands[i] * weight
+            operands[i] if weight == 1 else _times(b, config, operands[i], weight)
             for i, weight in enumerate(config.weights[:, row].tolist())
             if weight
         ]
@@ -131,9 +171,14 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     return b.finish(in_ready=b.enable, next_valid=valid, data=b.pack(rows))
 
 
+def _times(b: StreamBlock, config: MvauConfig, x: Signal, weight: int) -> Signal:
+    """Returns a constant multiple of x, of its width."""
+    return x * weight if config.code is None else config.code.multiply_constant(b, x, weight)
+
+
 def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     neuron, synapse = config.folds
-    code = WeightCode.of(config.weights)
+    code = config.code or WeightCode.of(config.weights)
     x_width, width = config.x.width_bits, config.accumulator.width_bits
     b = StreamBlock(
         library,

@@ -1,0 +1,98 @@
+"""Prints modules: with source nodes, and large constants in full, elided, or in a file beside."""
+
+import re
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute
+from xdsl.printer import Printer
+from xdsl.utils.hints import isa
+
+from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense
+
+ELIDED = "__elided__"
+"""The resource that stands for constants left out; MLIR's name for it. Such text is for people."""
+
+
+FILE_NAME = r"[\w+-][\w.+-]*\.npz"
+"""Names without folders: a text may refer to files beside it only."""
+
+
+class WeightFile:
+    """Collects the large constants of modules, to be saved as one .npz beside their text.
+
+    Attributes:
+        name: of the file, without folders: text refers to it relative to its own place.
+        least: fewest elements of a constant that goes to the file; smaller ones stay in the text.
+    """
+
+    def __init__(self, name: str, least: int = 17):
+        if not re.fullmatch(FILE_NAME, name):
+            raise ValueError(f"constants go to NAME.npz beside the text, not to {name!r}")
+        self.name = name
+        self.least = least
+        self.arrays: dict[str, Array] = {}
+        self._keys: dict[Attribute, str] = {}
+
+    def key(self, constant: DenseAttr) -> str:
+        """Returns the name of a constant in the file; equal constants share one."""
+        if constant not in self._keys:
+            self._keys[constant] = key = f"c{len(self._keys)}"
+            self.arrays[key] = numpy_from_dense(constant)
+        return self._keys[constant]
+
+    def save(self, folder: Path) -> None:
+        """Writes the file into `folder`."""
+        arrays: dict[str, Any] = dict(self.arrays)
+        np.savez_compressed(folder / self.name, **arrays)
+
+
+class _Printer(Printer):
+    """Writes `dense_resource<"file:key">` for large constants, as MLIR does for its resources."""
+
+    def __init__(self, elide: int | None, weights: WeightFile | None, **options: Any):
+        super().__init__(**options)
+        self._elide = elide
+        self._weights = weights
+
+    def print_attribute(self, attribute: Attribute) -> None:
+        resource = self._resource(attribute) if isa(attribute, DenseAttr) else None
+        if resource is None:
+            super().print_attribute(attribute)
+        elif isa(attribute, DenseAttr):
+            self.print_string(f"dense_resource<{resource}> : ")
+            self.print_attribute(attribute.type)
+
+    def _resource(self, constant: DenseAttr) -> str | None:
+        count = len(constant)
+        if self._elide is not None and count > self._elide:
+            return ELIDED
+        if self._weights is not None and count >= self._weights.least:
+            return f'"{self._weights.name}:{self._weights.key(constant)}"'
+        return None
+
+
+def print_module(
+    module: ModuleOp,
+    *,
+    elide: int | None = None,
+    weights: WeightFile | None = None,
+    generic: bool = False,
+    locations: bool = True,
+) -> str:
+    """Returns a module as text.
+
+    Args:
+        module: at any level.
+        elide: leave out constants of more elements than this; the text cannot be read back.
+        weights: takes large constants; the text refers to it.
+        generic: in MLIR's generic form.
+        locations: with the source node of every operation.
+    """
+    stream = StringIO()
+    options = {"print_generic_format": generic, "print_debuginfo": locations}
+    _Printer(elide, weights, stream=stream, **options).print_op(module)
+    return stream.getvalue() + "\n"

@@ -1,0 +1,121 @@
+"""qcc reduce: the smallest module that still fails, for a bug report or a night's sleep."""
+
+import argparse
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import InterpretationError, PassFailedException, VerifyException
+
+from qcompiler.analysis.reduction import Test, count_operations, reduce_module
+from qcompiler.analysis.validation import ValidationError, Validator
+from qcompiler.assembly import print_module, read_module
+from qcompiler.cli.common import add_plugin_argument, err
+from qcompiler.errors import ModelError, Problem
+from qcompiler.passes.pipeline import make_context, make_pass, run_pass
+
+_BUILT_IN = ("validate", "fails")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="IR for which the test holds")
+    parser.add_argument(
+        "--test",
+        metavar="TEST",
+        required=True,
+        help="validate:PASS (the pass changes what the network computes), fails:PASS (the pass "
+        "ends in an error), or a command that succeeds (status 0) on files worth keeping; the "
+        "file's name is put in place of {}, or at the end",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: stdout")
+    add_plugin_argument(parser)
+
+
+def _validates(text: str) -> Test:
+    """Returns a test for modules whose meaning a pass changes."""
+    pass_ = make_pass(text)
+
+    def test(module: ModuleOp) -> bool:
+        try:
+            validator = Validator(module)
+            run_pass(make_context(), module, pass_)
+        except Exception:  # whatever else is wrong with it, it is another matter
+            return False
+        try:
+            validator.check(type(pass_).name, module)
+        except ValidationError:
+            return True
+        except (InterpretationError, KeyError, ValueError):
+            return False
+        return False
+
+    return test
+
+
+def _fails(text: str) -> Test:
+    """Returns a test for modules on which a pass ends in the same kind of error."""
+    pass_ = make_pass(text)
+    kinds: list[type[Exception]] = []
+
+    def test(module: ModuleOp) -> bool:
+        try:
+            run_pass(make_context(), module, pass_)
+        except Exception as error:
+            if not kinds:
+                kinds.append(type(error))
+            refused = isinstance(error, PassFailedException | VerifyException)
+            return type(error) is kinds[0] and (refused or not isinstance(error, ModelError))
+        return False
+
+    return test
+
+
+def _command(text: str) -> Test:
+    words = shlex.split(text)
+
+    def test(module: ModuleOp) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "reduced.mlir"
+            path.write_text(print_module(module), encoding="utf-8")
+            given = [word.replace("{}", str(path)) for word in words]
+            if given == words:
+                given.append(str(path))
+            done = subprocess.run(given, capture_output=True, check=False)
+        return done.returncode == 0
+
+    return test
+
+
+def _test_of(text: str) -> Test:
+    kind, _, pass_ = text.partition(":")
+    try:
+        if kind in _BUILT_IN:
+            return {"validate": _validates, "fails": _fails}[kind](pass_)
+    except ValueError as error:
+        problem = Problem("--test", str(error), "name a pass of qcc opt --list-passes")
+        raise ModelError([problem]) from None
+    return _command(text)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Reduces; exit status 1 if the test does not hold for the input."""
+    module = read_module(parsed.file, make_context())
+    before = count_operations(module)
+    try:
+        with err.status("reducing"):
+            reduced = reduce_module(module, _test_of(parsed.test))
+    except (ValueError, FileNotFoundError) as error:
+        raise ModelError(
+            [Problem(str(parsed.file), str(error), f"check the test: {parsed.test}")]
+        ) from None
+    text = print_module(reduced)
+    if parsed.output is None:
+        sys.stdout.write(text)
+    else:
+        parsed.output.write_text(text, encoding="utf-8")
+    err.print(f"reduced from {before} operations to {count_operations(reduced)}")
+    return 0

@@ -1,0 +1,38 @@
+"""What a plugin registers: operations from the model to hardware, one decorator for each step.
+
+| step | decorator | of what |
+|---|---|---|
+| model to IR | `importer(domain, "Name")` | a function of a `NodeContext` |
+| belongs in hardware | `core_operation` | the class of an operation on integers |
+| meaning | `semantics(OpType, ProcessType)` | a numpy function of operation and operands |
+| range of the result | `range_rule(OpType)` | a function of the operation |
+| IR to process | `lowering(OpType)` | a function of the operation and its channels |
+| process to RTL | `hardware(ProcessType)` | a function of a `Place` and the process |
+| weights of matrix units | `weight_style("name")` | a function of the weights, see `WeightCode` |
+
+Passes, dialects and targets need no decorator, see `qcompiler.plugins`. The guides write-a-pass.md
+and write-an-operation.md have worked examples.
+"""
+
+from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
+from qcompiler.interpreters.registered import semantics
+from qcompiler.passes.convert_qint_to_stream import frame_of, lowering
+from qcompiler.passes.convert_stream_to_rtl import Place, hardware
+from qcompiler.passes.infer_ranges import range_rule
+from qcompiler.passes.split_host import core_operation
+from qcompiler.rtl.blocks.mvau import WeightCode, weight_style
+
+__all__ = [
+    "NodeContext",
+    "Place",
+    "RefusalError",
+    "WeightCode",
+    "core_operation",
+    "frame_of",
+    "hardware",
+    "importer",
+    "lowering",
+    "range_rule",
+    "semantics",
+    "weight_style",
+]

@@ -1,0 +1,126 @@
+"""qcc opt, through the real command."""
+
+import pytest
+from cli_runner import qcc
+
+from qcompiler.universe import PASSES
+
+TEXT = """
+func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-90, 90>> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-7, 7>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-7, 7>>) -> tensor<1x1x!qint.int<-90, 90>>
+  func.return %y : tensor<1x1x!qint.int<-90, 90>>
+}
+"""  # noqa: E501
+TARGET = '''
+from dataclasses import dataclass
+from xdsl.utils.target import Target
+
+@dataclass(frozen=True)
+class Names(Target):
+    """The names of the operations."""
+    name = "names"
+    def emit(self, ctx, module, output):
+        output.write(" ".join(op.name for op in module.walk()))
+'''
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = tmp_path / "net.mlir"
+    file.write_text(TEXT)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "after"),
+    [
+        (["--print-ir-after"], 0, 2),
+        (["--print-ir-before"], 2, 0),
+        (["--print-ir-after=infer-ranges"], 0, 1),
+        (["--print-ir-before", "infer-ranges", "--print-ir-after=all"], 1, 2),
+    ],
+)
+def test_print_ir(capfd, path, options, before, after):
+    result = qcc(capfd, "opt", "-p", "cse,infer-ranges", *options, path)
+    assert result.status == 0
+    assert result.words.count("// ----- IR before") == before
+    assert result.words.count("// ----- IR after") == after
+    assert "!qint.int<-3, 3>" in result.out
+
+
+def test_print_ir_of_a_pass_that_does_not_run(capfd, path):
+    result = qcc(capfd, "opt", "-p", "cse", "--print-ir-after=infer-ranges", path)
+    assert result.status == 2
+    assert "the pipeline has no pass infer-ranges" in result.words
+
+
+def test_print_ir_diff(capfd, path):
+    result = qcc(capfd, "opt", "-p", "cse,infer-ranges", "--print-ir-diff", path)
+    assert "cse changes nothing" in result.words
+    assert "- func.func @main" in result.words
+    assert "+ func.func @main" in result.words
+
+
+def test_elided_constants(capfd, path):
+    result = qcc(capfd, "opt", "--elide-constants", "1", path)
+    assert "dense_resource<__elided__> : tensor<2x1xi8>" in result.out
+    assert "dense<[[1], [-1]]>" in qcc(capfd, "opt", "--elide-constants", "2", path).out
+
+
+def test_validate(capfd, path):
+    result = qcc(capfd, "opt", "-p", "cse,infer-ranges", "--validate", path)
+    assert (result.status, result.words) == (0, "")
+
+
+def test_split_input_and_place_of_errors(capfd, path):
+    path.write_text(f"{TEXT}// -----\n{TEXT.replace('-1]]', '-9]]')}")
+    result = qcc(capfd, "opt", "--split-input-file", path)
+    assert result.status == 1
+    assert f"{path}:10:3: qint.constant: values in [-9, 1] exceed the range" in result.words
+    assert "^^^" in result.words
+    shown = qcc(capfd, "opt", "--split-input-file", "--verify-diagnostics", path)
+    assert shown.status == 0
+    assert "exceed the range" in shown.out
+
+
+def test_list_passes_has_each_pass_once(capfd):
+    lines = qcc(capfd, "opt", "--list-passes").out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(PASSES)
+
+
+@pytest.mark.parametrize("name", sorted(PASSES))
+def test_explain_pass(capfd, name):
+    result = qcc(capfd, "opt", "--explain-pass", name)
+    assert result.out.startswith(f"{name}\n\n")
+    assert "Before:" in result.out
+    assert "Leaves alone:" in result.out
+
+
+def test_explain_options_of_a_pass(capfd):
+    assert "target-cycles: int = 0" in qcc(capfd, "opt", "--explain-pass", "select-folding").out
+
+
+@pytest.mark.parametrize("text", ["--explain-pass=nosuch", "-pnosuch", "-pcse{"])
+def test_wrong_usage(capfd, path, text):
+    result = qcc(capfd, "opt", text, path)
+    assert result.status == 2
+    assert "Traceback" not in result.words
+
+
+def test_a_target_of_a_plugin(capfd, path, tmp_path):
+    plugin = tmp_path / "names_target.py"
+    plugin.write_text(TARGET)
+    result = qcc(capfd, "opt", "--plugin", plugin, "-t", "names", path)
+    assert result.out == "builtin.module func.func qint.constant qint.matmul func.return"
+
+
+def test_constants_in_a_file(capfd, path, tmp_path):
+    big = tmp_path / "big.mlir"
+    values = ", ".join(f"[{n % 3}]" for n in range(64))
+    big.write_text(TEXT.replace("[1], [-1]", values).replace("2x1", "64x1").replace("1x2", "1x64"))
+    out = tmp_path / "out.mlir"
+    result = qcc(capfd, "opt", big, "--weights", "w.npz", "-p", "infer-ranges", "-o", out)
+    assert result.status == 0, result.words
+    assert 'dense_resource<"w.npz:c0"> : tensor<64x1xi8>' in out.read_text()
+    assert qcc(capfd, "opt", out).out == qcc(capfd, "opt", big, "-p", "infer-ranges").out

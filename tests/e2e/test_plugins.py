@@ -1,0 +1,177 @@
+"""The plugins of the examples, used as a user would: compiled, validated, simulated."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runner import contents, qcc, saved_mlp
+from onnx_models import F32, PARAMETERS, model, node, quant, save
+
+import qcompiler
+from qcompiler.plugins import load_plugin
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TWO_SHIFTS = EXAMPLES / "plugins" / "two_shifts.py"
+RUNNING_SUM = EXAMPLES / "plugins" / "running_sum.py"
+DIGITS = EXAMPLES / "digits_mlp" / "digits_mlp.onnx"
+
+
+@pytest.mark.parametrize("path", [TWO_SHIFTS, RUNNING_SUM])
+def test_examples_are_short(path):
+    assert len(path.read_text().splitlines()) <= 100
+
+
+def multiplies(design, module):
+    text = design.verilog.files[f"{design.name}_{module}.v"]
+    return any("*" in line.split("//")[0] for line in text.splitlines())
+
+
+@pytest.mark.simulation
+def test_two_shifts():
+    load_plugin(TWO_SHIFTS)
+    after = {"convert-qint-to-stream": "two-shifts{at-least=400}"}
+    plain = qcompiler.compile(DIGITS, cycles=64)
+    design = qcompiler.compile(DIGITS, cycles=64, pass_after=after, validate=True)
+    assert multiplies(plain, "fc1_mvau_pe")
+    assert not multiplies(design, "fc1_mvau_pe")
+    assert multiplies(design, "fc3_mvau_pe")  # 320 weights
+    assert design.timing == plain.timing
+    images = np.random.default_rng(0).integers(0, 17, (50, 64)).astype(F32)
+    np.testing.assert_array_equal(design.simulate(images), plain.predict(images))
+
+
+def test_two_shifts_need_their_plugin(capfd, tmp_path):
+    """IR that a plugin made compiles on with that plugin only."""
+    code = "from qcompiler.cli.main import main; import sys; sys.exit(main())"
+    options = ["--pass-after", "convert-qint-to-stream=two-shifts", "--print-ir-after", "all"]
+    path = saved_mlp(tmp_path)
+    out = tmp_path / "out"
+    result = qcc(capfd, "compile", path, "--plugin", TWO_SHIFTS, *options, "-o", out)
+    assert result.status == 0, result.words
+    ir = out / "ir" / "15-size-fifos.mlir"
+    command = [sys.executable, "-c", code, "compile", ir, "--from", "size-fifos", "-o"]
+    alone = subprocess.run([*command, tmp_path / "b"], capture_output=True, text=True, check=False)
+    assert alone.returncode == 1
+    assert "no weight style is called 'two-shifts'" in alone.stderr
+    both = subprocess.run([*command, tmp_path / "b", "--plugin", TWO_SHIFTS], check=False)
+    assert both.returncode == 0
+    assert contents(tmp_path / "b" / "rtl") == contents(out / "rtl")
+
+
+@pytest.mark.simulation
+def test_two_shifts_in_one_cycle(tmp_path):
+    load_plugin(TWO_SHIFTS)
+    path = saved_mlp(tmp_path)
+    after = {"convert-qint-to-stream": "two-shifts"}
+    design = qcompiler.compile(path, cycles=1, pass_after=after, validate=True)
+    assert not multiplies(design, "fc1_mvau")
+    x = np.random.default_rng(0).normal(0, 2, (50, 4)).astype(F32)
+    np.testing.assert_array_equal(design.simulate(x), qcompiler.compile(path).predict(x))
+
+
+def summing(folder):
+    nodes = [
+        quant("x", "xq", scale="x_scale"),
+        node("CumSum", ["xq", "axis"], ["s"], name="sum"),
+        quant("s", "sq", bits="s_bits"),
+        quant("w", "wq"),
+        node("MatMul", ["sq", "wq"], ["y"], name="fc"),
+    ]
+    weights = np.random.default_rng(1).normal(0, 2, (6, 3)).astype(F32)
+    constants = {
+        **PARAMETERS, "w": weights, "axis": np.int64(1), "x_scale": F32(0.5), "s_bits": F32(6),
+    }  # fmt: skip
+    return save(model(nodes, constants, inputs={"x": [1, 6]}), folder)
+
+
+@pytest.mark.simulation
+def test_running_sum(tmp_path):
+    load_plugin(RUNNING_SUM)
+    design = qcompiler.compile(summing(tmp_path), cycles=4, validate=True)
+    assert "sum_running_accumulate" in dict(design.network.named())
+    x = np.random.default_rng(0).normal(0, 3, (50, 6)).astype(F32)
+    np.testing.assert_array_equal(design.simulate(x, stall_probability_in=0.3), design.predict(x))
+    codes = np.clip(np.rint(x / 0.5), -8, 7).cumsum(axis=1)
+    assert np.abs(codes).max() > 31  # the second quantizer clamps
+
+
+def test_running_sum_refuses_what_it_cannot_do(capfd, tmp_path):
+    nodes = [node("CumSum", ["x", "axis"], ["s"], name="sum"), quant("s", "y")]
+    constants = {**PARAMETERS, "axis": np.int64(1)}
+    path = save(model(nodes, constants, inputs={"x": [1, 6]}), tmp_path)
+    result = qcc(capfd, "check", path, "--plugin", RUNNING_SUM)
+    assert result.status == 1
+    assert "its input is not quantized" in result.words
+
+
+def test_a_function_or_an_object_in_the_pipeline(tmp_path):
+    seen = []
+
+    def count_operations(module):
+        seen.append(len(list(module.walk())))
+
+    path = saved_mlp(tmp_path)
+    before = {"split-host": [count_operations, "cse"]}
+    design = qcompiler.compile(
+        path, pass_before=before, pass_after={"fold-scales": count_operations}
+    )
+    assert len(seen) == 2
+    assert design.verilog.files == qcompiler.compile(path).verilog.files
+
+
+PACKAGE = '''
+from dataclasses import dataclass
+from xdsl.passes import ModulePass
+from xdsl.universe import Universe
+
+@dataclass(frozen=True)
+class Hello(ModulePass):
+    """Marks the module."""
+    name = "hello"
+    word: str = "world"
+    def apply(self, ctx, op):
+        from xdsl.dialects.builtin import StringAttr
+        op.attributes["hello.word"] = StringAttr(self.word)
+
+UNIVERSE = Universe(all_passes={"hello": lambda: Hello})
+'''
+
+
+def test_an_installed_package(tmp_path):
+    """A package with an entry point, found by its metadata as pip would leave it."""
+    site = tmp_path / "site"
+    info = site / "hello_passes-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "hello_passes.py").write_text(PACKAGE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hello-passes\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[xdsl.universe]\nhello = hello_passes:UNIVERSE\n")
+    path = saved_mlp(tmp_path)
+    paths = f"{site}:{Path(qcompiler.__file__).parents[1]}"
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "qcompiler.cli.main", *map(str, arguments)]
+        env = {"PYTHONPATH": paths, "PATH": "/usr/bin:/bin"}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+    inserted = ["--pass-after", "fold-scales=hello{word=moon}", "--emit", "qint"]
+    compiled = run("compile", path, *inserted)
+    assert 'hello.word = "moon"' in compiled.stdout, compiled.stderr
+    assert "hello                   Marks the module." in run("opt", "--list-passes").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 / 0", "cannot be loaded: ZeroDivisionError"),
+        ("from qcompiler.passes.split_host import SplitHostPass as S\n"
+         "class P(S):\n    name = 'split-host'", "defines split-host, which exists already"),
+    ],
+)  # fmt: skip
+def test_plugins_that_cannot_be_used(capfd, tmp_path, text, words):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(text)
+    result = qcc(capfd, "compile", saved_mlp(tmp_path), "--plugin", plugin, "-o", tmp_path / "out")
+    assert result.status == 1
+    assert words in result.words

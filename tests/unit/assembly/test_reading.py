@@ -1,0 +1,115 @@
+"""Errors of syntax and of types say line and column, and show the text there."""
+
+import numpy as np
+import pytest
+from xdsl.utils.exceptions import ParseError
+
+from qcompiler.assembly import (
+    LocatedError,
+    WeightFile,
+    describe,
+    parse_module,
+    print_module,
+    read_module,
+)
+from qcompiler.passes.pipeline import make_context
+
+GOOD = """func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>> {
+  %w = qint.constant dense<[[1], [-1]]> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-1, 1>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
+  func.return %y : tensor<1x1x!qint.int<-3, 3>>
+}
+"""  # noqa: E501
+
+
+def said(text, **options):
+    with pytest.raises((ParseError, LocatedError)) as caught:
+        parse_module(make_context(), text, "net.mlir", **options)
+    return describe(caught.value) if isinstance(caught.value, ParseError) else str(caught.value)
+
+
+def lines(message):
+    first, shown, mark = message.splitlines()
+    return first, shown[mark.index("^") : mark.rindex("^") + 1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words", "marked"),
+    [
+        ("qint.matmul", "qint.matmull", "3:8", "qint.matmull is not registered", "qint.matmull"),
+        ("%y : tensor<1x1x!qint.int<-3, 3>>\n", "%z : tensor<1x1xf32>\n", "4:15", "%z", "%z"),
+        ("!qint.int<0, 3>>) ->", "!qint.int<5, 3>>) ->", "1:33", "lower bound 5 must not", "!qint"),
+        ("return %y :", "return %y", "4:18", "Expected ':'", "tensor"),
+        ("[-1]]>", "[-1, 2]]>", "2:", "", ">"),
+        ("[-1]]>", "[-2]]>", "2:3", "qint.constant: values in [-2, 1] exceed the range", "%w"),
+        ("func.return", '"qint.transpose"() : () -> ()\n  func.return', "4:3", "Expected 1 operand",
+         '"qint'),
+    ],
+)  # fmt: skip
+def test_place_and_text(old, new, place, words, marked):
+    first, shown = lines(said(GOOD.replace(old, new)))
+    assert first.startswith(f"net.mlir:{place}"), first
+    assert words in first
+    assert marked[0] == shown[0]
+
+
+def test_a_long_line_is_cut_around_the_place():
+    values = ", ".join("[1]" for _ in range(5000))
+    text = GOOD.replace("[1], [-1]", values).replace("dense<", "dense_<")
+    message = said(text)
+    assert "dense_" in message
+    assert max(map(len, message.splitlines())) < 200
+
+
+def test_lines_are_counted_from_the_start_of_the_file():
+    assert said("\n\nfoo.bar", offset=10).startswith("net.mlir:13:1")
+
+
+def write(tmp_path, **options):
+    module = parse_module(make_context(), GOOD)
+    weights = WeightFile("w.npz", least=2, **options)
+    path = tmp_path / "net.mlir"
+    path.write_text(print_module(module, weights=weights))
+    weights.save(tmp_path)
+    return module, path
+
+
+def test_constants_in_a_file(tmp_path):
+    module, path = write(tmp_path)
+    assert 'dense_resource<"w.npz:c0"> : tensor<2x1xi8>' in path.read_text()
+    assert read_module(path, make_context()).is_structurally_equivalent(module)
+
+
+def test_elided_constants_are_for_people(tmp_path):
+    module = parse_module(make_context(), GOOD)
+    text = print_module(module, elide=1)
+    assert "dense_resource<__elided__>" in text
+    assert "constants were left out of this text" in said(text, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("w.npz", "../w.npz", "beside the text, not in '../w.npz'"),
+        ("w.npz", "/etc/w.npz", "beside the text"),
+        ("w.npz", "v.npz", "cannot read v.npz"),
+        (":c0", ":c7", "w.npz has no entry 'c7'"),
+        ('c0"> : tensor<2x1xi8>', 'c0"> : tensor<2x2xi8>', "is a tensor<2x1xi8>, not"),
+    ],
+)
+def test_constants_that_cannot_be_read(tmp_path, old, new, words):
+    _, path = write(tmp_path)
+    (tmp_path.parent / "w.npz").write_bytes((tmp_path / "w.npz").read_bytes())
+    assert words in said(path.read_text().replace(old, new), folder=tmp_path)
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    _, path = write(tmp_path)
+    np.savez(tmp_path / "w.npz", c0=np.array([{}], dtype=object))
+    assert "cannot read w.npz" in said(path.read_text(), folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../w.npz", "a/w.npz", "w.bin", ".npz", "..npz/w.npz"])
+def test_names_of_weight_files(name):
+    with pytest.raises(ValueError, match="beside the text"):
+        WeightFile(name)
