@@ -153,19 +153,24 @@ class Validator:
             if was is not None and not redefined:
                 self._compare(name if entry == _NETWORK else f"{name}: @{entry}", was, now)
         if results:
-            self._sweep(name, module, skip=redefined)
+            if not redefined:
+                self._sweep(name, module, results)
             self.reference, self._module = results, module.clone()
 
-    def _sweep(self, name: str, module: ModuleOp, *, skip: bool) -> None:
+    def _sweep(self, name: str, module: ModuleOp, results: Mapping[str, _Results]) -> None:
         """Gives integers inside the network every value of their range: inputs seldom do.
 
         A rounding that is wrong by one shows at few values. What is swept are values on which, and
-        on nothing else, the outputs depend, where what reads them has changed.
+        on nothing else, the outputs depend, where what reads them has changed. They must mean the
+        same before and after (codes, say, and not integers without their zero point): be equal on
+        all inputs of the comparison.
         """
         before, after = _cuts(self._module), _cuts(module)
-        for key in () if skip else before.keys() & after.keys():
+        for key in before.keys() & after.keys():
             was, now = before[key], after[key]
             if was.readers == now.readers or was.shape != now.shape:
+                continue
+            if not _same_values(key, self.reference, results):
                 continue
             values = _sweep_values(was, now)
             expected, got = was.outputs(self._module, values), now.outputs(module, values)
@@ -200,6 +205,18 @@ class Validator:
                     f"{before[where]} before, {after[where]} after"
                 )
                 raise ValidationError(text + _first_difference(was.records, now.records))
+
+
+def _same_values(key: _Key, was: Mapping[str, _Results], now: Mapping[str, _Results]) -> bool:
+    """Whether a value was the same in two runs; the arguments of functions are what they are."""
+    for entry in was.keys() & now.keys():
+        before, after = was[entry].records.get(key), now[entry].records.get(key)
+        if before is None or after is None:
+            continue
+        same_size = before.value.size == after.value.size
+        if not same_size or (before.value.reshape(after.value.shape) != after.value).any():
+            return False
+    return True
 
 
 @dataclass(frozen=True)
