@@ -72,3 +72,9 @@ def core_inputs_of_channels(module, count=64):
         random.integers(t.element.lo.data, t.element.hi.data + 1, (count, *t.frame_shape))
         for t in types
     ]
+
+
+def test_ranges_of_channels_are_respected_when_values_are_swept():
+    """A requantizer need be right on what its channel's weights can make, and nowhere else."""
+    module = random_network(255, "onnxruntime")
+    run_passes(module, (*QINT, *STREAM), [Validator(module, count=48, seed=255).check])
