@@ -38,7 +38,9 @@ def scaled(multiplier: int, offset: int = 0) -> MulShift:
     return MulShift(np.array([multiplier]), np.array([offset]), 0, -(2**62), 2**62)
 
 
-def fit(function: JointFunction, ranges: Sequence[IntRange]) -> JointFit | None:
+def fit(
+    function: JointFunction, ranges: Sequence[IntRange], clamp: IntRange | None = None
+) -> JointFit | None:
     """Returns the narrowest multipliers and shift that give every pair of operands its code.
 
     Every pair is checked, so the result is equal and not merely close.
@@ -46,6 +48,7 @@ def fit(function: JointFunction, ranges: Sequence[IntRange]) -> JointFit | None:
     Args:
         function: a sum of two operands, the same for all channels.
         ranges: of the operands.
+        clamp: where the shift clamps, if not at the codes that are reached.
 
     Returns:
         None for other functions, for more than `PAIRS_LIMIT` pairs, and where no such form exists.
@@ -60,6 +63,8 @@ def fit(function: JointFunction, ranges: Sequence[IntRange]) -> JointFit | None:
     codes = evaluate_at(function.tail, function.combine(pairs), np.zeros(1, np.int64))
     slopes = [_slope(m, r) * function.gain for m, r in zip(function.maps, ranges, strict=True)]
     lo, hi = int(codes.min()), int(codes.max())
+    if clamp is not None:
+        lo, hi = min(lo, clamp.lo), max(hi, clamp.hi)
     for shift in range(_LARGEST_SHIFT):
         near = [round(slope * 2.0**shift) for slope in slopes]
         for da, db in _NEIGHBOURS:

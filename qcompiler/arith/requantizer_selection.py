@@ -66,6 +66,9 @@ class Selection:
     candidates: tuple[Candidate, ...]
 
 
+_CLAMPING: tuple[FormName, ...] = ("shift", "mul_shift", "float_scale")
+
+
 def select(
     function: ScalarFunction,
     x_lo: IntArray | int,
@@ -74,6 +77,7 @@ def select(
     forms: tuple[FormName, ...] = ALL_FORMS,
     lanes: int = 1,
     model: CostModel = DEFAULT_COST_MODEL,
+    clamp: IntRange | None = None,
 ) -> Selection:
     """Returns the cheapest form proven equal to a function on an accumulator range.
 
@@ -84,13 +88,16 @@ def select(
         forms: kinds to consider.
         lanes: channels computed side by side.
         model: weights of the area estimate.
+        clamp: where forms that clamp do so, if not at the codes that are reached.
 
     Raises:
         ValueError: no form is feasible, or as `find_switch_points`.
     """
     points = find_switch_points(function, x_lo, x_hi)
     if points is not None:
-        return select_for_points(points, forms=forms, lanes=lanes, model=model, function=function)
+        return select_for_points(
+            points, forms=forms, lanes=lanes, model=model, function=function, clamp=clamp
+        )
     x = IntRange(int(np.min(x_lo)), int(np.max(x_hi)))
     why = "the function is not monotone"
     tried = [Candidate(name, "", None, None, why) for name in forms if name != "table"]
@@ -107,6 +114,7 @@ def select_for_points(
     lanes: int = 1,
     model: CostModel = DEFAULT_COST_MODEL,
     function: ScalarFunction | None = None,
+    clamp: IntRange | None = None,
 ) -> Selection:
     """Returns the cheapest form proven equal to a monotone function; arguments as in `select`.
 
@@ -116,19 +124,20 @@ def select_for_points(
         ValueError: no form is feasible.
     """
     x = IntRange(int(points.x_lo.min()), int(points.x_hi.max()))
+    clamped = points if clamp is None else points.widened(clamp.lo, clamp.hi)
     tried: list[Candidate] = []
     for name in ALL_FORMS:
         if name not in forms:
             continue
         if name == "float_scale":
             if function is not None:
-                tried.append(_float_scale(function, points, x, lanes, model))
+                tried.append(_float_scale(function, clamped, x, lanes, model))
             continue
         if name == "mul_shift" and any(done.form is not None for done in tried):
             # A shift is a multiplication by one: same adder and clamp, no multiplier.
             tried.append(Candidate(name, "", None, None, "a shift suffices"))
             continue
-        for variant, form in _ATTEMPTS[name](points):
+        for variant, form in _ATTEMPTS[name](clamped if name in _CLAMPING else points):
             cost = None if form is None else model.cost(form, x, lanes)
             reason = _reason(name, points) if form is None else ""
             tried.append(Candidate(name, variant, form, cost, reason))

@@ -81,6 +81,18 @@ class SwitchPoints:
         """Smallest and largest code of each channel, [C] each."""
         return self.lo + self.always.sum(axis=1), self.hi - self.never.sum(axis=1)
 
+    def widened(self, lo: int, hi: int) -> SwitchPoints:
+        """Returns the same function with levels from `lo` to `hi` that no accumulator tells apart.
+
+        A form that clamps to [lo, hi] must keep its unclamped value inside on its own.
+        """
+        below, above = max(self.lo - lo, 0), max(hi - self.hi, 0)
+        always = np.repeat(self.z_lo[:, None], below, axis=1)
+        never = np.repeat(self.z_hi[:, None] + 1, above, axis=1)
+        thresholds = np.concatenate([always, self.thresholds, never], axis=1)
+        lo, hi = min(lo, self.lo), max(hi, self.hi)
+        return SwitchPoints(lo, hi, thresholds, self.sign, self.x_lo, self.x_hi)
+
     def evaluate(self, x: IntArray) -> IntArray:
         """Returns the codes [C, N] of accumulators x [C, N] that lie in the range."""
         z = x * self.sign[:, None]

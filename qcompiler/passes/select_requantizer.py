@@ -61,7 +61,9 @@ def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int
     """
     function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
     x_lo, x_hi = channel_ranges(op.input, op.channel_axis)
-    return select(function, x_lo, x_hi, forms=forms, lanes=lanes)
+    # Forms clamp where the type of the result says; channels may reach less than that.
+    clamp = qint.range_of(op.result.type)
+    return select(function, x_lo, x_hi, forms=forms, lanes=lanes, clamp=clamp)
 
 
 @dataclass
@@ -113,7 +115,8 @@ class _SelectJoin(RewritePattern):
     def _operations(self, op: qint.JoinOp) -> list[Operation]:
         function = joint_function(op.scalar_body, op.channels, numerics_of(op))
         ranges = [qint.range_of(value.type) for value in op.inputs]
-        found = fit(function, ranges)
+        clamp = qint.range_of(op.result.type)
+        found = fit(function, ranges, clamp)
         maps = function.maps if found is None else tuple(scaled(m) for m in found.multipliers)
         new: list[Operation] = []
         images: list[SSAValue] = []
@@ -130,7 +133,7 @@ class _SelectJoin(RewritePattern):
         if found is None:
             bounds = function.combined_range(ranges)
             form = select(
-                function.tail, bounds.lo, bounds.hi, forms=self.forms, lanes=self.lanes
+                function.tail, bounds.lo, bounds.hi, forms=self.forms, lanes=self.lanes, clamp=clamp
             ).form
         else:
             form = found.shift

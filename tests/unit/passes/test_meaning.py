@@ -78,3 +78,10 @@ def test_ranges_of_channels_are_respected_when_values_are_swept():
     """A requantizer need be right on what its channel's weights can make, and nowhere else."""
     module = random_network(255, "onnxruntime")
     run_passes(module, (*QINT, *STREAM), [Validator(module, count=48, seed=255).check])
+
+
+def test_forms_clamp_where_the_result_does_and_not_where_channels_end():
+    """Channels that are constant reach fewer codes than the type of the result has."""
+    module = random_network(1080)
+    validator = Validator(module, count=48, seed=1)
+    run_passes(module, QINT, [validator.check])
