@@ -114,7 +114,7 @@ class _Converter:
     def average(self, node: onnx.NodeProto) -> list[onnx.NodeProto] | None:
         """Returns the nodes that replace an average of codes by one without rounded sums."""
         x = self._dequantized(node.input[0]) if node.op_type in _AVERAGES else None
-        shape = self.shapes.get(node.input[0], ())
+        shape = self.shapes.get(node.input[0], ()) if node.input else ()
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         padded = any(attributes.get("pads", ())) or attributes.get("auto_pad", b"") != b""
         if x is None or len(shape) < 3 or padded or attributes.pop("ceil_mode", 0):

@@ -141,6 +141,8 @@ class _JoinFirst(RewritePattern):
         # Of rank 3 the permutation is its own inverse: a mixture would change sides forever.
         if not all(moved) and (rank == 3 or not any(moved)):
             return
+        if isinstance(op, qint.JoinOp) and permutation[op.channel_axis] == 1:
+            return  # channels are last already; `_ChannelsLast` would turn it back
         others: list[Operation] = []
         joined = op.clone()
         for index, value in enumerate(op.operands):
