@@ -58,7 +58,8 @@ _BETWEEN = (
 )  # fmt: skip
 
 
-_MOVES = (qint.Rearrangement, qint.PadOp, qint.ConcatOp, qint.TransposeOp)
+_MOVES = (qint.Rearrangement, qint.PadOp, qint.ConcatOp)
+"""Integers moved about, which hardware does; transpositions at the ends are the host's."""
 
 _registered: list[type[Operation]] = []
 
@@ -74,10 +75,10 @@ class _Cut:
 
     def __init__(self, main: func.FuncOp):
         self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
-        # Where nothing computes, moving integers about is what the hardware is for.
-        always = (*_COMPUTE, *_registered)
+        # Where nothing else is to be done, transposing is what the hardware is for.
+        always = (*_COMPUTE, *_MOVES, *_registered)
         computes = any(isinstance(op, always) for op in self.ops)
-        self.compute = always if computes else (*always, *_MOVES)
+        self.compute = always if computes else (*always, qint.TransposeOp)
         self.constant = _constant_ops(self.ops)
         self.after_core = self._reach(self.ops, forward=True)
         self.before_core = self._reach(reversed(self.ops), forward=False)

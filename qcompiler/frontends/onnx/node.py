@@ -123,6 +123,11 @@ class NodeContext:
                 f"tensor {name!r} must have integers of 2 to 32 bits, got {element}",
                 "export the model again, with int8 or uint8 tensors here",
             )
+        if not value.size:
+            raise RefusalError(
+                f"tensor {name!r} of shape {list(value.shape)} has no elements",
+                "export the model again, with no dimension of 0",
+            )
         constant = qint.ConstantOp(value.astype(np.int64))
         constant.location = naming.location(name)
         constant.result.name_hint = naming.hint(name)
