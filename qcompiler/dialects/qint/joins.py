@@ -1,5 +1,6 @@
 """Operations on several activations: sums, products, concatenations, and functions of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, i64
@@ -36,8 +37,36 @@ def _verify_broadcast(op: IRDLOperation) -> None:
         )
 
 
+class Pairwise(IRDLOperation, ABC):
+    """An elementwise operation on two tensors of integers, which broadcast as in numpy."""
+
+    lhs = operand_def(INT_TENSOR)
+    rhs = operand_def(INT_TENSOR)
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue):
+        bounds = self.combined(range_of(lhs.type), range_of(rhs.type))
+        result = TensorType(IntType(bounds.lo, bounds.hi), _broadcast([lhs, rhs]))
+        super().__init__(operands=[lhs, rhs], result_types=[result])
+
+    @staticmethod
+    @abstractmethod
+    def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
+        """Returns the bounds of the result for operands in these ranges."""
+
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the result."""
+        return self.combined(range_of(self.lhs.type), range_of(self.rhs.type))
+
+    def verify_(self) -> None:
+        _verify_broadcast(self)
+
+
 @irdl_op_definition
-class AddOp(IRDLOperation):
+class AddOp(Pairwise):
     """Adds integers: `y = a + b`; operands broadcast as in numpy.
 
     Example: `%y = qint.add %a, %b : (tensor<1x4x!qint.int<0, 3>>, tensor<1x4x!qint.int<-1, 1>>)
@@ -45,28 +74,14 @@ class AddOp(IRDLOperation):
     """
 
     name = "qint.add"
-    lhs = operand_def(INT_TENSOR)
-    rhs = operand_def(INT_TENSOR)
-    result = result_def(INT_TENSOR)
-    traits = traits_def(Pure())
-    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, lhs: SSAValue, rhs: SSAValue):
-        bounds = range_of(lhs.type) + range_of(rhs.type)
-        result = TensorType(IntType(bounds.lo, bounds.hi), _broadcast([lhs, rhs]))
-        super().__init__(operands=[lhs, rhs], result_types=[result])
-
-    @property
-    def inferred_range(self) -> IntRange:
-        """Bounds of the sum."""
-        return range_of(self.lhs.type) + range_of(self.rhs.type)
-
-    def verify_(self) -> None:
-        _verify_broadcast(self)
+    @staticmethod
+    def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
+        return lhs + rhs
 
 
 @irdl_op_definition
-class MulOp(IRDLOperation):
+class MulOp(Pairwise):
     """Multiplies integers: `y = a * b`; operands broadcast as in numpy.
 
     Example: `%y = qint.mul %a, %b : (tensor<1x4x!qint.int<0, 3>>, tensor<1x4x!qint.int<-1, 1>>)
@@ -74,24 +89,10 @@ class MulOp(IRDLOperation):
     """
 
     name = "qint.mul"
-    lhs = operand_def(INT_TENSOR)
-    rhs = operand_def(INT_TENSOR)
-    result = result_def(INT_TENSOR)
-    traits = traits_def(Pure())
-    assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, lhs: SSAValue, rhs: SSAValue):
-        bounds = range_of(lhs.type) * range_of(rhs.type)
-        result = TensorType(IntType(bounds.lo, bounds.hi), _broadcast([lhs, rhs]))
-        super().__init__(operands=[lhs, rhs], result_types=[result])
-
-    @property
-    def inferred_range(self) -> IntRange:
-        """Bounds of the product."""
-        return range_of(self.lhs.type) * range_of(self.rhs.type)
-
-    def verify_(self) -> None:
-        _verify_broadcast(self)
+    @staticmethod
+    def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
+        return lhs * rhs
 
 
 @irdl_op_definition

@@ -1,5 +1,6 @@
 """Operations that move integers without changing them, on channels-last tensors."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,6 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.nn import slice_shape
@@ -35,25 +35,15 @@ def _tensor(range_: IntRange, shape: Sequence[int]) -> TensorType[IntType]:
     return TensorType(IntType(range_.lo, range_.hi), shape)
 
 
-class Rearrangement(IRDLOperation):
-    """What moves integers from one place to another: every result is an element of the input.
-
-    Subclasses say which one.
-    """
+class Rearrangement(IRDLOperation, ABC):
+    """What moves integers from one place to another: every result is an element of the input."""
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
 
+    @abstractmethod
     def apply(self, x: Array) -> Array:
         """Returns the result for a batch, shape [batch, *input shape]."""
-        raise NotImplementedError
-
-    @property
-    def places(self) -> IntArray:
-        """For each element of the result, the flat index of the input element that it is."""
-        shape = shape_of(self.operands[0].type)
-        flat = np.arange(int(np.prod(shape, dtype=object)), dtype=np.int64)
-        return self.apply(flat.reshape(1, *shape))[0]
 
 
 @irdl_op_definition
