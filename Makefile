@@ -36,11 +36,11 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -q -m "not simulation" tests/unit
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
 	$(BIN)/lit -q tests/filecheck
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
 	$(BIN)/lit -q tests/filecheck
 
 format: $(STAMP)

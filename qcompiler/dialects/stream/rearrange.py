@@ -11,15 +11,11 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.dialects.nn import slice_shape
-from qcompiler.dialects.stream.line_buffer import Writer
+from qcompiler.dialects.stream.buffered import Buffered, Buffering
 from qcompiler.dialects.stream.process import (
-    NEVER,
     ChannelType,
-    Demand,
     Pipe,
     Schedule,
-    Timeline,
-    Times,
     channel_of,
 )
 
@@ -30,7 +26,7 @@ BUFFERED_BLOCKS = 2
 
 
 @irdl_op_definition
-class ReorderOp(Pipe):
+class ReorderOp(Buffered):
     """Sends each block of elements in the order of nested loops.
 
     The loops run over `counts`, the last one fastest; the element sent is that at the sum of loop
@@ -112,29 +108,12 @@ class ReorderOp(Pipe):
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
         return Schedule.pipe(max(beats, self.input_channel.beats), taken, every, 2)
 
-    def timing(
-        self, arrivals: Sequence[Times], frames: int, release: Times | None = None
-    ) -> Timeline:
-        blocks = frames * self.blocks
-        writer = Writer(arrivals[0].reshape(blocks, -1), BUFFERED_BLOCKS)
-        made = np.empty((blocks, self.output_channel.beats // self.blocks), np.int64)
-        earliest = np.full(made.shape, NEVER) if release is None else release.reshape(made.shape)
-        beat, ready = np.arange(made.shape[1], dtype=np.int64), 0
-        for index in range(blocks):
-            start = max(ready, writer.complete(index + 1))
-            made[index] = beat + np.maximum.accumulate(np.maximum(earliest[index], start) - beat)
-            ready = int(made[index, -1]) + 1
-            writer.release(index + 1, ready)
-        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + 2,))
-
-    def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
-        beats = np.arange(deadlines[0].size, dtype=np.int64)
-        time = beats + np.minimum.accumulate((deadlines[0] - 2 - beats)[::-1])[::-1]
-        start = time.reshape(frames * self.blocks, -1)[:, 0]
-        ends = np.arange(start.size, dtype=np.int64) * self.block_beats
-        last = ends + np.minimum.accumulate((start - ends)[::-1])[::-1]
-        inputs = last[:, None] - self.block_beats + np.arange(self.block_beats)
-        return Demand((inputs.reshape(-1),), time)
+    @property
+    def buffering(self) -> Buffering:
+        """A block is a row: read when it is whole, and free afterwards."""
+        each = [1] * self.blocks
+        out_beats = self.output_channel.beats // self.blocks
+        return Buffering(each, each, self.block_beats, out_beats, BUFFERED_BLOCKS)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -11,16 +11,13 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.line_buffer import Writer, frame_cycles, least_rows, rows_wanted
+from qcompiler.dialects.stream.buffered import Buffered, Buffering
+from qcompiler.dialects.stream.line_buffer import frame_cycles, least_rows, rows_wanted
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors, find_weights
 from qcompiler.dialects.stream.process import (
-    NEVER,
     ChannelType,
-    Demand,
     Pipe,
     Schedule,
-    Timeline,
-    Times,
     channel_of,
 )
 
@@ -32,7 +29,7 @@ def _array(values: Sequence[int]) -> Attribute:
 
 
 @irdl_op_definition
-class SlidingWindowOp(Pipe):
+class SlidingWindowOp(Buffered):
     """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
 
     The channels are sent in `groups`, one after the other: all taps of the first group's channels,
@@ -137,8 +134,9 @@ class SlidingWindowOp(Pipe):
             self.rows = IntegerAttr(rows, i64)
 
     def _frame_cycles(self, rows: int) -> int:
-        _, _, row_in, row_out = self._rows()
-        return frame_cycles(self.window, self.input_channel.frame_shape[0], (row_in, row_out), rows)
+        buffer = self.buffering
+        beats = buffer.row_beats, buffer.out_beats
+        return frame_cycles(self.window, self.input_channel.frame_shape[0], beats, rows)
 
     def schedule(self) -> Schedule:
         """Returns the reading side's; `timing` knows both sides."""
@@ -148,46 +146,12 @@ class SlidingWindowOp(Pipe):
         cycles = self._frame_cycles(self.buffer_rows)
         return Schedule.pipe(cycles, taken, every, 2)
 
-    def _rows(self) -> tuple[list[int], list[int], int, int]:
-        """Returns `rows_wanted`, and the beats of an input row and of a row of windows."""
+    @property
+    def buffering(self) -> Buffering:
         height, width, _ = self.input_channel.frame_shape
         want, free = rows_wanted(self.window, height)
-        return want, free, width * self.channel_folds, self.output_channel.beats // len(want)
-
-    def timing(
-        self, arrivals: Sequence[Times], frames: int, release: Times | None = None
-    ) -> Timeline:
-        """Returns the times of both sides; the steps of `release` are the output's beats."""
-        want, free, row_beats, out_beats = self._rows()
-        rows = arrivals[0].reshape(-1, row_beats)
-        writer = Writer(rows, self.buffer_rows)
-        made = np.empty((frames * len(want), out_beats), np.int64)
-        earliest = np.full(made.shape, NEVER) if release is None else release.reshape(made.shape)
-        beat, ready, gone = np.arange(out_beats, dtype=np.int64), 0, 0
-        for index in range(frames * len(want)):
-            step = index % len(want)
-            start = max(ready, writer.complete(gone + want[step]))
-            made[index] = beat + np.maximum.accumulate(np.maximum(earliest[index], start) - beat)
-            ready = int(made[index, -1]) + 1
-            gone += free[step]
-            writer.release(gone, ready)
-        writer.complete(len(rows))
-        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + 2,))
-
-    def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
-        want, free, row_beats, out_beats = self._rows()
-        beats = np.arange(deadlines[0].size, dtype=np.int64)
-        time = beats + np.minimum.accumulate((deadlines[0] - 2 - beats)[::-1])[::-1]
-        start = time[::out_beats]
-        gone = np.concatenate([[0], np.cumsum(np.tile(free, frames))])
-        rows = frames * self.input_channel.frame_shape[0]
-        last = np.full(rows, int(start[-1]), np.int64)  # the cycle after a row's last beat
-        needed = gone[:-1] + np.tile(want, frames)
-        np.minimum.at(last, np.maximum(needed - 1, 0)[needed > 0], start[needed > 0])
-        ends = np.arange(rows, dtype=np.int64) * row_beats
-        last = ends + np.minimum.accumulate((last - ends)[::-1])[::-1]
-        inputs = last[:, None] - row_beats + np.arange(row_beats)
-        return Demand((inputs.reshape(-1),), time)
+        out_beats = self.output_channel.beats // len(want)
+        return Buffering(want, free, width * self.channel_folds, out_beats, self.buffer_rows)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
