@@ -45,11 +45,13 @@ class _Pass:
     Attributes:
         outputs: per output of the network, when its beats come.
         first: cycle in which the first beat of any input is taken.
+        joined: the same of every process that takes several channels.
         waiting: per channel that a process takes, the most beats that wait on it at once.
     """
 
     outputs: dict[SSAValue, Times]
     first: int
+    joined: dict[SSAValue, Times]
     waiting: dict[SSAValue, int]
 
 
@@ -74,6 +76,7 @@ def _forward(
         start = (np.arange(_FRAMES, dtype=np.int64) * period)[:, None]
         arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
     entered: list[int] = []
+    joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
@@ -83,12 +86,16 @@ def _forward(
             waiting[operand] = _most_waiting(arrival, taken)
             if operand in network.inputs:
                 entered.append(int(taken[0]))
-        arrivals.update(zip(process.results, found.made, strict=True))
-    return _Pass({value: arrivals[value] for value in network.outputs}, min(entered), waiting)
+        made = dict(zip(process.results, found.made, strict=True))
+        arrivals.update(made)
+        if len(given) > 1:
+            joined.update(made)
+    outputs = {value: arrivals[value] for value in network.outputs}
+    return _Pass(outputs, min(entered), joined, waiting)
 
 
 def _releases(
-    network: Network, outputs: Mapping[SSAValue, Times]
+    network: Network, outputs: Mapping[SSAValue, Times], fixed: Mapping[SSAValue, Times]
 ) -> dict[stream.Process, Times | None]:
     """Returns how late each process may work for the outputs to come at the given times.
 
@@ -97,7 +104,9 @@ def _releases(
     deadlines = dict(outputs)
     release: dict[stream.Process, Times | None] = {}
     for process in reversed(network.processes):
-        demand = process.latest([deadlines.pop(result) for result in process.results], _FRAMES)
+        due = [deadlines.pop(result) for result in process.results]
+        due = [fixed.get(result, times) for result, times in zip(process.results, due, strict=True)]
+        demand = process.latest(due, _FRAMES)
         release[process] = demand.release
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
     return release
@@ -117,7 +126,7 @@ def waiting_beats(network: Network) -> dict[SSAValue, int]:
     """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
     _, period = _slowest(network)
     early = _forward(network, period)
-    late = _forward(network, period, _releases(network, early.outputs))
+    late = _forward(network, period, _releases(network, early.outputs, early.joined))
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         late = early  # a line buffer has no room for what comes so late
     return late.waiting
