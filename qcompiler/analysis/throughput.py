@@ -46,7 +46,8 @@ class _Pass:
         outputs: per output of the network, when its beats come.
         first: cycle in which the first beat of any input is taken.
         joined: the same of every process that takes several channels.
-        waiting: per channel that a process takes, the most beats that wait on it at once.
+        waiting: per channel that a process takes, the most beats that wait on it at once; if it
+            is a FIFO, with those that wait behind it.
     """
 
     outputs: dict[SSAValue, Times]
@@ -78,15 +79,20 @@ def _forward(
     entered: list[int] = []
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
+    buffered: dict[SSAValue, Times] = {}  # when what a FIFO gives came to it
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
         given = [arrivals.pop(operand) for operand in process.operands]
         found = process.timing(given, _FRAMES, None if release is None else release[process])
         for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
             waiting[operand] = _most_waiting(arrival, taken)
+            if isinstance(fifo := operand.owner, stream.FifoOp):
+                waiting[fifo.input] = _most_waiting(buffered.pop(operand), taken)
+            if isinstance(process, stream.FifoOp):
+                buffered[process.result] = arrival
             if operand in network.inputs:
                 entered.append(int(taken[0]))
-        made = dict(zip(process.results, found.made, strict=True))
+        made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
         arrivals.update(made)
         if len(given) > 1:
             joined.update(made)

@@ -26,7 +26,8 @@ Keeps: every integer. Steady-state throughput is that of the slowest process: th
 waits in a schedule of full speed, and a network of processes and FIFOs is never slowed by beats that
 arrive earlier. For the same reason branches that meet again do not deadlock (docs/hardware.md).
 Leaves alone: the network's inputs (the sender waits), and channels on which at most two beats wait:
-every block ends in a register slice of two entries.
+every block ends in a register slice of two entries. A FIFO stands where what waits is narrowest: on
+the way from a fork to a join that is often before the requantizer and the width adapter.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,10 @@ from qcompiler.dialects import stream
 
 SLICE_ENTRIES = 2
 """Beats that the register slice at a block's output holds."""
+
+HELD_BESIDE_MEMORY = 3
+"""Beats that a FIFO has beside those in its memory, at full pace: one in the slice before it, one in
+its output register, one in its own slice. The second entry of a slice is for stalls only."""
 
 _ROUNDS = 8
 
@@ -77,21 +82,40 @@ def _resize_line_buffers(network: Network) -> None:
 
 def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
     """Gives a channel room for what waits on it; returns whether that changed anything."""
-    depth = waiting - SLICE_ENTRIES
+    if waiting <= SLICE_ENTRIES or value in network.inputs:
+        return False
+    if isinstance(value.owner, stream.FifoOp):
+        return False  # what waits behind a FIFO is counted before it
+    value, waiting = _narrowest(value, waiting)
+    depth = max(1, waiting - HELD_BESIDE_MEMORY)
     (use,) = value.uses
     reader = use.operation
-    if depth < 1 or value in network.inputs or not isinstance(reader, stream.Process):
+    if not isinstance(reader, stream.Process):
         return False
     if isinstance(reader, stream.FifoOp):
         if reader.depth.value.data >= depth:
             return False
         reader.properties["depth"] = IntegerAttr(depth, i64)
         return True
-    if isinstance(value.owner, stream.FifoOp):
-        return False  # what waits behind a FIFO waits in it
     fifo = stream.FifoOp(value, depth)
     fifo.location = reader.location
     fifo.result.name_hint = value.name_hint
     network.core.body.block.insert_op_before(fifo, reader)
     reader.operands[use.index] = fifo.result
     return True
+
+
+def _narrowest(value: SSAValue, waiting: int) -> tuple[SSAValue, int]:
+    """Returns the channel on the way to `value` on which what waits takes the fewest bits.
+
+    A FIFO that is there already serves as well.
+    """
+    best, least = (value, waiting), waiting * stream.channel_of(value).width_bits
+    while isinstance(process := value.owner, stream.RequantizeOp | stream.WidthAdapterOp):
+        given, made = process.input_channel, process.output_channel
+        value, waiting = process.input, -(-waiting * given.beats // made.beats)
+        if isinstance(value.owner, stream.FifoOp):
+            return value.owner.input, waiting
+        if (bits := waiting * given.width_bits) < least:
+            best, least = (value, waiting), bits
+    return best

@@ -36,6 +36,10 @@ class Buffered(Pipe):
     """A process whose two sides, storing and reading, work at their own pace."""
 
     @property
+    def paced(self) -> bool:
+        return True
+
+    @property
     @abstractmethod
     def buffering(self) -> Buffering:
         """What the buffer takes and gives."""

@@ -21,7 +21,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.qint.requantizers import ScalarBody
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
+from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
 
 
 @irdl_op_definition
@@ -149,6 +149,12 @@ class FifoOp(Pipe):
             properties={"depth": IntegerAttr(depth, i64)},
             result_types=[input.type],
         )
+
+    @property
+    def paced(self) -> bool:
+        """Whether the reader is not: it is this FIFO then that holds back what is early."""
+        reader = self.result.get_user_of_unique_use()
+        return isinstance(reader, Process) and not reader.paced
 
     def schedule(self) -> Schedule:
         beats = np.arange(self.output_channel.beats, dtype=np.int64)

@@ -1,7 +1,5 @@
 """Weights, and the processes that multiply by them."""
 
-from typing import ClassVar
-
 import numpy as np
 from xdsl.dialects.builtin import (
     I64,
@@ -81,7 +79,6 @@ class MvauOp(Pipe):
     """
 
     name = "stream.mvau"
-    PACED: ClassVar[bool] = True
     weights = prop_def(SymbolRefAttr)
     pe = prop_def(IntegerAttr[I64])
     simd = prop_def(IntegerAttr[I64])
@@ -112,6 +109,10 @@ class MvauOp(Pipe):
             },
             result_types=[ChannelType(element, frame, pe)],
         )
+
+    @property
+    def paced(self) -> bool:
+        return True
 
     @property
     def mw(self) -> int:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,14 +171,15 @@ class Demand:
 
 
 class Process(IRDLOperation, ABC):
-    """What every process of the stream dialect can be asked.
+    """What every process of the stream dialect can be asked."""
 
-    Attributes:
-        PACED: whether, to save buffers, it is thought to work no earlier than needed. Processes
-            that take many cycles for a beat are; others hand on what comes, at once.
-    """
+    @property
+    def paced(self) -> bool:
+        """Whether, to save buffers, it is thought to work no earlier than needed.
 
-    PACED: ClassVar[bool] = False
+        Processes that take many cycles for a beat are; others hand on what comes, at once.
+        """
+        return False
 
     @property
     def input_channels(self) -> tuple[ChannelType, ...]:
@@ -254,7 +255,7 @@ class Process(IRDLOperation, ABC):
         np.minimum.accumulate(backwards, out=backwards)
         time = bound
         time += slots
-        release = time[produce[0]] if self.PACED else None
+        release = time[produce[0]] if self.paced else None
         consume = (_repeated(part, schedule.cycles, frames) for part in schedule.consume)
         return Demand(tuple(time[at] for at in consume), release)
 

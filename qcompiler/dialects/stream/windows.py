@@ -1,7 +1,6 @@
 """Sliding windows, and the processes that reduce each window channel by channel."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, SymbolRefAttr, i64
@@ -194,7 +193,9 @@ class Reduction(Pipe):
 
     simd = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
 
-    PACED: ClassVar[bool] = True
+    @property
+    def paced(self) -> bool:
+        return True
 
     @property
     def window_groups(self) -> int:
