@@ -69,7 +69,11 @@ def _slowest(network: Network) -> tuple[str, int]:
 
 
 def _forward(
-    network: Network, period: int, release: Mapping[stream.Process, Times | None] | None = None
+    network: Network,
+    period: int,
+    release: Mapping[stream.Process, Times | None] | None = None,
+    *,
+    count: bool = False,
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
     for value in network.inputs:
@@ -85,13 +89,15 @@ def _forward(
         given = [arrivals.pop(operand) for operand in process.operands]
         found = process.timing(given, _FRAMES, None if release is None else release[process])
         for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
+            if operand in network.inputs:
+                entered.append(int(taken[0]))
+            if not count:
+                continue
             waiting[operand] = _most_waiting(arrival, taken)
             if isinstance(fifo := operand.owner, stream.FifoOp):
                 waiting[fifo.input] = _most_waiting(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):
                 buffered[process.result] = arrival
-            if operand in network.inputs:
-                entered.append(int(taken[0]))
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
         arrivals.update(made)
         if len(given) > 1:
@@ -132,7 +138,9 @@ def waiting_beats(network: Network) -> dict[SSAValue, int]:
     """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
     _, period = _slowest(network)
     early = _forward(network, period)
-    late = _forward(network, period, _releases(network, early.outputs, early.joined))
+    release = _releases(network, early.outputs, early.joined)
+    late = _forward(network, period, release, count=True)
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
-        late = early  # a line buffer has no room for what comes so late
+        # A line buffer has no room for what comes so late.
+        return _forward(network, period, count=True).waiting
     return late.waiting

@@ -155,7 +155,8 @@ def _float32_factor(function: ScalarFunction) -> FloatArray | None:
     """Returns the factor of the one multiplication that a function consists of, or None."""
     quantizer = function.quantizer
     plain = function.numerics == "onnxruntime" and quantizer.rounding == "half_even"
-    if not plain or not quantizer.zero_point_after_rounding or (quantizer.scale != 1).any():
+    added_last = quantizer.zero_point_after_rounding or not np.any(quantizer.zero_point)
+    if not plain or not added_last or (quantizer.scale != 1).any():
         return None
     match function.steps:
         case (Input(), Constant() as factor, Apply("mul", (0, 1)), *cuts):

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 GENERATOR = "qcompiler"
 MANIFEST = "design.json"
 LEVELS = ("nn", "qint", "stream", "rtl")
-_TEST_FRAMES = 16
+_FEWEST_FRAMES, _MOST_FRAMES, _MOST_CYCLES = 2, 16, 1 << 20
+"""Frames in the test bench, as many as take so many cycles: their results are computed here."""
 
 
 def is_ours(directory: Path) -> bool:
@@ -114,8 +115,10 @@ def _fill(design: "Design", directory: Path) -> None:
         return
     rtl = design.rtl_design(directory / "rtl")
     rng = np.random.default_rng(0)
+    frames = _MOST_CYCLES // design.timing.cycles_per_frame
+    frames = max(_FEWEST_FRAMES, min(_MOST_FRAMES, frames))
     inputs = [
-        random_integers(channel.element.range, (_TEST_FRAMES, *channel.frame_shape), rng)
+        random_integers(channel.element.range, (frames, *channel.frame_shape), rng)
         for port, channel in design.ports
         if port.direction == "in"
     ]

@@ -217,18 +217,16 @@ class Process(IRDLOperation, ABC):
             release: as `latest` gives it.
         """
         schedule = self.schedule()
-        slots = np.arange(frames * schedule.cycles, dtype=np.int64)
+        slots, consume, produce = _busy_slots(schedule, frames)
         earliest = np.zeros(slots.size, np.int64)
-        consume = [_repeated(part, schedule.cycles, frames) for part in schedule.consume]
         for at, arrival in zip(consume, arrivals, strict=True):
             earliest[at] = np.maximum(earliest[at], arrival)
-        produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
         if release is not None:
             earliest[produce[0]] = np.maximum(earliest[produce[0]], release)
-        # In place: a slow process has millions of slots.
+        # In place: there may be millions.
         earliest -= slots
         np.maximum.accumulate(earliest, out=earliest)
-        time = earliest
+        time = np.maximum(earliest, 0, out=earliest)  # slot 0 runs in cycle 0 or later
         time += slots
         return Timeline(
             tuple(time[at] for at in consume),
@@ -245,9 +243,8 @@ class Process(IRDLOperation, ABC):
             frames: number of frames.
         """
         schedule = self.schedule()
-        slots = np.arange(frames * schedule.cycles, dtype=np.int64)
+        slots, consume, produce = _busy_slots(schedule, frames)
         bound = np.full(slots.size, max(int(d[-1]) for d in deadlines) + schedule.cycles)
-        produce = [_repeated(part, schedule.cycles, frames) for part in schedule.produce]
         for at, deadline in zip(produce, deadlines, strict=True):
             bound[at] = np.minimum(bound[at], deadline - schedule.latency)
         bound -= slots
@@ -256,13 +253,28 @@ class Process(IRDLOperation, ABC):
         time = bound
         time += slots
         release = time[produce[0]] if self.paced else None
-        consume = (_repeated(part, schedule.cycles, frames) for part in schedule.consume)
         return Demand(tuple(time[at] for at in consume), release)
 
     @property
     def cycles_per_frame(self) -> int:
         """Cycles that one frame occupies the process in steady state."""
         return self.schedule().cycles
+
+
+def _busy_slots(schedule: Schedule, frames: int) -> tuple[Times, list[Times], list[Times]]:
+    """Returns the slots in which beats move, and where among them each input's and output's are.
+
+    A slow process has many more slots than that; nothing can happen to it in the others.
+    """
+    parts = [*schedule.consume, *schedule.produce]
+    moving = np.zeros(schedule.cycles, np.bool_)
+    for part in parts:
+        moving[part] = True
+    (busy,) = np.nonzero(moving)
+    position = np.cumsum(moving) - 1
+    slots = _repeated(busy, schedule.cycles, frames)
+    places = [_repeated(position[part], busy.size, frames) for part in parts]
+    return slots, places[: len(schedule.consume)], places[len(schedule.consume) :]
 
 
 def _repeated(part: Times, cycles: int, frames: int) -> Times:

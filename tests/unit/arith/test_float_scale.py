@@ -11,14 +11,14 @@ from qcompiler.arith.switch_points import find_switch_points
 CHANNELS = 3
 
 
-def rescaled(factor, offset, zero_point, *, cut=False):
+def rescaled(factor, offset, zero_point, *, cut=False, after=True):
     """round(float32(x + offset) * factor) + zero_point, saturated to eight bits."""
     builder = ScalarBuilder(CHANNELS, "onnxruntime", offset=np.asarray(offset))
     value = builder.rescale(builder.x, np.asarray(factor, np.float32))
     if cut:
         value = builder.apply("relu", value)
     return builder.quantize(
-        value, zero_point=zero_point, lo=-128, hi=127, zero_point_after_rounding=True
+        value, zero_point=zero_point, lo=-128, hi=127, zero_point_after_rounding=after
     )
 
 
@@ -50,6 +50,13 @@ def test_what_float32_cannot_tell_from_a_half_is_rounded_to_even():
     assert float(np.float32(0.1)) * 5 > 0.5
     assert evaluate(function, np.array([5]))[0, 0] == 0
     check(function, 2000, np.random.default_rng(0))
+
+
+def test_a_zero_point_of_zero_may_be_added_before_rounding():
+    function = rescaled([0.013, 0.007, 0.02], 11, 0, after=False)
+    check(function, 20000, np.random.default_rng(0))
+    other = rescaled([0.013, 0.007, 0.02], 11, 3, after=False)
+    assert prove_float_scale(other, find_switch_points(other, -20000, 20000)) is None
 
 
 def test_accumulators_that_float32_would_round_are_refused():
