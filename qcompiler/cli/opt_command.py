@@ -16,7 +16,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from qcompiler import plugins
 from qcompiler.analysis.validation import ValidationError, Validator
-from qcompiler.assembly import WeightFile, parse_module, print_module
+from qcompiler.assembly import WeightFile, decode, parse_module, print_module
 from qcompiler.cli.common import (
     add_plugin_argument,
     non_negative_int,
@@ -55,7 +55,7 @@ class _Driver(xDSLOptMain):
         file = self.args.input_file
         return parse_module(
             self.ctx,
-            chunk.read().decode("utf-8"),
+            decode(chunk.read(), self.get_input_name(), start_offset),
             self.get_input_name(),
             folder=Path() if file is None else Path(file).parent,
             offset=start_offset,
