@@ -27,6 +27,7 @@ from qcompiler.cli.common import (
 from qcompiler.passes.pipeline import pass_class
 from qcompiler.universe import PASSES
 
+_DESCRIPTION = "Runs passes on textual IR."
 _PRINT = ("--print-ir-before", "--print-ir-after")
 
 
@@ -46,6 +47,7 @@ class _Driver(xDSLOptMain):
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         super().register_all_arguments(arg_parser)
         _add_arguments(arg_parser)
+        self.parser = arg_parser
 
     def parse_chunk(
         self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
@@ -191,6 +193,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain-pass", metavar="PASS", help="print the documentation of a pass")
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command, xDSL's options included."""
+    return _Driver(_DESCRIPTION, []).parser
+
+
 def _documentation(kind: type[ModulePass]) -> str:
     """Returns the page of a pass: its file's docstring if the file holds that pass alone."""
     if kind.name in PASSES:
@@ -250,7 +257,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with report_failures() as outcome:
             if not _before_reading(arguments):
-                _Driver("Runs passes on textual IR.", _expanded(arguments)).run()
+                _Driver(_DESCRIPTION, _expanded(arguments)).run()
     except (ValueError, OSError, ArgSpecParseError) as error:  # an unknown pass, a missing file
         sys.stderr.write(f"qcc opt: {error}\n")
         return 2
