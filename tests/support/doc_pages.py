@@ -30,6 +30,9 @@ from qcompiler.passes.pipeline import make_context
 
 ROOT = Path(__file__).parents[2]
 FAILS = "# fails"
+PLACING = {"docs/synthesis.md", "docs/tutorial.md"}
+"""Pages with a minute of place and route."""
+
 _FILE = re.compile(r"# ([\w.-]+\.(?:py|toml))\n")
 
 
