@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
-.PHONY: help demo test check format bench fuzz clean
+.PHONY: help demo test check docs format bench fuzz clean
 
 help:
 	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
 	@echo "make test    install and run all tests, simulation included"
-	@echo "make check   ruff, pyright, quick unit tests, filecheck tests"
+	@echo "make check   ruff, pyright, quick unit tests, filecheck tests, docs"
+	@echo "make docs    build the documentation site into build/site"
 	@echo "make format  format the code"
 	@echo "make bench   run the benchmarks (slow)"
 	@echo "make fuzz    random networks and random bytes, without an end in sight (FUZZ_SECONDS=60)"
@@ -38,6 +39,10 @@ check: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
 	$(BIN)/lit -q tests/filecheck
+	$(MAKE) --no-print-directory docs
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile tests

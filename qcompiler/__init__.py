@@ -1,21 +1,51 @@
-"""qcompiler: quantized neural networks to bit-exact, readable, streaming Verilog."""
+"""qcompiler: quantized neural networks to bit-exact, readable, streaming Verilog.
+
+>>> import qcompiler
+>>> design = qcompiler.compile("examples/digits_mlp/digits_mlp.onnx", cycles=64)
+>>> design.report().cycles_per_frame
+64
+
+What `__all__` names, here and in `qcompiler.extend` and `qcompiler.devices`, follows semantic
+versioning; see docs/versions.md. Everything else may change.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qcompiler.analysis.validation import ValidationError
+    from qcompiler.backends.report.estimates import LayerReport, Report
+    from qcompiler.backends.simulators import SimulationError
     from qcompiler.backends.verification import load
     from qcompiler.compiler import compile
     from qcompiler.design import Design
     from qcompiler.errors import ModelError, Problem
+    from qcompiler.plugins import load_plugin
 
 __version__ = "0.1.0"
-__all__ = ["Design", "ModelError", "Problem", "__version__", "compile", "load"]
+__all__ = [
+    "Design",
+    "LayerReport",
+    "ModelError",
+    "Problem",
+    "Report",
+    "SimulationError",
+    "ValidationError",
+    "__version__",
+    "compile",
+    "load",
+    "load_plugin",
+]
 
 _HOMES = {
     "compile": "qcompiler.compiler",
     "load": "qcompiler.backends.verification",
+    "load_plugin": "qcompiler.plugins",
     "Design": "qcompiler.design",
+    "LayerReport": "qcompiler.backends.report.estimates",
+    "Report": "qcompiler.backends.report.estimates",
+    "SimulationError": "qcompiler.backends.simulators",
+    "ValidationError": "qcompiler.analysis.validation",
     "ModelError": "qcompiler.errors",
     "Problem": "qcompiler.errors",
 }
@@ -26,3 +56,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'qcompiler' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Returns the public names, for completion."""
+    return sorted({*globals(), *__all__})

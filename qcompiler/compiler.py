@@ -287,10 +287,19 @@ def compile(
 
     Raises:
         ModelError: the model or an option is at fault; lists every problem.
+        ValidationError: `validate` found a pass that changes what the network computes.
 
-    Example:
-        design = qcompiler.compile("digits_mlp.onnx", cycles=64)
-        outputs = design.predict(images)
+    Examples:
+        >>> import qcompiler
+        >>> design = qcompiler.compile("examples/digits_mlp/digits_mlp.onnx", fps=1e5, mhz=50)
+        >>> design.report().cycles_per_frame <= 500
+        True
+
+        An option that cannot be kept is an error that says what helps:
+
+        >>> qcompiler.compile("examples/digits_mlp/digits_mlp.onnx", fps=100, cycles=1)
+        Traceback (most recent call last):
+        qcompiler.errors.ModelError: --fps: cannot be combined with --cycles; give one of them
     """
     specs: dict[str, InputSpec] = {}
     for name, spec in (inputs or {}).items():

@@ -161,8 +161,21 @@ class Design:
             inputs: a batch, shape [batch, ...] without the model's own batch dimension of one (an
                 array of the model's exact input shape is one batch entry); or by input name.
 
+        Returns:
+            An array [batch, ...], or a tuple of them if the model has several outputs.
+
         Raises:
             ValueError: shapes or names do not fit.
+
+        Examples:
+            >>> import numpy as np, qcompiler
+            >>> design = qcompiler.compile("examples/digits_mlp/digits_mlp.onnx")
+            >>> images = np.load("examples/digits_mlp/test_vectors.npz")["inputs"]
+            >>> design.predict(images).shape
+            (360, 10)
+            >>> design.predict(images[0, :5])
+            Traceback (most recent call last):
+            ValueError: ...
         """
         return self._outputs(self.core(self.quantize(inputs)))
 

@@ -14,6 +14,10 @@ class Problem:
         where: node or tensor, as the model names it, with its operation; or a file or option.
         what: the reason, with the offending value and the limit.
         remedy: what the user can do about it.
+
+    Examples:
+        >>> print(Problem("conv_3 (ONNX Conv)", "scale must be positive, got -0.02", "re-export"))
+        conv_3 (ONNX Conv): scale must be positive, got -0.02; re-export
     """
 
     where: str
@@ -25,7 +29,15 @@ class Problem:
 
 
 class ModelError(PassFailedException):
-    """The model or the request is at fault; carries every independent problem found."""
+    """The model or the request is at fault; carries every independent problem found.
+
+    Attributes:
+        problems: all of them.
+
+    Examples:
+        >>> ModelError([Problem("x", "has no type", "give --input")]).problems[0].remedy
+        'give --input'
+    """
 
     def __init__(self, problems: Sequence[Problem]):
         self.problems = tuple(problems)

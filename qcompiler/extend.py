@@ -10,10 +10,12 @@
 | process to RTL | `hardware(ProcessType)` | a function of a `Place` and the process |
 | weights of matrix units | `weight_style("name")` | a function of the weights, see `WeightCode` |
 
-Passes, dialects and targets need no decorator, see `qcompiler.plugins`. The guides write-a-pass.md
-and write-an-operation.md have worked examples.
+A device is made known with `add_device(FILE)`. Passes, dialects and targets need no decorator, see
+`qcompiler.plugins`. The guides write-a-pass.md, write-an-operation.md and write-a-device.md have
+worked examples.
 """
 
+from qcompiler.devices import add_device
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
 from qcompiler.passes.convert_qint_to_stream import frame_of, lowering
@@ -27,6 +29,7 @@ __all__ = [
     "Place",
     "RefusalError",
     "WeightCode",
+    "add_device",
     "core_operation",
     "frame_of",
     "hardware",

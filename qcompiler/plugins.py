@@ -3,7 +3,7 @@
 A package names a `xdsl.universe.Universe` as entry point of the group `xdsl.universe`; xDSL's own
 tools find it there, too. A file is loaded with `--plugin FILE` or `load_plugin`: from then on, the
 passes, dialects and targets that it defines are known, and those of a `Universe` in it. What both
-register besides (`qcompiler.extend`: importers, semantics, ...) they register by being loaded.
+register besides (`qcompiler.extend`: importers, devices, ...) they register by being loaded.
 """
 
 import importlib.util
@@ -43,7 +43,7 @@ def load_plugin(path: str | Path) -> Universe:
     """Loads a file of Python once; returns the dialects, passes and targets that it defines.
 
     Raises:
-        ModelError: the file cannot be loaded, defines nothing, or uses a name that is taken.
+        ModelError: the file cannot be loaded, or uses a name that is taken.
     """
     path = Path(path).resolve()
     if path not in _loaded:

@@ -6,24 +6,25 @@ tensor<64x64xi8>` is the entry `c0` of that file.
 """
 
 import re
+import zipfile
+import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Operation, TypeAttribute
-from xdsl.parser import Parser
+from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
 from xdsl.utils.lexer import Input, Span
 
+from qcompiler.assembly.places import Lexer, decode, explain, marked, with_offset
 from qcompiler.assembly.printer import ELIDED, FILE_NAME
 from qcompiler.dialects.attributes import Array, DenseAttr, dense_from_numpy, shape_of
-from qcompiler.errors import ModelError, Problem, printable
+from qcompiler.errors import ModelError, Problem
 
-_WIDTH = 100
 T = TypeVar("T")
 
 
@@ -31,28 +32,20 @@ class LocatedError(VerifyException):
     """An operation that its verifier refuses, with its place in the text."""
 
 
-def describe(error: ParseError) -> str:
-    """Returns a message of three lines: place and reason, the line of text, and a mark below it."""
-    return _marked(error.span, error.msg)
-
-
-def _marked(span: Span[Any], message: str) -> str:
-    place = span.get_location()
-    start = span.input.get_start_of_line(span.start)
-    line = str(span.input.content[start : span.input.get_end_of_line(span.start)])
-    column = span.start - start
-    first = max(0, column - _WIDTH // 2)
-    shown = line[first : first + _WIDTH]
-    length = max(1, min(span.end - span.start, len(shown) - (column - first)))
-    mark = " " * (column - first) + "^" * length
-    return f"{place}: {printable(message.strip(), 1000)}\n  {shown}\n  {mark}"
+def _entries(file: BinaryIO) -> dict[str, Array]:
+    if not zipfile.is_zipfile(file):
+        raise ValueError("it is no .npz file")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as entries:
+        return {key: entries[key] for key in entries.files}
 
 
 class _Reader(Parser):
     """Remembers where operations stand, and finds constants in files beside the text."""
 
     def __init__(self, context: Context, text: str, name: str, folder: Path | None, offset: int):
-        super().__init__(context, text, name)
+        super().__init__(context, "", name)
+        self._parser_state = ParserState(Lexer(Input(text, name)))
         self.spans: dict[Operation, Span[str]] = {}
         self._folder = folder
         self._offset = offset
@@ -74,14 +67,6 @@ class _Reader(Parser):
         end = start.input.get_end_of_line(start.start)
         self.spans[op] = Span(start.start, end, start.input, self._offset)
         return op
-
-    def _get_op_by_name(self, name: str) -> type[Operation]:
-        try:
-            return super()._get_op_by_name(name)
-        except ParseError as error:  # which points behind the name
-            start = self.lexer.input.content.rfind(name, 0, error.span.start)
-            error.span = Span(start, start + len(name), self.lexer.input)
-            raise
 
     def parse_optional_type(self) -> TypeAttribute | None:
         return self._placed(super().parse_optional_type)
@@ -120,9 +105,9 @@ class _Reader(Parser):
             raise ValueError(f"constants must stand in an .npz beside the text, not in {name!r}")
         if name not in self._files:
             try:
-                with np.load(self._folder / name, allow_pickle=False) as entries:
-                    self._files[name] = {key: entries[key] for key in entries.files}
-            except (OSError, ValueError, EOFError) as error:
+                with (self._folder / name).open("rb") as file:
+                    self._files[name] = _entries(file)
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
                 raise ValueError(f"cannot read {name}: {error}") from None
         return self._files[name]
 
@@ -134,24 +119,19 @@ class _Reader(Parser):
             self._place(module, error)
 
     def _place(self, module: ModuleOp, error: VerifyException) -> NoReturn:
+        redefined = re.match(r"Redefinition of symbol (\".*\")", str(error).strip())
+        if redefined:
+            named = [
+                op for op in self.spans if str(op.get_attr_or_prop("sym_name")) == redefined[1]
+            ]
+            raise LocatedError(marked(self.spans[named[-1]], str(error))) from None
         for op in module.walk(region_first=True):  # inner operations before those around them
             try:
                 op.verify(verify_nested_ops=False)
             except VerifyException as found:
                 if op in self.spans:
-                    message = str(found).strip().partition("\n")[0]
-                    raise LocatedError(_marked(self.spans[op], f"{op.name}: {message}")) from None
+                    raise LocatedError(marked(self.spans[op], f"{op.name}: {found}")) from None
         raise error
-
-
-def _first_use(error: ParseError, text: Input[str]) -> Span[str] | Span[bytes]:
-    """Returns an error's place; for values that nothing defines, which xDSL notes at the end."""
-    named = re.match(r"values used but not defined: \[(%[^\],]+)", error.msg)
-    if named:
-        found = re.search(re.escape(named[1]) + r"(?![\w$.-])", text.content)
-        if found:
-            return Span(found.start(), found.end(), text)
-    return error.span
 
 
 def parse_module(
@@ -179,12 +159,12 @@ def parse_module(
         ParseError: the text is wrong; the error has the place.
         LocatedError: an operation is refused.
     """
-    reader = _Reader(context, text, name, folder, offset)
     try:
+        reader = _Reader(context, text, name, folder, offset)
         module = reader.parse_module(implicit_module)
     except ParseError as error:
-        error.span = replace(_first_use(error, reader.lexer.input), line_offset=offset)
-        raise
+        explained = explain(error, Input(text, name), context)
+        raise with_offset(explained, offset) from error
     if verify:
         reader.check(module)
     return module
@@ -198,8 +178,8 @@ def read_module(path: Path, context: Context) -> ModuleOp:
         ParseError, LocatedError: as `parse_module`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         problem = Problem(str(path), f"cannot be read: {error}", "give a file of textual IR")
         raise ModelError([problem]) from None
-    return parse_module(context, text, str(path), folder=path.parent)
+    return parse_module(context, decode(data, str(path)), str(path), folder=path.parent)

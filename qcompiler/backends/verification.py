@@ -85,6 +85,15 @@ def load(directory: str | Path) -> Design:
 
     Raises:
         ModelError: the directory holds no design, or one that cannot be read.
+
+    Examples:
+        >>> import qcompiler, tempfile
+        >>> design = qcompiler.compile("examples/digits_mlp/digits_mlp.onnx", cycles=64)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = design.write(f"{folder}/digits_mlp")
+        ...     again = qcompiler.load(written)
+        >>> again.report() == design.report()
+        True
     """
     return load_design(Path(directory), LEVELS)[0]
 

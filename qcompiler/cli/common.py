@@ -155,7 +155,7 @@ def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action=_LoadPlugin,
         default=[],
-        help="a Python file with passes, operations or targets of your own; may be repeated",
+        help="a Python file: passes, operations, targets, devices of your own; may be repeated",
     )
 
 

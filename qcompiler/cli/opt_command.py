@@ -16,7 +16,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from qcompiler import plugins
 from qcompiler.analysis.validation import ValidationError, Validator
-from qcompiler.assembly import WeightFile, parse_module, print_module
+from qcompiler.assembly import WeightFile, decode, parse_module, print_module
 from qcompiler.cli.common import (
     add_plugin_argument,
     non_negative_int,
@@ -27,6 +27,7 @@ from qcompiler.cli.common import (
 from qcompiler.passes.pipeline import pass_class
 from qcompiler.universe import PASSES
 
+_DESCRIPTION = "Runs passes on textual IR."
 _PRINT = ("--print-ir-before", "--print-ir-after")
 
 
@@ -46,6 +47,7 @@ class _Driver(xDSLOptMain):
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         super().register_all_arguments(arg_parser)
         _add_arguments(arg_parser)
+        self.parser = arg_parser
 
     def parse_chunk(
         self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
@@ -55,7 +57,7 @@ class _Driver(xDSLOptMain):
         file = self.args.input_file
         return parse_module(
             self.ctx,
-            chunk.read().decode("utf-8"),
+            decode(chunk.read(), self.get_input_name(), start_offset),
             self.get_input_name(),
             folder=Path() if file is None else Path(file).parent,
             offset=start_offset,
@@ -191,6 +193,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain-pass", metavar="PASS", help="print the documentation of a pass")
 
 
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command, xDSL's options included."""
+    return _Driver(_DESCRIPTION, []).parser
+
+
 def _documentation(kind: type[ModulePass]) -> str:
     """Returns the page of a pass: its file's docstring if the file holds that pass alone."""
     if kind.name in PASSES:
@@ -250,7 +257,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with report_failures() as outcome:
             if not _before_reading(arguments):
-                _Driver("Runs passes on textual IR.", _expanded(arguments)).run()
+                _Driver(_DESCRIPTION, _expanded(arguments)).run()
     except (ValueError, OSError, ArgSpecParseError) as error:  # an unknown pass, a missing file
         sys.stderr.write(f"qcc opt: {error}\n")
         return 2

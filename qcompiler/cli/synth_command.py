@@ -7,7 +7,15 @@ from rich.markup import escape
 
 from qcompiler.backends.synthesis.flow import Request, SynthesisResult, synthesize
 from qcompiler.backends.synthesis.tools import Limits
-from qcompiler.cli.common import err, out, positive, positive_int, print_json, table
+from qcompiler.cli.common import (
+    add_plugin_argument,
+    err,
+    out,
+    positive,
+    positive_int,
+    print_json,
+    table,
+)
 from qcompiler.devices import DEFAULT_DEVICE, device_names, load_device
 
 _COLUMNS = ("LUT", "FF", "BRAM", "LARGE", "DSP")
@@ -54,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("vivado", "quartus"),
         help="write a project for the vendor's tool instead, and run nothing",
     )
+    add_plugin_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 

@@ -1,7 +1,13 @@
 """What FPGA parts hold and how they are built for: `*.toml` beside this file, and users' own."""
 
 from qcompiler.devices.device import BlockRam, Device, Dsp, Logic, Place, Synthesis, Vendor
-from qcompiler.devices.library import DEFAULT_DEVICE, FOLDER_VARIABLE, device_names, load_device
+from qcompiler.devices.library import (
+    DEFAULT_DEVICE,
+    FOLDER_VARIABLE,
+    add_device,
+    device_names,
+    load_device,
+)
 
 __all__ = [
     "DEFAULT_DEVICE",
@@ -13,6 +19,7 @@ __all__ = [
     "Place",
     "Synthesis",
     "Vendor",
+    "add_device",
     "device_names",
     "load_device",
 ]

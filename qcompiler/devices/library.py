@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from qcompiler import plugins
 from qcompiler.devices.device import (
     FAMILIES,
     PLACERS,
@@ -25,6 +26,8 @@ FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 
 DEFAULT_DEVICE = "ecp5-25k"
 
+_added: dict[str, Device] = {}
+
 _NAME = r"[a-z0-9][a-z0-9._-]*"
 # Only a synth command with plain words: the file must not smuggle commands into Yosys.
 _COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
@@ -38,16 +41,40 @@ def _folders() -> list[Path]:
 
 
 def device_names() -> list[str]:
-    """Returns the names that `load_device` knows, of the user's folder and ours."""
+    """Returns the names that `load_device` knows: of the user's folder, ours, and of plugins."""
     found = {path.stem for folder in _folders() for path in folder.glob("*.toml")}
-    return sorted(found)
+    return sorted(found | _added.keys())
+
+
+def add_device(device: Device | str | Path) -> Device:
+    """Makes a device of a plugin known by its name, and returns it.
+
+    Args:
+        device: an object, or the path of a device file (.toml).
+
+    Raises:
+        ModelError: the file is faulty, or another device has the name.
+    """
+    made = device if isinstance(device, Device) else _read(Path(device))
+    known = _added.get(made.name)
+    if known != made and (known is not None or _file_of(made.name) is not None):
+        what = f"a device {made.name} exists already"
+        raise ModelError([Problem("add_device", what, "choose another name")])
+    _added[made.name] = made
+    return made
+
+
+def _file_of(name: str) -> Path | None:
+    paths = [folder / f"{name}.toml" for folder in _folders()]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def load_device(name: str) -> Device:
     """Returns a device.
 
     Args:
-        name: of a file without its `.toml`, in the user's folder or ours; or a path of a file.
+        name: of a file without its `.toml`, in the user's folder or ours; or of a device that a
+            plugin or an installed package added; or a path of a file.
 
     Raises:
         ModelError: there is none of that name, or the file is faulty; lists every fault.
@@ -55,9 +82,12 @@ def load_device(name: str) -> Device:
     if name.endswith(".toml"):
         return _read(Path(name))
     if re.fullmatch(_NAME, name):
-        for folder in _folders():
-            if (folder / f"{name}.toml").is_file():
-                return _read(folder / f"{name}.toml")
+        path = _file_of(name)
+        if path is not None:
+            return _read(path)
+        plugins.known()  # installed packages add their devices
+        if name in _added:
+            return _added[name]
     known = ", ".join(device_names())
     remedy = f"choose one of {known}; or give the path of a device file that ends in .toml"
     raise ModelError([Problem("--device", f"there is no device {name}", remedy)])

@@ -21,7 +21,7 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>) -
   func.return %y : !stream.channel<!qint.int<0, 48>, frame = [4], lanes = 1>
 }
 ```
-Requires: insert-width-adapters.
+Requires: insert-width-adapters; lanes that do not meet are an error.
 Keeps: every integer. Steady-state throughput is that of the slowest process: the depths hold what
 waits in a schedule of full speed, and a network of processes and FIFOs is never slowed by beats that
 arrive earlier. For the same reason branches that meet again do not deadlock (docs/hardware.md).
@@ -40,6 +40,7 @@ from xdsl.passes import ModulePass
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.throughput import waiting_beats
 from qcompiler.dialects import stream
+from qcompiler.errors import ModelError, Problem
 
 SLICE_ENTRIES = 2
 """Beats that the register slice at a block's output holds."""
@@ -61,6 +62,7 @@ class SizeFifosPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
+        _require_lanes_that_meet(network)
         _resize_line_buffers(network)
         # A FIFO takes cycles of its own, which other branches have to wait for: again until no
         # depth grows.
@@ -69,6 +71,22 @@ class SizeFifosPass(ModulePass):
             changed = [_buffer(network, value, beats) for value, beats in waiting.items()]
             if not any(changed):
                 return
+
+
+def _require_lanes_that_meet(network: Network) -> None:
+    """Raises ModelError where a process takes another number of lanes than its channel has."""
+    problems = [
+        Problem(
+            name,
+            f"takes {wanted} lanes, its input {index} has {given}",
+            "run insert-width-adapters before size-fifos",
+        )
+        for name, process in network.named()
+        for index, wanted in enumerate(process.wanted_lanes)
+        if (given := stream.channel_of(process.operands[index]).lanes.data) != wanted
+    ]
+    if problems:
+        raise ModelError(problems)
 
 
 def _resize_line_buffers(network: Network) -> None:

@@ -139,24 +139,27 @@ UNIVERSE = Universe(all_passes={"hello": lambda: Hello})
 '''
 
 
-def test_an_installed_package(tmp_path):
-    """A package with an entry point, found by its metadata as pip would leave it."""
-    site = tmp_path / "site"
-    info = site / "hello_passes-1.0.dist-info"
+def with_package(site, name, text):
+    """Installs a module with an entry point as pip would; returns a `qcc` that sees it."""
+    info = site / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "hello_passes.py").write_text(PACKAGE)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hello-passes\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[xdsl.universe]\nhello = hello_passes:UNIVERSE\n")
-    path = saved_mlp(tmp_path)
-    paths = f"{site}:{Path(qcompiler.__file__).parents[1]}"
+    (site / f"{name}.py").write_text(text)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[xdsl.universe]\n{name} = {name}:UNIVERSE\n")
 
     def run(*arguments):
         command = [sys.executable, "-m", "qcompiler.cli.main", *map(str, arguments)]
+        paths = f"{site}:{Path(qcompiler.__file__).parents[1]}"
         env = {"PYTHONPATH": paths, "PATH": "/usr/bin:/bin"}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
+    return run
+
+
+def test_an_installed_package(tmp_path):
+    run = with_package(tmp_path / "site", "hello_passes", PACKAGE)
     inserted = ["--pass-after", "fold-scales=hello{word=moon}", "--emit", "qint"]
-    compiled = run("compile", path, *inserted)
+    compiled = run("compile", saved_mlp(tmp_path), *inserted)
     assert 'hello.word = "moon"' in compiled.stdout, compiled.stderr
     assert "hello                   Marks the module." in run("opt", "--list-passes").stdout
 
@@ -175,3 +178,79 @@ def test_plugins_that_cannot_be_used(capfd, tmp_path, text, words):
     result = qcc(capfd, "compile", saved_mlp(tmp_path), "--plugin", plugin, "-o", tmp_path / "out")
     assert result.status == 1
     assert words in result.words
+
+
+DEVICE = """
+from pathlib import Path
+from xdsl.universe import Universe
+from qcompiler import extend
+
+UNIVERSE = Universe()
+extend.add_device(Path(__file__).with_name("tiny-ice40.toml"))
+"""
+
+
+def device_file(folder, name="tiny-ice40"):
+    """An iCE40 of 1000 look-up tables."""
+    text = (EXAMPLES.parent / "qcompiler" / "devices" / "ice40-up5k.toml").read_text()
+    text = text.replace('"ice40-up5k"', f'"{name}"').replace("luts = 5280", "luts = 1000")
+    (folder / f"{name}.toml").write_text(text)
+
+
+def test_a_device_of_a_plugin(capfd, tmp_path):
+    device_file(tmp_path)
+    plugin = tmp_path / "devices.py"
+    plugin.write_text(DEVICE)
+    design = tmp_path / "out"
+    assert qcc(capfd, "compile", saved_mlp(tmp_path), "-o", design).status == 0
+    unknown = qcc(capfd, "synth", design, "--device", "tiny-ice40")
+    assert unknown.status == 1
+    assert "there is no device tiny-ice40" in unknown.words
+    known = qcc(capfd, "synth", design, "--device", "tiny-ice40", "--plugin", plugin, "--json")
+    assert known.status == 0, known.words
+    assert '"tiny-ice40"' in known.out
+
+
+def test_devices_and_targets_of_an_installed_package(tmp_path):
+    site = tmp_path / "site"
+    text = f"{DEVICE}{TARGET}\nUNIVERSE.all_targets['names'] = lambda: Names\n"
+    run = with_package(site, "my_parts", text)
+    device_file(site)
+    design = tmp_path / "out"
+    assert run("compile", saved_mlp(tmp_path), "-o", design).returncode == 0
+    done = run("synth", design, "--device", "tiny-ice40", "--json")
+    assert '"tiny-ice40"' in done.stdout, done.stderr
+    named = run("opt", design / "ir" / "stream.mlir", "-t", "names")
+    assert "stream.mvau" in named.stdout.split(), named.stderr
+
+
+def test_a_device_whose_name_is_taken(capfd, tmp_path):
+    device_file(tmp_path, "ecp5-25k")
+    plugin = tmp_path / "taken.py"
+    plugin.write_text(DEVICE.replace("tiny-ice40", "ecp5-25k"))
+    result = qcc(capfd, "check", saved_mlp(tmp_path), "--plugin", plugin)
+    assert result.status == 1
+    assert "a device ecp5-25k exists already" in result.words
+
+
+TARGET = '''
+from dataclasses import dataclass
+from xdsl.utils.target import Target
+
+@dataclass(frozen=True)
+class Names(Target):
+    """Prints the names of operations."""
+    name = "names"
+    def emit(self, ctx, module, output):
+        output.write("".join(f"{op.name}\\n" for op in module.walk()))
+'''
+
+
+def test_a_target_of_a_plugin(capfd, tmp_path):
+    plugin = tmp_path / "names_target.py"
+    plugin.write_text(TARGET)
+    ir = tmp_path / "empty.mlir"
+    ir.write_text("builtin.module {}")
+    result = qcc(capfd, "opt", ir, "--plugin", plugin, "-t", "names")
+    assert result.status == 0, result.words
+    assert result.out.split() == ["builtin.module"]

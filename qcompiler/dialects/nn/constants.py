@@ -12,7 +12,7 @@ from qcompiler.dialects.nn.types import FLOAT, FLOAT_TENSOR
 class ConstantOp(IRDLOperation):
     """Holds parameters of the model: `y = value`.
 
-    Example: `%w = nn.constant dense<[1.0, 2.0]> : tensor<2xf32>`
+    Example: `%w = nn.constant dense<[1.0, 2.0]> : tensor<2xf32> -> tensor<2xf32>`
     """
 
     name = "nn.constant"

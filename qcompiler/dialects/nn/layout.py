@@ -84,8 +84,7 @@ class ReshapeOp(IRDLOperation):
 class TransposeOp(IRDLOperation):
     """Permutes axes: `y.shape[i] = x.shape[permutation[i]]`.
 
-    Example: `%y = nn.transpose %x {permutation = array<i64: 1, 0>}
-        : (tensor<2x3xf32>) -> tensor<3x2xf32>`
+    Example: `%y = nn.transpose %x permutation [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>`
     """
 
     name = "nn.transpose"

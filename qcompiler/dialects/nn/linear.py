@@ -67,7 +67,9 @@ class MatMulOp(IRDLOperation):
 class BatchNormOp(IRDLOperation):
     """Normalizes channels (axis 1): `y = scale * (x - mean) / sqrt(var + epsilon) + bias`.
 
-    Example: `%y = nn.batch_norm %x, %s, %b, %m, %v epsilon 1e-05 : (...) -> tensor<1x4xf32>`
+    Example: `%y = nn.batch_norm %x, %s, %b, %m, %v epsilon 1.0e-05
+        : (tensor<1x4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>)
+        -> tensor<1x4xf32>`
     """
 
     name = "nn.batch_norm"

@@ -33,7 +33,7 @@ from qcompiler.dialects.nn.types import (
 class SoftmaxOp(IRDLOperation):
     """Normalizes exponentials along an axis: `y = exp(x) / sum(exp(x), axis)`.
 
-    Example: `%y = nn.softmax %x {axis = 1 : i64} : (tensor<1x5xf32>) -> tensor<1x5xf32>`
+    Example: `%y = nn.softmax %x axis 1 : (tensor<1x5xf32>) -> tensor<1x5xf32>`
     """
 
     name = "nn.softmax"

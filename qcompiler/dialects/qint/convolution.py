@@ -96,7 +96,9 @@ class ConvOp(Windowed):
     Weights have shape [*kernel, channels / group, outputs]; output m belongs to group
     m // (outputs / group) and sees that group's input channels. Padding holds `pad_value`.
 
-    Example: `%y = qint.conv %x, %w {kernel = array<i64: 1>, ..., group = 1 : i64}
+    Example: `%y = qint.conv %x, %w {kernel = array<i64: 1>, strides = array<i64: 1>,
+        dilations = array<i64: 1>, pads_begin = array<i64: 0>, pads_end = array<i64: 0>,
+        pad_value = 0 : i64, group = 1 : i64}
         : (tensor<1x4x2x!qint.int<0, 3>>, tensor<1x2x5x!qint.int<-1, 1>>)
         -> tensor<1x4x5x!qint.int<-6, 6>>`
     """
@@ -162,7 +164,9 @@ class PoolOp(Windowed):
 
     Padding holds `pad_value`: the lowest value for `max`, the code of zero for `sum`.
 
-    Example: `%y = qint.pool %x {kind = "max", kernel = array<i64: 2>, ...}
+    Example: `%y = qint.pool %x {kernel = array<i64: 2>, strides = array<i64: 2>,
+        dilations = array<i64: 1>, pads_begin = array<i64: 0>, pads_end = array<i64: 0>,
+        pad_value = 0 : i64, kind = "max"}
         : (tensor<1x4x2x!qint.int<0, 3>>) -> tensor<1x2x2x!qint.int<0, 3>>`
     """
 

@@ -144,8 +144,10 @@ class JoinOp(IRDLOperation):
     gate), down to the next quantizer. Operands broadcast as in numpy; `nn.parameter` and attributes
     with many values are indexed by the position along `axis` of the result.
 
-    Example: `%y = qint.join %a, %b axis 1 { ^bb0(%x : !qint.int<0, 3>, %z : !qint.int<0, 3>): ...
-        qint.yield ... } : (tensor<1x4x!qint.int<0, 3>>, tensor<1x4x!qint.int<0, 3>>)
+    Example: `%y = qint.join %a, %b axis 1 {
+        ^bb0(%x : !qint.int<0, 3>, %z : !qint.int<0, 3>):
+          qint.yield %x : !qint.int<0, 3>
+        } : (tensor<1x4x!qint.int<0, 3>>, tensor<1x4x!qint.int<0, 3>>)
         -> tensor<1x4x!qint.int<0, 3>>`
     """
 

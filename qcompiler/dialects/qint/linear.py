@@ -218,7 +218,7 @@ class ReshapeOp(IRDLOperation):
 class TransposeOp(IRDLOperation):
     """Permutes axes: `y.shape[i] = x.shape[permutation[i]]`.
 
-    Example: `%y = qint.transpose %x permutation array<i64: 1, 0>
+    Example: `%y = qint.transpose %x permutation [1, 0]
         : (tensor<2x3x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1>>`
     """
 

@@ -108,8 +108,14 @@ class RequantizeOp(IRDLOperation):
     The region holds the chain of real operations between an accumulator and the next quantizer;
     `nn.parameter` and attributes with many values are indexed by the position along `axis`.
 
-    Example: `%y = qint.requantize %x axis 1 { ^bb0(%a : !qint.int<-9, 9>): ... qint.yield ... }
-        : (tensor<1x4x!qint.int<-9, 9>>) -> tensor<1x4x!qint.int<0, 3>>`
+    Example: `%y = qint.requantize %x axis 1 {
+        ^bb0(%a : !qint.int<-9, 9>):
+          %r = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64}
+            : (!qint.int<-9, 9>) -> f32
+          %q = qint.quantize %r {scale = 1.0 : f32, zero_point = 0 : i64,
+            rounding = "half_even"} : (f32) -> !qint.int<0, 3>
+          qint.yield %q : !qint.int<0, 3>
+        } : (tensor<1x4x!qint.int<-9, 9>>) -> tensor<1x4x!qint.int<0, 3>>`
     """
 
     name = "qint.requantize"

@@ -30,7 +30,13 @@ class RequantizeOp(Pipe):
 
     The body is scalar qint arithmetic; parameters with many values are indexed by channel.
 
-    Example: `%y = stream.requantize %x { ^bb0(%a : !qint.int<-9, 9>): ... } : (...) -> ...`
+    Example: `%y = stream.requantize %x {
+        ^bb0(%a : !qint.int<-9, 9>):
+          %q = qint.shift %a {shift = 1 : i64, bias = 0 : i64, sign = 1 : i64}
+            : (!qint.int<-9, 9>) -> !qint.int<-5, 4>
+          qint.yield %q : !qint.int<-5, 4>
+        } : (!stream.channel<!qint.int<-9, 9>, frame = [16], lanes = 4>)
+        -> !stream.channel<!qint.int<-5, 4>, frame = [16], lanes = 4>`
     """
 
     name = "stream.requantize"
@@ -66,7 +72,9 @@ class RequantizeOp(Pipe):
 class ReshapeOp(Pipe):
     """Gives the same beats another frame: flattens, or adds and drops unit dimensions; only wires.
 
-    Example: `%y = stream.reshape %x : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.reshape %x
+        : (!stream.channel<!qint.int<0, 3>, frame = [2, 2, 4], lanes = 4>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 4>`
     """
 
     name = "stream.reshape"
@@ -94,7 +102,9 @@ class ReshapeOp(Pipe):
 class WidthAdapterOp(Pipe):
     """Changes the number of lanes (DWC, data-width converter); one count divides the other.
 
-    Example: `%y = stream.width_adapter %x : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.width_adapter %x
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 8>`
     """
 
     name = "stream.width_adapter"
@@ -136,7 +146,9 @@ class WidthAdapterOp(Pipe):
 class FifoOp(Pipe):
     """Buffers up to `depth` beats between two processes.
 
-    Example: `%y = stream.fifo %x depth 16 : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.fifo %x depth 16
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>`
     """
 
     name = "stream.fifo"

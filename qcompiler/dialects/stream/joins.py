@@ -25,8 +25,10 @@ def _beats(process: Process) -> Schedule:
 class DuplicateOp(Process):
     """Sends every beat to several processes; each output has a register slice of its own.
 
-    Example: `%a, %b = stream.duplicate %x : (!stream.channel<...>)
-        -> (!stream.channel<...>, !stream.channel<...>)`
+    Example: `%a, %b = stream.duplicate %x
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)
+        -> (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>,
+        !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)`
     """
 
     name = "stream.duplicate"
@@ -59,8 +61,10 @@ def _verify_elementwise(process: Process) -> None:
 class AddOp(Process):
     """Adds multiples beat by beat, `y = m[0] * a + m[1] * b`; waits for both inputs.
 
-    Example: `%y = stream.add %a, %b multipliers [3, 1] : (!stream.channel<...>,
-        !stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.add %a, %b multipliers [3, 1]
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>,
+        !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 12>, frame = [16], lanes = 2>`
     """
 
     name = "stream.add"
@@ -114,8 +118,10 @@ class AddOp(Process):
 class MulOp(Process):
     """Multiplies beat by beat; waits for both inputs.
 
-    Example: `%y = stream.mul %a, %b : (!stream.channel<...>, !stream.channel<...>)
-        -> !stream.channel<...>`
+    Example: `%y = stream.mul %a, %b
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>,
+        !stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 9>, frame = [16], lanes = 2>`
     """
 
     name = "stream.mul"
@@ -141,8 +147,10 @@ class MulOp(Process):
 class ConcatOp(Process):
     """Sends frames of several inputs as one: along `axis`, first the elements of the first input.
 
-    Example: `%y = stream.concat %a, %b axis 2 : (!stream.channel<...>, !stream.channel<...>)
-        -> !stream.channel<...>`
+    Example: `%y = stream.concat %a, %b axis 2
+        : (!stream.channel<!qint.int<0, 3>, frame = [2, 2, 4], lanes = 2>,
+        !stream.channel<!qint.int<0, 3>, frame = [2, 2, 4], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [2, 2, 8], lanes = 2>`
     """
 
     name = "stream.concat"

@@ -74,8 +74,10 @@ class MvauOp(Pipe):
     MH * MW / (groups * pe * simd) cycles. Its accumulators wrap, which is exact because the sum
     fits.
 
-    Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 groups 2 : (!stream.channel<...>)
-        -> !stream.channel<...>`, without `groups` for one group
+    Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 groups 2
+        : (!stream.channel<!qint.int<0, 1>, frame = [64], lanes = 16>)
+        -> !stream.channel<!qint.int<-32, 32>, frame = [32], lanes = 8>`
+    Without `groups` there is one.
     """
 
     name = "stream.mvau"

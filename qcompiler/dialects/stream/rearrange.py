@@ -34,7 +34,9 @@ class ReorderOp(Buffered):
     broadcasting and transposition are loops. Two blocks are buffered.
 
     Example: `%y = stream.reorder %x {block = 4 : i64, counts = array<i64: 2, 4>,
-        strides = array<i64: 0, 1>} : (!stream.channel<...>) -> !stream.channel<...>`
+        strides = array<i64: 0, 1>}
+        : (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 4>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [32], lanes = 4>`
     """
 
     name = "stream.reorder"
@@ -143,7 +145,9 @@ class SliceOp(Pipe):
     """Keeps every `step`th element from `start` to before `end` along each dimension of a frame.
 
     Example: `%y = stream.slice %x {starts = array<i64: 1>, ends = array<i64: 3>,
-        steps = array<i64: 1>} : (!stream.channel<...>) -> !stream.channel<...>`
+        steps = array<i64: 1>}
+        : (!stream.channel<!qint.int<0, 3>, frame = [4], lanes = 1>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 1>`
     """
 
     name = "stream.slice"

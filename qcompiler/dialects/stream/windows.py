@@ -41,8 +41,11 @@ class SlidingWindowOp(Buffered):
     Whole input rows are kept in a line buffer, so that the input runs ahead while windows are sent:
     `buffer_rows` of them, if not given those of a window and those that the next one adds.
 
-    Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, ..., groups = 1 : i64}
-        : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.sliding_window %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>,
+        dilations = array<i64: 1, 1>, pads_begin = array<i64: 1, 1>,
+        pads_end = array<i64: 1, 1>, pad_value = 0 : i64, groups = 1 : i64}
+        : (!stream.channel<!qint.int<0, 3>, frame = [8, 8, 2], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [8, 8, 18], lanes = 2>`
     """
 
     name = "stream.sliding_window"
@@ -248,7 +251,9 @@ def _reduced(windows: ChannelType, element: IntType, taps: int, simd: int) -> Ch
 class VvauOp(Reduction):
     """Multiplies windows by constants, channel by channel: `y[c] = sum_k w[k, c] * x[k, c]`.
 
-    Example: `%y = stream.vvau %x weights @dw : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.vvau %x weights @dw
+        : (!stream.channel<!qint.int<0, 3>, frame = [8, 8, 18], lanes = 2>)
+        -> !stream.channel<!qint.int<-27, 27>, frame = [8, 8, 2], lanes = 2>`
     """
 
     name = "stream.vvau"
@@ -283,7 +288,9 @@ class VvauOp(Reduction):
 class PoolOp(Reduction):
     """Takes the maximum or the sum of each window, channel by channel.
 
-    Example: `%y = stream.pool %x kind "max" : (!stream.channel<...>) -> !stream.channel<...>`
+    Example: `%y = stream.pool %x kind "max"
+        : (!stream.channel<!qint.int<0, 3>, frame = [4, 4, 8], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [4, 4, 2], lanes = 2>`
     """
 
     name = "stream.pool"

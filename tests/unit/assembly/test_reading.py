@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cli_runner import qcc
 from xdsl.utils.exceptions import ParseError
 
 from qcompiler.assembly import (
@@ -44,6 +45,16 @@ def lines(message):
         ("[-1]]>", "[-2]]>", "2:3", "qint.constant: values in [-2, 1] exceed the range", "%w"),
         ("func.return", '"qint.transpose"() : () -> ()\n  func.return', "4:3", "Expected 1 operand",
          '"qint'),
+        ("qint.matmul", "quint.matmul", "3:8", "did you mean 'qint'?", "quint.matmul"),
+        ("qint.int<-3", "qint.inte<-3", "1:66", "did you mean 'qint.int'?", "qint.inte"),
+        ("%w = qint", "%w = ?qint", "2:8", "operation name expected", "?"),
+        ("%w = qint", '%w = "qint', "2:8", "this string does not end on its line", '"'),
+        ("}\n", "", "1:83", "this '{' is never closed", "{"),
+        ("}\n", "}\n}\n", "6:1", "an operation was expected, found '}'", "}"),
+        ("[-1]]>", "[-1, 1]]>", "2:42", "inconsistent ranks", ">"),
+        ("%y = qint", "\0%y = qint", "3:3", "Unexpected character", "\0"),
+        ("func.func", "func.func @main() {\n func.return\n}\nfunc.func", "4:1",
+         'Redefinition of symbol "main"', "func.func"),
     ],
 )  # fmt: skip
 def test_place_and_text(old, new, place, words, marked):
@@ -51,6 +62,47 @@ def test_place_and_text(old, new, place, words, marked):
     assert first.startswith(f"net.mlir:{place}"), first
     assert words in first
     assert marked[0] == shown[0]
+
+
+QUANTIZE = """func.func @main(%x : tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>> {
+  %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<0, 3>>
+  func.return %q : tensor<1x2x!qint.int<0, 3>>
+}
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"),
+    [
+        ("0.5 : f32", '"big"', "2:34", '"big" is not the kind of attribute'),
+        ("0.5", "-0.5", "2:3", "qint.quantize: scale must be positive and finite, got -0.5"),
+        (', rounding = "half_even"', "", "2:3", "property 'rounding' expected"),
+        ("half_even", "half_odd", "2:3", "rounding must be one of half_even"),
+    ],
+)
+def test_attributes(old, new, place, words):
+    first = said(QUANTIZE.replace(old, new)).splitlines()[0]
+    assert first.startswith(f"net.mlir:{place}: "), first
+    assert words in first
+
+
+def test_every_line_of_a_reason_is_said():
+    text = '"builtin.module"() ({\n  "qint.constant"() : () -> tensor<2xi8>\n}) : () -> ()'
+    assert "does not verify: i8 should be of base attribute qint.int" in said(text)
+
+
+def test_nothing():
+    assert said(" \n").startswith("net.mlir:2:1: the text is empty")
+
+
+@pytest.mark.parametrize("read", ["opt", "reduce"])
+def test_bytes_that_are_no_text(capfd, tmp_path, read):
+    path = tmp_path / "net.mlir"
+    path.write_bytes(GOOD.encode().replace(b"%y =", b"// caf\xe9\n %y =", 1))
+    more = ("--test", "true") if read == "reduce" else ()
+    result = qcc(capfd, read, path, *more)
+    assert result.status == 1
+    assert "net.mlir:3:9: the byte 0xe9 is not UTF-8 text" in result.words
 
 
 def test_a_long_line_is_cut_around_the_place():
@@ -107,6 +159,20 @@ def test_objects_are_never_unpickled(tmp_path):
     _, path = write(tmp_path)
     np.savez(tmp_path / "w.npz", c0=np.array([{}], dtype=object))
     assert "cannot read w.npz" in said(path.read_text(), folder=tmp_path)
+
+
+@pytest.mark.parametrize("contents", [b"PK\x03\x04 broken", b"", b"\x93NUMPY\x01\x00"])
+def test_files_that_are_no_npz(tmp_path, contents):
+    _, path = write(tmp_path)
+    (tmp_path / "w.npz").write_bytes(contents)
+    assert "cannot read w.npz" in said(path.read_text(), folder=tmp_path)
+
+
+def test_one_array_is_no_npz(tmp_path):
+    _, path = write(tmp_path)
+    with (tmp_path / "w.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    assert "cannot read w.npz: it is no .npz file" in said(path.read_text(), folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../w.npz", "a/w.npz", "w.bin", ".npz", "..npz/w.npz"])
