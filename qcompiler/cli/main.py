@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from qcompiler import __version__
+
 COMMANDS = {
     "compile": "compile a model to Verilog",
     "check": "say what keeps a model from compiling, all of it at once",
@@ -27,6 +29,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
         epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage",
     )
+    parser.add_argument("--version", action="version", version=f"qcc {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_ in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_, description=help_)

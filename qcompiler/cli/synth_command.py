@@ -7,7 +7,15 @@ from rich.markup import escape
 
 from qcompiler.backends.synthesis.flow import Request, SynthesisResult, synthesize
 from qcompiler.backends.synthesis.tools import Limits
-from qcompiler.cli.common import err, out, positive, positive_int, print_json, table
+from qcompiler.cli.common import (
+    err,
+    naming_nodes,
+    out,
+    positive,
+    positive_int,
+    print_json,
+    table,
+)
 from qcompiler.devices import DEFAULT_DEVICE, device_names, load_device
 
 _COLUMNS = ("LUT", "FF", "BRAM", "LARGE", "DSP")
@@ -77,7 +85,8 @@ def run(parsed: argparse.Namespace) -> int:
         parsed.seed,
         Limits(parsed.timeout, int(parsed.memory * 2**30)),
     )
-    with err.status(f"synthesizing for {device.name}") as status:
+    status = err.status(f"synthesizing for {device.name}")
+    with status, naming_nodes(parsed.directory):
         result = synthesize(parsed.directory, request, lambda words: status.update(escape(words)))
     if parsed.json:
         print_json(result.as_dict())
