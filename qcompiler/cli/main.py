@@ -13,6 +13,7 @@ COMMANDS = {
     "check": "say what keeps a model from compiling, all of it at once",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
+    "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
     "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
