@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
+    "gui": "apply passes to textual IR in the terminal and see what they do (xDSL's application)",
     "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }

@@ -51,7 +51,7 @@ def follow_console(text, folder):
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("guide", ["write-a-pass.md", "write-an-operation.md"])
+@pytest.mark.parametrize("guide", ["look-inside.md", "write-a-pass.md", "write-an-operation.md"])
 def test_guide(guide, folder):
     for language, text in BLOCK.findall((ROOT / "docs" / "guides" / guide).read_text()):
         if language == "python":
