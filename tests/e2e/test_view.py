@@ -68,7 +68,7 @@ def test_a_click_on_a_node_tells_all_of_it(cnn, opened):
     told = page.locator(".details").inner_text()
     for words in (
         "stream.vvau", "2,304", "UINT4 [0, 15]", "INT9 [-255, 195]", "simd",
-        "weight values", "depthwise ONNX Conv", "latency",
+        "weight values", "ONNX Conv depthwise", "latency",
     ):  # fmt: skip
         assert words in told
     assert "selected" in page.locator(".node", has_text="vvau").first.get_attribute("class")

@@ -46,6 +46,7 @@ class Costs:
             cycles = process.cycles_per_frame
             costs.by_process[name] = {
                 "cycles": cycles,
+                "latency": process.schedule().latency,
                 **_hardware(process),
                 **resources.get(name, {}),
             }
@@ -209,13 +210,9 @@ class _Builder:
 
 
 def _process(op: Operation) -> Iterator[tuple[str, str]]:
-    """Yields what a process says of its weights and its time."""
+    """Yields what a process says of its weights."""
     if isinstance(op, stream.MvauOp | stream.VvauOp):
         yield "weight values", describe_constant(op.weights_op.value)
-    if isinstance(op, stream.Process):
-        schedule = op.schedule()
-        yield "cycles a frame", str(schedule.cycles)
-        yield "latency", f"{schedule.latency} cycles"
 
 
 def _body(op: Operation) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ _LARGE = re.compile(
     r'dense<"0x(?P<hex>[0-9A-Fa-f]{96,})"|'
     r"(?P<open>dense<|array<i\d+: )(?P<list>[^<>\"]{200,})(?=>)"
 )
+_NODES = re.compile(r'nn\.nodes = \{((?:"(?:[^"\\]|\\.)*"|[^"}])*)\}')
 _OPTIONS = re.compile(r", qcompiler\.options = \{[^}]*\}|qcompiler\.options = \{[^}]*\}(, )?")
 
 
@@ -37,8 +38,9 @@ class Step:
 
 
 def elide(text: str) -> str:
-    """Returns IR with constants of more than some 200 characters cut short; keeps its lines."""
-    return _LARGE.sub(_shortened, text)
+    """Returns IR with large constants and the list of nodes cut short; keeps its lines."""
+    head, newline, rest = text.partition("\n")
+    return _NODES.sub("nn.nodes = {…}", head) + newline + _LARGE.sub(_shortened, rest)
 
 
 def _shortened(found: re.Match[str]) -> str:

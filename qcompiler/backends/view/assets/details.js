@@ -45,7 +45,7 @@ class Details {
     const list = el("ul");
     for (const source of known) {
       const kind = source.op_type ? `ONNX ${source.op_type}` : "tensor";
-      list.append(el("li", {}, el("b", { textContent: source.name }), ` ${kind}`));
+      list.append(el("li", {}, el("b", { textContent: kind }), ` ${source.name}`));
     }
     parts.push(list, ...this.became(known[0], level));
     return parts;

@@ -7,7 +7,7 @@ const LABELS_UP_TO = 160; // nodes; beyond, types of edges would be too small to
 
 /** What nodes may be coloured by, with the unit. */
 const METRICS = {
-  cycles: "cycles a frame", width: "bits of the result", multipliers: "multipliers",
+  cycles: "cycles a frame", latency: "cycles of latency", width: "bits of the result", multipliers: "multipliers",
   "memory bits": "bits of memory", LUT: "LUTs", FF: "flip-flops", BRAM: "block RAMs", DSP: "DSPs",
 };
 
@@ -86,6 +86,10 @@ class GraphTab {
     const kinds = [["", "kind"], ...this.kinds().map((kind) => [kind, METRICS[kind]])];
     this.find = el("input", { type: "search", placeholder: "Find a node", "aria-label": "Find a node" });
     this.find.addEventListener("input", () => this.highlight());
+    this.find.addEventListener("keydown", (event) => {
+      const first = event.key === "Enter" && this.canvas.querySelector(".node.found");
+      if (first) this.centre(this.graph.nodes[Number(first.dataset.id)]);
+    });
     this.tools.replaceChildren(el("span", { className: "group" }, levels), this.find, "colour",
       choice(kinds, this.metric, (kind) => { this.metric = kind; this.paint(); }, "colour by"),
       button("+", "closer", () => this.zoom(1.3)), button("−", "farther", () => this.zoom(1 / 1.3)),

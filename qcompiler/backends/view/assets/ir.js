@@ -50,7 +50,8 @@ class TextView {
 
   row(number) {
     const line = this.lines[number];
-    const { bare, names } = this.located ? splitLocation(line) : { bare: line, names: [] };
+    const { bare } = this.located ? splitLocation(line) : { bare: line };
+    const names = this.sources ? this.namesAt(number) : [];
     const fold = this.regions.has(number)
       ? el("span", { className: "fold", textContent: this.folded.has(number) ? "▸" : "▾" })
       : el("span", { className: "fold" });
@@ -62,6 +63,13 @@ class TextView {
     if (this.folded.has(number)) row.append(el("span", { className: "dim", textContent: " … }" }));
     if (number === this.chosen) row.classList.add("chosen");
     return row;
+  }
+
+  /** Returns the nodes that a line comes from; those of a region stand where it begins, not ends. */
+  namesAt(number) {
+    const end = this.regions.get(number);
+    if (end === undefined && this.lines[number].trimStart().startsWith("}")) return [];
+    return splitLocation(this.lines[end === undefined ? number : end]).names;
   }
 
   click(number, event) {

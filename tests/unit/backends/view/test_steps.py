@@ -19,8 +19,14 @@ LIST = ", ".join(str(i) for i in range(100))
     ],
 )
 def test_large_constants_are_cut_and_lines_stay(text, expected):
+    text, expected = f"module\n{text}", f"module\n{expected}"
     assert elide(text) == expected
     assert elide(text).count("\n") == text.count("\n")
+
+
+def test_the_list_of_nodes_is_cut_too():
+    head = 'module {nn.nodes = {"a}\\22" = "Conv", b = "Relu"}, nn.inputs = ["x"]} {\n}\n'
+    assert elide(head) == 'module {nn.nodes = {…}, nn.inputs = ["x"]} {\n}\n'
 
 
 def written(folder, **texts):
