@@ -2,23 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 
 import onnx
 import pytest
 from cli_runner import qcc, saved_mlp
+from example_models import HOST_NODES, MODELS
 
 from qcompiler import ModelError
 from qcompiler.backends.source_map import FORMAT, SourceMap, explain_places
 from qcompiler.cli.main import main
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-MODELS = {
-    "mlp": EXAMPLES / "digits_mlp" / "digits_mlp.onnx",
-    "qonnx": EXAMPLES / "digits_cnn" / "digits_cnn_qonnx.onnx",
-    "qdq": EXAMPLES / "digits_cnn" / "digits_cnn_qdq.onnx",
-}
-HOST = {"input_quant", "logits_dequantize"}
 INSTANCE = re.compile(r"^    (\w+) (\w+) \($")
 LEVELS = ("nn", "qint", "stream", "rtl")
 
@@ -53,8 +46,8 @@ def test_every_compute_node_maps_to_lines_or_runs_on_the_host(design):
     rows = {row["name"]: row for row in map_.data["nodes"]}
     assert {name: rows[name]["op_type"] for name in nodes} == nodes
     for name in nodes:
-        assert rows[name]["place"] == ("host" if name in HOST else "hardware")
-        assert bool(rows[name]["verilog"]) == (name not in HOST)
+        assert rows[name]["place"] == ("host" if name in HOST_NODES else "hardware")
+        assert bool(rows[name]["verilog"]) == (name not in HOST_NODES)
         assert rows[name]["ir"]["nn"]
         for file, first, last in rows[name]["verilog"]:
             assert 1 <= first <= last <= len((out / file).read_text().splitlines())

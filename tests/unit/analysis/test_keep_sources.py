@@ -1,9 +1,8 @@
 """Nodes of the model outlive the operations they came in as."""
 
-from pathlib import Path
-
 import pytest
 from cli_runner import qcc, saved_mlp
+from example_models import HOST_NODES, MODELS
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 
@@ -12,14 +11,6 @@ from qcompiler.assembly import parse_module, print_module
 from qcompiler.compiler import Options, compile_module, import_model
 from qcompiler.dialects import nn
 from qcompiler.passes.pipeline import make_context, run_pass
-
-EXAMPLES = Path(__file__).parents[3] / "examples"
-MODELS = {
-    "mlp": EXAMPLES / "digits_mlp" / "digits_mlp.onnx",
-    "qonnx": EXAMPLES / "digits_cnn" / "digits_cnn_qonnx.onnx",
-    "qdq": EXAMPLES / "digits_cnn" / "digits_cnn_qdq.onnx",
-}
-HOST = {"input_quant", "logits_dequantize"}
 
 CHAIN = """
 func.func @main(%x : tensor<1x2xf32>) -> tensor<1x2xf32> {
@@ -42,7 +33,7 @@ def test_no_pass_loses_a_node_and_no_operation_is_without(model):
     def check(name: str, module: ModuleOp) -> None:
         seen.append(name)
         lost = model_nodes(module).keys() - carried(module)
-        assert lost <= (HOST if name == "convert-stream-to-rtl" else set()), name
+        assert lost <= (HOST_NODES if name == "convert-stream-to-rtl" else set()), name
         for function in (op for op in module.ops if isinstance(op, func.FuncOp)):
             for op in function.walk():
                 if op is not function and op.results:
