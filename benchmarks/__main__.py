@@ -8,6 +8,7 @@ ALL = (
     ("reference",),
     ("compile_time", "--phases"),
     ("simulation_speed",),
+    ("view_page",),
     ("steady_state", "--write-docs"),
     ("fifo_sizing", "--verify", "--write-docs"),
     ("resnet50_qdq", "--write-docs"),

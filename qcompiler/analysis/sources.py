@@ -1,14 +1,75 @@
-"""Which node of the model an operation comes from."""
+"""Which nodes of the model an operation comes from.
+
+An operation's location is `loc("conv1")`, or `loc(fused["conv1", "relu1"])` where a pass has made
+one of several: the first is what it computes, the others went into it. Operations without a
+location come from where the one around them comes from, such as those in a hardware module.
+"""
 
 import re
+from collections.abc import Iterable
 
-from xdsl.dialects.builtin import FileLineColLoc, NameLoc
-from xdsl.ir import Operation
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FileLineColLoc,
+    FusedLoc,
+    ModuleOp,
+    NameLoc,
+    NoneAttr,
+    StringAttr,
+    UnknownLoc,
+)
+from xdsl.ir import Attribute, Operation
+from xdsl.utils.hints import isa
+
+
+def _names(location: Attribute) -> Iterable[str]:
+    if isinstance(location, NameLoc):
+        yield location.desc.data
+    elif isinstance(location, FusedLoc) and isa(location.locations, ArrayAttr[Attribute]):
+        for part in location.locations:
+            yield from _names(part)
+
+
+def own_nodes(op: Operation) -> tuple[str, ...]:
+    """Returns the names in the location of `op` itself."""
+    if isinstance(op.location, UnknownLoc):  # most operations of hardware: do not look further
+        return ()
+    return tuple(dict.fromkeys(_names(op.location)))
+
+
+def source_nodes(op: Operation) -> tuple[str, ...]:
+    """Returns the names of all nodes of the model that `op` comes from, the main one first."""
+    inner: Operation | None = op
+    while inner is not None:
+        names = own_nodes(inner)
+        if names:
+            return names
+        inner = inner.parent_op()
+    return ()
 
 
 def source_node(op: Operation) -> str | None:
-    """Returns the name of the model's node that `op` comes from, if it is known."""
-    return op.location.desc.data if isinstance(op.location, NameLoc) else None
+    """Returns the name of the model's node that `op` itself comes from, if it is known."""
+    return next(iter(own_nodes(op)), None)
+
+
+def model_nodes(module: ModuleOp) -> dict[str, str]:
+    r"""Returns the ONNX operation of every node of the model, by its name in locations.
+
+    Names are those of the model with all but ASCII escaped (`\xf6`). Other names in locations are
+    those of tensors: inputs and initializers. A module that no model was imported into has none.
+    """
+    nodes = module.attributes.get("nn.nodes")
+    if not isa(nodes, DictionaryAttr):
+        return {}
+    return {name: kind.data for name, kind in nodes.data.items() if isinstance(kind, StringAttr)}
+
+
+def location_of_nodes(names: Iterable[str]) -> NameLoc | FusedLoc:
+    """Returns the location of what comes from the nodes `names`, at least one."""
+    parts = tuple(NameLoc(StringAttr(n), UnknownLoc()) for n in dict.fromkeys(names))
+    return parts[0] if len(parts) == 1 else FusedLoc(parts, NoneAttr())
 
 
 def source_of(op: Operation) -> str:

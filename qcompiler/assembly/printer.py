@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, Operation
 from xdsl.printer import Printer
 from xdsl.utils.hints import isa
 
@@ -50,13 +50,37 @@ class WeightFile:
         np.savez_compressed(folder / self.name, **arrays)
 
 
+class _Text(StringIO):
+    """Text in the making that knows in which line it is."""
+
+    line = 1
+
+    def write(self, text: str, /) -> int:
+        self.line += text.count("\n")
+        return super().write(text)
+
+
 class _Printer(Printer):
     """Writes `dense_resource<"file:key">` for large constants, as MLIR does for its resources."""
 
-    def __init__(self, elide: int | None, weights: WeightFile | None, **options: Any):
-        super().__init__(**options)
+    def __init__(
+        self,
+        text: _Text,
+        elide: int | None,
+        weights: WeightFile | None,
+        lines: dict[Operation, int] | None,
+        **options: Any,
+    ):
+        super().__init__(stream=text, **options)
+        self._text = text
         self._elide = elide
         self._weights = weights
+        self._lines = lines
+
+    def print_op(self, op: Operation) -> None:
+        if self._lines is not None:
+            self._lines[op] = self._text.line
+        super().print_op(op)
 
     def print_attribute(self, attribute: Attribute) -> None:
         # By name first: `isa` on every attribute of a design takes ten times as long as printing.
@@ -86,6 +110,7 @@ def print_module(
     weights: WeightFile | None = None,
     generic: bool = False,
     locations: bool = True,
+    lines: dict[Operation, int] | None = None,
 ) -> str:
     """Returns a module as text.
 
@@ -95,8 +120,9 @@ def print_module(
         weights: takes large constants; the text refers to it.
         generic: in MLIR's generic form.
         locations: with the source node of every operation.
+        lines: takes the line, counted from 1, in which each operation begins.
     """
-    stream = StringIO()
+    text = _Text()
     options = {"print_generic_format": generic, "print_debuginfo": locations}
-    _Printer(elide, weights, stream=stream, **options).print_op(module)
-    return stream.getvalue() + "\n"
+    _Printer(text, elide, weights, lines, **options).print_op(module)
+    return text.getvalue() + "\n"

@@ -8,6 +8,7 @@ tensor<64x64xi8>` is the entry `c0` of that file.
 import re
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -111,6 +112,12 @@ class _Reader(Parser):
                 raise ValueError(f"cannot read {name}: {error}") from None
         return self._files[name]
 
+    def note_lines(self, lines: dict[Operation, int]) -> None:
+        """Notes the line, counted from 1, in which each operation begins."""
+        starts = [found.end() for found in re.finditer("\n", self.lexer.input.content)]
+        for op, span in self.spans.items():
+            lines[op] = bisect_right(starts, span.start) + 1
+
     def check(self, module: ModuleOp) -> None:
         """Verifies the module; an operation that is refused is named by its place."""
         try:
@@ -143,6 +150,7 @@ def parse_module(
     offset: int = 0,
     implicit_module: bool = True,
     verify: bool = True,
+    lines: dict[Operation, int] | None = None,
 ) -> ModuleOp:
     """Returns the module in `text`, verified.
 
@@ -154,6 +162,7 @@ def parse_module(
         offset: lines before this text in its file.
         implicit_module: allow text without a module around it.
         verify: check every operation.
+        lines: takes the line, counted from 1, in which each operation begins.
 
     Raises:
         ParseError: the text is wrong; the error has the place.
@@ -167,11 +176,15 @@ def parse_module(
         raise with_offset(explained, offset) from error
     if verify:
         reader.check(module)
+    if lines is not None:
+        reader.note_lines(lines)
     return module
 
 
-def read_module(path: Path, context: Context) -> ModuleOp:
-    """Returns the module in a file.
+def read_module(
+    path: Path, context: Context, lines: dict[Operation, int] | None = None
+) -> ModuleOp:
+    """Returns the module in a file; `lines` as in `parse_module`.
 
     Raises:
         ModelError: the file cannot be read.
@@ -182,4 +195,5 @@ def read_module(path: Path, context: Context) -> ModuleOp:
     except OSError as error:
         problem = Problem(str(path), f"cannot be read: {error}", "give a file of textual IR")
         raise ModelError([problem]) from None
-    return parse_module(context, decode(data, str(path)), str(path), folder=path.parent)
+    text = decode(data, str(path))
+    return parse_module(context, text, str(path), folder=path.parent, lines=lines)

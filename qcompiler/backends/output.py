@@ -6,6 +6,7 @@
 - `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
 - `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
 - `report/`: estimates
+- `map.json`: lines of Verilog, operations of the IR, nodes of the model, see `source_map`
 """
 
 import json
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from xdsl.ir import Operation
 
 from qcompiler.analysis.validation import random_integers
 from qcompiler.assembly import WeightFile, print_module
+from qcompiler.backends import source_map
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.simulators import write_testbench
@@ -79,8 +82,9 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
         with tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary:
             fresh = Path(temporary) / "design"
             fresh.mkdir()
-            _write_ir(design, fresh / "ir", weights)
+            lines = _write_ir(design, fresh / "ir", weights)
             _fill(design, fresh)
+            _write_texts(fresh, {source_map.FILE: source_map.build_map(design, lines).text()})
             _put_in_place(fresh, directory, Path(temporary) / "old")
     except OSError as error:
         problem = Problem(str(directory), f"cannot write: {error}", "choose another directory")
@@ -97,14 +101,22 @@ def _put_in_place(fresh: Path, directory: Path, old: Path) -> None:
         shutil.rmtree(old)
 
 
-def _write_ir(design: "Design", directory: Path, weights: str | None) -> None:
+def _write_ir(design: "Design", directory: Path, weights: str | None) -> source_map.Lines:
+    """Writes the IR; returns the line of each operation, by level."""
     file = None if weights is None else WeightFile(weights)
-    modules = {level: design.levels[level] for level in LEVELS if level in design.levels}
-    modules |= design.snapshots
-    texts = {f"{n}.mlir": print_module(module, weights=file) for n, module in modules.items()}
+    texts: dict[str, str] = {}
+    lines: dict[str, dict[Operation, int]] = {}
+    for level in LEVELS:
+        if level in design.levels:
+            lines[level] = {}
+            module = design.levels[level]
+            texts[f"{level}.mlir"] = print_module(module, weights=file, lines=lines[level])
+    for name, module in design.snapshots.items():
+        texts[f"{name}.mlir"] = print_module(module, weights=file)
     _write_texts(directory, texts)
     if file is not None:
         file.save(directory)
+    return lines
 
 
 def _fill(design: "Design", directory: Path) -> None:

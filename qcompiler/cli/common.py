@@ -6,6 +6,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from qcompiler.assembly import WeightFile, describe, print_module
 from qcompiler.backends.simulators import SimulationError
+from qcompiler.backends.source_map import explain_places
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
 from qcompiler.errors import ModelError, Problem, printable
@@ -53,6 +55,16 @@ def report_failures() -> Generator[Outcome]:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         outcome.status = 1
+
+
+@contextmanager
+def naming_nodes(directory: Path) -> Generator[None]:
+    """Adds to what a tool says of a design's Verilog which nodes of the model the lines are of."""
+    try:
+        yield
+    except (SimulationError, SynthesisError) as error:
+        places = explain_places(str(error), directory)
+        raise type(error)("\n".join([str(error), *places])) from None
 
 
 def print_problems(problems: Sequence[Problem]) -> None:

@@ -6,11 +6,15 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from qcompiler import __version__
+
 COMMANDS = {
     "compile": "compile a model to Verilog",
     "check": "say what keeps a model from compiling, all of it at once",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
+    "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
+    "gui": "apply passes to textual IR in the terminal and see what they do (xDSL's application)",
     "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
@@ -27,6 +31,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
         epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage",
     )
+    parser.add_argument("--version", action="version", version=f"qcc {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_ in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_, description=help_)

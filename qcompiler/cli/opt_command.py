@@ -15,6 +15,7 @@ from xdsl.utils.exceptions import ArgSpecParseError, InterpretationError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from qcompiler import plugins
+from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes, node_graph
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import WeightFile, decode, parse_module, print_module
 from qcompiler.cli.common import (
@@ -107,6 +108,7 @@ class _Watch:
         self._args = args
         self._text = ""
         self._validator: Validator | None = None
+        self._nodes = NodeGraph()
 
     def between(
         self, before: ModulePass | None, module: ModuleOp, after: ModulePass | None
@@ -115,7 +117,9 @@ class _Watch:
         if before is None:
             self._begin(module)
         else:
+            keep_nodes(module, self._nodes)
             self._after(type(before).name, module)
+        self._nodes = node_graph(module)
         if after is not None and self._wants(self._args.print_ir_before, type(after).name):
             print_ir("before", type(after).name, module, self._args.elide_constants)
 

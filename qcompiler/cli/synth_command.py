@@ -10,6 +10,7 @@ from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.cli.common import (
     add_plugin_argument,
     err,
+    naming_nodes,
     out,
     positive,
     positive_int,
@@ -86,7 +87,8 @@ def run(parsed: argparse.Namespace) -> int:
         parsed.seed,
         Limits(parsed.timeout, int(parsed.memory * 2**30)),
     )
-    with err.status(f"synthesizing for {device.name}") as status:
+    status = err.status(f"synthesizing for {device.name}")
+    with status, naming_nodes(parsed.directory):
         result = synthesize(parsed.directory, request, lambda words: status.update(escape(words)))
     if parsed.json:
         print_json(result.as_dict())

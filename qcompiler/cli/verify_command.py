@@ -6,7 +6,15 @@ from pathlib import Path
 from rich.markup import escape
 
 from qcompiler.backends.verification import Verification, verify
-from qcompiler.cli.common import add_plugin_argument, err, out, positive_int, print_json, table
+from qcompiler.cli.common import (
+    add_plugin_argument,
+    err,
+    naming_nodes,
+    out,
+    positive_int,
+    print_json,
+    table,
+)
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 
 
@@ -64,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Verifies; exit status 0 if every integer is equal, else 1."""
-    with err.status("simulating"):
+    with err.status("simulating"), naming_nodes(parsed.directory):
         result = verify(
             parsed.directory,
             vectors=parsed.vectors,

@@ -14,7 +14,7 @@ Leaves alone: modules without a streaming core. The host's functions are dropped
 the driver.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,13 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier, source_node, source_of
+from qcompiler.analysis.sources import (
+    identifier,
+    model_nodes,
+    own_nodes,
+    source_node,
+    source_of,
+)
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.errors import ModelError, Problem
@@ -77,9 +83,24 @@ def _of_groups(groups: int) -> str:
     return f", {groups} groups" if groups > 1 else ""
 
 
-def _comment(process: stream.Process) -> tuple[str, ...]:
+_MOST_NAMES = 6
+
+
+def _merged(process: stream.Process, nodes: Mapping[str, str]) -> list[str]:
+    """Returns the lines that name the nodes which passes have merged into a process."""
+    names = [name for name in own_nodes(process)[1:] if name in nodes]
+    lines = [f"  with {name} (ONNX {nodes[name]})" for name in names[:_MOST_NAMES]]
+    if len(names) > _MOST_NAMES:
+        lines.append(f"  and {len(names) - _MOST_NAMES} more, see map.json")
+    return lines
+
+
+def _comment(process: stream.Process, nodes: Mapping[str, str]) -> tuple[str, ...]:
     schedule = process.schedule()
-    lines = [f"{process.name} from {source_node(process) or 'the model'}"]
+    lines = [
+        f"{process.name} from {source_node(process) or 'the model'}",
+        *_merged(process, nodes),
+    ]
     if isinstance(process, stream.MvauOp):
         lines.append(
             f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
@@ -341,6 +362,16 @@ def _check(network: Network) -> None:
         raise ModelError(problems)
 
 
+def _build(place: Place, process: stream.Process) -> hw.HWModuleOp:
+    """Returns the module of a process; it and those made for it alone know its source nodes."""
+    shared = set(place.library.modules)
+    module = place.library.add(_BUILDERS[type(process)](place, process))
+    for name, made in place.library.modules.items():
+        if name not in shared and name.startswith(place.name):
+            made.location = process.location
+    return module
+
+
 @dataclass(frozen=True)
 class ConvertStreamToRtlPass(ModulePass):
     """Builds the hardware: one module per process, and a top module with AXI4-Stream ports."""
@@ -354,6 +385,7 @@ class ConvertStreamToRtlPass(ModulePass):
         _check(network)
         name = op.attributes.get("nn.name")
         top = identifier(name.data, "network") if isinstance(name, StringAttr) else "network"
+        nodes = model_nodes(op)
         library = Library()
         blocks: list[BlockInstance] = []
         wires: dict[SSAValue, SSAValue] = {}
@@ -362,8 +394,8 @@ class ConvertStreamToRtlPass(ModulePass):
             if isinstance(process, stream.ReshapeOp):
                 wires[process.result] = sources[0]
                 continue
-            place = Place(library, top, f"{top}_{instance}", _comment(process))
-            module = library.add(_BUILDERS[type(process)](place, process))
+            place = Place(library, top, f"{top}_{instance}", _comment(process, nodes))
+            module = _build(place, process)
             blocks.append(BlockInstance(instance, module, sources, process.results))
         outputs = [wires.get(value, value) for value in network.outputs]
         config = TopConfig(top, _top_comment(network), network.inputs, outputs, blocks)

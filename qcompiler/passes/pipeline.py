@@ -10,6 +10,7 @@ from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, ParseError
 
 from qcompiler import plugins
+from qcompiler.analysis.keep_sources import keep_nodes, node_graph
 from qcompiler.universe import PASSES
 
 AfterPass = Callable[[str, ModuleOp], None]
@@ -65,17 +66,21 @@ def _specs(text: str) -> tuple[ArgSpec, ...]:
 def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
     """Applies one pass and verifies the module; returns the pass's name.
 
+    Nodes of the model whose operations the pass replaced stay known, see `keep_sources`.
+
     Raises:
         PassFailedException: the pass refuses the module (`ModelError` says why).
         VerifyException: the pass left a module that does not verify.
     """
     if isinstance(pass_, str):
         pass_ = make_pass(pass_)
+    before = node_graph(module)
     if isinstance(pass_, ModulePass):
         pass_.apply(context, module)
     else:
         pass_(module)
     module.verify()
+    keep_nodes(module, before)
     return pass_name(pass_)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 
+from qcompiler.backends.verilog.layout import runs_of_lines
 from qcompiler.backends.verilog.legalize import check, extern_name
 from qcompiler.backends.verilog.memories import hex_words
 from qcompiler.backends.verilog.module import Interface, ModuleEmitter
@@ -26,10 +28,13 @@ class VerilogDesign:
         files: text by file name: one `<module>.v` per `hw.module`, in the order of the IR, and
             the `.mem` files that they load (simulators look for those in the working directory).
         interfaces: Verilog names of modules and ports, by the module's name in the IR.
+        origins: per `.v` file, runs of lines printed for one operation: first and last line
+            (counted from 1), operation.
     """
 
     files: Mapping[str, str]
     interfaces: Mapping[str, Interface]
+    origins: Mapping[str, Sequence[tuple[int, int, Operation]]]
 
     def verilog(self) -> str:
         """Returns all `.v` files as one text."""
@@ -51,6 +56,7 @@ def emit_verilog(
     check(module)
     interfaces = _interfaces(module)
     files: dict[str, str] = {}
+    origins: dict[str, Sequence[tuple[int, int, Operation]]] = {}
     memory_files: dict[str, str] = {}
     file_names = Namer()
 
@@ -65,8 +71,10 @@ def emit_verilog(
     for op in module.body.block.ops:
         if isinstance(op, hw.HWModuleOp):
             name = interfaces[op.sym_name.data].name
-            files[f"{name}.v"] = ModuleEmitter(op, interfaces, add_memory_file).text()
-    return VerilogDesign({**files, **memory_files}, interfaces)
+            lines = ModuleEmitter(op, interfaces, add_memory_file).lines()
+            files[f"{name}.v"] = "\n".join(lines) + "\n"
+            origins[f"{name}.v"] = runs_of_lines(lines)
+    return VerilogDesign({**files, **memory_files}, interfaces, origins)
 
 
 def _interfaces(module: ModuleOp) -> dict[str, Interface]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from xdsl.ir import Operation
+
 from qcompiler.backends.verilog.names import comment_text
 
 LINE_LENGTH = 100
@@ -12,6 +14,34 @@ INDENT = "    "
 
 # Where a long statement may break: before a binary operator, after a comma.
 _BREAK = re.compile(r" (?=(?:[-+&|^<>=?:]|&&|\|\||<<|>>|>>>|<=|>=|==|!=) )|(?<=,) ")
+
+
+class Line(str):
+    """A line of Verilog that knows the operation it was printed for."""
+
+    __slots__ = ("op",)
+    op: Operation
+
+
+def mark(lines: list[str], op: Operation, start: int = 0) -> None:
+    """Makes those of `lines` from `start` on that know no operation know `op`."""
+    for index in range(start, len(lines)):
+        if lines[index] and not isinstance(lines[index], Line):
+            lines[index] = line = Line(lines[index])
+            line.op = op
+
+
+def runs_of_lines(lines: Sequence[str]) -> list[tuple[int, int, Operation]]:
+    """Returns runs of lines printed for one operation: first and last (from 1), operation."""
+    runs: list[tuple[int, int, Operation]] = []
+    for number, line in enumerate(lines, 1):
+        if not isinstance(line, Line):
+            continue
+        if runs and runs[-1][1] == number - 1 and runs[-1][2] is line.op:
+            runs[-1] = (runs[-1][0], number, line.op)
+        else:
+            runs.append((number, number, line.op))
+    return runs
 
 
 def wrap(text: str, indent: str = INDENT) -> list[str]:
@@ -55,12 +85,12 @@ def port_list(name: str, ports: Iterable[tuple[str, int, str]]) -> list[str]:
     return [*lines, ");"]
 
 
-def tidy(lines: Sequence[str]) -> str:
-    """Returns the text of `lines`, without double, leading or trailing blank ones."""
+def tidy(lines: Sequence[str]) -> list[str]:
+    """Returns `lines` without double, leading or trailing blank ones."""
     kept: list[str] = []
     for line in lines:
         if line or (kept and kept[-1]):
             kept.append(line)
     while kept and not kept[-1]:
         kept.pop()
-    return "\n".join(kept) + "\n"
+    return kept

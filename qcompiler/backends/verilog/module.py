@@ -15,6 +15,7 @@ from qcompiler.backends.verilog.expressions import Expr, slice_text
 from qcompiler.backends.verilog.layout import (
     INDENT,
     comment_lines,
+    mark,
     port_list,
     tidy,
     vector,
@@ -78,8 +79,8 @@ class ModuleEmitter:
         self.body: list[str] = []
         self.assigns: dict[str, list[str]] = {}
 
-    def text(self) -> str:
-        """Returns the whole file."""
+    def lines(self) -> list[str]:
+        """Returns the whole file; lines know what they were printed for, see `Line`."""
         for name in self.interface.ports.values():
             self.namer.unique(name)
         self._bind_ports()
@@ -90,7 +91,9 @@ class ModuleEmitter:
         self.body += self.registers.flush_all()
         assigns, sink = self._output_assigns(), self._unused_sink()
         lines = [*self._header(), "", *self.hoisted, "", *self.body, "", *assigns, "", *sink]
-        return tidy(lines) + "endmodule\n"
+        lines = [*tidy(lines), "endmodule"]
+        mark(lines, self.module)
+        return lines
 
     # Ports ------------------------------------------------------------------------------------
 
@@ -175,9 +178,12 @@ class ModuleEmitter:
             if value in self.output_names:
                 continue
             self.signals.append((value, name))
+            start = len(lines)
             if not isinstance(op, hw.InstanceOp):
                 lines += self._comment(op)
-            lines.append(f"{INDENT}{vector(kind, value_width(value), name)};{_origin(op)}")
+            origin = "" if isinstance(op, hw.InstanceOp) else _origin(op)
+            lines.append(f"{INDENT}{vector(kind, value_width(value), name)};{origin}")
+            mark(lines, op, start)
 
     def _comment(self, op: Operation) -> list[str]:
         comment = op.attributes.get("rtl.comment")
@@ -186,6 +192,11 @@ class ModuleEmitter:
     # Statements -------------------------------------------------------------------------------
 
     def _emit(self, op: Operation) -> None:
+        start = len(self.body)
+        self._emit_lines(op)
+        mark(self.body, op, start)
+
+    def _emit_lines(self, op: Operation) -> None:
         if type(op) in STATEFUL_OPS:
             self._declare_results(op, self.body)
             self._emit_stateful(op)
@@ -225,6 +236,7 @@ class ModuleEmitter:
         if value in self.output_names:
             self.exprs[value] = Expr(name, expr.width)
             self.assigns[name] = [*self._comment(op), *wrap(f"assign {name} = {expr.text};")]
+            mark(self.assigns[name], op)
             return
         factor = value in self.plan.extended
         signed = factor or (expr.signed and isinstance(op, _SUMS) and expr.width > 1)
@@ -278,7 +290,7 @@ class ModuleEmitter:
         comment = self._comment(op) if op.data in self.output_names else []
         texts = tuple(self._text(value) for value in values)
         condition = Condition(self._text(op.clk), reset, conditions)
-        self.registers.add(condition, Update(name, reset_value, texts, comment))
+        self.registers.add(condition, Update(op, name, reset_value, texts, comment))
 
     def _condition(self, branch: Branch) -> str:
         expr = self.exprs[branch.condition]
@@ -355,6 +367,7 @@ class ModuleEmitter:
             name = self.interface.ports[port.port_name.data]
             if self.output_names.get(value) != name:
                 self.assigns[name] = wrap(f"assign {name} = {self.exprs[value].text};")
+                mark(self.assigns[name], op)
 
 
 def _port_width(port: hw.ModulePort) -> int:

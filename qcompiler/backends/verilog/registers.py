@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from qcompiler.backends.verilog.layout import INDENT, wrap
+from xdsl.ir import Operation
+
+from qcompiler.backends.verilog.layout import INDENT, mark, wrap
 
 
 class Condition(NamedTuple):
@@ -19,6 +21,7 @@ class Condition(NamedTuple):
 class Update(NamedTuple):
     """One register: its reset value, and its next value per branch (one if there is none)."""
 
+    op: Operation
     name: str
     reset_value: str | None
     values: tuple[str, ...]
@@ -53,10 +56,12 @@ class RegisterFile:
         return _always(condition, updates)
 
 
-def _assign(name: str, value: str, indent: str) -> list[str]:
+def _assign(update: Update, value: str, indent: str) -> list[str]:
     # `q <= a <= b;` is legal and unreadable.
     value = f"({value})" if " <= " in value and not value.startswith("(") else value
-    return wrap(f"{name} <= {value};", indent)
+    lines = wrap(f"{update.name} <= {value};", indent)
+    mark(lines, update.op)
+    return lines
 
 
 def _always(condition: Condition, updates: Sequence[Update]) -> list[str]:
@@ -68,7 +73,7 @@ def _always(condition: Condition, updates: Sequence[Update]) -> list[str]:
         lines += wrap(f"if ({condition.reset}) begin", inner)
         for update in updates:
             assert update.reset_value is not None
-            lines += _assign(update.name, update.reset_value, inner + INDENT)
+            lines += _assign(update, update.reset_value, inner + INDENT)
         opened = True
     for index, branch in enumerate(condition.branches or ("",)):
         head = f"if ({branch}) begin" if branch else "begin"
@@ -79,7 +84,9 @@ def _always(condition: Condition, updates: Sequence[Update]) -> list[str]:
         opened = opened or bool(branch)
         indent = inner + INDENT if opened else inner
         for update in updates:
-            lines += _assign(update.name, update.values[index], indent)
+            lines += _assign(update, update.values[index], indent)
     if opened:
         lines.append(f"{inner}end")
-    return [*lines, f"{INDENT}end", ""]
+    lines += [f"{INDENT}end", ""]
+    mark(lines, updates[0].op)  # the frame of the block
+    return lines

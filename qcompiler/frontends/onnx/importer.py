@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
@@ -42,7 +43,8 @@ def import_onnx(
     """Returns the network in a model file as one function `main` of nn and qint operations.
 
     The module carries the model's name (`nn.name`), the original names of arguments and results
-    (`nn.inputs`, `nn.outputs`) and the numerics (`qint.numerics`). An open batch size (the first
+    (`nn.inputs`, `nn.outputs`), the types of its nodes by name (`nn.nodes`) and the numerics
+    (`qint.numerics`). An open batch size (the first
     extent of an input) is taken as 1.
 
     Args:
@@ -126,8 +128,24 @@ class _GraphImporter:
             "nn.name": naming.ascii_text(name),
             "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
             "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
+            "nn.nodes": DictionaryAttr(naming.node_types(self.graph.node)),
         }
-        return ModuleOp([main], attributes)
+        module = ModuleOp([main], attributes)
+        keep_nodes(module, self._node_graph(outputs))
+        return module
+
+    def _node_graph(self, outputs: Iterable[str]) -> NodeGraph:
+        """Returns the nodes that outputs need: those evaluated here live on in what uses them."""
+        graph, needed = NodeGraph(), set(outputs)
+        for node in reversed(self.graph.node):
+            if needed.isdisjoint(node.output):
+                continue
+            needed.update(node.input)
+            name = naming.source_name(node)
+            graph.add(name)
+            for maker in (self.made_by[i] for i in node.input if i in self.made_by):
+                graph.link(naming.source_name(maker), name)
+        return graph
 
     @contextmanager
     def _reporting(self, where: str, names: Iterable[str]) -> Generator[None]:

@@ -1,5 +1,7 @@
 """Names from a model, made fit for problem reports, locations and value names."""
 
+from collections.abc import Iterable
+
 from onnx import NodeProto
 from xdsl.dialects.builtin import NameLoc, StringAttr, UnknownLoc
 
@@ -11,6 +13,16 @@ MAX_HINT = 40
 def node_name(node: NodeProto) -> str:
     """Returns the node's name, or that of its first output when it has none."""
     return node.name or next(filter(None, node.output), "(unnamed)")
+
+
+def source_name(node: NodeProto) -> str:
+    """Returns the name that locations have for the node."""
+    return ascii_text(node_name(node)).data
+
+
+def node_types(nodes: Iterable[NodeProto]) -> dict[str, StringAttr]:
+    """Returns the operation of each node by its name in locations."""
+    return {source_name(node): ascii_text(node.op_type) for node in nodes}
 
 
 def op_name(node: NodeProto) -> str:

@@ -98,6 +98,7 @@ def _connect(b: ModuleBuilder, block: BlockInstance, sources: dict[SSAValue, _So
         given[f"{port}_data"] = sources[value].data
         given[f"{port}_valid"] = sources[value].valid
     instance = b.instance(block.name, block.module, **given)
+    instance.op.location = block.module.location
     for port, value in zip(ports, block.inputs, strict=True):
         sources[value].connect_ready(instance.output(b, f"{port}_ready"))
     for port, value in zip(output_ports(len(block.outputs)), block.outputs, strict=True):

@@ -1,0 +1,194 @@
+"""Puts a written design into one HTML page that needs no network."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, cast
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.ir import Operation
+
+from qcompiler.assembly import parse_module
+from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.backends.source_map import SourceMap
+from qcompiler.backends.view.graphs import Costs, build_graph
+from qcompiler.backends.view.steps import Step, read_steps, step_of_level, verilog_files
+from qcompiler.backends.view.widths import compare_widths
+from qcompiler.errors import ModelError, Problem
+from qcompiler.passes.pipeline import make_context
+
+_ASSETS = files("qcompiler.backends.view") / "assets"
+_SCRIPTS = (
+    "dagre.min.js", "dom.js", "lines.js", "ir.js", "diff.js", "graph.js", "details.js",
+    "verilog.js", "widths.js", "app.js",
+)  # fmt: skip
+_GRAPHS = ("nn", "qint", "stream")
+_VERILOG_BYTES = 4_000_000
+INFERENCE = "infer-ranges"
+
+
+def write_page(directory: Path, output: Path) -> int:
+    """Writes the page of a design; returns its size in bytes.
+
+    Raises:
+        ModelError: `directory` holds no design, or one that cannot be read; `output` cannot be
+            written.
+    """
+    page = build_page(directory).encode("utf-8")
+    try:
+        output.write_bytes(page)
+    except OSError as error:
+        problem = Problem(str(output), f"cannot write: {error}", "choose another file with -o")
+        raise ModelError([problem]) from None
+    return len(page)
+
+
+def build_page(directory: Path) -> str:
+    """Returns the page of a written design.
+
+    Raises:
+        ModelError: `directory` holds no design, or one that cannot be read.
+    """
+    if not is_ours(directory):
+        problem = Problem(
+            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
+        )
+        raise ModelError([problem])
+    try:
+        return _render(_collect(directory))
+    except (OSError, UnicodeDecodeError, KeyError, json.JSONDecodeError) as error:
+        problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
+        raise ModelError([problem]) from None
+
+
+class _Lines:
+    """Numbers lines of text: stages of a design share most of theirs."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, int] = {}
+
+    def of(self, text: str) -> list[int]:
+        """Returns the numbers of a text's lines."""
+        return [self.table.setdefault(line, len(self.table)) for line in text.splitlines()]
+
+
+def _collect(directory: Path) -> dict[str, Any]:
+    """Returns all that the page shows."""
+    steps = read_steps(directory / "ir")
+    map_ = SourceMap.read(directory)
+    lines = _Lines()
+    graphs, name = _graphs(directory, steps)
+    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    return {
+        "name": name or str(manifest["top"]),
+        "predicted": manifest.get("predicted"),
+        "mhz": manifest["mhz"],
+        "steps": [
+            {"name": s.name, "label": s.label, "summary": s.summary, "lines": lines.of(s.text)}
+            for s in steps
+        ],
+        "levels": {level: step_of_level(steps, level) for level in (*_GRAPHS, "rtl")},
+        "graphs": graphs,
+        "widths": _widths(directory / "ir"),
+        "verilog": {
+            file: lines.of(text) for file, text in verilog_files(directory / "rtl", _VERILOG_BYTES)
+        },
+        "map": map_.data,
+        "lines": list(lines.table),
+    }
+
+
+def _read(path: Path, context: Context, lines: dict[Operation, int] | None = None) -> ModuleOp:
+    return parse_module(
+        context, path.read_text(encoding="utf-8"), str(path), folder=path.parent, lines=lines
+    )
+
+
+def _graphs(directory: Path, steps: Sequence[Step]) -> tuple[dict[str, Any], str]:
+    """Returns the graph of each level, and the model's name."""
+    context = make_context()
+    modules: dict[str, tuple[ModuleOp, dict[Operation, int]]] = {}
+    for level in _GRAPHS:
+        path = directory / "ir" / f"{level}.mlir"
+        if path.is_file() and step_of_level(steps, level) is not None:
+            lines: dict[Operation, int] = {}
+            modules[level] = _read(path, context, lines), lines
+    costs = Costs()
+    if "stream" in modules:
+        costs = Costs.of(modules["stream"][0], _resources(directory / "report"))
+    graphs: dict[str, Any] = {}
+    name = ""
+    for level, (module, lines) in modules.items():
+        graph = build_graph(module, lines, costs)
+        graphs[level] = {"nodes": graph.nodes, "edges": graph.edges}
+        title = module.attributes.get("nn.name")
+        name = title.data if isinstance(title, StringAttr) else name
+    return graphs, name
+
+
+def _resources(folder: Path) -> dict[str, dict[str, int]]:
+    """Returns what each process takes of a device: as synthesized last, or else as estimated."""
+    measured = sorted(folder.glob("synthesis_*.json"), key=lambda path: path.stat().st_mtime)
+    for path in (*reversed(measured), folder / "estimate_layer_resources.json"):
+        if path.is_file():
+            data = _entries(json.loads(path.read_text(encoding="utf-8")))
+            layers = _entries(data.get("layers", data))
+            return {layer: _numbers(usage) for layer, usage in layers.items()}
+    return {}
+
+
+def _entries(data: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], data) if isinstance(data, dict) else {}
+
+
+def _numbers(usage: Any) -> dict[str, int]:
+    """Returns the entries of a report's layer that are numbers."""
+    found = _entries(usage).items()
+    return {kind: int(number) for kind, number in found if isinstance(number, int | float)}
+
+
+def _widths(folder: Path) -> dict[str, Any]:
+    """Returns the widths before and after inference, as far as the stages in between are there."""
+    context = make_context()
+    numbered = sorted(folder.glob("*-*.mlir"))
+    place = next((i for i, p in enumerate(numbered) if p.stem.endswith(f"-{INFERENCE}")), None)
+    if place is None:
+        path = folder / "qint.mlir"
+        rows = compare_widths(None, _read(path, context)) if path.is_file() else []
+        return {"rows": rows, "inference": False}
+    before = _read(numbered[place - 1], context) if place else None
+    return {"rows": compare_widths(before, _read(numbered[place], context)), "inference": True}
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _render(data: Mapping[str, Any]) -> str:
+    """Returns the page. Scripts and styles are named by their hashes, so that no other one runs."""
+    scripts = [_asset(name) for name in _SCRIPTS]
+    style = _asset("style.css")
+    policy = (
+        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes([style])}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # Text of the model cannot end the element that holds it: `<` occurs in it in no form.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return Template(_asset("page.html")).substitute(
+        title=escape(str(data["name"])),
+        policy=escape(policy),
+        style=style,
+        data=text,
+        scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+    )
+
+
+def _hashes(texts: Iterable[str]) -> str:
+    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
