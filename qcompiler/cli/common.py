@@ -20,6 +20,7 @@ from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
+from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.passes.pipeline import PassLike, parse_passes
 from qcompiler.plugins import load_plugin
 
@@ -42,6 +43,9 @@ def report_failures() -> Generator[Outcome]:
     outcome = Outcome()
     try:
         yield outcome
+    except LanguageError as error:
+        print_diagnostics(error.diagnostics)
+        outcome.status = 1
     except ModelError as error:
         print_problems(error.problems)
         outcome.status = 1
@@ -53,6 +57,14 @@ def report_failures() -> Generator[Outcome]:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         outcome.status = 1
+
+
+def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+    """Prints what is wrong with a text on stderr: place, line, mark, remedy."""
+    for diagnostic in diagnostics:
+        err.print("[red]error:[/red]", escape(str(diagnostic)))
+    if len(diagnostics) > 1:
+        err.print(f"{len(diagnostics)} problems")
 
 
 def print_problems(problems: Sequence[Problem]) -> None:
@@ -104,7 +116,9 @@ def positive_int(text: str) -> int:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what compile and check take to read a model."""
-    parser.add_argument("model", metavar="MODEL", help="an ONNX file, or textual IR (.mlir)")
+    parser.add_argument(
+        "model", metavar="MODEL", help="an ONNX file, a .qnn file, or textual IR (.mlir)"
+    )
     parser.add_argument(
         "--input",
         metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
