@@ -81,6 +81,7 @@ class _Recovery:
         self._diagnostics = diagnostics
         self._tokens: list[Token] = []
         self._saved: InteractiveParser | None = None
+        self._item: InteractiveParser | None = None
         self._depth = 0
         self._saved_depth = 0
         self._saved_index = 0
@@ -144,23 +145,24 @@ class _Recovery:
             if starts and ("RETURN" if self._depth else "NETWORK") in parser.choices():
                 self._saved = parser.copy(deepcopy_values=False)
                 self._saved_depth, self._saved_index = self._depth, index
+                self._item = self._saved if not self._depth else self._item
             line = token.line or 0
             try:
                 made = parser.feed_token(token)
             except UnexpectedToken:
                 self._report_unexpected(token, parser, index)
                 assert self._saved is not None
-                parser = self._saved.copy(deepcopy_values=False)
                 self._depth = self._saved_depth
-                index, line = self._resume(parser), -1
+                parser, index = self._resume(self._saved.copy(deepcopy_values=False))
+                line = -1
                 continue
             if token.type == "$END":
                 return cast("Tree[Any]", made)
             self._depth += (token.type == "LBRACE") - (token.type == "RBRACE")
             index += 1
 
-    def _resume(self, parser: InteractiveParser) -> int:
-        """Returns the token to go on with, after an error in the statement that was begun."""
+    def _resume(self, parser: InteractiveParser) -> tuple[InteractiveParser, int]:
+        """Returns parser and token to go on with, after an error in a statement."""
         index = self._saved_index
         if self._tokens[index].type not in ("$END", *(_ITEMS if self._depth else ())):
             index += 1
@@ -169,10 +171,14 @@ class _Recovery:
         token = self._tokens[index]
         if token.type in (*_ITEMS, "$END"):  # ends the bodies that are open
             brace = Token.new_borrow_pos("RBRACE", "}", token)
-            for _ in range(self._depth):
-                parser.feed_token(brace)
+            try:
+                for _ in range(self._depth):
+                    parser.feed_token(brace)
+            except UnexpectedToken:  # a call around a scalar function is open, too
+                assert self._item is not None
+                parser = self._item.copy(deepcopy_values=False)
             self._depth = 0
-        return index
+        return parser, index
 
     def _is_beginning(self, index: int) -> bool:
         """Returns whether the parser may go on here, after an error."""
