@@ -119,19 +119,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="MODEL", help="an ONNX file, a .qnn file, or textual IR (.mlir)"
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
-        type=input_option,
-        action="append",
-        default=[],
-        help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
-    )
-    parser.add_argument(
-        "--numerics",
-        choices=("exact", "onnxruntime"),
-        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
-    )
+    add_meaning_arguments(parser)
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--fps", type=positive, help="frames per second wanted, at --mhz")
     rate.add_argument(
@@ -160,6 +148,23 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"run more passes {where} the pass NAME, e.g. infer-ranges=mine{{depth=2}}",
         )
+
+
+def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what a model file may leave open: integers of inputs, and numerics."""
+    parser.add_argument(
+        "--input",
+        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
+        type=input_option,
+        action="append",
+        default=[],
+        help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
+    )
+    parser.add_argument(
+        "--numerics",
+        choices=("exact", "onnxruntime"),
+        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
+    )
 
 
 def add_plugin_argument(parser: argparse.ArgumentParser) -> None:

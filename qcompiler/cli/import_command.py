@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.markup import escape
 
 from qcompiler.cli.common import (
+    add_meaning_arguments,
     add_plugin_argument,
-    input_option,
     non_negative_int,
     out,
 )
-from qcompiler.compiler import NUMERICS, Options, import_model
+from qcompiler.compiler import Options, import_model
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.printer import INLINE_ELEMENTS, print_network
 
@@ -23,15 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE.qnn", help="where to write (default: the model's name)"
     )
-    parser.add_argument(
-        "--input",
-        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
-        type=input_option,
-        action="append",
-        default=[],
-        help="the integers of an input that has no quantizer; the text then says so itself",
-    )
-    parser.add_argument("--numerics", choices=NUMERICS, help="what the model means")
+    add_meaning_arguments(parser)
     parser.add_argument(
         "--inline",
         metavar="N",

@@ -35,7 +35,8 @@ class ModelLanguageServer(LanguageServer):
     """Keeps what is known of each open text until it changes."""
 
     def __init__(self) -> None:
-        super().__init__("qcc-lsp", __version__)
+        # pygls leaves the types of its further options open.
+        super().__init__("qcc-lsp", __version__)  # pyright: ignore[reportUnknownMemberType]
         self._known: dict[str, tuple[int | None, Analysis]] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
 

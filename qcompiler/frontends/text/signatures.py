@@ -141,13 +141,13 @@ def _read(param: Param, op: Operation) -> Any:
         return range_of(op.results[0].type)
     if param.kind is Kind.SHAPE:
         return list(shape_of(op.results[0].type))
-    attribute: Any = op.properties.get(param.name)
+    attribute = cast(Any, op.properties.get(param.name))
     if attribute is None:
         return False if param.kind is Kind.BOOL else None
     if param.kind is Kind.BOOL and not isinstance(attribute, IntegerAttr):
         return True  # a unit attribute
     if param.kind is Kind.REALS:
-        return _reals(attribute)
+        return _reals(cast(Any, attribute))
     return _ATTRIBUTES[param.kind](cast(Any, attribute))
 
 
