@@ -181,7 +181,8 @@ def nearest_float32(value: Fraction | float) -> np.float32:
     if not np.isfinite(guess):
         raise ValueError("number is too large for float32")
     infinity = np.float32(np.inf)
-    candidates = [guess, np.nextafter(guess, infinity), np.nextafter(guess, -infinity)]
+    with np.errstate(all="ignore"):  # the largest has no neighbour
+        candidates = [guess, np.nextafter(guess, infinity), np.nextafter(guess, -infinity)]
     finite = [c for c in candidates if np.isfinite(c)]
     return min(finite, key=lambda c: (abs(Fraction(float(c)) - value), int(c.view(np.int32)) & 1))
 

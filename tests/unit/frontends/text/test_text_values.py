@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from language import network, problems
 
@@ -12,6 +12,7 @@ from qcompiler.frontends.text.files import load_array
 from qcompiler.frontends.text.values import float_text, nearest_float32
 
 
+@example(float(np.finfo(np.float32).max))
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float32_survives_its_text(value):
     text = float_text(value, single=True)
