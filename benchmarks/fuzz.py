@@ -3,10 +3,13 @@
 Networks: compiled with every pass validated by the interpreters, in a random folding, under random
 numerics; every k-th one simulated with random stalls, and compared with qonnx's executor. Files:
 random bytes, and models with bytes changed; only `ModelError` may come out of the front end.
+Texts: random bytes, and networks in the model language with letters, words and lines changed; only
+diagnostics with a place may come out, in bounded time.
 `--seed N --count 1` repeats what was reported for seed N.
 """
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -15,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from benchmarks.random_models import random_model
 from benchmarks.reference import compare
@@ -23,7 +27,13 @@ from qcompiler.analysis.validation import random_inputs, random_integers
 from qcompiler.design import Design
 from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import import_onnx
+from qcompiler.frontends.text import LanguageError, import_text
+from qcompiler.frontends.text.formatter import formatted
+from qcompiler.frontends.text.printer import print_network
 from qcompiler.interpreters import functions, run, run_model
+
+_SLOW_S = 60
+_EVERY_OPERATION = Path(__file__).parents[1] / "tests" / "support" / "qnn" / "every_operation.qnn"
 
 
 class Failure(Exception):
@@ -70,6 +80,80 @@ def fuzz_file(seed: int, folder: Path) -> str:
     except ModelError:
         return "imported, refused later"
     return "compiled although damaged"
+
+
+_LISTED = """
+network block import return with as assume { } ( ) [ ] < > , : = @ / scale axis 0 -1 1e300 inf
+99999999999 1e-300 int4 uint64 float64 true load requantize conv qint.conv concat() reshape
+"""
+_SIGNS = ("int<0, -1>", '"', '"x.npy"', "[[1], []]", "#", "\n", "\0", "\u202e", "\t", "\ufeff")
+_WORDS = (*_LISTED.split(), *_SIGNS)
+
+
+def edited(text: str, random: np.random.Generator) -> str:
+    """Returns a text with words changed, left out, doubled, moved, or cut off."""
+    words = re.split(r"(\W)", text)
+    for _ in range(int(random.integers(1, 8))):
+        at, length = int(random.integers(len(words))), int(random.integers(1, 12))
+        match random.integers(5):
+            case 0:
+                words[at] = str(random.choice(_WORDS))
+            case 1:
+                del words[at : at + length]
+            case 2:
+                words[at:at] = words[at : at + length] * int(random.integers(1, 4))
+            case 3:
+                other = int(random.integers(len(words)))
+                words[at], words[other] = words[other], words[at]
+            case _:
+                words.insert(at, str(random.choice(_WORDS)) * int(random.choice([1, 1, 2, 300])))
+        words = words or [""]
+    return "".join(words[: int(random.integers(len(words)))] if random.random() < 0.1 else words)
+
+
+def fuzz_text(seed: int, folder: Path) -> str:
+    """Gives a damaged text to the front end and the formatter; returns what became of it."""
+    random = np.random.default_rng([seed, 4])
+    path = folder / "damaged.qnn"
+    if random.random() < 0.5:
+        module = import_onnx(_saved(random_model(seed), folder))
+        printed = print_network(module, "damaged.npz")
+        printed.write(path)
+    else:
+        path.write_text(_EVERY_OPERATION.read_text(encoding="utf-8"), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    data = edited(text, random).encode("utf-8", "replace")
+    path.write_bytes(damaged(data, random) if random.random() < 0.3 and data else data)
+    start = time.monotonic()
+    try:
+        module = import_text(path)
+        module.verify()
+        outcome = "read although damaged"
+    except LanguageError as error:
+        if not all(d.what and d.remedy and str(d) for d in error.diagnostics):
+            raise Failure("refused without a reason") from error
+        outcome = "refused"
+    except ModelError:
+        return "no text"
+    _layout_is_stable(path.read_bytes().decode("utf-8-sig"))
+    if time.monotonic() - start > _SLOW_S:
+        raise Failure(f"took {time.monotonic() - start:.0f} s")
+    return outcome
+
+
+def _layout_is_stable(text: str) -> None:
+    try:
+        once = formatted(text)
+    except LanguageError:
+        return
+    if formatted(once) != once:
+        raise Failure("formatting twice is not formatting once")
+
+
+def _saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "text.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
 
 
 def fuzz_network(seed: int, folder: Path, simulate: bool) -> str:
@@ -158,7 +242,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="first seed (default: the time)")
     parser.add_argument("--count", type=int, default=10**9, help="how many seeds at most")
     parser.add_argument("--simulate-every", type=int, default=10, metavar="K")
-    parser.add_argument("--what", choices=("both", "files", "networks"), default="both")
+    parser.add_argument("--what", choices=("both", "files", "networks", "texts"), default="both")
     parsed = parser.parse_args()
     first = int(time.time()) % 10**8 if parsed.seed is None else parsed.seed
     end = time.monotonic() + parsed.seconds
@@ -170,13 +254,15 @@ def main() -> int:
             if time.monotonic() > end:
                 break
             jobs = []
-            if parsed.what != "files":
+            if parsed.what in ("both", "networks"):
                 # By the seed alone, so that one seed repeats what happened.
                 simulate = seed % parsed.simulate_every == 0
                 jobs.append(
                     ("network", lambda s=seed, v=simulate: fuzz_network(s, Path(temporary), v))
                 )
-            if parsed.what != "networks":
+            if parsed.what in ("both", "texts"):
+                jobs.append(("text", lambda s=seed: fuzz_text(s, Path(temporary))))
+            if parsed.what in ("both", "files"):
                 jobs.append(("file", lambda s=seed: fuzz_file(s, Path(temporary))))
             for kind, job in jobs:
                 try:

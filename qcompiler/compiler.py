@@ -188,7 +188,7 @@ def resume_options(module: ModuleOp, options: Options) -> Options:
 
 
 def import_model(path: str | Path, options: Options) -> ModuleOp:
-    """Returns the network of an ONNX file at the nn level, or the module in a file of textual IR.
+    """Returns the network of a model, ONNX or .qnn, at the nn level, or the module of textual IR.
 
     Raises:
         ModelError: the file or the options are at fault.
@@ -199,8 +199,19 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
         raise ModelError(problems)
     if Path(path).suffix == ".mlir":
         return read_module(Path(path), make_context())
+    if Path(path).suffix == ".qnn":
+        return _import_text(path, options)
     plugins.known()  # installed packages register their importers
     return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
+
+
+def _import_text(path: str | Path, options: Options) -> ModuleOp:
+    from qcompiler.frontends.text import import_text  # lark is not needed for other models
+
+    if options.inputs:
+        what = f"{Path(path).name} says itself which integers its inputs are"
+        raise ModelError([Problem("--input", what, "write it there: x: uint8[1, 16] scale 1/255")])
+    return import_text(path, numerics=options.numerics)
 
 
 def level_of(module: ModuleOp) -> str:
@@ -268,7 +279,7 @@ def compile(
     """Compiles a quantized network to a streaming hardware design.
 
     Args:
-        model: an ONNX file, a file of textual IR (.mlir), or a module (which is not changed).
+        model: an ONNX file, a .qnn file, textual IR (.mlir), or a module (which is not changed).
         inputs: for inputs without a quantizer, "TYPE:SCALE[:ZERO_POINT]" by input name, e.g.
             {"global_in": "int16:0.0009765625"}.
         numerics: "exact" or "onnxruntime"; by default what the model's format means.

@@ -22,6 +22,7 @@ from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.compiler import Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
+from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.passes.pipeline import PassLike, parse_passes
 from qcompiler.plugins import load_plugin
 
@@ -44,6 +45,9 @@ def report_failures() -> Generator[Outcome]:
     outcome = Outcome()
     try:
         yield outcome
+    except LanguageError as error:
+        print_diagnostics(error.diagnostics)
+        outcome.status = 1
     except ModelError as error:
         print_problems(error.problems)
         outcome.status = 1
@@ -65,6 +69,14 @@ def naming_nodes(directory: Path) -> Generator[None]:
     except (SimulationError, SynthesisError) as error:
         places = explain_places(str(error), directory)
         raise type(error)("\n".join([str(error), *places])) from None
+
+
+def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+    """Prints what is wrong with a text on stderr: place, line, mark, remedy."""
+    for diagnostic in diagnostics:
+        err.print("[red]error:[/red]", escape(str(diagnostic)))
+    if len(diagnostics) > 1:
+        err.print(f"{len(diagnostics)} problems")
 
 
 def print_problems(problems: Sequence[Problem]) -> None:
@@ -116,20 +128,10 @@ def positive_int(text: str) -> int:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what compile and check take to read a model."""
-    parser.add_argument("model", metavar="MODEL", help="an ONNX file, or textual IR (.mlir)")
     parser.add_argument(
-        "--input",
-        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
-        type=input_option,
-        action="append",
-        default=[],
-        help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
+        "model", metavar="MODEL", help="an ONNX file, a .qnn file, or textual IR (.mlir)"
     )
-    parser.add_argument(
-        "--numerics",
-        choices=("exact", "onnxruntime"),
-        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
-    )
+    add_meaning_arguments(parser)
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--fps", type=positive, help="frames per second wanted, at --mhz")
     rate.add_argument(
@@ -158,6 +160,23 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"run more passes {where} the pass NAME, e.g. infer-ranges=mine{{depth=2}}",
         )
+
+
+def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what a model file may leave open: integers of inputs, and numerics."""
+    parser.add_argument(
+        "--input",
+        metavar="NAME=TYPE:SCALE[:ZERO_POINT]",
+        type=input_option,
+        action="append",
+        default=[],
+        help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
+    )
+    parser.add_argument(
+        "--numerics",
+        choices=("exact", "onnxruntime"),
+        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
+    )
 
 
 def add_plugin_argument(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,9 @@ from qcompiler import __version__
 COMMANDS = {
     "compile": "compile a model to Verilog",
     "check": "say what keeps a model from compiling, all of it at once",
+    "import": "write a model as text in the model language (.qnn)",
+    "fmt": "lay out files of the model language",
+    "lsp": "serve editors of the model language over standard input and output",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",

@@ -6,6 +6,7 @@
 | python | with `# NAME.py` as first line it becomes that file, else it is run |
 | toml | with `# NAME.toml` as first line it becomes that file, else it is parsed |
 | json | parsed |
+| qnn | with `# NAME.qnn` as first line it becomes that file |
 | mlir | parsed and verified |
 | verilog | every line must stand in a Verilog file that the page's commands made |
 | text | a listing; nothing |
@@ -33,7 +34,7 @@ FAILS = "# fails"
 PLACING = {"docs/synthesis.md", "docs/tutorial.md"}
 """Pages with a minute of place and route."""
 
-_FILE = re.compile(r"# ([\w.-]+\.(?:py|toml))\n")
+_FILE = re.compile(r"# ([\w.-]+\.(?:py|toml|qnn))\n")
 
 
 def pages() -> list[str]:
@@ -118,6 +119,9 @@ class Reader:
     def _toml(self, text: str, _: str) -> None:
         if not self._file(text):
             tomllib.loads(text)
+
+    def _qnn(self, text: str, place: str) -> None:
+        assert self._file(text), f"{place}: a text needs its name, # NAME.qnn, as first line"
 
     def _json(self, text: str, _: str) -> None:
         json.loads(text)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import ReturnOp
+from xdsl.ir import Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
@@ -16,6 +16,7 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
+from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx import naming, ops
 from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
 from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
@@ -117,21 +118,13 @@ class _GraphImporter:
             with self._reporting(naming.where(node), node.output):
                 self._import_node(node)
         outputs = [output.name for output in self.graph.output]
-        returned = self._return(outputs)
+        self._return(outputs)
         self._check_quantized()
-        _erase_unused(self.block)
-        types = [argument.type for argument in self.block.args]
-        results = [operand.type for operand in returned.operands]
-        main = FuncOp("main", (types, results), Region(self.block))
-        attributes = {
-            "qint.numerics": StringAttr(self.numerics),
-            "nn.name": naming.ascii_text(name),
-            "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
-            "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
-            "nn.nodes": DictionaryAttr(naming.node_types(self.graph.node)),
-        }
-        module = ModuleOp([main], attributes)
-        keep_nodes(module, self._node_graph(outputs))
+        graph = self._node_graph(outputs)
+        nodes = naming.node_types(self.graph.node)
+        needed = {name: kind for name, kind in nodes.items() if name in graph.users}
+        module = finished_module(self.block, name, inputs, outputs, self.numerics, needed)
+        keep_nodes(module, graph)
         return module
 
     def _node_graph(self, outputs: Iterable[str]) -> NodeGraph:
@@ -298,8 +291,8 @@ class _GraphImporter:
                     "export for inference, or compute it differently",
                 )
 
-    def _return(self, names: Sequence[str]) -> ReturnOp:
-        """Returns the function's end, with those outputs `names` that exist."""
+    def _return(self, names: Sequence[str]) -> None:
+        """Adds the function's end, with those outputs `names` that exist."""
         operands: list[SSAValue] = []
         for index, name in enumerate(names):
             with self._reporting(f"{name} (output)", []):
@@ -311,9 +304,7 @@ class _GraphImporter:
                     raise RefusalError("is made by no node", _NOT_VALID)
         if not names:
             self.problems.append(Problem("graph", "has no outputs", _NOT_VALID))
-        returned = ReturnOp(*operands)
-        self.block.add_op(returned)
-        return returned
+        self.block.add_op(ReturnOp(*operands))
 
     def _check_quantized(self) -> None:
         # By a plugin, too.
@@ -328,10 +319,3 @@ class _GraphImporter:
                 "quantize it, e.g. with Brevitas or QKeras, and export in QONNX",
             )
         )
-
-
-def _erase_unused(block: Block) -> None:
-    """Erases operations whose results nothing uses; all that importers emit is pure."""
-    for op in reversed(list(block.ops)):
-        if op is not block.last_op and all(r.first_use is None for r in op.results):
-            block.erase_op(op)

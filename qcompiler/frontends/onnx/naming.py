@@ -1,13 +1,16 @@
-"""Names from a model, made fit for problem reports, locations and value names."""
+"""Names of ONNX nodes, made fit for problem reports, locations and value names."""
 
 from collections.abc import Iterable
 
 from onnx import NodeProto
-from xdsl.dialects.builtin import NameLoc, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import StringAttr
 
-from qcompiler.analysis.sources import identifier
+from qcompiler.frontends.naming import MAX_HINT, ascii_text, hint, location
 
-MAX_HINT = 40
+__all__ = [
+    "MAX_HINT", "ascii_text", "domain_of", "hint", "location", "node_name", "op_name",
+    "result_name", "where",
+]  # fmt: skip
 
 
 def node_name(node: NodeProto) -> str:
@@ -40,25 +43,7 @@ def where(node: NodeProto) -> str:
     return f"{node_name(node)} ({op_name(node)})"
 
 
-def location(name: str) -> NameLoc:
-    """Returns the location that carries a name of the model through the compiler."""
-    return NameLoc(ascii_text(name), UnknownLoc())
-
-
-def ascii_text(name: str) -> StringAttr:
-    r"""Returns a name with all but ASCII escaped (`\xf6`).
-
-    xDSL 0.74 prints other characters as bytes, and refuses to read those where it wants a string.
-    """
-    return StringAttr(name.encode("ascii", "backslashreplace").decode("ascii"))
-
-
 def result_name(node: NodeProto) -> str:
     """Returns what to call a node's result: its own name, or the node's if that is a number."""
     output = next(filter(None, node.output), "")
     return node.name if output.isdigit() and node.name else output
-
-
-def hint(name: str) -> str:
-    """Returns a value name of at most `MAX_HINT` characters that MLIR's syntax allows."""
-    return identifier(name, "v", MAX_HINT)

@@ -1,0 +1,61 @@
+"""qcc import: a model as text in the model language, with its large constants beside it."""
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.markup import escape
+
+from qcompiler.cli.common import (
+    add_meaning_arguments,
+    add_plugin_argument,
+    non_negative_int,
+    out,
+)
+from qcompiler.compiler import Options, import_model
+from qcompiler.errors import ModelError, Problem
+from qcompiler.frontends.text.printer import INLINE_ELEMENTS, print_network
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE.qnn", help="where to write (default: the model's name)"
+    )
+    add_meaning_arguments(parser)
+    parser.add_argument(
+        "--inline",
+        metavar="N",
+        type=non_negative_int,
+        default=INLINE_ELEMENTS,
+        help=f"most elements of a constant in the text (default: {INLINE_ELEMENTS})",
+    )
+    parser.add_argument(
+        "--types", action="store_true", help="write the type of every value, not of constants only"
+    )
+    add_plugin_argument(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Imports and writes; both files appear whole or not at all."""
+    path = Path(parsed.output or Path(parsed.model).with_suffix(".qnn").name)
+    if path.suffix != ".qnn":
+        raise ModelError([Problem(str(path), "does not end in .qnn", "name a .qnn file with -o")])
+    options = Options(inputs=dict(parsed.input), numerics=parsed.numerics)
+    module = import_model(parsed.model, options)
+    printed = print_network(
+        module, path.with_suffix(".npz").name, inline=parsed.inline, types=parsed.types
+    )
+    part = path.with_name(f".{path.stem}.part.qnn")
+    try:
+        for file in reversed(printed.write(part)):
+            os.replace(file, path.with_suffix(file.suffix))
+    except OSError as error:
+        problem = Problem(str(path), f"cannot be written: {error}", "name another place with -o")
+        raise ModelError([problem]) from None
+    count = sum(array.size for array in printed.arrays.values())
+    beside = f", {count} numbers in {path.with_suffix('.npz').name}" if count else ""
+    lines = printed.text.count("\n")
+    out.print(f"{escape(str(path))}: {lines} lines{escape(beside)}")
+    return 0

@@ -1,0 +1,48 @@
+"""What every front end ends with: one function `main` in a module with the model's names."""
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, Region
+
+from qcompiler.frontends import naming
+
+
+def finished_module(
+    block: Block,
+    name: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    numerics: str,
+    nodes: Mapping[str, StringAttr],
+) -> ModuleOp:
+    """Returns a module with the network that `block` holds; what is not used is left out.
+
+    Args:
+        block: ends with the return of the network's results; its other operations are pure.
+        name: of the model.
+        inputs: the model's names of the block's arguments.
+        outputs: those of its results.
+        numerics: `exact` or `onnxruntime`.
+        nodes: per node of the model, by its name in locations, its operation there.
+    """
+    _erase_unused(block)
+    assert block.last_op is not None
+    types = [argument.type for argument in block.args]
+    results = [operand.type for operand in block.last_op.operands]
+    main = FuncOp("main", (types, results), Region(block))
+    attributes = {
+        "qint.numerics": StringAttr(numerics),
+        "nn.name": naming.ascii_text(name),
+        "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
+        "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
+        "nn.nodes": DictionaryAttr(dict(sorted(nodes.items()))),
+    }
+    return ModuleOp([main], attributes)
+
+
+def _erase_unused(block: Block) -> None:
+    for op in reversed(list(block.ops)):
+        if op is not block.last_op and all(r.first_use is None for r in op.results):
+            block.erase_op(op)

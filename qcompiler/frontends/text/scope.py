@@ -1,0 +1,172 @@
+"""Names in scope while a body is read, and where the operations that it makes go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.frontends import naming
+from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.tensors import check_elements
+from qcompiler.frontends.text.diagnostics import Source, StatementError, suggestion
+from qcompiler.frontends.text.syntax import Name, Origin, Span
+from qcompiler.frontends.text.values import Meaning, Variable, is_type_name
+
+MAX_OPERATIONS = 20_000
+"""Blocks that use blocks may grow without end; no network that fits a device has so many."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something at a place of the text that an editor may tell about.
+
+    Attributes:
+        source: the text.
+        span: the place.
+        meaning: what stands there; a text for operations and their parameters.
+        definition: where it is defined, if in the same text.
+    """
+
+    source: Source
+    span: Span
+    meaning: Meaning | str
+    definition: Span | None = None
+
+
+@dataclass
+class Recorder:
+    """Collects what an editor may tell, for one text."""
+
+    path: object
+    notes: list[Noted] = field(default_factory=list[Noted])
+
+    def note(
+        self, source: Source, span: Span, meaning: Meaning | str, definition: Span | None = None
+    ) -> None:
+        """Notes something, if it stands in the text that is edited."""
+        if source.path == self.path:
+            self.notes.append(Noted(source, span, meaning, definition))
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How the operations of a statement are called.
+
+    Attributes:
+        hint: of values; None for none.
+        location: the node of the model.
+        merged: other nodes that went into it.
+    """
+
+    hint: str | None
+    location: str
+    merged: tuple[str, ...] = ()
+
+
+class Counter:
+    """What the bodies of a network add up to.
+
+    Attributes:
+        count: operations.
+        nodes: operations of the model by its nodes' names, as far as the text says.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.nodes: dict[str, StringAttr] = {}
+
+
+@dataclass
+class Scope:
+    """One body while it is read.
+
+    Attributes:
+        source: the text that it stands in.
+        block: where operations go.
+        counter: of all operations of the network.
+        prefix: of the locations of its statements.
+        outer: around the scalar function that this is; constants are visible from there.
+        calls: names of the blocks that are being put in, from the outside.
+    """
+
+    source: Source
+    block: Block
+    counter: Counter
+    prefix: str = ""
+    outer: Scope | None = None
+    calls: tuple[str, ...] = ()
+    variables: dict[str, Variable] = field(default_factory=dict[str, Variable])
+
+    @property
+    def scalar(self) -> bool:
+        """Whether it is a scalar function."""
+        return self.outer is not None
+
+    def define(self, name: Name, meaning: Meaning) -> None:
+        """Makes a name stand for something.
+
+        Raises:
+            StatementError: values cannot have this name.
+        """
+        if "." in name.text or is_type_name(name.text):
+            what = f"a value cannot be called {name.text!r}"
+            raise StatementError(name.span, what, "choose a name without a dot that is no type")
+        self.variables[name.text] = Variable(meaning, name.span)
+
+    def find(self, name: str) -> Variable | None:
+        """Returns what a name stands for, here or around a scalar function."""
+        found = self.variables.get(name)
+        if found is None and self.outer is not None:
+            return self.outer.find(name)
+        return found
+
+    def visible(self) -> list[str]:
+        """Returns all names in scope."""
+        return [*self.variables, *(self.outer.visible() if self.outer is not None else [])]
+
+    def unknown(self, name: str, span: Span) -> StatementError:
+        """Returns the error for a name that nothing defines."""
+        remedy = suggestion(name, self.visible(), "give it a value first")
+        return StatementError(span, f"nothing is called {name!r} here", remedy)
+
+    def naming(self, name: str, source: Sequence[Origin] = ()) -> Naming:
+        """Returns how the operations of a statement are called."""
+        hint = None if not name.strip("_0123456789") else name
+        for origin in source:
+            if origin.operation is not None:
+                node = naming.ascii_text(origin.node.value).data
+                self.counter.nodes[node] = naming.ascii_text(origin.operation)
+        main, *merged = [o.node.value for o in source] or [f"{self.prefix}{name}"]
+        return Naming(hint, main, tuple(merged))
+
+    def emit(self, make: Callable[[], Operation], names: Naming, span: Span) -> SSAValue:
+        """Adds an operation with one result; returns the result.
+
+        Raises:
+            StatementError: operands or parameters do not fit, or there are too many operations.
+        """
+        self.counter.count += 1
+        if self.counter.count > MAX_OPERATIONS:
+            what = f"the network has more than {MAX_OPERATIONS} operations"
+            raise StatementError(span, what, "use fewer blocks inside blocks")
+        try:
+            op = make()
+            if not self.scalar:
+                check_elements(shape_of(op.results[0].type))
+            op.verify()
+        except RefusalError as error:
+            raise StatementError(span, error.what, error.remedy) from None
+        except (VerifyException, ValueError) as error:
+            what = str(error).strip().partition("\n")[0]
+            raise StatementError(span, what, "change the arguments, or what they come from") from (
+                None
+            )
+        op.location = naming.location(names.location, *names.merged)
+        op.results[0].name_hint = names.hint
+        self.block.add_op(op)
+        return op.results[0]

@@ -1,0 +1,175 @@
+"""The language server: diagnostics, hover, completion, definition and layout for editors."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+from pygls.workspace import TextDocument
+
+from qcompiler import __version__
+from qcompiler.frontends.text.diagnostics import LanguageError, Source
+from qcompiler.frontends.text.formatter import formatted
+from qcompiler.frontends.text.knowledge import completions_at, hover_at, note_at
+from qcompiler.frontends.text.reading import Analysis, analyse
+from qcompiler.frontends.text.syntax import Span
+
+_PAUSE_S = 0.2
+"""An editor tells every key; the text is looked at when no other came for so long."""
+
+_KINDS = {
+    "operation": types.CompletionItemKind.Function,
+    "block": types.CompletionItemKind.Module,
+    "argument": types.CompletionItemKind.Property,
+    "word": types.CompletionItemKind.EnumMember,
+    "value": types.CompletionItemKind.Variable,
+    "type": types.CompletionItemKind.TypeParameter,
+    "keyword": types.CompletionItemKind.Keyword,
+}
+
+
+class ModelLanguageServer(LanguageServer):
+    """Keeps what is known of each open text until it changes."""
+
+    def __init__(self) -> None:
+        # pygls leaves the types of its further options open.
+        super().__init__("qcc-lsp", __version__)  # pyright: ignore[reportUnknownMemberType]
+        self._known: dict[str, tuple[int | None, Analysis]] = {}
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+
+    def analysis(self, document: TextDocument) -> Analysis:
+        """Returns what is known of a text as it is now."""
+        version, known = self._known.get(document.uri, (None, None))
+        if known is None or version != document.version or document.version is None:
+            path = Path(to_fs_path(document.uri) or "untitled.qnn")
+            known = analyse(Source(path, document.source))
+            self._known[document.uri] = (document.version, known)
+        return known
+
+    def forget(self, uri: str) -> None:
+        """Drops what is known of a text that was closed, and its marks."""
+        self._known.pop(uri, None)
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+    def publish(self, uri: str) -> None:
+        """Tells the editor what is wrong with a text."""
+        document = self.workspace.get_text_document(uri)
+        analysis = self.analysis(document)
+        top = Span(1, 1, 1, 1)  # for what is wrong in a file that this one imports
+        marks = [
+            types.Diagnostic(
+                range=self.range(document, d.span if here else top),
+                message=f"{d.what}\n{d.remedy}" if here else f"{d.where}: {d.what}\n{d.remedy}",
+                severity=types.DiagnosticSeverity.Error,
+                source="qcc",
+            )
+            for d in analysis.diagnostics
+            for here in (d.source.path == analysis.source.path,)
+        ]  # fmt: skip
+        self.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(uri, marks, document.version)
+        )
+
+    def schedule(self, uri: str) -> None:
+        """Publishes after a pause in which the text does not change."""
+        waiting = self._waiting.pop(uri, None)
+        if waiting is not None:
+            waiting.cancel()
+        self._waiting[uri] = asyncio.ensure_future(self._later(uri))
+
+    async def _later(self, uri: str) -> None:
+        await asyncio.sleep(_PAUSE_S)
+        self._waiting.pop(uri, None)
+        self.publish(uri)
+
+    @staticmethod
+    def place(document: TextDocument, position: types.Position) -> tuple[int, int]:
+        """Returns an editor's position, in its own units, as line and column from 1."""
+        here = document.position_codec.position_from_client_units(document.lines, position)
+        return here.line + 1, here.character + 1
+
+    @staticmethod
+    def range(document: TextDocument, span: Span) -> types.Range:
+        """Returns a place in the units of the editor."""
+        inside = types.Range(
+            types.Position(max(0, span.line - 1), max(0, span.column - 1)),
+            types.Position(max(0, span.end_line - 1), max(0, span.end_column - 1)),
+        )
+        return document.position_codec.range_to_client_units(document.lines, inside)
+
+
+def make_server() -> ModelLanguageServer:
+    """Returns a server with all that it can do."""
+    server = ModelLanguageServer()
+    _add_documents(server)
+    _add_questions(server)
+    return server
+
+
+def _add_documents(server: ModelLanguageServer) -> None:
+    """Adds what an editor tells of its texts, and their layout."""
+
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def _opened(params: types.DidOpenTextDocumentParams) -> None:
+        server.publish(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    async def _changed(params: types.DidChangeTextDocumentParams) -> None:
+        server.schedule(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def _closed(params: types.DidCloseTextDocumentParams) -> None:
+        server.forget(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_FORMATTING)
+    def _format(params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        try:
+            made = formatted(document.source)
+        except LanguageError:
+            return []  # its marks are told already
+        if made == document.source:
+            return []
+        everything = types.Range(types.Position(0, 0), types.Position(len(document.lines) + 1, 0))
+        return [types.TextEdit(everything, made)]
+
+
+def _add_questions(server: ModelLanguageServer) -> None:
+    """Adds what an editor asks about a place."""
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    def _hover(params: types.HoverParams) -> types.Hover | None:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        analysis = server.analysis(document)
+        place = server.place(document, params.position)
+        text = hover_at(analysis, *place)
+        note = note_at(analysis, *place)
+        if text is None or note is None:
+            return None
+        content = types.MarkupContent(types.MarkupKind.PlainText, text)
+        return types.Hover(content, server.range(document, note.span))
+
+    @server.feature(
+        types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["(", ",", ":"])
+    )
+    def _complete(params: types.CompletionParams) -> list[types.CompletionItem]:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        found = completions_at(server.analysis(document), *server.place(document, params.position))
+        return [
+            types.CompletionItem(
+                c.text.rstrip(": "), kind=_KINDS[c.kind], detail=c.detail, insert_text=c.text,
+                sort_text=f"{index:05}",
+            )
+            for index, c in enumerate(found)
+        ]  # fmt: skip
+
+    @server.feature(types.TEXT_DOCUMENT_DEFINITION)
+    def _definition(params: types.DefinitionParams) -> types.Location | None:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        note = note_at(server.analysis(document), *server.place(document, params.position))
+        if note is None or note.definition is None:
+            return None
+        return types.Location(document.uri, server.range(document, note.definition))
