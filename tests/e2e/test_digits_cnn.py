@@ -1,5 +1,6 @@
 """The residual network that ships in two formats: equal integers everywhere, equal Verilog."""
 
+import re
 import shutil
 import sys
 from functools import cache, partial
@@ -147,11 +148,19 @@ def test_logits_of_onnxruntime(pixels, codes, optimized):
     assert np.array_equal(logits, codes["logits"] * LOGITS_SCALE)
 
 
+def without_sources(text):
+    """The text without the lines that name nodes which went into a block."""
+    lines = text.splitlines()
+    return [
+        x for x in lines if not re.fullmatch(r"//   with .* \(ONNX \w+\)|//   and .* more.*", x)
+    ]
+
+
 def test_both_formats_give_the_same_verilog(folder):
     qonnx, qdq = (design_of(name, folder).verilog.files for name in GRAPHS)
     assert list(qonnx) == list(qdq)
     for file, text in qonnx.items():
-        assert text == qdq[file], file
+        assert without_sources(text) == without_sources(qdq[file]), file
 
 
 @pytest.mark.simulation

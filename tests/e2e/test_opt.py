@@ -19,7 +19,7 @@ from xdsl.utils.target import Target
 @dataclass(frozen=True)
 class Names(Target):
     """The names of the operations."""
-    name = "names"
+    name = "listed-names"
     def emit(self, ctx, module, output):
         output.write(" ".join(op.name for op in module.walk()))
 '''
@@ -111,7 +111,7 @@ def test_wrong_usage(capfd, path, text):
 def test_a_target_of_a_plugin(capfd, path, tmp_path):
     plugin = tmp_path / "names_target.py"
     plugin.write_text(TARGET)
-    result = qcc(capfd, "opt", "--plugin", plugin, "-t", "names", path)
+    result = qcc(capfd, "opt", "--plugin", plugin, "-t", "listed-names", path)
     assert result.out == "builtin.module func.func qint.constant qint.matmul func.return"
 
 

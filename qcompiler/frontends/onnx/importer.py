@@ -120,11 +120,9 @@ class _GraphImporter:
         outputs = [output.name for output in self.graph.output]
         self._return(outputs)
         self._check_quantized()
-        graph = self._node_graph(outputs)
         nodes = naming.node_types(self.graph.node)
-        needed = {name: kind for name, kind in nodes.items() if name in graph.users}
-        module = finished_module(self.block, name, inputs, outputs, self.numerics, needed)
-        keep_nodes(module, graph)
+        module = finished_module(self.block, name, inputs, outputs, self.numerics, nodes)
+        keep_nodes(module, self._node_graph(outputs))
         return module
 
     def _node_graph(self, outputs: Iterable[str]) -> NodeGraph:
