@@ -1,0 +1,77 @@
+"""Where memories are kept: what Yosys 0.70 made of each shape."""
+
+import pytest
+
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.analysis.area.memories import Memory, place
+
+ECP5, XILINX = FAMILIES["ecp5"], FAMILIES["xilinx"]
+
+
+def kept(family, memory):
+    found = place(family.rams, memory, family.logic_rom_bit)
+    return (found.ram.kind if found.ram else "logic"), found.units
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "expected"),
+    [
+        (2, 1, ("logic", 0)),
+        (3, 4, ("distributed", 4)),
+        (16, 9, ("distributed", 12)),
+        (64, 36, ("block", 1)),
+        (64, 40, ("distributed", 160)),
+        (64, 72, ("block", 2)),
+        (128, 8, ("distributed", 64)),
+        (128, 16, ("block", 1)),
+        (256, 4, ("distributed", 64)),
+        (256, 6, ("block", 1)),
+        (256, 144, ("block", 4)),
+        (300, 4, ("distributed", 76)),
+    ],
+)
+def test_memories_of_ecp5(depth, width, expected):
+    assert kept(ECP5, Memory(depth, width)) == expected
+
+
+def test_tables_with_one_address_hold_more():
+    """A table of six inputs is a memory of 64 bits with one address, but half of one with two."""
+    apart, together = Memory(64, 4), Memory(64, 4, one_address=True)
+    assert kept(XILINX, apart) == ("distributed", 8)
+    assert kept(XILINX, together) == ("distributed", 4)
+
+
+@pytest.mark.parametrize(
+    ("factors", "product", "on_ecp5", "on_xilinx"),
+    [
+        ((5, 4), 9, 1, 1),
+        ((4, 4), 8, 1, 0),  # Xilinx takes logic below nine bits
+        ((8, 1), 9, 0, 0),
+        ((19, 8), 27, 1, 1),  # one bit is left over, for logic
+        ((20, 8), 28, 2, 1),
+        ((28, 18), 46, 2, 2),
+        ((37, 19), 56, 2, 4),
+    ],
+)
+def test_multipliers(factors, product, on_ecp5, on_xilinx):
+    assert ECP5.multiplier.count(*factors, product) == on_ecp5
+    assert XILINX.multiplier.count(*factors, product) == on_xilinx
+
+
+@pytest.mark.parametrize(
+    ("family", "depth", "width", "expected"),
+    [
+        (ECP5, 512, 16, ("block", 1)),
+        (ECP5, 128, 16, ("logic", 0)),
+        (XILINX, 512, 16, ("logic", 0)),  # a table of six inputs holds 64 bits
+        (XILINX, 1024, 16, ("block", 1)),
+    ],
+)
+def test_roms(family, depth, width, expected):
+    assert kept(family, Memory(depth, width, rom=True)) == expected
+
+
+def test_a_style_is_heeded():
+    assert kept(ECP5, Memory(16, 4, "block", rom=True)) == ("block", 1)
+    assert kept(ECP5, Memory(4096, 36, "distributed", rom=True)) == ("logic", 0)
+    assert kept(XILINX, Memory(64, 7, "distributed")) == ("distributed", 8)
