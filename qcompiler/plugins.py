@@ -11,6 +11,7 @@ import sys
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -75,8 +76,16 @@ def _load(path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         what = f"cannot be loaded: {type(error).__name__}: {error}"
-        raise ModelError([Problem(str(path), what, "mend the plugin")]) from error
+        raise ModelError([Problem(_place(path, error), what, "mend the plugin")]) from error
     return module
+
+
+def _place(path: Path, error: Exception) -> str:
+    """Returns the file of a plugin and its last line that took part in an error."""
+    lines = [at.lineno for at in extract_tb(error.__traceback__) if at.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _universe_of(module: ModuleType) -> Universe:

@@ -256,10 +256,8 @@ def _insertions(given: Sequence[tuple[str, list[PassLike]]]) -> dict[str, list[P
             try:
                 listed = [pass_ or known for known, pass_ in parse_passes(str(text))]
             except ValueError as error:
-                problem = Problem(
-                    f"{name}={text}", str(error), "choose one of qcc opt --list-passes"
-                )
-                raise ModelError([problem]) from None
+                remedy = "qcc opt --list-passes names passes, --explain-pass NAME their options"
+                raise ModelError([Problem(f"{name}={text}", str(error), remedy)]) from None
             found.setdefault(name, []).extend(listed)
     return found
 

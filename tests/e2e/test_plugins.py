@@ -167,7 +167,8 @@ def test_an_installed_package(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1 / 0", "cannot be loaded: ZeroDivisionError"),
+        ("\n1 / 0", "mine.py:2 cannot be loaded: ZeroDivisionError"),
+        ("x = 1\ny = = 2", "mine.py:2 cannot be loaded: SyntaxError"),
         ("from qcompiler.passes.split_host import SplitHostPass as S\n"
          "class P(S):\n    name = 'split-host'", "defines split-host, which exists already"),
     ],
@@ -213,14 +214,14 @@ def test_a_device_of_a_plugin(capfd, tmp_path):
 
 def test_devices_and_targets_of_an_installed_package(tmp_path):
     site = tmp_path / "site"
-    text = f"{DEVICE}{TARGET}\nUNIVERSE.all_targets['names'] = lambda: Names\n"
+    text = f"{DEVICE}{TARGET}\nUNIVERSE.all_targets['name-a-line'] = lambda: Names\n"
     run = with_package(site, "my_parts", text)
     device_file(site)
     design = tmp_path / "out"
     assert run("compile", saved_mlp(tmp_path), "-o", design).returncode == 0
     done = run("synth", design, "--device", "tiny-ice40", "--json")
     assert '"tiny-ice40"' in done.stdout, done.stderr
-    named = run("opt", design / "ir" / "stream.mlir", "-t", "names")
+    named = run("opt", design / "ir" / "stream.mlir", "-t", "name-a-line")
     assert "stream.mvau" in named.stdout.split(), named.stderr
 
 
@@ -240,7 +241,7 @@ from xdsl.utils.target import Target
 @dataclass(frozen=True)
 class Names(Target):
     """Prints the names of operations."""
-    name = "names"
+    name = "name-a-line"
     def emit(self, ctx, module, output):
         output.write("".join(f"{op.name}\\n" for op in module.walk()))
 '''
@@ -251,6 +252,6 @@ def test_a_target_of_a_plugin(capfd, tmp_path):
     plugin.write_text(TARGET)
     ir = tmp_path / "empty.mlir"
     ir.write_text("builtin.module {}")
-    result = qcc(capfd, "opt", ir, "--plugin", plugin, "-t", "names")
+    result = qcc(capfd, "opt", ir, "--plugin", plugin, "-t", "name-a-line")
     assert result.status == 0, result.words
     assert result.out.split() == ["builtin.module"]
