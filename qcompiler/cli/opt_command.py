@@ -3,8 +3,10 @@
 import argparse
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -25,11 +27,12 @@ from qcompiler.cli.common import (
     report_failures,
     weight_file,
 )
-from qcompiler.passes.pipeline import pass_class
+from qcompiler.passes.pipeline import parse_passes, pass_class, verify_after
 from qcompiler.universe import PASSES
 
 _DESCRIPTION = "Runs passes on textual IR."
 _PRINT = ("--print-ir-before", "--print-ir-after")
+_OUTPUT = ("-o", "--output-file")
 
 
 class _Driver(xDSLOptMain):
@@ -67,7 +70,8 @@ class _Driver(xDSLOptMain):
         )
 
     def setup_pipeline(self) -> None:
-        super().setup_pipeline()  # refuses passes that do not exist
+        parse_passes(self.args.passes)  # says more than xDSL of a pass or an option that is unknown
+        super().setup_pipeline()
         timed = self.pipeline.callback if self.args.time_passes else None
         names = [type(pass_).name for pass_ in self.pipeline.passes]
         for option in _PRINT:
@@ -139,7 +143,7 @@ class _Watch:
     def _after(self, name: str, module: ModuleOp) -> None:
         args = self._args
         if args.verify_each == "true" and not args.disable_verify:
-            module.verify()
+            verify_after(name, module)
         if self._wants(args.print_ir_after, name):
             print_ir("after", name, module, args.elide_constants)
         if args.print_ir_diff:
@@ -232,13 +236,28 @@ def _explain_pass(name: str) -> None:
 
 
 def _expanded(arguments: Sequence[str]) -> list[str]:
-    """Gives `--print-ir-after` without a name its `=all`: what follows may be the input file."""
+    """Writes out what mlir-opt's habits leave away, where argparse would take what follows.
+
+    `--print-ir-after` without a name is `=all`, `--verify-each` is `=true`: what follows may be the
+    input file. A name that is no pass stays one, so that the message can say so. `-` is standard
+    input, and standard output after `-o`.
+    """
     found: list[str] = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
-        if argument in _PRINT and following not in ("all", *plugins.known().all_passes):
+    for argument, following in pairwise([*arguments, ""]):
+        if argument in _PRINT and not _may_be_pass(following):
             argument += "=all"
-        found.append(argument)
+        elif argument == "--verify-each" and following not in ("true", "false"):
+            argument += "=true"
+        if argument != "-":
+            found.append(argument)
+        elif found and found[-1] in _OUTPUT:
+            found.pop()
     return found
+
+
+def _may_be_pass(text: str) -> bool:
+    known = text == "all" or text in plugins.known().all_passes
+    return known or (re.fullmatch(r"[a-z][a-z0-9-]*", text) is not None and not Path(text).exists())
 
 
 def _before_reading(arguments: Sequence[str]) -> bool:

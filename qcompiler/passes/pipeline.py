@@ -1,16 +1,18 @@
 """Runs passes one after the other: options by pass, verification, hooks between."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
+from xdsl.passes import ModulePass, get_pass_option_infos
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
-from xdsl.utils.exceptions import ArgSpecParseError, ParseError
+from xdsl.utils.exceptions import ArgSpecParseError, ParseError, VerifyException
 
 from qcompiler import plugins
 from qcompiler.analysis.keep_sources import keep_nodes, node_graph
+from qcompiler.analysis.sources import source_of
 from qcompiler.universe import PASSES
 
 AfterPass = Callable[[str, ModuleOp], None]
@@ -37,9 +39,12 @@ def pass_class(name: str) -> type[ModulePass]:
     Raises:
         ValueError: there is no such pass.
     """
-    factory = PASSES.get(name) or plugins.known().all_passes.get(name)
+    known = plugins.known().all_passes
+    factory = PASSES.get(name) or known.get(name)
     if factory is None:
-        raise ValueError(f"no pass is called {name!r}; see qcc opt --list-passes")
+        close = get_close_matches(name, {*PASSES, *known}, 1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"no pass is called {name!r}; {meant}see qcc opt --list-passes")
     return factory()
 
 
@@ -52,7 +57,20 @@ def make_pass(text: str, options: Mapping[str, Any] | None = None) -> ModulePass
     if "{" not in text:
         return pass_class(text)(**(options or {}))
     (spec,) = _specs(text)
-    return pass_class(spec.name).from_spec(spec)
+    return _with_options(spec)
+
+
+def _with_options(spec: ArgSpec) -> ModulePass:
+    kind = pass_class(spec.name)
+    try:
+        return kind.from_spec(spec)
+    except ValueError as error:
+        options = [
+            f"{option.name.replace('_', '-')}: {option.expected_type}"
+            for option in get_pass_option_infos(kind)
+        ]
+        known = f"its options are {', '.join(options)}" if options else "it has no options"
+        raise ValueError(f"{spec}: {error}; {known}") from None
 
 
 def _specs(text: str) -> tuple[ArgSpec, ...]:
@@ -79,9 +97,32 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
         pass_.apply(context, module)
     else:
         pass_(module)
-    module.verify()
+    verify_after(pass_name(pass_), module)
     keep_nodes(module, before)
     return pass_name(pass_)
+
+
+def verify_after(name: str, module: ModuleOp) -> None:
+    """Verifies what the pass called `name` left.
+
+    Raises:
+        VerifyException: names the pass, the operation that is refused, and its source node.
+    """
+    try:
+        module.verify()
+    except VerifyException as error:
+        raise VerifyException(
+            f"{name}: this pass left IR that does not verify: {_refusal(module, error)}"
+        ) from None
+
+
+def _refusal(module: ModuleOp, error: VerifyException) -> str:
+    for op in module.walk(region_first=True):  # inner operations before those around them
+        try:
+            op.verify(verify_nested_ops=False)
+        except VerifyException as found:
+            return f"{source_of(op)}: {found}"
+    return str(error)
 
 
 def pass_name(pass_: PassLike) -> str:
@@ -102,8 +143,8 @@ def parse_passes(text: str) -> list[tuple[str, ModulePass | None]]:
     """
     found: list[tuple[str, ModulePass | None]] = []
     for spec in _specs(text):
-        kind = pass_class(spec.name)
-        found.append((spec.name, kind.from_spec(spec) if spec.parameters else None))
+        pass_class(spec.name)
+        found.append((spec.name, _with_options(spec) if spec.parameters else None))
     return found
 
 
