@@ -245,6 +245,28 @@ def level_of(module: ModuleOp) -> str:
     return "qint" if "core" in functions(module) else "nn"
 
 
+def _check_level(module: ModuleOp, passes: Sequence[PassLike]) -> None:
+    """Raises ModelError if textual IR is at a level that one of the passes does not take."""
+    level = level_of(module)
+    names = [pass_name(pass_) for pass_ in passes]
+    refused: Sequence[str] = ()
+    if level == "rtl":
+        refused = pipelines.DEFAULT
+    elif level == "stream":
+        refused = (*pipelines.QINT, pipelines.STREAM[0])
+    elif pipelines.STREAM[0] not in names:
+        refused = (*pipelines.STREAM, *pipelines.RTL)
+    wrong = [name for name in names if name in refused]
+    if not wrong:
+        return
+    what = f"the IR is at the level {level}, which {wrong[0]} does not take"
+    remedy = (
+        f"name the pass that made it: --from {pipelines.QINT[-1]} for ir/qint.mlir, "
+        f"{pipelines.STREAM[-1]} for ir/stream.mlir, {pipelines.RTL[-1]} for ir/rtl.mlir"
+    )
+    raise ModelError([Problem("--from", what, remedy)])
+
+
 def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass] = ()) -> Design:
     """Runs the pipeline on an imported module, which it changes, and returns the design.
 
@@ -253,6 +275,8 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         ValidationError: `options.validate` found a pass that changes the network.
     """
     options = resume_options(module, options)
+    passes = options.pipeline()
+    _check_level(module, passes)
     levels: dict[str, ModuleOp] = {level_of(module): module.clone()}
     listeners = list(after)
     if options.validate:
@@ -262,7 +286,7 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
         if name in pipelines.LEAVES:
             levels[pipelines.LEAVES[name]] = current.clone()
 
-    run_passes(module, options.pipeline(), listeners, [keep_level])
+    run_passes(module, passes, listeners, [keep_level])
     levels[level_of(module)] = levels["last"] = module
     device = None if options.device is None else load_device(options.device)
     design = Design(levels, options.clock_mhz, device)

@@ -33,6 +33,22 @@ def test_from_every_pass(written, tmp_path, number, name):
     assert contents(tmp_path / "out" / "rtl") == contents(written / "rtl")
 
 
+@pytest.mark.parametrize(
+    ("file", "options", "words"),
+    [
+        ("rtl", [], "the IR is at the level rtl, which fold-constants does not take"),
+        ("stream", [], "--from select-requantizer for ir/qint.mlir, size-fifos for ir/stream.mlir"),
+        ("stream", ["--from", "infer-ranges"], "level stream, which split-host does not take"),
+        ("04-fold-scales", ["--from", "select-folding"], "nn, which insert-width-adapters does"),
+    ],
+)
+def test_ir_of_another_level_is_refused(capfd, written, tmp_path, file, options, words):
+    path = written / "ir" / f"{file}.mlir"
+    result = qcc(capfd, "compile", path, *options, "-o", tmp_path / "out")
+    assert result.status == 1
+    assert words in result.words
+
+
 def test_constants_in_the_text_give_the_same(written, tmp_path):
     """The example of the guide: no --weights, and the API instead of the command."""
     design = qcompiler.compile(written / "ir" / "08-infer-ranges.mlir", start="infer-ranges")
