@@ -29,6 +29,7 @@ from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import import_onnx
 from qcompiler.frontends.text import LanguageError, import_text
 from qcompiler.frontends.text.formatter import formatted
+from qcompiler.frontends.text.parser import tokens_of
 from qcompiler.frontends.text.printer import print_network
 from qcompiler.interpreters import functions, run, run_model
 
@@ -148,6 +149,9 @@ def _layout_is_stable(text: str) -> None:
         return
     if formatted(once) != once:
         raise Failure("formatting twice is not formatting once")
+    before, after = (sorted(str(c).rstrip() for c in tokens_of(t)[1]) for t in (text, once))
+    if before != after:
+        raise Failure("formatting changes comments")
 
 
 def _saved(model: onnx.ModelProto, folder: Path) -> Path:

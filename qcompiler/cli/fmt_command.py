@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -50,9 +51,11 @@ def _run_one(name: str, check: bool) -> int:
 
 
 def _replace(path: Path, text: str) -> None:
+    path = path.resolve()  # a link stays one
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(text, encoding="utf-8")
+        shutil.copymode(path, part)
         os.replace(part, path)
     except OSError as error:
         problem = Problem(str(path), f"cannot be written: {error}", "make it writable")

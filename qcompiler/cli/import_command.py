@@ -14,6 +14,7 @@ from qcompiler.cli.common import (
 )
 from qcompiler.compiler import Options, import_model
 from qcompiler.errors import ModelError, Problem
+from qcompiler.frontends.text.files import may_be_named
 from qcompiler.frontends.text.printer import INLINE_ELEMENTS, print_network
 
 
@@ -42,11 +43,13 @@ def run(parsed: argparse.Namespace) -> int:
     path = Path(parsed.output or Path(parsed.model).with_suffix(".qnn").name)
     if path.suffix != ".qnn":
         raise ModelError([Problem(str(path), "does not end in .qnn", "name a .qnn file with -o")])
+    beside = path.with_suffix(".npz").name
+    if not may_be_named(beside):
+        what = f"texts cannot name the file {beside!r}, which is for the weights"
+        raise ModelError([Problem(str(path), what, "name another file with -o")])
     options = Options(inputs=dict(parsed.input), numerics=parsed.numerics)
     module = import_model(parsed.model, options)
-    printed = print_network(
-        module, path.with_suffix(".npz").name, inline=parsed.inline, types=parsed.types
-    )
+    printed = print_network(module, beside, inline=parsed.inline, types=parsed.types)
     part = path.with_name(f".{path.stem}.part.qnn")
     try:
         for file in reversed(printed.write(part)):
@@ -55,7 +58,7 @@ def run(parsed: argparse.Namespace) -> int:
         problem = Problem(str(path), f"cannot be written: {error}", "name another place with -o")
         raise ModelError([problem]) from None
     count = sum(array.size for array in printed.arrays.values())
-    beside = f", {count} numbers in {path.with_suffix('.npz').name}" if count else ""
+    numbers = f", {count} numbers in {beside}" if count else ""
     lines = printed.text.count("\n")
-    out.print(f"{escape(str(path))}: {lines} lines{escape(beside)}")
+    out.print(f"{escape(str(path))}: {lines} lines{escape(numbers)}")
     return 0

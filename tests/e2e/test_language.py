@@ -22,6 +22,16 @@ def test_import_gives_the_same_verilog(tmp_path):
     assert rtl(tmp_path / "one") == rtl(tmp_path / "two")
 
 
+def test_import_of_a_download_with_brackets_in_its_name(tmp_path, capsys):
+    model = ROOT / "examples" / "digits_mlp" / "digits_mlp.onnx"
+    text = tmp_path / "model (1).qnn"
+    assert main(["import", str(model), "-o", str(text)]) == 0
+    assert main(["check", str(text)]) == 0
+    assert main(["import", str(model), "-o", str(tmp_path / "a:b.qnn")]) == 1
+    assert "cannot name the file 'a:b.npz'" in capsys.readouterr().err
+    assert not list(tmp_path.glob("a:b*"))
+
+
 def test_check_tells_everything(tmp_path, capsys):
     path = tmp_path / "n.qnn"
     path.write_text(network("y = conv2d(x)", "z = relu(xx)"))
@@ -43,6 +53,17 @@ def test_fmt_changes_files(tmp_path):
     assert path.read_text() == "network n(x: float32[1]) {\n  return x\n}\n"
     path.write_text("network n(")
     assert main(["fmt", str(path)]) == 1
+
+
+def test_fmt_keeps_links_and_modes(tmp_path):
+    path, link = tmp_path / "n.qnn", tmp_path / "link.qnn"
+    path.write_text("network n(x:float32[1]){return x}")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    assert main(["fmt", str(link)]) == 0
+    assert link.is_symlink()
+    assert path.read_text().count("\n") == 3
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("options", [["--input", "x=uint8:1"], ["--numerics", "onnxruntime"]])

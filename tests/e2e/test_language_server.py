@@ -1,5 +1,8 @@
 """The language server over its real protocol."""
 
+import gc
+import weakref
+
 import pytest
 from editor import Editor
 
@@ -75,3 +78,23 @@ def test_damaged_texts_do_not_end_it(editor):
         assert editor.marks()
         hover(editor, 0, 3)
         editor.at("completion", URI, 0, 5)
+
+
+def test_old_analyses_are_freed():
+    """The command line switches Python's collector off, and a server runs for days."""
+    from pygls.workspace import TextDocument
+
+    from qcompiler.frontends.text.server import make_server
+
+    server, collecting = make_server(), gc.isenabled()
+    gc.disable()
+    try:
+        old = weakref.ref(server.analysis(TextDocument(URI, TEXT, 1)).module)
+        assert old() is not None
+        server.analysis(TextDocument(URI, TEXT + "\n", 2))
+        server.tidy()
+        assert old() is None
+    finally:
+        gc.unfreeze()
+        if collecting:
+            gc.enable()

@@ -30,7 +30,9 @@ class Source:
     lines: Sequence[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lines", self.text.splitlines())
+        # As the parser counts: str.splitlines() would also end a line at a form feed.
+        lines = [line.removesuffix("\r") for line in self.text.split("\n")]
+        object.__setattr__(self, "lines", lines)
 
     def line(self, number: int) -> str:
         """Returns a line, counted from 1; "" behind the last one."""
@@ -104,6 +106,10 @@ class StatementError(Exception):
     def __init__(self, span: Span, what: str, remedy: str):
         self.span, self.what, self.remedy = span, what, remedy
         super().__init__(f"{what}; {remedy}")
+
+
+class ExhaustedError(StatementError):
+    """A bound of the whole network is reached; told once, as all that follows meets it, too."""
 
 
 class Diagnostics:

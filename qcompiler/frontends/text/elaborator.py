@@ -18,9 +18,15 @@ from qcompiler.frontends.onnx.registry import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.text.annotations import Annotations
 from qcompiler.frontends.text.arguments import any_broken, is_integer, matched, spoken
-from qcompiler.frontends.text.diagnostics import Diagnostics, Source, StatementError, suggestion
+from qcompiler.frontends.text.diagnostics import (
+    Diagnostics,
+    ExhaustedError,
+    Source,
+    StatementError,
+    suggestion,
+)
 from qcompiler.frontends.text.evaluator import Evaluator
-from qcompiler.frontends.text.scope import Counter, Naming, Recorder, Scope
+from qcompiler.frontends.text.scope import BLOCK_VALUES, Counter, Naming, Recorder, Scope
 from qcompiler.frontends.text.syntax import (
     Assign,
     BlockDefinition,
@@ -66,12 +72,17 @@ class Elaborator:
         self._library = library
         self._diagnostics = diagnostics
         self._recorder = recorder
+        self._exhausted = False
         self._evaluator = Evaluator(
             self._call_block, self._fill_region, list(library.blocks), recorder
         )
         self._annotations = Annotations(self._evaluator)
 
     def _report(self, source: Source, error: StatementError) -> None:
+        if isinstance(error, ExhaustedError):
+            if self._exhausted:
+                return
+            self._exhausted = True
         self._diagnostics.add(source, error.span, error.what, error.remedy)
 
     def network(self, network: Network, source: Source, numerics: str | None) -> Made:
@@ -311,6 +322,7 @@ class Elaborator:
                 "a block has no scalar function, and stands in none",
                 "write operations instead",
             )
+        scope.counter.look_at(BLOCK_VALUES, call.span)
         prefix = f"{names.location}/"
         inner = Scope(
             source, scope.block, scope.counter, prefix, calls=(*scope.calls, block.name.text)

@@ -84,6 +84,7 @@ class Evaluator:
         Raises:
             StatementError: it means nothing.
         """
+        scope.counter.look_at(1, value.span)
         match value:
             case Number() | List():
                 return self._numbers(value, scope, names)
@@ -147,6 +148,7 @@ class Evaluator:
         def collect(item: Value) -> tuple[int, ...]:
             nonlocal integral
             if isinstance(item, Number):
+                scope.counter.look_at(1, item.span)
                 flat.append(item.value)
                 integral = integral and item.integer
                 return ()
@@ -164,6 +166,7 @@ class Evaluator:
                     f"a list holds numbers, got {spoken(meaning)}",
                     "write numbers, or names of numbers",
                 )
+            scope.counter.look_at(meaning.array.size, item.span)
             exact = meaning.exact
             if exact is None:
                 exact = np.array([Fraction(n) for n in meaning.array.reshape(-1).tolist()], object)

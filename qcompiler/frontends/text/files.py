@@ -11,9 +11,15 @@ from numpy.lib import format as npy
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.tensors import MAX_ELEMENTS
 
-_PART = r"[\w+-][\w.+ -]*"
+# No hidden files, nor what means something else than a name on some system.
+_PART = r"(?![. ])[^/\\:*?\"<>|]+(?<![. ])"
 _PATH = re.compile(rf"{_PART}(/{_PART})*")
 _KINDS = "biuf"
+
+
+def may_be_named(name: str) -> bool:
+    """Returns whether a text may name a file so: below it, neither hidden nor with odd letters."""
+    return name.isprintable() and _PATH.fullmatch(name) is not None
 
 
 def confined(folder: Path, name: str, suffixes: tuple[str, ...]) -> Path:
@@ -24,7 +30,7 @@ def confined(folder: Path, name: str, suffixes: tuple[str, ...]) -> Path:
             such file.
     """
     path = folder / name
-    if not _PATH.fullmatch(name):
+    if not may_be_named(name):
         raise ValueError(f"file must be named relative to this one, without .., got {name!r}")
     if path.suffix not in suffixes:
         raise ValueError(f"file must end in {' or '.join(suffixes)}, got {name!r}")

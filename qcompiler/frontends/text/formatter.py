@@ -210,7 +210,7 @@ def _laid_out(tokens: Sequence[Token], indent: str, suffix: str) -> list[str]:
     behind = [tokens[last], *tokens[last + 1 :]]
     lines = [f"{indent}{_flat(tokens[: first + 1])}"]
     elements = _elements(inner)
-    if all(len(e.tokens) == 1 and not e.comments for e in elements) and len(elements) > 4:
+    if len(elements) > 4 and all(e.is_word for e in elements):
         lines += _filled([str(e.tokens[0]) for e in elements], indent + _STEP)
     else:
         for element in elements:
@@ -257,6 +257,11 @@ class _Element:
     tokens: list[Token] = field(default_factory=list[Token])
     comments: list[Token] = field(default_factory=list[Token])
     trailing: list[Token] = field(default_factory=list[Token])
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a single token, and nothing is said about it."""
+        return len(self.tokens) == 1 and not self.comments and not self.trailing
 
     def lines(self, indent: str) -> list[str]:
         """Returns the lines that it takes."""

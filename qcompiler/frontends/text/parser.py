@@ -82,8 +82,8 @@ class _Recovery:
         self._tokens: list[Token] = []
         self._saved: InteractiveParser | None = None
         self._item: InteractiveParser | None = None
-        self._depth = 0
-        self._saved_depth = 0
+        self._open = [0]  # brackets that are open at the top, and in each body around this place
+        self._saved_open = [0]
         self._saved_index = 0
 
     def run(self) -> File:
@@ -142,9 +142,11 @@ class _Recovery:
         while True:
             token = self._tokens[index]
             starts = token.line != line or self._tokens[index - 1].type in ("LBRACE", "RBRACE")
+            # Choices alone do not tell: in LALR, a closed bracket has those of all its places.
+            starts = starts and not self._open[-1]
             if starts and ("RETURN" if self._depth else "NETWORK") in parser.choices():
                 self._saved = parser.copy(deepcopy_values=False)
-                self._saved_depth, self._saved_index = self._depth, index
+                self._saved_open, self._saved_index = self._open.copy(), index
                 self._item = self._saved if not self._depth else self._item
             line = token.line or 0
             try:
@@ -152,14 +154,27 @@ class _Recovery:
             except UnexpectedToken:
                 self._report_unexpected(token, parser, index)
                 assert self._saved is not None
-                self._depth = self._saved_depth
+                self._open = self._saved_open.copy()
                 parser, index = self._resume(self._saved.copy(deepcopy_values=False))
                 line = -1
                 continue
             if token.type == "$END":
                 return cast("Tree[Any]", made)
-            self._depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+            self._track(token)
             index += 1
+
+    @property
+    def _depth(self) -> int:
+        return len(self._open) - 1
+
+    def _track(self, token: Token) -> None:
+        """Counts brackets; the parser has accepted them, so that they match."""
+        if token.type == "LBRACE":
+            self._open.append(0)
+        elif token.type == "RBRACE":
+            self._open.pop()
+        else:
+            self._open[-1] += (token.type in _OPENING) - (token.type in _CLOSING)
 
     def _resume(self, parser: InteractiveParser) -> tuple[InteractiveParser, int]:
         """Returns parser and token to go on with, after an error in a statement."""
@@ -177,7 +192,7 @@ class _Recovery:
             except UnexpectedToken:  # a call around a scalar function is open, too
                 assert self._item is not None
                 parser = self._item.copy(deepcopy_values=False)
-            self._depth = 0
+            self._open = [0]
         return parser, index
 
     def _is_beginning(self, index: int) -> bool:

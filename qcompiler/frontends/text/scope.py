@@ -13,12 +13,24 @@ from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends import naming
 from qcompiler.frontends.onnx.registry import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
-from qcompiler.frontends.text.diagnostics import Source, StatementError, suggestion
+from qcompiler.frontends.text.diagnostics import (
+    ExhaustedError,
+    Source,
+    StatementError,
+    suggestion,
+)
 from qcompiler.frontends.text.syntax import Name, Origin, Span
 from qcompiler.frontends.text.values import Meaning, Variable, is_type_name
 
 MAX_OPERATIONS = 20_000
 """Blocks that use blocks may grow without end; no network that fits a device has so many."""
+
+
+MAX_VALUES = 1 << 20
+"""Of names, numbers and calls that are looked at, blocks as often as they are put in."""
+
+BLOCK_VALUES = 50
+"""What putting a block in counts for; it takes the time of so many values, even if empty."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +85,26 @@ class Counter:
 
     Attributes:
         count: operations.
+        values: names, numbers and calls that were looked at.
         nodes: operations of the model by its nodes' names, as far as the text says.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.values = 0
         self.nodes: dict[str, StringAttr] = {}
+
+    def look_at(self, values: int, span: Span) -> None:
+        """Counts values before the work on them is done.
+
+        Raises:
+            ExhaustedError: they have become too many; even a short text may ask for endless work.
+        """
+        self.values += values
+        if self.values > MAX_VALUES:
+            what = f"the network has more than {MAX_VALUES} values, with all blocks put in"
+            remedy = "use fewer blocks inside blocks; put constants into an .npz file"
+            raise ExhaustedError(span, what, remedy)
 
 
 @dataclass
@@ -148,12 +174,13 @@ class Scope:
         """Adds an operation with one result; returns the result.
 
         Raises:
-            StatementError: operands or parameters do not fit, or there are too many operations.
+            StatementError: operands or parameters do not fit, or there are too many operations
+                (ExhaustedError).
         """
         self.counter.count += 1
         if self.counter.count > MAX_OPERATIONS:
             what = f"the network has more than {MAX_OPERATIONS} operations"
-            raise StatementError(span, what, "use fewer blocks inside blocks")
+            raise ExhaustedError(span, what, "use fewer blocks inside blocks")
         try:
             op = make()
             if not self.scalar:

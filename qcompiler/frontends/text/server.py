@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 from lsprotocol import types
@@ -19,6 +20,9 @@ from qcompiler.frontends.text.syntax import Span
 
 _PAUSE_S = 0.2
 """An editor tells every key; the text is looked at when no other came for so long."""
+
+_REST_S = 2
+"""After so long without a change, no hover is likely to wait for memory that is freed."""
 
 _KINDS = {
     "operation": types.CompletionItemKind.Function,
@@ -49,9 +53,20 @@ class ModelLanguageServer(LanguageServer):
             self._known[document.uri] = (document.version, known)
         return known
 
+    def tidy(self) -> None:
+        """Frees what older analyses left behind: IR has cycles, and qcc collects none by itself.
+
+        To be called at rest: an editor that asks meanwhile has to wait.
+        """
+        gc.collect()
+
     def forget(self, uri: str) -> None:
         """Drops what is known of a text that was closed, and its marks."""
+        waiting = self._waiting.pop(uri, None)
+        if waiting is not None:  # else it would mark a text that is closed
+            waiting.cancel()
         self._known.pop(uri, None)
+        self.tidy()
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
     def publish(self, uri: str) -> None:
@@ -82,8 +97,10 @@ class ModelLanguageServer(LanguageServer):
 
     async def _later(self, uri: str) -> None:
         await asyncio.sleep(_PAUSE_S)
-        self._waiting.pop(uri, None)
         self.publish(uri)
+        await asyncio.sleep(_REST_S)
+        self._waiting.pop(uri, None)
+        self.tidy()
 
     @staticmethod
     def place(document: TextDocument, position: types.Position) -> tuple[int, int]:
@@ -104,6 +121,7 @@ class ModelLanguageServer(LanguageServer):
 def make_server() -> ModelLanguageServer:
     """Returns a server with all that it can do."""
     server = ModelLanguageServer()
+    gc.freeze()  # modules stay: `tidy` need not look at them
     _add_documents(server)
     _add_questions(server)
     return server

@@ -36,3 +36,14 @@ def test_every_type_and_number_has_a_scope():
         assert scope_of(str(token), lines[token.line - 1]) == "constant.numeric.qnn", token
     for name in ("uint8", "int4", "int<-9, 9>", "bipolar", "ternary", "float32"):
         assert scope_of(name.partition("<")[0], f"x: {name}[1]") == "support.type.qnn"
+
+
+def test_digits_of_names_are_no_numbers():
+    number = RULES["number"]["match"]
+    line = "h1 = conv(x_2, w.3, pads: [1, -2]) @ a9, 1/255, -.5e-3"
+    assert re.findall(number, line) == ["1", "-2", "1", "255", "-.5e-3"]
+
+
+def test_networks_with_names_in_quotes():
+    assert scope_of('"a \\" b"', 'network "a \\" b"(x: int4[1])') == "keyword.declaration.qnn"
+    assert scope_of("n", "block n(x)") == "keyword.declaration.qnn"

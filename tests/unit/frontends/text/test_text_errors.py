@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from language import network, problems
 
-from qcompiler.frontends.text import LanguageError, import_text
+from qcompiler.frontends.text import LanguageError, Source, analyse, import_text
 from qcompiler.frontends.text.diagnostics import MAX_DIAGNOSTICS
 
 ONE = [
@@ -81,6 +81,20 @@ def test_errors_in_one_item_do_not_hide_another():
     assert [line for line, *_ in problems(text)] == [3, 4, 6]
 
 
+def test_a_bracket_left_open_is_one_problem():
+    text = network("a = matmul(x, [[1], [2], [3], [4]]", "b = relu(x)", "c = rleu(b)")
+    assert [(line, what) for line, _, what, _ in problems(text)] == [
+        (3, "unexpected 'b'"),
+        (4, "no operation is called 'rleu'"),
+    ]
+
+
+def test_lines_are_counted_as_editors_do(tmp_path):
+    text = network("# \f form feed, \x85 and \u2028 end no line", "y = relu(xx)")
+    shown = str(analyse(Source(tmp_path / "n.qnn", text.replace("\n", "\r\n"))).diagnostics[0])
+    assert shown.splitlines()[1:3] == [" 3 |   y = relu(xx)", "   |            ^^"]
+
+
 def test_the_message_shows_line_and_mark(tmp_path):
     path = tmp_path / "n.qnn"
     path.write_text(network("y = conv2d(x)"))
@@ -144,6 +158,22 @@ def test_blocks_cannot_explode(monkeypatch):
     )
     text = f"block b0(x) {{\n  return relu(x)\n}}\n{blocks}{network('y = b18(x)')}"
     assert "more than 500 operations" in problems(text)[0][2]
+
+
+def test_blocks_without_operations_end_too():
+    blocks = "".join(
+        f"block b{k}(x) {{\n  a = b{k - 1}(x)\n  return b{k - 1}(a)\n}}\n" for k in range(1, 19)
+    )
+    text = f"block b0(x) {{\n  return x\n}}\n{blocks}{network('y = b18(x)')}"
+    (problem,) = problems(text)
+    assert "more than 1048576 values" in problem[2]
+
+
+def test_lists_of_lists_cannot_explode():
+    names = [f"w{k} = [{', '.join([f'w{k - 1}'] * 64)}]" for k in range(1, 9)]
+    (problem,) = problems(network("w0 = [1, 2]", *names))
+    assert problem[0] == 6
+    assert "more than 1048576 values" in problem[2]
 
 
 def test_blocks_cannot_use_themselves():

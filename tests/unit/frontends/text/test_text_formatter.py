@@ -94,6 +94,11 @@ def test_any_spacing_gives_the_same(seed):
     assert formatted(made) == made
 
 
+def test_what_is_said_about_words_stays():
+    text = "block k(\n  a,  # the first\n  b,\n  c,\n  d,\n  e,  # the last\n) {\n  return a\n}\n"
+    assert formatted(text) == text
+
+
 def test_documentation_is_formatted():
     text = (ROOT / "docs" / "language.md").read_text()
     blocks = re.findall(r"^```qnn\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

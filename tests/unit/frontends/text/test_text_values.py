@@ -30,6 +30,22 @@ def test_no_other_float32_is_nearer(value):
         assert abs(Fraction(float(found)) - value) <= abs(Fraction(float(other)) - value)
 
 
+@pytest.mark.parametrize("name", ["model (1).npy", "a+b-c_d.v2.npy", "größe/[x] 'y'.npy"])
+def test_ordinary_file_names(name, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    np.save(tmp_path / name, np.arange(3))
+    assert load_array(tmp_path, name, None).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/../b.npy", "./a.npy", "a//b.npy", "a\\b.npy", "C:b.npy", ".a.npy", "a\n.npy", "", "/a"],
+)
+def test_names_that_leave_the_folder_or_hide(name, tmp_path):
+    with pytest.raises(ValueError, match="must be named relative to this one"):
+        load_array(tmp_path, name, None)
+
+
 def test_rounding_happens_once():
     halfway = Fraction(1) + Fraction(1, 2**24)
     assert nearest_float32(halfway) == np.float32(1)
