@@ -70,6 +70,17 @@ def test_a_session(editor):
     assert edit["newText"] == TEXT
 
 
+def test_lines_that_an_edit_does_not_touch_are_told_from_what_was_known(editor):
+    editor.open(URI, TEXT)
+    assert editor.marks() == []
+    told = hover(editor, 3, 2)
+    editor.change(URI, 2, "# one line more\n" + TEXT.replace("uint4", "uint3"))
+    found = editor.at("hover", URI, 4, 2)
+    assert found["contents"]["value"] == told
+    assert found["range"]["start"] == {"line": 4, "character": 2}
+    assert hover(editor, 5, 2).splitlines()[0] == "uint3[1, 2]"  # edited: looked at anew
+
+
 def test_damaged_texts_do_not_end_it(editor):
     editor.open(URI, "")
     editor.marks()

@@ -41,6 +41,16 @@ def note_at(analysis: Analysis, line: int, column: int) -> Noted | None:
     return min(here, key=lambda n: (n.span.end_line - n.span.line, n.span.end_column), default=None)
 
 
+def line_before(old: Sequence[str], new: Sequence[str], line: int) -> int | None:
+    """Returns where a line (counted from 1) stood in an older text; None if the edit touched it."""
+    shorter = min(len(old), len(new))
+    first = next((i for i in range(shorter) if old[i] != new[i]), shorter)
+    if line <= first:
+        return line
+    last = next((i for i in range(shorter - first) if old[-1 - i] != new[-1 - i]), shorter - first)
+    return line - len(new) + len(old) if line > len(new) - last else None
+
+
 def hover_at(analysis: Analysis, line: int, column: int) -> str | None:
     """Returns type, range and scale of the value at a position, or what an operation does."""
     note = note_at(analysis, line, column)

@@ -14,7 +14,7 @@ from pygls.workspace import TextDocument
 from qcompiler import __version__
 from qcompiler.frontends.text.diagnostics import LanguageError, Source
 from qcompiler.frontends.text.formatter import formatted
-from qcompiler.frontends.text.knowledge import completions_at, hover_at, note_at
+from qcompiler.frontends.text.knowledge import completions_at, hover_at, line_before, note_at
 from qcompiler.frontends.text.reading import Analysis, analyse
 from qcompiler.frontends.text.syntax import Span
 
@@ -48,10 +48,31 @@ class ModelLanguageServer(LanguageServer):
         """Returns what is known of a text as it is now."""
         version, known = self._known.get(document.uri, (None, None))
         if known is None or version != document.version or document.version is None:
-            path = Path(to_fs_path(document.uri) or "untitled.qnn")
-            known = analyse(Source(path, document.source))
+            known = analyse(self._source(document))
             self._known[document.uri] = (document.version, known)
         return known
+
+    @staticmethod
+    def _source(document: TextDocument) -> Source:
+        return Source(Path(to_fs_path(document.uri) or "untitled.qnn"), document.source)
+
+    def hover(self, document: TextDocument, line: int, column: int) -> tuple[str, Span] | None:
+        """Returns what to tell about a position, and the place that it is about.
+
+        After an edit, what was known before serves for lines that the edit did not touch: to look
+        at the text anew takes long, and is under way.
+        """
+        _, known = self._known.get(document.uri, (None, None))
+        there = line
+        if known is not None:
+            there = line_before(known.source.lines, self._source(document).lines, line)
+        if known is None or there is None:
+            known, there = self.analysis(document), line
+        text, note = hover_at(known, there, column), note_at(known, there, column)
+        if text is None or note is None:
+            return None
+        moved, span = line - there, note.span
+        return text, Span(span.line + moved, span.column, span.end_line + moved, span.end_column)
 
     def tidy(self) -> None:
         """Frees what older analyses left behind: IR has cycles, and qcc collects none by itself.
@@ -97,7 +118,13 @@ class ModelLanguageServer(LanguageServer):
 
     async def _later(self, uri: str) -> None:
         await asyncio.sleep(_PAUSE_S)
-        self.publish(uri)
+        document = self.workspace.get_text_document(uri)
+        version = document.version
+        # In a thread, so that questions are answered meanwhile.
+        known = await asyncio.to_thread(analyse, self._source(document))
+        if document.version == version:
+            self._known[uri] = (version, known)
+            self.publish(uri)
         await asyncio.sleep(_REST_S)
         self._waiting.pop(uri, None)
         self.tidy()
@@ -161,14 +188,12 @@ def _add_questions(server: ModelLanguageServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     def _hover(params: types.HoverParams) -> types.Hover | None:
         document = server.workspace.get_text_document(params.text_document.uri)
-        analysis = server.analysis(document)
-        place = server.place(document, params.position)
-        text = hover_at(analysis, *place)
-        note = note_at(analysis, *place)
-        if text is None or note is None:
+        found = server.hover(document, *server.place(document, params.position))
+        if found is None:
             return None
+        text, span = found
         content = types.MarkupContent(types.MarkupKind.PlainText, text)
-        return types.Hover(content, server.range(document, note.span))
+        return types.Hover(content, server.range(document, span))
 
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["(", ",", ":"])
