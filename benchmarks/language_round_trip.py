@@ -56,7 +56,7 @@ def hardware(design: Design, folder: Path) -> dict[str, bytes]:
 def _text(module: ModuleOp) -> str:
     """Returns the IR without the list of nodes: a text has those that the outputs need only."""
     copy = module.clone()
-    del copy.attributes["nn.nodes"]
+    copy.attributes.pop("nn.nodes", None)
     return print_module(copy)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Block, Region
+from xdsl.ir import Attribute, Block, Region
 
 from qcompiler.frontends import naming
 
@@ -32,13 +32,14 @@ def finished_module(
     types = [argument.type for argument in block.args]
     results = [operand.type for operand in block.last_op.operands]
     main = FuncOp("main", (types, results), Region(block))
-    attributes = {
+    attributes: dict[str, Attribute] = {
         "qint.numerics": StringAttr(numerics),
         "nn.name": naming.ascii_text(name),
         "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
         "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
-        "nn.nodes": DictionaryAttr(dict(sorted(nodes.items()))),
     }
+    if nodes:
+        attributes["nn.nodes"] = DictionaryAttr(dict(sorted(nodes.items())))
     return ModuleOp([main], attributes)
 
 
