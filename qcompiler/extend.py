@@ -19,10 +19,10 @@ from qcompiler.devices import add_device
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
 from qcompiler.passes.convert_qint_to_stream import frame_of, lowering
-from qcompiler.passes.convert_stream_to_rtl import Place, hardware
 from qcompiler.passes.infer_ranges import range_rule
 from qcompiler.passes.split_host import core_operation
 from qcompiler.rtl.blocks.mvau import WeightCode, weight_style
+from qcompiler.rtl.processes import Place, hardware
 
 __all__ = [
     "NodeContext",
