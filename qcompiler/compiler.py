@@ -250,12 +250,13 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
 
 def _check_rate(design: Design, fps: float) -> None:
     """Raises ModelError if even the folding that was chosen is too slow for the rate asked for."""
-    reached = design.report()
-    if reached.fps >= fps:
+    timing = design.timing
+    reached = design.mhz * 1e6 / timing.cycles_per_frame
+    if reached >= fps:
         return
     what = (
-        f"{fps:,.0f} frames/s at {design.mhz:g} MHz is not reached: {reached.bottleneck} takes "
-        f"{reached.cycles_per_frame} cycles a frame, which gives {reached.fps:,.0f} frames/s"
+        f"{fps:,.0f} frames/s at {design.mhz:g} MHz is not reached: {timing.bottleneck} takes "
+        f"{timing.cycles_per_frame} cycles a frame, which gives {reached:,.0f} frames/s"
     )
     raise ModelError([Problem("--fps", what, "ask for less, or for a faster clock (--mhz)")])
 

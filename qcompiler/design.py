@@ -11,11 +11,12 @@ from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
+from qcompiler.analysis.area.estimate import Area, estimate_areas
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import identifier
 from qcompiler.analysis.throughput import Timing, predict
 from qcompiler.backends.driver.packing import pack, unpack
-from qcompiler.backends.report.estimates import Report, build_report
+from qcompiler.backends.report.estimates import Estimates, Report, build_report
 from qcompiler.backends.simulators import (
     RtlDesign,
     SimulationResult,
@@ -24,6 +25,7 @@ from qcompiler.backends.simulators import (
     simulator,
 )
 from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
+from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
@@ -36,12 +38,16 @@ class Design:
     Attributes:
         levels: modules by level: nn, qint, stream, rtl, and `last` where the pipeline ended.
         mhz: clock that rates in reports refer to.
+        device: that areas in reports are estimated for.
         snapshots: the module after passes, by the name of the file that `write` makes of it.
     """
 
-    def __init__(self, levels: Mapping[str, ModuleOp], mhz: float = 100.0):
+    def __init__(
+        self, levels: Mapping[str, ModuleOp], mhz: float = 100.0, device: Device | None = None
+    ):
         self.levels = dict(levels)
         self.mhz = mhz
+        self.device = load_device(DEFAULT_DEVICE) if device is None else device
         self.snapshots: dict[str, ModuleOp] = {}
 
     @property
@@ -91,6 +97,13 @@ class Design:
     def timing(self) -> Timing:
         """Predicted cycles per frame, latency and bottleneck."""
         return predict(self.network)
+
+    @cached_property
+    def areas(self) -> dict[str, Area]:
+        """Estimated resources of each layer, and of the top module; empty without hardware."""
+        if "rtl" not in self.levels:
+            return {}
+        return estimate_areas(self.level("rtl"), self.network, self.device.family)
 
     @cached_property
     def verilog(self) -> VerilogDesign:
@@ -234,8 +247,9 @@ class Design:
         return self._outputs(integers)
 
     def report(self) -> Report:
-        """Returns cycles, latency, and the folding of each layer."""
-        return build_report(self.network, self.timing, self.mhz)
+        """Returns cycles, latency, area, and the folding of each layer."""
+        found = Estimates(self.network, self.timing, self.mhz, self.device, self.areas)
+        return build_report(found)
 
     def write(self, directory: str | Path, *, weights: str | None = None) -> Path:
         """Writes everything into `directory`, whole or not at all; replaces an earlier design.

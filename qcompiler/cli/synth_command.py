@@ -1,11 +1,17 @@
 """qcc synth: what a design takes of a device, and the clock that it reaches there."""
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.markup import escape
 
-from qcompiler.backends.synthesis.flow import Request, SynthesisResult, synthesize
+from qcompiler.backends.synthesis.flow import (
+    ESTIMATED,
+    Request,
+    SynthesisResult,
+    synthesize,
+)
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.cli.common import (
     add_plugin_argument,
@@ -103,13 +109,17 @@ def _too_slow(result: SynthesisResult) -> bool:
 
 def _show(result: SynthesisResult) -> None:
     kinds = [kind for kind in _COLUMNS if result.capacity[kind] or result.total[kind]]
-    shown = table(f"{result.top} on {result.device}, Yosys", "layer", *kinds)
-    for layer, usage in result.layers.items():
-        shown.add_row(escape(layer), *(str(usage[kind]) for kind in kinds))
+    columns = [c for kind in kinds for c in ([kind, "est."] if kind in ESTIMATED else [kind])]
+    shown = table(f"{result.top} on {result.device}, Yosys", "layer", *columns)
+    for layer in dict.fromkeys([*result.layers, *result.estimates]):
+        usage, estimate = result.layers.get(layer, {}), result.estimates.get(layer, {})
+        shown.add_row(escape(layer), *_cells(kinds, usage, estimate))
     shown.add_section()
-    shown.add_row("total", *(str(result.total[kind]) for kind in kinds))
-    shown.add_row("device", *(str(result.capacity[kind]) for kind in kinds))
-    shown.add_row("share", *(_share(result, kind) for kind in kinds))
+    shown.add_row("total", *_cells(kinds, result.total, result.estimate))
+    errors = {kind: f"{error:+.1f} %" for kind, error in result.errors_percent.items()}
+    shown.add_row("estimate's error", *_cells(kinds, {}, errors))
+    shown.add_row("device", *_cells(kinds, result.capacity, {}))
+    shown.add_row("share", *_cells(kinds, {kind: _share(result, kind) for kind in kinds}, {}))
     out.print(shown)
     for kind, number in result.excess.items():
         out.print(f"[red]does not fit:[/red] {number} {kind} too many")
@@ -118,6 +128,18 @@ def _show(result: SynthesisResult) -> None:
     took = ", ".join(f"{tool} {seconds:.1f} s" for tool, seconds in result.seconds.items())
     out.print(f"files:   {escape(result.directory)}")
     err.print(f"took {took}")
+
+
+def _cells(
+    kinds: Sequence[str], found: Mapping[str, object], estimated: Mapping[str, object]
+) -> list[str]:
+    """Returns a row's cells: what was found, and beside it what was estimated."""
+    cells: list[str] = []
+    for kind in kinds:
+        cells.append(str(found.get(kind, "")))
+        if kind in ESTIMATED:
+            cells.append(str(estimated.get(kind, "")))
+    return cells
 
 
 def _share(result: SynthesisResult, kind: str) -> str:

@@ -34,7 +34,7 @@ def test_area_and_netlist(directory, capfd):
     assert set(found["layers"]) >= LAYERS
     for kind in ("LUT", "FF"):
         assert sum(layer[kind] for layer in found["layers"].values()) == found["total"][kind]
-    assert found["total"]["DSP"] == 0
+    assert found["total"]["DSP"] == found["estimate"]["DSP"] == 0
     assert found["fits"]
     written = (directory / "report" / "synthesis_gw1n-9.json").read_text()
     assert json.loads(written) == found
@@ -64,6 +64,21 @@ def test_area_and_netlist(directory, capfd):
     refused = qcc(capfd, "verify", directory, "--netlist", "--device", "ice40-up5k")
     assert refused.status == 1
     assert "has changed since it was synthesized" in refused.words
+
+
+@pytest.mark.simulation
+def test_the_estimate_is_near(directory, capfd):
+    """Area before synthesis, by layer and of the whole, beside what Yosys makes of the example."""
+    found = json.loads(qcc(capfd, "synth", directory, "--device", "ecp5-25k", "--json").out)
+    errors = found["estimate_error_percent"]
+    assert max(abs(errors[kind]) for kind in ("LUT", "FF")) < 10
+    assert errors["DSP"] == errors["BRAM"] == 0
+    assert set(found["estimates"]) == set(found["layers"])
+    before = json.loads((directory / "report" / "estimate_layer_resources.json").read_text())
+    assert before["total"] == found["estimate"]
+    assert before["fc1_mvau"] == found["estimates"]["fc1_mvau"]
+    shown = qcc(capfd, "synth", directory, "--device", "ecp5-25k").out
+    assert f"{errors['LUT']:+.1f} %" in shown
 
 
 @pytest.mark.simulation

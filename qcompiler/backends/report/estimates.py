@@ -1,12 +1,14 @@
-"""Cycles, latency and folding of a design, as data and as the files that this field knows."""
+"""Cycles, latency, area and folding of a design, as data and as the files that this field knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import source_node
 from qcompiler.analysis.throughput import Timing
+from qcompiler.devices import Device
 from qcompiler.dialects import qint, stream
 
 
@@ -21,6 +23,7 @@ class LayerReport:
         cycles: per frame.
         input, output: types, as text.
         detail: folding, requantizer form, or depth.
+        area: estimated LUT, FF, BRAM, DSP; empty if the design has no hardware yet.
     """
 
     name: str
@@ -30,6 +33,7 @@ class LayerReport:
     input: str
     output: str
     detail: dict[str, Any]
+    area: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Report:
         bottleneck: the slowest process.
         mhz: assumed clock.
         layers: the processes in order.
+        device: that areas are estimated for.
+        area: estimated LUT, FF, BRAM, DSP of the whole; empty if the design has no hardware yet.
+        capacity: the same of the device.
     """
 
     cycles_per_frame: int
@@ -51,6 +58,9 @@ class Report:
     bottleneck: str
     mhz: float
     layers: tuple[LayerReport, ...]
+    device: str
+    area: dict[str, int]
+    capacity: dict[str, int]
 
     def files(self) -> dict[str, Any]:
         """Returns the contents of the report files by name."""
@@ -61,6 +71,10 @@ class Report:
         }
         return {
             "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},
+            "estimate_layer_resources.json": {
+                **{layer.name: layer.area for layer in self.layers if layer.area},
+                "total": self.area,
+            },
             "estimate_network_performance.json": {
                 "critical_path_cycles": self.latency_cycles,
                 "max_cycles": self.cycles_per_frame,
@@ -68,6 +82,7 @@ class Report:
                 "estimated_throughput_fps": self.fps,
                 "estimated_latency_ns": self.latency_cycles * 1e3 / self.mhz,
                 "clock_mhz": self.mhz,
+                "device": self.device,
             },
             "folding_config.json": {"Defaults": {}, **foldings},
             "layers.json": [asdict(layer) for layer in self.layers],
@@ -103,7 +118,26 @@ def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
         yield "depth", process.depth.value.data
 
 
-def build_report(network: Network, timing: Timing, mhz: float) -> Report:
+@dataclass(frozen=True)
+class Estimates:
+    """What a report is made of.
+
+    Attributes:
+        network: the processes.
+        timing: cycles and latency.
+        mhz: assumed clock.
+        device: that areas are for.
+        areas: by layer, `GLUE` for the top module; empty without hardware.
+    """
+
+    network: Network
+    timing: Timing
+    mhz: float
+    device: Device
+    areas: Mapping[str, Area]
+
+
+def build_report(found: Estimates) -> Report:
     """Returns the report of a streaming network."""
     layers = tuple(
         LayerReport(
@@ -114,14 +148,19 @@ def build_report(network: Network, timing: Timing, mhz: float) -> Report:
             "; ".join(map(_channel, process.input_channels)),
             "; ".join(map(_channel, process.output_channels)),
             dict(_detail(process)),
+            found.areas[name].as_dict() if name in found.areas else {},
         )
-        for name, process in network.named()
+        for name, process in found.network.named()
     )
+    timing = found.timing
     return Report(
         timing.cycles_per_frame,
-        mhz * 1e6 / timing.cycles_per_frame,
+        found.mhz * 1e6 / timing.cycles_per_frame,
         timing.latency_cycles,
         timing.bottleneck,
-        mhz,
+        found.mhz,
         layers,
+        found.device.name,
+        total(found.areas.values()).as_dict() if found.areas else {},
+        found.device.capacity(),
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from qcompiler.analysis.area.estimate import estimate_areas
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.netlist import read_netlist
 from qcompiler.backends.synthesis.nextpnr import REPORT, bitstream, check_installed, place
@@ -20,6 +21,8 @@ from qcompiler.errors import ModelError, Problem
 
 RESULT = "result.json"
 _BUDGET = ("LUT", "FF", "BRAM", "LARGE", "DSP")
+ESTIMATED = ("LUT", "FF", "BRAM", "DSP")
+_LEVELS = ("stream", "rtl")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class SynthesisResult:
         capacity: of the device, by kind.
         total: resources of the design.
         layers: resources by instance of the top module.
+        estimates: the same as estimated before synthesis; without those of memories `LARGE`.
         digest: of the Verilog that was synthesized.
         seconds: by tool.
         mhz: clock aimed at.
@@ -66,6 +70,7 @@ class SynthesisResult:
     capacity: dict[str, int]
     total: dict[str, int]
     layers: dict[str, dict[str, int]]
+    estimates: dict[str, dict[str, int]]
     digest: str
     seconds: dict[str, float]
     mhz: float
@@ -79,9 +84,28 @@ class SynthesisResult:
         over = {kind: self.total[kind] - self.capacity[kind] for kind in _BUDGET}
         return {kind: number for kind, number in over.items() if number > 0}
 
+    @property
+    def estimate(self) -> dict[str, int]:
+        """Estimated resources of the whole."""
+        return {kind: sum(e[kind] for e in self.estimates.values()) for kind in ESTIMATED}
+
+    @property
+    def errors_percent(self) -> dict[str, float]:
+        """Estimates against what was found; kinds of which neither has any are 0."""
+        found: dict[str, float] = {}
+        for kind, number in self.estimate.items():
+            have = self.total[kind]
+            found[kind] = round(100 * (number - have) / have, 1) if have else 100.0 * bool(number)
+        return found
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the result for a machine."""
-        return {**asdict(self), "fits": not self.excess}
+        return {
+            **asdict(self),
+            "estimate": self.estimate,
+            "estimate_error_percent": self.errors_percent,
+            "fits": not self.excess,
+        }
 
 
 def work_folder(directory: Path, device: Device) -> Path:
@@ -133,12 +157,14 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
     device = request.device
     if request.place:
         check_installed(device)
-    design, rtl = load_design(directory)
+    design, rtl = load_design(directory, _LEVELS)
     folder = work_folder(directory, device)
     names = prepare(rtl, folder)
     (folder / WRAPPER_FILE).write_text(wrapper_source(rtl), encoding="ascii")
     job = Job(rtl.top, names, device, request.dsp, request.place)
     seconds = {"yosys": run_yosys(job, folder, request.limits, progress)}
+    progress("estimating")
+    areas = estimate_areas(design.level("rtl"), design.network, device.family, dsp=request.dsp)
     progress("reading the netlist")
     netlist = read_netlist(folder, rtl.top)
     mhz = request.mhz or design.mhz
@@ -148,6 +174,7 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
         capacity=device.capacity(),
         total=netlist.total(device.family),
         layers=netlist.usage(device.family),
+        estimates={n: a.as_dict() for n, a in areas.items()},
         digest=digest(rtl),
         seconds=seconds,
         mhz=mhz,

@@ -1,0 +1,135 @@
+"""Blocks of many shapes side by side in one design: what the cost model is fitted on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Region, SSAValue
+
+from benchmarks.common import REPOSITORY
+from qcompiler import compile as compile_model
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Requantizer, Threshold
+from qcompiler.design import Design
+from qcompiler.dialects import qint, stream
+from qcompiler.passes.pipeline import run_passes
+
+_EXAMPLES = ("digits_mlp/digits_mlp", "digits_cnn/digits_cnn_qonnx")
+_CYCLES = (4096, 512)
+
+
+@dataclass
+class _Blocks:
+    """Processes side by side, each from an input of its own to an output of its own."""
+
+    rng: np.random.Generator
+    block: Block = field(default_factory=Block)
+    weights: list[stream.WeightsOp] = field(default_factory=list[stream.WeightsOp])
+    results: list[SSAValue] = field(default_factory=list[SSAValue])
+
+    def _input(self, x: IntRange, frame: tuple[int, ...], lanes: int) -> SSAValue:
+        element = qint.IntType(x.lo, x.hi)
+        channel = stream.ChannelType(element, frame, lanes)
+        return self.block.insert_arg(channel, len(self.block.args))
+
+    def _add(self, process: stream.Process) -> None:
+        self.block.add_op(process)
+        self.results.append(process.results[0])
+
+    def _one_of(self, *choices: int) -> int:
+        return int(self.rng.choice(choices))
+
+    def matrix(self) -> None:
+        """Adds a matrix unit."""
+        bits = self._one_of(1, 2, 4, 6, 8, 8)
+        x = IntRange(0, 2**bits - 1) if self.rng.random() < 0.5 else IntRange.for_bits(bits, True)
+        most = self._one_of(1, 1, 3, 7, 31, 127)
+        pe, simd = self._one_of(1, 2, 4, 8), self._one_of(1, 2, 4, 8, 16)
+        mw, mh = simd * self._one_of(1, 4, 9, 32), pe * self._one_of(2, 4, 16)
+        values = self.rng.integers(-most, most, (mw, mh), endpoint=True)
+        corners = values * x.lo, values * x.hi
+        low = int(np.minimum(*corners).sum(0).min())
+        high = int(np.maximum(*corners).sum(0).max())
+        symbol = stream.WeightsOp(f"w{len(self.weights)}", values)
+        self.weights.append(symbol)
+        given = self._input(x, (mw,), simd)
+        sums = qint.IntType(low, high)
+        self._add(stream.MvauOp(given, symbol.sym_name.data, sums, mh, pe, simd))
+
+    def requantizer(self) -> None:
+        """Adds a requantizer, a multiplication or comparisons."""
+        bits, lanes = self._one_of(2, 4, 8), self._one_of(1, 2, 4, 8)
+        channels = lanes * self._one_of(1, 2, 4, 16)
+        x = IntRange.for_bits(self._one_of(8, 12, 16, 20), True)
+        y = IntRange(0, 2**bits - 1)
+        form: Requantizer = (
+            self._thresholds(x, y, channels) if bits < 8 else self._scale(y, channels)
+        )
+        given = self._input(x, (channels,), lanes)
+        body = Block(arg_types=[qint.IntType(x.lo, x.hi)])
+        scalar = qint.requantizer_op(form, body.args[0], y, None)
+        body.add_ops([scalar, qint.YieldOp(scalar.result)])
+        self._add(stream.RequantizeOp(given, Region(body), qint.IntType(y.lo, y.hi)))
+
+    def _thresholds(self, x: IntRange, y: IntRange, channels: int) -> Threshold:
+        levels = self.rng.integers(x.lo, x.hi, (channels, y.hi - y.lo))
+        return Threshold(np.sort(levels, axis=1), np.ones(channels, np.int64), y.lo)
+
+    def _scale(self, y: IntRange, channels: int) -> MulShift:
+        factors = self.rng.integers(1 << 10, 1 << 14, channels)
+        biases = self.rng.integers(-(1 << 18), 1 << 18, channels)
+        return MulShift(factors, biases, 20, y.lo, y.hi, None)
+
+    def buffer(self) -> None:
+        """Adds a FIFO."""
+        lanes, bits = self._one_of(1, 2, 4, 8), self._one_of(1, 4, 8, 16)
+        given = self._input(IntRange.for_bits(bits, True), (lanes * 64,), lanes)
+        self._add(stream.FifoOp(given, self._one_of(1, 2, 4, 9, 16, 40, 64, 130, 500, 1000)))
+
+    def adapter(self) -> None:
+        """Adds a width adapter."""
+        narrow = self._one_of(1, 2, 4)
+        wide = narrow * self._one_of(2, 3, 4, 8)
+        lanes = [narrow, wide] if self.rng.random() < 0.5 else [wide, narrow]
+        given = self._input(IntRange.for_bits(self._one_of(2, 4, 8), True), (wide * 4,), lanes[0])
+        self._add(stream.WidthAdapterOp(given, lanes[1]))
+
+    def design(self) -> Design:
+        """Returns the design of everything added, down to hardware."""
+        self.block.add_op(func.ReturnOp(*self.results))
+        types = [a.type for a in self.block.args], [value.type for value in self.results]
+        module = ModuleOp([*self.weights, func.FuncOp("core", types, Region(self.block))])
+        module.verify()
+        hardware = module.clone()
+        run_passes(hardware, ["convert-stream-to-rtl"])
+        return Design({"stream": module, "rtl": hardware, "last": hardware})
+
+
+def random_blocks(seed: int) -> Design:
+    """Returns a few random blocks."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    blocks.matrix()
+    blocks.requantizer()
+    if seed % 2:
+        blocks.buffer()
+    else:
+        blocks.adapter()
+    return blocks.design()
+
+
+def examples() -> Iterator[tuple[str, Design]]:
+    """Yields the project's example networks at a few foldings, with names."""
+    for example in _EXAMPLES:
+        path = REPOSITORY / "examples" / f"{example}.onnx"
+        for cycles in _CYCLES:
+            yield f"{Path(example).name} {cycles}", compile_model(path, cycles=cycles)
+
+
+def sweep(seeds: int) -> Iterator[tuple[str, Design]]:
+    """Yields the designs of the sweep, with names."""
+    yield from examples()
+    for seed in range(seeds):
+        yield f"blocks {seed}", random_blocks(seed)

@@ -1,0 +1,113 @@
+"""Fits the cost model's factors against Yosys: `python -m benchmarks.fit_costs --write`.
+
+The model counts features of the hardware (`qcompiler/analysis/area`): look-up tables that cover its
+gates, places of carry chains, tables of ROMs, and so on. Flip-flops, block memories and DSPs are
+counts already. How many look-up tables one of each of the others takes in the end depends on the
+synthesis: that is fitted here, for each family, on a sweep of blocks and the project's examples.
+What Yosys found is kept in build/area, so a second run takes seconds.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks.area import measure
+from benchmarks.blocks import sweep
+from benchmarks.common import print_table
+from qcompiler.analysis.area.estimate import COEFFICIENTS, FINAL, UNFITTED, count_modules
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.devices import Device, load_device
+
+DEVICES = ("ecp5-85k", "zu3eg")
+_PRIOR_WEIGHT = 0.2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A design: its features, and the look-up tables that Yosys took for it."""
+
+    name: str
+    counts: Counter[str]
+    luts: int
+
+
+def samples(device: Device, seeds: int, limits: Limits) -> list[Sample]:
+    """Returns the designs of the sweep for a device."""
+    found: list[Sample] = []
+    for name, design in sweep(seeds):
+        with TemporaryDirectory() as folder:
+            area = measure(design.rtl_design(Path(folder)), device, limits)
+        if area.error:
+            print(f"{name}: {area.error}", flush=True)
+            continue
+        print(f"{device.name}: {name}, {area.seconds} s", flush=True)
+        layers = count_modules(design.level("rtl"), design.network, device.family)
+        # Layers are not told apart: which of two neighbours a table belongs to is a guess.
+        counts = sum(layers.values(), Counter[str]())
+        found.append(Sample(name, counts, area.total(device.family)["LUT"]))
+    return found
+
+
+def fit(data: list[Sample]) -> dict[str, float]:
+    """Returns the factor of each feature, none negative, for the least relative error."""
+    features = sorted({f for sample in data for f in sample.counts} - set(FINAL))
+    weights = np.array([1 / max(sample.luts, 100) for sample in data])
+    left = np.array([[sample.counts[f] for f in features] for sample in data]) * weights[:, None]
+    right = np.array([sample.luts for sample in data]) * weights
+    prior = np.array([UNFITTED.get(f, 1.0) for f in features])
+    # Relative to the share of the tables that the feature has, so that units do not matter.
+    strength = _PRIOR_WEIGHT * len(data) * np.maximum(left.mean(axis=0), 0.03) ** 2
+    factors = prior.copy()
+    free = np.ones(len(features), bool)
+    while True:
+        rest = right - left[:, ~free] @ factors[~free]
+        normal = left[:, free].T @ left[:, free] + np.diag(strength[free])
+        wanted = left[:, free].T @ rest + strength[free] * prior[free]
+        factors[free] = np.linalg.solve(normal, wanted)
+        negative = free & (factors < 0)
+        if not negative.any():
+            return {f: round(float(v), 3) for f, v in zip(features, factors, strict=True)}
+        factors[negative] = 0.0
+        free &= ~negative
+
+
+def main() -> int:
+    """Fits; prints factors and errors."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=16, help="designs of random blocks")
+    parser.add_argument("--seconds", type=float, default=900, help="limit of each run of Yosys")
+    parser.add_argument("--write", action="store_true", help=f"write {COEFFICIENTS.name}")
+    parsed = parser.parse_args()
+    text = (
+        "# How many look-up tables each feature takes; made by `python -m benchmarks.fit_costs`.\n"
+    )
+    for name in DEVICES:
+        device = load_device(name)
+        data = samples(device, parsed.seeds, Limits(parsed.seconds, 6 << 30))
+        factors = fit(data)
+        text += f"\n[{device.family}]\n" + "".join(f"{f} = {v}\n" for f, v in factors.items())
+        errors = [
+            sum(factors.get(f, 0.0) * n for f, n in s.counts.items()) / max(s.luts, 1) - 1
+            for s in data
+        ]
+        within = [abs(e) <= 0.1 for e in errors]
+        rows = [[f, v] for f, v in factors.items()]
+        print_table(f"{name}: {len(data)} designs", ("feature", "look-up tables"), rows)
+        print(f"within 10 %: {sum(within)} of {len(within)}; median {np.median(errors):+.1%}")
+        worst = sorted(zip(errors, data, strict=True), key=lambda pair: -abs(pair[0]))[:12]
+        print_table(
+            "worst", ("design", "error", "Yosys", "counts"),
+            [[s.name, f"{e:+.0%}", s.luts, dict(s.counts)] for e, s in worst],
+        )  # fmt: skip
+    if parsed.write:
+        COEFFICIENTS.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

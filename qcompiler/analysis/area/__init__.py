@@ -1,0 +1,1 @@
+"""What hardware takes of a device, estimated from its registers and wires."""

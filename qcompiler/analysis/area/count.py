@@ -1,0 +1,310 @@
+"""Counts what a hardware module takes of each kind of resource, before the fitted factors."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerType
+from xdsl.ir import SSAValue
+from xdsl.utils.hints import isa
+
+from qcompiler.analysis.area.circuit import Block, Circuit
+from qcompiler.analysis.area.family import Family
+from qcompiler.analysis.area.gates import TRUE, cover
+from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.analysis.area.roms import (
+    address_bits,
+    deep_rom_tables,
+    rom_columns,
+    shallow_rom_tables,
+)
+from qcompiler.dialects import rtl
+
+_SAMPLE = 12
+"""Of instances that have different constants at their ports, so many are looked at."""
+
+Counts = Counter[str]
+"""By feature: `ff`, `block`, `large`, `dsp` are final; the others become look-up tables."""
+
+_Constants = tuple[tuple[str, tuple[int | None, ...]], ...]
+_Interface = tuple[str, _Constants, frozenset[str]]
+"""Of an instance: module, constants at its ports, ports whose constants come out of ROMs."""
+
+
+@dataclass
+class Tally:
+    """Counts for all instances of a module, and for what they have in common.
+
+    Attributes:
+        own: for each instance.
+        shared: once, as it depends on what is the same for all of them.
+    """
+
+    own: Counts = field(default_factory=Counter[str])
+    shared: Counts = field(default_factory=Counter[str])
+
+
+class Estimator:
+    """Counts modules of one design; remembers what it has counted."""
+
+    def __init__(self, modules: Mapping[str, hw.HWModuleOp], family: Family):
+        self._modules = modules
+        self._family = family
+        self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
+
+    def count(self, name: str) -> Counts:
+        """Returns the counts of a module with those of its instances."""
+        return self._tally((name, (), frozenset()), frozenset()).own
+
+    def count_alone(self, name: str) -> Counts:
+        """Returns the counts of a module without its instances."""
+        circuit = Circuit(self._modules[name], {}, self._is_multiplier)
+        return self._count(circuit, frozenset(), instances=False).own
+
+    def _tally(self, interface: _Interface, shared: frozenset[str]) -> Tally:
+        key = interface, shared
+        if key not in self._known:
+            name, constants, late = interface
+            circuit = Circuit(self._modules[name], dict(constants), self._is_multiplier, late)
+            self._known[key] = self._count(circuit, shared)
+        return self._known[key]
+
+    def _is_multiplier(self, a: int, b: int, product: int) -> bool:
+        return self._family.multiplier is not None and bool(
+            self._family.multiplier.count(a, b, product)
+        )
+
+    def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
+        live = _live(circuit)
+        blocks = [b for b in circuit.blocks if b.kind == "instance" or live & set(b.makes)]
+        tally = Tally()
+        roots = [bit for output in circuit.outputs for bit in output]
+        counts = Counter[str]()
+        for block in blocks:
+            if block.kind == "instance":
+                continue
+            self._COUNTERS[block.kind](self, circuit, block, live, counts, roots)
+        by_module: defaultdict[str, list[tuple[_Interface, list[Block]]]] = defaultdict(list)
+        for interface, group in _groups(circuit, blocks).items():
+            by_module[interface[0]].append((interface, group))
+            roots += [bit for block in group for bit in block.reads]
+        for groups in by_module.values() if instances else ():
+            sample = groups[:: -(-len(groups) // _SAMPLE)]
+            share = sum(len(g) for _, g in groups) / sum(len(g) for _, g in sample)
+            for interface, group in sample:
+                self._instances(interface, group, tally, share)
+        made = cover(circuit.gates, roots, self._family.inputs)
+        common = _common(circuit, shared)
+        for node in made:
+            feature = _TABLES[circuit.gates.kind(abs(node))]
+            (tally.shared if abs(node) in common else tally.own)[feature] += 1
+        tally.own.update(counts)
+        return tally
+
+    def _instances(
+        self, interface: _Interface, group: list[Block], tally: Tally, share: float
+    ) -> None:
+        """Adds instances of one module with the same constants, `share` times."""
+        common = [_port_literals(block) for block in group]
+        same = frozenset(p for p in common[0] if all(c[p] == common[0][p] for c in common))
+        inner = self._tally(interface, same if len(group) > 1 else frozenset())
+        for feature, number in inner.own.items():
+            tally.own[feature] += round(number * len(group) * share)
+        tally.own.update(inner.shared)
+
+    def _register(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        used = [d for d, q in zip(block.reads, block.makes, strict=True) if q in live]
+        counts["ff"] += sum(d > TRUE for d in used)
+        roots += [*used, *(bit for bit in block.enable if bit is not None)]
+
+    def _adder(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        _, negative = block.shape
+        pairs = block.pairs[: max(i for i, bit in enumerate(block.makes) if bit in live) + 1]
+        self._chain(circuit, pairs, bool(negative), counts, roots, "adder")
+
+    def _chain(
+        self,
+        circuit: Circuit,
+        pairs: list[tuple[int, int]],
+        negative: bool,
+        counts: Counts,
+        roots: list[int],
+        feature: str,
+    ) -> None:
+        if self._family.chain == "xor":
+            for a, b in pairs:
+                roots += [circuit.gates.differ(a, b ^ negative), *([a] if a > TRUE else [])]
+            counts[f"{feature}_bits"] += len(pairs)
+            return
+        roots += [bit for pair in pairs for bit in pair]
+        pair = self._family.chain == "pair"
+        counts[f"{feature}_luts"] += -(-len(pairs) // 2) * 2 if pair else len(pairs)
+
+    def _compare(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        width = block.shape[0]
+        fixed = [a <= TRUE or b <= TRUE for a, b in block.pairs]
+        counts["compares"] += 1
+        if all(fixed) and width <= self._family.inputs:
+            counts["lut"] += 1
+            roots += [a if b <= TRUE else b for a, b in block.pairs]
+        elif self._family.chain == "xor":
+            kind = "const_compare_bits" if all(fixed) else "compare_bits"
+            counts[kind] += width
+            roots += [bit for pair in block.pairs for bit in pair]
+        else:
+            self._chain(circuit, block.pairs, True, counts, roots, "compare")
+
+    def _multiplier(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        assert self._family.multiplier is not None
+        counts["dsp"] += self._family.multiplier.count(*block.shape)
+        roots += block.reads
+
+    def _memory(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        op = block.op
+        width = len(live & set(block.makes))
+        roots += block.reads
+        if isinstance(op, rtl.RomOp):
+            self._rom(op, width, counts)
+            return
+        assert isinstance(op, rtl.RamOp)
+        depth, one_address = op.depth_words, op.read_address is op.write_address
+        memory = Memory(depth, width, op.ram_style.data, one_address=one_address)
+        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        if found.ram is None:
+            counts["ff"] += width * (depth + 1)
+            counts["register_file_bits"] += width * depth
+            return
+        if found.ram.kind == "distributed":
+            counts["ff"] += width
+            if found.banks > 1:
+                counts["ram_mux_bits"] += (found.banks - 1) * width
+                counts["ram_banks"] += found.banks
+            counts["ram_luts"] += found.units
+            return
+        counts["block"] += found.units
+        counts["bank_mux_bits"] += (found.banks - 1) * width
+        if not found.ram.reads_old and not one_address:
+            address = _width(op.read_address)
+            counts["ff"] += 2 * width + address + 2
+            counts["read_first_bits"] += width
+            counts["read_first"] += 1
+
+    def _rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
+        memory = Memory(op.depth_words, width, op.ram_style.data, rom=True)
+        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        if found.ram is not None:
+            counts["block"] += found.units
+            counts["bank_mux_bits"] += (found.banks - 1) * width
+            return
+        columns = rom_columns(op.lane_values(), op.lane_width.value.data)
+        if address_bits(op.depth_words) <= self._family.widest:
+            counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
+        else:
+            counts["deep_rom_luts"] += deep_rom_tables(columns)
+        counts["ff"] += width
+
+    _COUNTERS: ClassVar[
+        dict[str, Callable[[Estimator, Circuit, Block, set[int], Counts, list[int]], None]]
+    ] = {
+        "register": _register,
+        "adder": _adder,
+        "compare": _compare,
+        "multiplier": _multiplier,
+        "memory": _memory,
+    }
+
+
+_TABLES = {"leaf": "lut", "and": "lut", "mux": "mux_luts", "xor": "sum_luts", "maj": "sum_luts"}
+"""Features of look-up tables, by the gate at their output."""
+
+
+def _port_literals(block: Block) -> dict[str, tuple[int, ...]]:
+    op = block.op
+    assert isinstance(op, hw.InstanceOp)
+    found: dict[str, tuple[int, ...]] = {}
+    at = 0
+    for name, operand in zip(op.arg_names, op.operands, strict=True):
+        width = _width(operand)
+        found[name.data] = tuple(block.reads[at : at + width])
+        at += width
+    return found
+
+
+def _width(value: SSAValue) -> int:
+    return value.type.width.data if isa(value.type, IntegerType) else 1
+
+
+def _groups(circuit: Circuit, blocks: list[Block]) -> dict[_Interface, list[Block]]:
+    """Returns the instances by module and constants."""
+    found: defaultdict[_Interface, list[Block]] = defaultdict(list)
+    for block in blocks:
+        op = block.op
+        if not isinstance(op, hw.InstanceOp):
+            continue
+        constants = tuple(
+            (port, tuple(bit if bit <= TRUE else None for bit in bits))
+            for port, bits in _port_literals(block).items()
+            if any(bit <= TRUE for bit in bits)
+        )
+        fixed = {port for port, _ in constants}
+        pairs = zip(op.arg_names, op.operands, strict=True)
+        late = frozenset(n.data for n, v in pairs if n.data in fixed and circuit.is_late(v))
+        found[op.module_name.string_value(), constants, late].append(block)
+    return dict(found)
+
+
+def _common(circuit: Circuit, shared: frozenset[str]) -> set[int]:
+    """Returns the gates that depend on the shared ports only."""
+    if not shared:
+        return set()
+    common = {0} | {bit >> 1 for port in shared for bit in circuit.ports.get(port, [])}
+    for node in range(circuit.gates.size):
+        fanins = circuit.gates.fanins(node)
+        if fanins and all(fanin in common for fanin in fanins):
+            common.add(node)
+    return common
+
+
+def _live(circuit: Circuit) -> set[int]:
+    """Returns the literals of leaves that something depends on."""
+    owner = {bit: block for block in circuit.blocks for bit in block.makes}
+    place_ = {bit: i for block in circuit.blocks for i, bit in enumerate(block.makes)}
+    waiting = [bit >> 1 for output in circuit.outputs for bit in output]
+    for block in circuit.blocks:
+        if block.kind == "instance":
+            waiting += [bit >> 1 for bit in block.reads]
+    seen: set[int] = set()
+    done: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        waiting += [f for f in circuit.gates.fanins(node) if f not in seen]
+        block = owner.get(2 * node)
+        if block is None or block.kind == "instance":
+            continue
+        at = place_[2 * node]
+        if block.kind == "register":
+            waiting.append(block.reads[at] >> 1)
+            waiting += [bit >> 1 for bit in block.enable if bit is not None]
+        elif block.kind == "adder":
+            waiting += [bit >> 1 for pair in block.pairs[: at + 1] for bit in pair]
+        elif id(block) not in done:
+            done.add(id(block))
+            waiting += [bit >> 1 for bit in block.reads]
+    return {2 * node for node in seen}

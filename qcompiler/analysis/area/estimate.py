@@ -1,0 +1,111 @@
+"""What a design takes of a device, before anybody synthesizes it."""
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import ModuleOp
+
+from qcompiler.analysis.area.count import Counts, Estimator
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.analysis.network import Network
+
+GLUE = "(top)"
+"""In place of a layer's name: logic of the top module itself, as in the reports of synthesis."""
+
+COEFFICIENTS = Path(__file__).with_name("coefficients.toml")
+FINAL = ("ff", "block", "dsp")
+"""Features that are counts of the device's resources; the others become look-up tables."""
+UNFITTED = {
+    "adder_bits": 0.0, "compare_bits": 0.5, "const_compare_bits": 0.3, "read_first": 8.0,
+    "register_file_bits": 0.7,
+}  # fmt: skip
+"""What a feature costs where nothing was fitted; 1 for others."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Resources.
+
+    Attributes:
+        luts: look-up tables.
+        ffs: flip-flops.
+        brams: block memories, at Xilinx halves of 18 Kb.
+        dsps: hard multipliers.
+    """
+
+    luts: int = 0
+    ffs: int = 0
+    brams: int = 0
+    dsps: int = 0
+
+    def __add__(self, other: "Area") -> "Area":
+        return Area(
+            self.luts + other.luts,
+            self.ffs + other.ffs,
+            self.brams + other.brams,
+            self.dsps + other.dsps,
+        )
+
+    def as_dict(self) -> dict[str, int]:
+        """Returns the figures by the names that reports use."""
+        return {"LUT": self.luts, "FF": self.ffs, "BRAM": self.brams, "DSP": self.dsps}
+
+
+def total(areas: Iterable[Area]) -> Area:
+    """Returns the sum of areas."""
+    return sum(areas, Area())
+
+
+@cache
+def coefficients() -> dict[str, dict[str, float]]:
+    """Returns how many look-up tables one of each feature takes, by family."""
+    return tomllib.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+
+
+def area_of(counts: Counts, family: str) -> Area:
+    """Returns the resources that counts amount to."""
+    factors = UNFITTED | coefficients().get(family, {})
+    luts = sum(factors.get(f, 1.0) * number for f, number in counts.items() if f not in FINAL)
+    return Area(
+        round(luts), round(counts["ff"]), math.ceil(counts["block"]), math.ceil(counts["dsp"])
+    )
+
+
+def count_modules(
+    module: ModuleOp, network: Network, family: str, *, dsp: bool = True
+) -> dict[str, Counts]:
+    """Returns the counts of each layer of a design, by its name in the network, and of the rest.
+
+    Args:
+        module: at the rtl level.
+        network: at the stream level: names the layers.
+        family: of a device.
+        dsp: whether hard multipliers may be used.
+    """
+    modules = {op.sym_name.data: op for op in module.ops if isinstance(op, hw.HWModuleOp)}
+    top = next(reversed(modules.values()))
+    instances = {
+        op.instance_name.data: op.module_name.string_value()
+        for op in top.body.block.ops
+        if isinstance(op, hw.InstanceOp)
+    }
+    rules = FAMILIES[family]
+    estimator = Estimator(modules, rules if dsp else replace(rules, multiplier=None))
+    layers = {
+        name: estimator.count(instances[name]) for name, _ in network.named() if name in instances
+    }
+    layers[GLUE] = estimator.count_alone(top.sym_name.data)
+    return layers
+
+
+def estimate_areas(
+    module: ModuleOp, network: Network, family: str, *, dsp: bool = True
+) -> dict[str, Area]:
+    """Returns the resources of each layer, and of the top module; see `count_modules`."""
+    counts: Mapping[str, Counts] = count_modules(module, network, family, dsp=dsp)
+    return {name: area_of(found, family) for name, found in counts.items()}

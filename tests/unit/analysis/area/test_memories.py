@@ -1,0 +1,60 @@
+"""Where memories are kept: what Yosys 0.70 made of each shape."""
+
+import pytest
+
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.analysis.area.memories import Memory, place
+
+ECP5, XILINX = FAMILIES["ecp5"], FAMILIES["xilinx"]
+
+
+def kept(family, memory):
+    found = place(family.rams, memory, family.logic_rom_bit)
+    return (found.ram.kind if found.ram else "logic"), found.units
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "expected"),
+    [
+        (2, 1, ("logic", 0)),
+        (3, 4, ("distributed", 4)),
+        (16, 9, ("distributed", 12)),
+        (64, 36, ("block", 1)),
+        (64, 40, ("distributed", 160)),
+        (64, 72, ("block", 2)),
+        (128, 8, ("distributed", 64)),
+        (128, 16, ("block", 1)),
+        (256, 4, ("distributed", 64)),
+        (256, 6, ("block", 1)),
+        (256, 144, ("block", 4)),
+        (300, 4, ("distributed", 76)),
+    ],
+)
+def test_memories_of_ecp5(depth, width, expected):
+    assert kept(ECP5, Memory(depth, width)) == expected
+
+
+def test_a_memory_with_one_address_needs_no_logic_around_it():
+    """Block memories of ECP5 do not read old words; with one address they need not."""
+    apart, together = Memory(128, 11), Memory(128, 11, one_address=True)
+    assert kept(ECP5, apart)[0] == "distributed"
+    assert kept(ECP5, together) == ("block", 1)
+
+
+@pytest.mark.parametrize(
+    ("family", "depth", "width", "expected"),
+    [
+        (ECP5, 512, 16, ("block", 1)),
+        (ECP5, 128, 16, ("logic", 0)),
+        (XILINX, 512, 16, ("logic", 0)),  # a table of six inputs holds 64 bits
+        (XILINX, 1024, 16, ("block", 1)),
+    ],
+)
+def test_roms(family, depth, width, expected):
+    assert kept(family, Memory(depth, width, rom=True)) == expected
+
+
+def test_a_style_is_heeded():
+    assert kept(ECP5, Memory(16, 4, "block", rom=True)) == ("block", 1)
+    assert kept(ECP5, Memory(4096, 36, "distributed", rom=True)) == ("logic", 0)
+    assert kept(XILINX, Memory(64, 7, "distributed")) == ("distributed", 8)
