@@ -12,6 +12,7 @@ ALL = (
     ("steady_state", "--write-docs"),
     ("fifo_sizing", "--verify", "--write-docs"),
     ("resnet50_qdq", "--write-docs"),
+    ("estimates", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
 )

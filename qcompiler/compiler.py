@@ -22,6 +22,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.analysis.validation import Validator
 from qcompiler.assembly import read_module
 from qcompiler.design import Design
+from qcompiler.devices import load_device
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.interpreters import functions
@@ -37,6 +38,7 @@ from qcompiler.passes.pipeline import (
 )
 
 NUMERICS = ("exact", "onnxruntime")
+_LIMITS = ("max_luts", "max_dsps", "max_brams")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Options:
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         mhz: clock that `fps` assumes, and that reports use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
+        device: the part that areas are estimated for; its size bounds the folding.
+        max_luts, max_dsps, max_brams: most of each that may be used.
         requantizer: force one form of requantizer, see select-requantizer.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
@@ -64,6 +68,10 @@ class Options:
     cycles: int | None = None
     mhz: float | None = None
     folding: str | None = None
+    device: str | None = None
+    max_luts: int | None = None
+    max_dsps: int | None = None
+    max_brams: int | None = None
     requantizer: str = "auto"
     validate: bool = False
     passes: Sequence[PassLike] | None = None
@@ -95,6 +103,11 @@ class Options:
             require(
                 value is None or value > 0, name, f"must be positive, got {value}", "give a rate"
             )
+        for name in _LIMITS:
+            limit = getattr(self, name)
+            option = f"--{name.replace('_', '-')}"
+            ok = limit is None or limit > 0
+            require(ok, option, f"must be positive, got {limit}", "give a number of them")
         return found
 
     @property
@@ -112,7 +125,12 @@ class Options:
     def pass_options(self) -> dict[str, dict[str, Any]]:
         """Returns the options of the passes that have any."""
         return {
-            "select-folding": {"target_cycles": self.target_cycles, "folding": self.folding},
+            "select-folding": {
+                "target_cycles": self.target_cycles,
+                "folding": self.folding,
+                "device": self.device,
+                **{name: getattr(self, name) or 0 for name in _LIMITS},
+            },
             "select-requantizer": {"form": self.requantizer},
         }
 
@@ -154,8 +172,12 @@ def with_options(module: ModuleOp, options: Options) -> ModuleOp:
     for name, number in (("fps", options.fps), ("mhz", options.mhz)):
         if number is not None:
             given[name] = FloatAttr(number, f64)
-    if options.folding is not None:
-        given["folding"] = StringAttr(options.folding)
+    for name, text in (("folding", options.folding), ("device", options.device)):
+        if text is not None:
+            given[name] = StringAttr(text)
+    for name in _LIMITS:
+        if (limit := getattr(options, name)) is not None:
+            given[name] = IntegerAttr(limit, i64)
     if options.requantizer != "auto":
         given["requantizer"] = StringAttr(options.requantizer)
     copy = module.clone()
@@ -181,7 +203,7 @@ def resume_options(module: ModuleOp, options: Options) -> Options:
     silent = {
         name: value
         for name, value in found.items()
-        if name in ("cycles", "fps", "mhz", "folding", "requantizer")
+        if name in ("cycles", "fps", "mhz", "folding", "device", "requantizer", *_LIMITS)
         and getattr(options, name) in (None, "auto")
     }
     return replace(options, **silent)
@@ -242,7 +264,8 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
 
     run_passes(module, options.pipeline(), listeners, [keep_level])
     levels[level_of(module)] = levels["last"] = module
-    design = Design(levels, options.clock_mhz)
+    device = None if options.device is None else load_device(options.device)
+    design = Design(levels, options.clock_mhz, device)
     if options.fps is not None and "stream" in levels:
         _check_rate(design, options.fps)
     return design
@@ -270,6 +293,10 @@ def compile(
     cycles: int | None = None,
     mhz: float | None = None,
     folding: str | Path | None = None,
+    device: str | None = None,
+    max_luts: int | None = None,
+    max_dsps: int | None = None,
+    max_brams: int | None = None,
     requantizer: str = "auto",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
@@ -288,6 +315,11 @@ def compile(
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         mhz: the clock that rates refer to; 100 by default.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
+        device: the part that areas are estimated for, by name or as a .toml file. Without a rate,
+            the folding is the fastest that it has room for.
+        max_luts: most look-up tables; the same without a rate.
+        max_dsps: most hard multipliers.
+        max_brams: most block memories.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
         validate: check by execution, after every pass, that the network computes the same.
@@ -323,6 +355,10 @@ def compile(
         cycles=cycles,
         mhz=mhz,
         folding=None if folding is None else str(folding),
+        device=device,
+        max_luts=max_luts,
+        max_dsps=max_dsps,
+        max_brams=max_brams,
         requantizer=requantizer,
         validate=validate,
         passes=passes,

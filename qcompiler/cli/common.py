@@ -145,6 +145,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--folding", metavar="FILE", help='JSON file {"layer": {"PE": 4, "SIMD": 8}, ...}'
     )
     parser.add_argument(
+        "--device",
+        metavar="NAME|FILE",
+        help="the part, or a device file that ends in .toml: areas are estimated for it. Without "
+        "--fps and --cycles, it is filled",
+    )
+    for kind, what in (("luts", "look-up tables"), ("dsps", "DSPs"), ("brams", "block memories")):
+        parser.add_argument(
+            f"--max-{kind}", type=positive_int, metavar="N", help=f"use at most N {what}"
+        )
+    parser.add_argument(
         "--requantizer",
         choices=("auto", "shift", "mul_shift", "float_scale", "threshold", "table"),
         default="auto",
@@ -263,6 +273,10 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
         cycles=parsed.cycles,
         mhz=parsed.mhz,
         folding=parsed.folding,
+        device=parsed.device,
+        max_luts=parsed.max_luts,
+        max_dsps=parsed.max_dsps,
+        max_brams=parsed.max_brams,
         requantizer=parsed.requantizer,
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),

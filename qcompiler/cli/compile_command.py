@@ -210,6 +210,23 @@ def _summary(design: Design, directory: Path, seconds: float) -> None:
         f"predicted: {report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
         f"{report.mhz:g} MHz, latency {report.latency_cycles} cycles"
     )
+    _show_area(design)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     out.print(f"next:    qcc verify {escape(str(directory))}")
     err.print(f"compiled in {seconds:.1f} s")
+
+
+def _show_area(design: Design) -> None:
+    """Prints the estimated area, and what a search for a folding found around it."""
+    report = design.report()
+    shares = [
+        f"{number} {kind} ({100 * number / report.capacity[kind]:.1f} %)"
+        if report.capacity[kind]
+        else f"{number} {kind}"
+        for kind, number in report.area.items()
+    ]
+    if shares:
+        out.print(f"estimated: {', '.join(shares)} of {escape(report.device)}")
+    for name, title in (("bottleneck", "bottleneck"), ("up", "a step up"), ("down", "a step down")):
+        if name in report.choice:
+            out.print(f"{title}: {escape(report.choice[name])}")

@@ -24,6 +24,11 @@ Leaves alone: modules without a streaming core.
 
 Options: `target-cycles` is the most cycles that a frame may take in any layer (0: the largest layer
 gets 64 multipliers and the others follow); each layer takes the fewest multipliers that reach it.
+`device` names a part, `max-luts`, `max-dsps` and `max-brams` are limits (0: none). With any of these,
+areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
+with most frames a second within the limits. Of a device that comes without limits of its own, three
+quarters of the LUTs are used, so that it can be routed. It is an error if nothing fits: the message says
+what is short, by how much, and the best that fits.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8}}` whose entries override the choice; the
 names are those of the report. Factors that do not divide the layer are an error that lists the legal
 ones. SIMD beyond the channels of a convolution's group takes several taps of its windows a beat, as
@@ -33,108 +38,32 @@ many as divide a kernel row, or whole rows; for `vvau` and `pool` SIMD counts ta
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import gcd, log2
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
 
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.folding import (
+    CHOICE,
+    Folding,
+    Layer,
+    choose,
+    fold,
+    foldable_layers,
+)
 from qcompiler.analysis.network import Network
-from qcompiler.dialects import stream
+from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.errors import ModelError, Problem
+from qcompiler.passes.folding_search import Budget, Search, Trial
 
 _DEFAULT_MULTIPLIERS = 64
-Foldable: TypeAlias = stream.MvauOp | stream.VvauOp | stream.PoolOp
-"""Processes whose parallelism is chosen; the others follow them."""
-
-
-@dataclass(frozen=True)
-class Folding:
-    """Parallelism of one process."""
-
-    pe: int
-    simd: int
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A process whose parallelism can be chosen.
-
-    Attributes:
-        op: the process.
-        work: cycles of a frame at PE = SIMD = 1.
-        pe: legal factors for the outputs.
-        simd: legal factors for the inputs; (1,) where each output has its own input.
-        one_tap: the largest of them that needs no more than one tap of a sliding window a beat.
-    """
-
-    op: Foldable
-    work: int
-    pe: tuple[int, ...]
-    simd: tuple[int, ...]
-    one_tap: int
-
-    @staticmethod
-    def of(op: Foldable) -> "Layer":
-        """Returns what can be chosen for a process."""
-        window = op.input.owner
-        blocks = window.window.tap_blocks if isinstance(window, stream.SlidingWindowOp) else []
-        several = sorted(rows * columns for rows, columns in blocks)[1:]
-        if isinstance(op, stream.MvauOp):
-            inputs, outputs = op.matrix_shape
-            work = op.vectors * op.mh * inputs
-            if isinstance(window, stream.SlidingWindowOp):
-                inputs = window.input_channel.channels // op.groups.value.data
-            pe = stream.divisors(outputs)
-        else:
-            inputs = 1
-            work = op.input_channel.with_lanes(1).beats
-            pe = stream.divisors(op.output_channel.channels)
-        simd = *stream.divisors(inputs), *(inputs * taps for taps in several)
-        return Layer(op, work, tuple(pe), simd, inputs)
-
-    def cycles(self, folding: Folding) -> int:
-        """Returns the cycles of a frame, those that its sliding window's input takes included."""
-        own = self.work // (folding.pe * folding.simd)
-        window = self.op.input.owner
-        if not isinstance(window, stream.SlidingWindowOp):
-            return own
-        matrix = isinstance(self.op, stream.MvauOp)
-        lanes = min(folding.simd, self.one_tap) if matrix else folding.pe
-        return max(own, window.input_channel.with_lanes(lanes).beats)
-
-    def fold(self, folding: Folding) -> None:
-        """Gives the process, and the sliding window before it, their lanes."""
-        window = self.op.input.owner
-        if isinstance(self.op, stream.MvauOp):
-            self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
-        self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
-        _set_lanes(self.op.result, folding.pe)
-        if isinstance(window, stream.SlidingWindowOp):
-            _set_lanes(window.result, self.op.input_lanes)
-            window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
-
-
-def choose(layer: Layer, target_cycles: int) -> Folding:
-    """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
-
-    Among equals, no more than one tap of a window a beat, which needs one memory; then SIMD about
-    twice PE: adders are cheaper than accumulators. The fastest folding if none is fast enough.
-    """
-    best: tuple[tuple[int, int, bool, float], Folding] | None = None
-    for pe in layer.pe:
-        for simd in layer.simd:
-            folding = Folding(pe, simd)
-            late = max(0, layer.cycles(folding) - target_cycles)
-            rank = (late, pe * simd, simd > layer.one_tap, abs(log2(simd / pe) - 1))
-            if best is None or rank < best[0]:
-                best = rank, folding
-    assert best is not None
-    return best[1]
+_USABLE = {"LUT": 0.75}
+"""Share of a device that designs may fill; 1 for others."""
+_PRICES = {"LUT": 1.0, "FF": 0.25, "BRAM": 1.0, "DSP": 1.0}
+"""What all of a device's resources of a kind cost."""
 
 
 def read_folding(path: Path) -> dict[str, dict[str, int]]:
@@ -171,7 +100,9 @@ def _is_folding(factors: Any) -> bool:
     return all(key in ("PE", "SIMD") and type(value) is int for key, value in pairs)
 
 
-def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> None:
+def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> set[str]:
+    """Replaces what a file gives; returns the layers that it names."""
+    given: set[str] = set()
     problems: list[Problem] = []
     for name, factors in read_folding(path).items():
         # Layers go by the model's node, too: `fc1` for the process `fc1_mvau`.
@@ -204,75 +135,10 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
                     )
                 )
         chosen[name] = folding
+        given.add(name)
     if problems:
         raise ModelError(problems)
-
-
-def _drop_buffers(network: Network) -> None:
-    """Removes adapters and FIFOs, which belong to an earlier folding."""
-    for process in network.processes:
-        if isinstance(process, stream.WidthAdapterOp | stream.FifoOp):
-            process.result.replace_all_uses_with(process.input)
-            process.detach()
-            process.erase()
-
-
-def _set_lanes(value: SSAValue, lanes: int) -> None:
-    Rewriter.replace_value_with_new_type(value, stream.channel_of(value).with_lanes(lanes))
-
-
-def _input_lanes(value: SSAValue, target_cycles: int) -> int:
-    """Returns the lanes of an input of the network: what its first user takes a cycle."""
-    for use in value.uses:
-        user = use.operation
-        if isinstance(user, stream.MvauOp | stream.SlidingWindowOp):
-            return user.input_lanes
-        if isinstance(user, stream.DuplicateOp):
-            return max(_input_lanes(copy, target_cycles) for copy in user.results)
-    return _enough_lanes(stream.channel_of(value), target_cycles)
-
-
-def _enough_lanes(channel: stream.ChannelType, target_cycles: int) -> int:
-    """Returns the fewest lanes that move a frame in the target cycles."""
-    elements = channel.with_lanes(1).beats
-    fits = [d for d in stream.divisors(channel.channels) if elements <= target_cycles * d]
-    return fits[0] if fits else channel.channels
-
-
-def _follow(process: stream.Process, target_cycles: int) -> None:
-    """Gives a process without parallelism of its own the lanes of what feeds it."""
-    if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
-        for result in process.results:  # a reshaped frame may have fewer channels
-            given = process.input_channels[0].lanes.data
-            _set_lanes(result, gcd(given, stream.channel_of(result).channels))
-    elif isinstance(process, stream.ReorderOp | stream.SliceOp):
-        _set_lanes(process.result, _moving_lanes(process, target_cycles))
-    elif isinstance(process, stream.SlidingWindowOp) and not _is_folded(process):
-        _set_lanes(process.result, process.input_channel.lanes.data)
-    elif isinstance(process, stream.AddOp | stream.MulOp | stream.ConcatOp):
-        (made,) = process.output_channels
-        legal = gcd(*(channel.channels for channel in process.input_channels))
-        least = _enough_lanes(made, target_cycles)
-        given = sorted(channel.lanes.data for channel in process.input_channels)
-        wanted = next((lanes for lanes in given if lanes >= least), least)
-        fits = [d for d in stream.divisors(legal) if d >= wanted]
-        _set_lanes(process.result, fits[0] if fits else legal)
-
-
-def _is_folded(window: stream.SlidingWindowOp) -> bool:
-    """Whether the lanes of a window are the business of the layer behind it."""
-    return any(isinstance(use.operation, Foldable) for use in window.result.uses)
-
-
-def _moving_lanes(process: stream.ReorderOp | stream.SliceOp, target_cycles: int) -> int:
-    """Returns the lanes of the input, if legal and enough, or else the fewest that are."""
-    legal = stream.divisors(process.largest_lanes)
-    sizes = [process.input_channel.with_lanes(1).beats, process.output_channel.with_lanes(1).beats]
-    enough = [d for d in legal if max(sizes) <= target_cycles * d]
-    given = process.input_channel.lanes.data
-    if given in enough:
-        return given
-    return enough[0] if enough else legal[-1]
+    return given
 
 
 @dataclass(frozen=True)
@@ -282,22 +148,90 @@ class SelectFoldingPass(ModulePass):
     name = "select-folding"
     target_cycles: int = 0
     folding: str | None = None
+    device: str | None = None
+    max_luts: int = 0
+    max_dsps: int = 0
+    max_brams: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
         if network is None:
             return
-        _drop_buffers(network)
-        layers = {n: Layer.of(p) for n, p in network.named() if isinstance(p, Foldable)}
+        layers = foldable_layers(network)
         largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
         chosen = {name: choose(layer, target) for name, layer in layers.items()}
+        fixed: set[str] = set()
         if self.folding is not None:
-            _override(layers, chosen, Path(self.folding))
-        for name, layer in layers.items():
-            layer.fold(chosen[name])
-        for value in network.inputs:
-            _set_lanes(value, _input_lanes(value, target))
-        for process in network.processes:
-            _follow(process, target)
-        network.update_type()
+            fixed = _override(layers, chosen, Path(self.folding))
+        budget = self._budget()
+        if budget is None or not layers:
+            fold(network, chosen, target)
+            return
+        search = Search(op, budget, {name: chosen[name] for name in fixed})
+        trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
+        self._check(search, trial)
+        cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
+        fold(network, trial.foldings, max(cycles.values()))
+        network.core.attributes[CHOICE] = _choice(search, trial)
+
+    def _budget(self) -> Budget | None:
+        """Returns the limits that were asked for, None without any."""
+        given = {"LUT": self.max_luts, "DSP": self.max_dsps, "BRAM": self.max_brams}
+        limits = {kind: number for kind, number in given.items() if number}
+        if self.device is None and not limits:
+            return None
+        device = load_device(self.device or DEFAULT_DEVICE)
+        capacity = {kind: number for kind, number in device.capacity().items() if kind in _PRICES}
+        prices = {
+            kind: price / max(1, limits.get(kind) or capacity[kind])
+            for kind, price in _PRICES.items()
+        }
+        if self.device is not None:
+            usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
+            limits = usable | limits
+        return Budget(device.family, limits, prices)
+
+    def _check(self, search: Search, trial: Trial) -> None:
+        """Raises ModelError if a trial breaks the budget or misses the rate."""
+        excess = search.budget.excess(trial.area)
+        late = self.target_cycles and trial.cycles > self.target_cycles
+        if not excess and not late:
+            return
+        found: list[str] = []
+        if excess:
+            found.append(f"{_short(search, trial)} at {trial.cycles} cycles a frame")
+        if late:
+            found.append(
+                f"{trial.bottleneck} takes {trial.cycles} cycles a frame, not {self.target_cycles}"
+            )
+        remedy = "choose a larger device or larger limits"
+        best = search.fastest() if self.target_cycles else trial
+        if not search.budget.excess(best.area):
+            remedy += f", or ask for {best.cycles} cycles a frame, the best that fits"
+        elif self.target_cycles:
+            remedy += f"; nothing fits: the least is {_short(search, best)}"
+        raise ModelError([Problem("select-folding", "; ".join(found), remedy)])
+
+
+def _short(search: Search, trial: Trial) -> str:
+    """Returns what is missing, in words."""
+    area = trial.area.as_dict()
+    return ", ".join(
+        f"{number} {kind} too few ({area[kind]} of {search.budget.limits[kind]})"
+        for kind, number in search.budget.excess(trial.area).items()
+    )
+
+
+def _choice(search: Search, trial: Trial) -> DictionaryAttr:
+    """Returns what bounds a folding, and the next ones up and down, in words."""
+    words = {"bottleneck": f"{trial.bottleneck}, {trial.cycles} cycles a frame"}
+    for name, up in (("up", True), ("down", False)):
+        step = search.step(trial, up=up)
+        words[name] = "none" if step is None else f"{step[0]} cycles with {_described(step[1])}"
+    words["area"] = _described(trial.area)
+    return DictionaryAttr({name: StringAttr(text) for name, text in words.items()})
+
+
+def _described(area: Area) -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in area.as_dict().items())

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xdsl.dialects.builtin import DictionaryAttr, StringAttr
+
 from qcompiler.analysis.area.estimate import Area, total
+from qcompiler.analysis.folding import CHOICE
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import source_node
 from qcompiler.analysis.throughput import Timing
@@ -50,6 +53,7 @@ class Report:
         device: that areas are estimated for.
         area: estimated LUT, FF, BRAM, DSP of the whole; empty if the design has no hardware yet.
         capacity: the same of the device.
+        choice: in words, what bounds the folding and its neighbours; empty without a search.
     """
 
     cycles_per_frame: int
@@ -61,6 +65,7 @@ class Report:
     device: str
     area: dict[str, int]
     capacity: dict[str, int]
+    choice: dict[str, str]
 
     def files(self) -> dict[str, Any]:
         """Returns the contents of the report files by name."""
@@ -83,6 +88,7 @@ class Report:
                 "estimated_latency_ns": self.latency_cycles * 1e3 / self.mhz,
                 "clock_mhz": self.mhz,
                 "device": self.device,
+                "folding_choice": self.choice,
             },
             "folding_config.json": {"Defaults": {}, **foldings},
             "layers.json": [asdict(layer) for layer in self.layers],
@@ -163,4 +169,12 @@ def build_report(found: Estimates) -> Report:
         found.device.name,
         total(found.areas.values()).as_dict() if found.areas else {},
         found.device.capacity(),
+        _choice(found.network),
     )
+
+
+def _choice(network: Network) -> dict[str, str]:
+    found = network.core.attributes.get(CHOICE)
+    if not isinstance(found, DictionaryAttr):
+        return {}
+    return {n: v.data for n, v in found.data.items() if isinstance(v, StringAttr)}

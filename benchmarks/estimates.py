@@ -1,0 +1,180 @@
+"""Estimated area against Yosys, for whole networks: what docs/estimates.md says.
+
+Each model is compiled at three foldings and synthesized for ECP5 and UltraScale+. What Yosys found
+is kept in build/area by the Verilog's digest, so the benchmark goes on where it was stopped.
+`--report` runs no Yosys: what has not been measured is shown as such.
+"""
+
+import argparse
+import fnmatch
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.area import measure
+from benchmarks.common import REPOSITORY, markdown, print_table
+from benchmarks.fit_costs import DEVICES
+from benchmarks.zoo.models import all_models
+from qcompiler import compile as compile_model
+from qcompiler.analysis.area.estimate import estimate_areas, total
+from qcompiler.analysis.folding import foldable_layers
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.design import Design
+from qcompiler.devices import load_device
+from qcompiler.errors import ModelError
+
+_DOCUMENT = REPOSITORY / "docs" / "estimates.md"
+_MULTIPLIERS = (4, 16, 64)
+"""Of the largest layer, in the three foldings."""
+_WITHIN_PERCENT = 10.0
+_EXACT = ("BRAM", "DSP")
+_NEAR = ("LUT", "FF")
+_MODELS = (
+    "qonnx_zoo/tfc_w1a1", "qonnx_zoo/jet_tagging_w6a6", "deeploy/minimobilenet",
+    "deeploy/k_conv_dw_3x3_rq", "deeploy/k_conv_striddedpadded_2d_rq",
+    "deeploy/k_gemm_regular_rqpercolumn", "qonnx_zoo/tfc_w2a2", "qonnx_zoo/kws_mlp_w3a3",
+    "deeploy/cnn_linear1", "ort/conv_qdq_u8u8", "ort/conv_qdq_s8s8_perchannel",
+    "brevitas/radioml_cnn_qonnx", "dory/nemo_eegnet", "qonnx/residual_block_clean",
+    "qonnx_zoo/unsw_nb15_mlp_w2a2", "mlperf_tiny/kws_dscnn_int8", "mlperf_tiny/ad01_int8",
+    "mlperf_tiny/resnet8_int8", "dory/nemo_frontnet", "dory/nemo_residual1",
+)  # fmt: skip
+"""The networks of others that compile, MLPs and CNNs, smaller ones first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model in a folding on a device.
+
+    Attributes:
+        model: name.
+        cycles: a frame takes.
+        device: its name.
+        estimated: by kind.
+        measured: by kind; empty if Yosys did not finish.
+        why: why not.
+    """
+
+    model: str
+    cycles: int
+    device: str
+    estimated: dict[str, int]
+    measured: dict[str, int]
+    why: str = ""
+
+    def error(self, kind: str) -> float:
+        """Returns the estimate's error in percent of what was measured."""
+        have, number = self.measured[kind], self.estimated[kind]
+        return 100 * (number - have) / have if have else 100.0 * bool(number)
+
+    @property
+    def misses(self) -> list[str]:
+        """Kinds whose estimate is not as good as wanted."""
+        far = [k for k in _NEAR if abs(self.error(k)) > _WITHIN_PERCENT]
+        return far + [k for k in _EXACT if self.estimated[k] != self.measured[k]]
+
+    def cells(self) -> list[str]:
+        """Returns the row of the table."""
+        head = [self.model, str(self.cycles), self.device]
+        if not self.measured:
+            return [*head, *[str(self.estimated[k]) for k in (*_NEAR, *_EXACT)], self.why]
+        near = [f"{self.estimated[k]} / {self.measured[k]} ({self.error(k):+.1f} %)" for k in _NEAR]
+        exact = [f"{self.estimated[k]} / {self.measured[k]}" for k in _EXACT]
+        return [*head, *near, *exact, ", ".join(self.misses)]
+
+
+def designs(pattern: str) -> Iterator[tuple[str, Design]]:
+    """Yields each model in its foldings, with its name."""
+    known = {model.name: model for model in all_models()}
+    for name in _MODELS:
+        if name not in known or not fnmatch.fnmatch(name, pattern):
+            continue
+        path, inputs = known[name].path, known[name].settings.inputs
+        try:
+            first = compile_model(path, inputs=inputs)
+            largest = max(layer.work for layer in foldable_layers(first.network).values())
+            for multipliers in _MULTIPLIERS:
+                cycles = max(1, largest // multipliers)
+                yield name, compile_model(path, inputs=inputs, cycles=cycles)
+        except ModelError as error:
+            print(f"{name}: {error}", flush=True)
+
+
+def rows(pattern: str, limits: Limits, cached_only: bool) -> Iterator[Row]:
+    """Yields what is estimated and measured."""
+    for name, design in designs(pattern):
+        with TemporaryDirectory() as folder:
+            rtl = design.rtl_design(Path(folder))
+            for device in map(load_device, DEVICES):
+                areas = estimate_areas(design.level("rtl"), design.network, device.family)
+                found = measure(rtl, device, limits, cached_only=cached_only)
+                kinds = (*_NEAR, *_EXACT)
+                measured = found.total(device.family)
+                row = Row(
+                    name,
+                    design.timing.cycles_per_frame,
+                    device.name,
+                    total(areas.values()).as_dict(),
+                    {} if found.error else {kind: measured[kind] for kind in kinds},
+                    found.error and f"Yosys: {found.error[:60].splitlines()[0]}",
+                )
+                print(" ".join(row.cells()), f"{found.seconds} s", flush=True)
+                yield row
+
+
+def summary(found: list[Row]) -> list[list[str]]:
+    """Returns how many estimates are as good as wanted, by device and kind."""
+    table: list[list[str]] = []
+    for device in (*DEVICES, "all"):
+        chosen = [r for r in found if r.measured and device in (r.device, "all")]
+        if not chosen:
+            continue
+        good = [sum(kind not in r.misses for r in chosen) for kind in (*_NEAR, *_EXACT)]
+        every = sum(not r.misses for r in chosen)
+        shares = [f"{n} of {len(chosen)} ({100 * n / len(chosen):.0f} %)" for n in (*good, every)]
+        table.append([device, *shares])
+    return table
+
+
+def page(found: list[Row]) -> str:
+    """Returns docs/estimates.md."""
+    table = markdown(
+        ("model", "cycles", "device", "LUT", "FF", "BRAM", "DSP", "misses"),
+        [row.cells() for row in found],
+    )
+    short = markdown(("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
+    return f"""# Estimated area against Yosys
+
+Made by `python -m benchmarks.estimates --write-docs`; see [synthesis.md](synthesis.md) for how areas
+are estimated. The models are others' (`../shared/models`); the cost model's factors were fitted on
+none of them. Each is compiled at three foldings, with {_MULTIPLIERS[0]}, {_MULTIPLIERS[1]} and \
+{_MULTIPLIERS[2]} multipliers in its largest layer, and
+synthesized alone, without pads. `estimated / measured`; BRAM of AMD parts are halves of 18 Kb.
+
+Wanted: LUT and FF within {_WITHIN_PERCENT:g} %, BRAM and DSP exact. What is not is named in the last
+column.
+
+{short}
+
+{table}
+"""
+
+
+def main() -> int:
+    """Measures what is not in the cache."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="PATTERN", default="*", help="e.g. 'mlperf_tiny/*'")
+    parser.add_argument("--seconds", type=float, default=900, help="limit of each run of Yosys")
+    parser.add_argument("--report", action="store_true", help="run no Yosys, use what is kept")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/estimates.md")
+    parsed = parser.parse_args()
+    found = list(rows(parsed.only, Limits(parsed.seconds, 8 << 30), parsed.report))
+    print_table("Summary", ("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
+    if parsed.write_docs:
+        _DOCUMENT.write_text(page(found), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

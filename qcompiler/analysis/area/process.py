@@ -1,0 +1,59 @@
+"""What a single process takes of a device, before the rest of the network is known."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from xdsl.ir import Operation
+
+from qcompiler.analysis.area.count import Counts, Estimator
+from qcompiler.analysis.area.estimate import Area, area_of, total
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.analysis.network import Network
+from qcompiler.dialects import stream
+from qcompiler.rtl.processes import build_process, is_known
+from qcompiler.rtl.streaming import Library
+
+_KEPT = 4096
+_known: dict[Any, Counts] = {}
+
+
+def process_area(process: stream.Process, family: str) -> Area:
+    """Returns the resources of a process's module; equal processes are counted once.
+
+    Processes without hardware, such as reshapes, take none.
+    """
+    if not is_known(process):
+        return Area()
+    key = family, _configuration(process)
+    if key not in _known:
+        library = Library()
+        build_process(library, "area", "block", process)
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[key] = Estimator(library.modules, FAMILIES[family]).count("block")
+    return area_of(_known[key], family)
+
+
+def network_area(network: Network, family: str) -> Area:
+    """Returns the resources of all processes of a network."""
+    return total(process_area(process, family) for process in network.processes)
+
+
+def _configuration(process: stream.Process) -> tuple[Any, ...]:
+    """Returns everything that a process's module depends on."""
+    weights = None
+    if isinstance(process, stream.MvauOp | stream.VvauOp):
+        array = process.weights_op.array
+        weights = array.shape, array.dtype.str, array.tobytes()
+    bodies = (op for region in process.regions for block in region.blocks for op in block.ops)
+    return type(process), _shape(process), tuple(_shapes(bodies)), weights
+
+
+def _shape(op: Operation) -> tuple[Any, ...]:
+    types = [value.type for value in (*op.operands, *op.results)]
+    named = sorted((*op.properties.items(), *op.attributes.items()), key=lambda item: item[0])
+    return op.name, tuple(named), tuple(types)
+
+
+def _shapes(ops: Iterable[Operation]) -> Iterable[tuple[Any, ...]]:
+    return (_shape(op) for op in ops)

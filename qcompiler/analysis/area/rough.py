@@ -1,0 +1,135 @@
+"""A guess at what a layer takes in a folding, within microseconds: it guides the folding search.
+
+Multipliers and memories follow the rules of `family` and `memories`; gates are a few terms in the
+widths. `process_area` has the last word, and says by how much the guesses of a network are off.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.family import Family
+from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.dialects import qint, stream
+from qcompiler.rtl.blocks.mvau import WeightCode
+
+_CONTROL = Area(60, 40)
+_ADDER_BIT = 1.6
+
+
+@dataclass(frozen=True)
+class LayerGuess:
+    """Guesses for a layer: the unit, the window before it and the requantizer behind it."""
+
+    layer: Layer
+    family: Family
+
+    @cached_property
+    def _code(self) -> WeightCode | None:
+        op = self.layer.op
+        return None if isinstance(op, stream.PoolOp) else WeightCode.of(op.weights_op.array)
+
+    @cached_property
+    def _form(self) -> Requantizer | None:
+        for use in self.layer.op.result.uses:
+            if isinstance(use.operation, stream.RequantizeOp):
+                (scalar,) = use.operation.scalar_body.operations
+                return scalar.requantizer if isinstance(scalar, qint.RequantizerOp) else None
+        return None
+
+    def area(self, folding: Folding) -> Area:
+        """Returns what the layer takes in a folding."""
+        return sum(self._parts(folding), Area())
+
+    def _parts(self, folding: Folding) -> Iterable[Area]:
+        op, code = self.layer.op, self._code
+        x, sums = op.input_channel.element.width_bits, op.output_channel.element.width_bits
+        pe, simd = folding.pe, folding.simd
+        yield _CONTROL
+        beats = simd if isinstance(op, stream.MvauOp) else pe * simd
+        yield Area(0, 2 * beats * x)
+        yield Area(round(pe * sums * (1 + _ADDER_BIT)), 4 * pe * sums)
+        if code is None:
+            yield Area(round(pe * simd * sums * 2))
+        else:
+            yield from self._products(folding, code, x, sums)
+        if isinstance(op, stream.MvauOp):
+            yield from self._replay(op, folding, x)
+        window = op.input.owner
+        if isinstance(window, stream.SlidingWindowOp):
+            yield from self._window(window, folding, x)
+        if self._form is not None:
+            yield from self._requantizer(self._form, pe, sums)
+
+    def _products(self, folding: Folding, code: WeightCode, x: int, sums: int) -> Iterable[Area]:
+        count = folding.pe * folding.simd
+        long, short = x + 1, code.width + (not code.signed)
+        tree = round(folding.pe * (folding.simd - 1) * min(sums, long + short) * _ADDER_BIT)
+        multiplier = self.family.multiplier
+        if code.kind != "integer":
+            yield Area(count * (x + 2) + tree)
+        elif multiplier is not None and (each := multiplier.count(long, short, long + short)):
+            yield Area(tree, 0, 0, count * each)
+        else:
+            yield Area(round(count * long * short * 1.2) + tree)
+        op = self.layer.op
+        assert not isinstance(op, stream.PoolOp), "it has no weights"
+        words = max(1, op.weights_op.array.size // count)
+        if words > 1:
+            yield self._memory(Memory(words, count * code.width, rom=True))
+
+    def _replay(self, op: stream.MvauOp, folding: Folding, x: int) -> Iterable[Area]:
+        inputs, outputs = op.matrix_shape
+        synapse = inputs // folding.simd
+        if synapse > 1 and outputs > folding.pe:
+            yield self._memory(Memory(synapse, folding.simd * x, one_address=True))
+
+    def _window(self, window: stream.SlidingWindowOp, folding: Folding, x: int) -> Iterable[Area]:
+        matrix = isinstance(self.layer.op, stream.MvauOp)
+        one = self.layer.one_tap if matrix else folding.pe
+        lanes = min(folding.simd, one) if matrix else folding.pe
+        taps = max(1, folding.simd // one) if matrix else folding.simd
+        given = window.input_channel
+        row_beats = given.with_lanes(lanes).beats // given.frame_shape[0]
+        rows = window.window.extent[0] + 1
+        yield Area(150 + 2 * taps * lanes * x, 80 + 2 * taps * lanes * x)
+        for _ in range(taps):
+            yield self._memory(Memory(max(2, rows * row_beats // taps), lanes * x))
+
+    def _requantizer(self, form: Requantizer, lanes: int, sums: int) -> Iterable[Area]:
+        channels = self.layer.op.output_channel.channels
+        words = channels // lanes
+        yield _CONTROL
+        yield Area(2 * lanes * sums, 3 * lanes * sums)
+        multiplier = self.family.multiplier
+        match form:
+            case MulShift() | FloatScale():
+                width = int(form.multiplier.max()).bit_length() + 1
+                product = sums + width
+                each = multiplier.count(sums, width, product) if multiplier else 0
+                soft = 0 if each else sums * width
+                yield Area(lanes * (3 * product + soft), lanes * product, 0, lanes * each)
+                rows, bits = form.multiplier.shape[0], width + product
+            case Threshold():
+                levels = form.thresholds.shape[1]
+                yield Area(lanes * levels * (sums + 2), lanes * levels)
+                rows, bits = form.thresholds.shape[0], levels * sums
+            case Shift():
+                rows, bits = form.bias.shape[0], sums
+            case Table():
+                yield self._memory(Memory(form.entries.shape[1], 8 * lanes, rom=True))
+                rows, bits = 1, 0
+        if rows > 1 and words > 1:
+            yield self._memory(Memory(words, lanes * bits, rom=True))
+
+    def _memory(self, memory: Memory) -> Area:
+        found = place(self.family.rams, memory, self.family.logic_rom_bit)
+        if found.ram is None:
+            per_table = 16 if memory.rom else 1
+            return Area(memory.depth * memory.width // per_table, memory.width)
+        if found.ram.kind == "block":
+            return Area((found.banks - 1) * memory.width, 0, found.units)
+        return Area(found.units + (found.banks - 1) * memory.width, memory.width)

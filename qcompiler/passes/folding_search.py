@@ -1,0 +1,304 @@
+"""Searches foldings: most frames a second within a budget, or least area at a rate.
+
+For a number of cycles a frame, each layer takes the folding of least price that reaches it; prices
+are resources weighed by how scarce they are. Areas of layers are guessed first. Then the network is
+folded, with its adapters and FIFOs, and its area estimated in full; guesses are corrected by what
+comes out, until the number of cycles stays.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice, product
+from math import prod
+
+from xdsl.dialects.builtin import ModuleOp
+
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.analysis.area.process import network_area
+from qcompiler.analysis.area.rough import LayerGuess
+from qcompiler.analysis.folding import Folding, Layer, fold, foldable_layers
+from qcompiler.analysis.network import Network
+from qcompiler.passes.pipeline import run_passes
+
+Foldings = Mapping[str, Folding]
+
+_REWEIGHTINGS = 12
+_WHOLE_SEARCH = 256
+"""Networks with no more foldings than that are searched as a whole."""
+_PROCESSES_A_SEARCH = 120
+_LEAST_TRIALS = 2
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be taken.
+
+    Attributes:
+        family: of the device, for estimates.
+        limits: most of each resource, by LUT, FF, BRAM, DSP; one that is not there has no limit.
+        prices: what one of each costs when area is compared.
+    """
+
+    family: str
+    limits: Mapping[str, int]
+    prices: Mapping[str, float]
+
+    def excess(self, area: Area) -> dict[str, int]:
+        """Returns how much too much of each resource an area takes."""
+        over = {kind: n - self.limits.get(kind, n) for kind, n in area.as_dict().items()}
+        return {kind: number for kind, number in over.items() if number > 0}
+
+    def price(self, area: Area) -> float:
+        """Returns what an area costs."""
+        return sum(self.prices[kind] * number for kind, number in area.as_dict().items())
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A folded network.
+
+    Attributes:
+        foldings: of its layers.
+        cycles: a frame takes in its slowest process.
+        bottleneck: that process.
+        area: estimated, adapters and FIFOs included.
+    """
+
+    foldings: dict[str, Folding]
+    cycles: int
+    bottleneck: str
+    area: Area
+
+
+@dataclass
+class Search:
+    """A search on one network.
+
+    Attributes:
+        module: at the stream level; it is not changed.
+        budget: what may be taken.
+        fixed: layers whose folding is given.
+    """
+
+    module: ModuleOp
+    budget: Budget
+    fixed: Foldings = field(default_factory=dict[str, Folding])
+
+    def __post_init__(self) -> None:
+        network = Network.of(self.module)
+        assert network is not None, "the caller looked"
+        self._layers = foldable_layers(network)
+        rules = FAMILIES[self.budget.family]
+        self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
+        for name, layer in self._layers.items():
+            guess = LayerGuess(layer, rules)
+            foldings = [self.fixed[name]] if name in self.fixed else _all_foldings(layer)
+            self._options[name] = [(f, layer.cycles(f), guess.area(f)) for f in foldings]
+        self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
+        self._most_trials = max(
+            _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
+        )
+        self._offset = dict.fromkeys(Area().as_dict(), 0)
+
+    @property
+    def rates(self) -> list[int]:
+        """Every number of cycles that some folding of some layer takes and all can reach."""
+        least = max((min(c for _, c, _ in o) for o in self._options.values()), default=1)
+        all_ = {c for options in self._options.values() for _, c, _ in options}
+        return sorted(c for c in all_ if c >= least)
+
+    def trial(self, foldings: Foldings) -> Trial:
+        """Folds the network, and estimates it in full."""
+        key = tuple(sorted(foldings.items(), key=lambda item: item[0]))
+        if key not in self._trials:
+            module = self.module.clone()
+            network = Network.of(module)
+            assert network is not None
+            layers = foldable_layers(network)
+            target = max((layers[n].cycles(f) for n, f in foldings.items()), default=1)
+            fold(network, foldings, target)
+            run_passes(module, ["insert-width-adapters", "size-fifos"])
+            cycles = {name: p.cycles_per_frame for name, p in network.named()}
+            slowest = max(cycles, key=lambda name: cycles[name])
+            area = network_area(network, self.budget.family)
+            self._trials[key] = Trial(dict(foldings), cycles[slowest], slowest, area)
+        return self._trials[key]
+
+    def guess(self, target_cycles: int, weights: Mapping[str, float]) -> tuple[Foldings, Area]:
+        """Returns the cheapest foldings that reach a number of cycles, and their area, guessed."""
+        chosen: dict[str, Folding] = {}
+        area = Area()
+        for name, options in self._options.items():
+            fast = [o for o in options if o[1] <= target_cycles]
+            fast = fast or [min(options, key=lambda o: o[1])]
+            best = min(fast, key=lambda o: (_priced(o[2], weights), o[1]))
+            chosen[name] = best[0]
+            area += best[2]
+        return chosen, area
+
+    def cheapest(self, target_cycles: int) -> Foldings | None:
+        """Returns foldings that reach a number of cycles within the budget, as far as guessed.
+
+        If what is cheapest breaks a limit, that resource is made dearer, and so on.
+        """
+        weights = dict(self.budget.prices)
+        for _ in range(_REWEIGHTINGS):
+            chosen, area = self.guess(target_cycles, weights)
+            excess = self.budget.excess(self._corrected(area))
+            if not excess:
+                return chosen
+            for kind in excess:
+                weights[kind] = 2 * weights[kind] + 1e-9
+        return None
+
+    def _corrected(self, area: Area) -> Area:
+        n = {kind: max(0, v + self._offset[kind]) for kind, v in area.as_dict().items()}
+        return Area(n["LUT"], n["FF"], n["BRAM"], n["DSP"])
+
+    def _learn(self, trial: Trial) -> None:
+        """Corrects guesses by what a trial took more: what is not guessed changes little."""
+        guessed = Area()
+        for name, options in self._options.items():
+            guessed += next(a for f, _, a in options if f == trial.foldings[name])
+        have = trial.area.as_dict()
+        for kind, number in guessed.as_dict().items():
+            self._offset[kind] = have[kind] - number
+
+    def at_rate(self, target_cycles: int) -> Trial:
+        """Returns the cheapest network found that reaches a number of cycles.
+
+        One within the budget comes first; else the one that breaks it least.
+        """
+        trials = [self.trial(f) for f in self._candidates(target_cycles)]
+        reached = [t for t in trials if t.cycles <= target_cycles] or trials
+        return min(reached, key=lambda t: (self._breach(t.area), self.budget.price(t.area)))
+
+    def _candidates(self, target_cycles: int) -> Iterable[Foldings]:
+        every = self._every(target_cycles)
+        if every is not None:
+            return every
+        plain = self.guess(target_cycles, self.budget.prices)[0]
+        self._learn(self.trial(plain))
+        within = self.cheapest(target_cycles)
+        found = chain([plain], [within] if within else [], self._variations(target_cycles))
+        return islice(found, self._most_trials)
+
+    def _variations(self, target_cycles: int) -> Iterable[Foldings]:
+        """Yields foldings that save a resource at the others' expense, or differ in one layer.
+
+        Guesses do not know of width adapters: lanes that fit better are found by trying.
+        """
+        for kind in self.budget.prices:
+            weights = dict(self.budget.prices)
+            weights[kind] *= 32
+            yield self.guess(target_cycles, weights)[0]
+        plain = self.guess(target_cycles, self.budget.prices)[0]
+        for name, options in self._options.items():
+            fast = [o for o in options if o[1] <= target_cycles]
+            for other, _, _ in sorted(fast, key=lambda o: self.budget.price(o[2])):
+                yield {**plain, name: other}
+
+    def _every(self, target_cycles: int | None) -> list[Foldings] | None:
+        """Returns all foldings (that reach a number of cycles), if they are few."""
+        per_layer = [
+            [f for f, cycles, _ in options if target_cycles is None or cycles <= target_cycles]
+            or [min(options, key=lambda o: o[1])[0]]
+            for options in self._options.values()
+        ]
+        if prod(map(len, per_layer)) > _WHOLE_SEARCH:
+            return None
+        return [dict(zip(self._options, chosen, strict=True)) for chosen in product(*per_layer)]
+
+    def _breach(self, area: Area) -> float:
+        """Returns by how much, relative to the limits, an area breaks them."""
+        return sum(
+            number / max(1, self.budget.limits[kind])
+            for kind, number in self.budget.excess(area).items()
+        )
+
+    def fastest(self) -> Trial:
+        """Returns the network with most frames a second within the budget, of these the cheapest.
+
+        If there is none, the one that breaks the budget least.
+        """
+        every = self._every(None)
+        if every is not None:
+            trials: Sequence[Trial] = [self.trial(f) for f in every]
+        else:
+            trials = self._explore()
+
+        def rank(trial: Trial) -> tuple[float, int, float]:
+            return self._breach(trial.area), trial.cycles, self.budget.price(trial.area)
+
+        return min(trials, key=rank)
+
+    def _explore(self) -> Sequence[Trial]:
+        rates = self.rates
+        low, high = 0, len(rates) - 1  # what is faster breaks the budget, what is slower need not
+        at = self._first_within(rates, low)
+        while len(self._trials) < self._most_trials:
+            rate = rates[at]
+            trial = self.trial(self.cheapest(rate) or self.guess(rate, self.budget.prices)[0])
+            self._learn(trial)
+            if self.budget.excess(trial.area):
+                low = at + 1
+            else:
+                high = at
+            if low > high:
+                break
+            following = min(self._first_within(rates, low), high)
+            if following == at:
+                break
+            at = following
+        self._polish(rates)
+        return list(self._trials.values())
+
+    def _polish(self, rates: Sequence[int]) -> None:
+        """Tries other foldings at faster rates than the best within the budget, one by one."""
+        while True:
+            within = [t.cycles for t in self._trials.values() if not self.budget.excess(t.area)]
+            faster = [rate for rate in rates if not within or rate < min(within)]
+            if not faster or not self._fits(faster[-1]):
+                return
+
+    def _fits(self, rate: int) -> bool:
+        """Whether some variation at a rate is within the budget, as far as trials are left."""
+        for foldings in self._variations(rate):
+            if len(self._trials) >= self._most_trials:
+                return False
+            if not self.budget.excess(self.trial(foldings).area):
+                return True
+        return False
+
+    def _first_within(self, rates: Sequence[int], low: int) -> int:
+        """Returns the place of the fastest rate from `low` on that fits, as far as guessed."""
+        high = len(rates) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.cheapest(rates[middle]) is None:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def step(self, trial: Trial, *, up: bool) -> tuple[int, Area] | None:
+        """Returns the next rate up (faster) or down, and the area that it takes, guessed."""
+        self._learn(trial)
+        if up:
+            rates = [rate for rate in reversed(self.rates) if rate < trial.cycles]
+        else:
+            rates = [rate for rate in self.rates if rate > trial.cycles]
+        for rate in rates:
+            foldings, area = self.guess(rate, self.budget.prices)
+            if any(trial.foldings[name] != folding for name, folding in foldings.items()):
+                return rate, self._corrected(area)
+        return None
+
+
+def _all_foldings(layer: Layer) -> list[Folding]:
+    return [Folding(pe, simd) for pe in layer.pe for simd in layer.simd]
+
+
+def _priced(area: Area, weights: Mapping[str, float]) -> float:
+    return sum(weights[kind] * number for kind, number in area.as_dict().items())

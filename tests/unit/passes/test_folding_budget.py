@@ -1,0 +1,112 @@
+"""Foldings within a budget: never worse than exhaustive search; what does not fit is said."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from xdsl.parser import Parser
+
+import qcompiler
+from qcompiler.analysis.folding import foldable_layers
+from qcompiler.analysis.network import Network
+from qcompiler.errors import ModelError
+from qcompiler.passes import folding_search
+from qcompiler.passes.folding_search import Budget, Search
+from qcompiler.passes.pipeline import make_context, make_pass, run_passes
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "digits_mlp" / "digits_mlp.onnx"
+CHANNEL = "!stream.channel<!qint.int<{0}, {1}>, frame = [{2}], lanes = 1>"
+X, H, Y = (CHANNEL.format(*c) for c in ((0, 15, 6), (-2000, 2000, 6), (-99999, 99999, 4)))
+MODULE = f"""
+stream.weights @w1 dense<7> : tensor<6x6xi8>
+stream.weights @w2 dense<-5> : tensor<6x4xi8>
+func.func @core(%x : {X}) -> {Y} {{
+  %fc1 = stream.mvau %x weights @w1 pe 1 simd 1 : ({X}) -> {H}
+  %fc2 = stream.mvau %fc1 weights @w2 pe 1 simd 1 : ({H}) -> {Y}
+  func.return %fc2 : {Y}
+}}
+"""
+PRICES = {"LUT": 1e-3, "FF": 1e-4, "BRAM": 0.1, "DSP": 0.1}
+
+
+def parsed():
+    return Parser(make_context(), MODULE).parse_module()
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """Every folding of the network, with its cycles and area."""
+    search = Search(parsed(), Budget("ecp5", {}, PRICES))
+    layers = foldable_layers(Network.of(search.module))
+    choices = [
+        [(name, folding_search.Folding(pe, simd)) for pe in layer.pe for simd in layer.simd]
+        for name, layer in layers.items()
+    ]
+    return [search.trial(dict(chosen)) for chosen in itertools.product(*choices)]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"DSP": 3}, {"LUT": 500}, {"LUT": 700, "DSP": 12}, {"FF": 520}, {"DSP": 100}, {"LUT": 340}],
+)
+def test_no_folding_within_the_budget_is_faster(everything, limits, monkeypatch):
+    monkeypatch.setattr(folding_search, "_WHOLE_SEARCH", 0)  # as for larger networks
+    budget = Budget("ecp5", limits, PRICES)
+    found = Search(parsed(), budget).fastest()
+    assert not budget.excess(found.area)
+    assert found.cycles == min(t.cycles for t in everything if not budget.excess(t.area))
+
+
+@pytest.mark.parametrize("cycles", [1, 4, 9, 36])
+def test_no_folding_at_the_rate_is_cheaper(everything, cycles):
+    budget = Budget("ecp5", {}, PRICES)
+    found = Search(parsed(), budget).at_rate(cycles)
+    prices = [budget.price(t.area) for t in everything if t.cycles <= cycles]
+    assert budget.price(found.area) == min(prices)
+
+
+def folded(**options):
+    module = parsed()
+    run_passes(module, [make_pass("select-folding", options)])
+    return Network.of(module)
+
+
+def test_what_is_short_is_said_with_the_best_that_fits():
+    with pytest.raises(ModelError) as caught:
+        folded(target_cycles=1, max_dsps=10)
+    (problem,) = caught.value.problems
+    assert "50 DSP too few (60 of 10) at 1 cycles a frame" in problem.what
+    assert "or ask for 6 cycles a frame, the best that fits" in problem.remedy
+    folded(target_cycles=6, max_dsps=10)
+    with pytest.raises(ModelError) as caught:
+        folded(max_luts=10)
+    assert "LUT too few" in caught.value.problems[0].what
+
+
+def test_a_folding_file_binds_the_search(tmp_path):
+    path = tmp_path / "folding.json"
+    path.write_text('{"fc2_mvau": {"PE": 1, "SIMD": 1}}')
+    network = folded(max_dsps=30, folding=str(path))
+    fc1, fc2 = network.processes
+    assert (fc2.pe.value.data, fc2.simd.value.data) == (1, 1)
+    assert fc1.cycles_per_frame <= 24  # no more than the layer that is bound
+    assert network.core.attributes["stream.choice"].data["bottleneck"].data.startswith("fc2_mvau")
+
+
+def test_a_device_bounds_a_design_and_names_its_neighbours():
+    design = qcompiler.compile(EXAMPLE, device="ecp5-25k")
+    report = design.report()
+    assert report.device == "ecp5-25k"
+    assert all(number <= report.capacity[kind] for kind, number in report.area.items())
+    up, down = report.choice["up"], report.choice["down"]
+    assert int(up.split()[0]) < report.cycles_per_frame < int(down.split()[0])
+    limited = qcompiler.compile(EXAMPLE, device="ecp5-25k", max_dsps=9).report()
+    assert limited.area["DSP"] <= 9
+    assert limited.cycles_per_frame > report.cycles_per_frame
+
+
+def test_options_are_checked():
+    with pytest.raises(ModelError, match="--max-luts"):
+        qcompiler.compile(EXAMPLE, max_luts=0)
+    with pytest.raises(ModelError, match="there is no device nothing"):
+        qcompiler.compile(EXAMPLE, device="nothing")
