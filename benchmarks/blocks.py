@@ -49,7 +49,9 @@ class _Blocks:
         most = self._one_of(1, 1, 3, 7, 31, 127)
         pe, simd = self._one_of(1, 2, 4, 8), self._one_of(1, 2, 4, 8, 16)
         mw, mh = simd * self._one_of(1, 4, 9, 32), pe * self._one_of(2, 4, 16)
-        values = self.rng.integers(-most, most, (mw, mh), endpoint=True)
+        # As trained weights are: many small ones.
+        values = np.clip(np.rint(self.rng.normal(0, most / 2.5, (mw, mh))), -most, most)
+        values = values.astype(np.int64)
         corners = values * x.lo, values * x.hi
         low = int(np.minimum(*corners).sum(0).min())
         high = int(np.maximum(*corners).sum(0).max())

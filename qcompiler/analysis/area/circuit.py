@@ -116,7 +116,7 @@ class Circuit:
     def is_late(self, value: SSAValue) -> bool:
         """Whether a value's constants come out of a ROM."""
         op = value.owner
-        if value in self._late or isinstance(op, rtl.RomOp):
+        if value in self._late or (isinstance(op, rtl.RomOp) and op.depth_words > 1):
             return True
         wires = isinstance(op, comb.ExtractOp | comb.ConcatOp | comb.ReplicateOp)
         return wires and any(self.is_late(operand) for operand in op.operands)
@@ -228,6 +228,9 @@ class Circuit:
         if name in ("eq", "ne"):
             same = [self.gates.differ(x, y) ^ 1 for x, y in pairs]
             self._bits[op.result] = [self.gates.all_of(same) ^ (name == "ne")]
+            return
+        if name in ("slt", "sge") and not any(b):  # below zero: the sign says it
+            self._bits[op.result] = [a[-1] ^ (name == "sge")]
             return
         (made,) = self.gates.leaves(1)
         self._bits[op.result] = [made]

@@ -197,7 +197,7 @@ class Estimator:
             return
         counts["block"] += found.units
         counts["bank_mux_bits"] += (found.banks - 1) * width
-        if not found.ram.reads_old and not one_address:
+        if not found.ram.reads_old:
             address = _width(op.read_address)
             counts["ff"] += 2 * width + address + 2
             counts["read_first_bits"] += width

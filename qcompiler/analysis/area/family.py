@@ -32,7 +32,12 @@ class Multiplier:
         return self._pieces(long, self.factors[0]) * self._pieces(short, self.factors[1])
 
     def _pieces(self, width: int, most: int) -> int:
-        return 1 if width <= most else 1 + -(-(width - most) // (most - self.signed_only))
+        """Returns how many pieces of a factor hard blocks multiply; a last one may be too short."""
+        if width <= most:
+            return 1
+        each = most - self.signed_only
+        full = -(-(width - most) // each)
+        return full + (width - full * each >= self.least_factor)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ FAMILIES = {
     "gowin": Family(4, 8, "table", Multiplier((18, 18)), 1 / 16, (
         Ram("distributed", 4, 4, (4,), 4), Ram("block", 128, 14, _WIDE, 1, reads_old=False),
     )),
-    "xilinx": Family(6, 6, "xor", Multiplier((27, 18), signed_only=True), 1 / 64, (
+    "xilinx": Family(6, 4, "xor", Multiplier((27, 18), signed_only=True), 1 / 64, (
         *(
             Ram("distributed", 16, bits, (width,), units, by_width=True, one_address=True,
                 by_bit=bits > 5)

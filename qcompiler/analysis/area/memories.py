@@ -119,5 +119,4 @@ def _price(ram: Ram, memory: Memory, copies: int, banks: int, unit: int) -> floa
     if memory.rom:
         return price
     demux = banks * _PER_DEMUX_BIT if banks > 1 else 0.0
-    old = ram.reads_old or memory.one_address
-    return price + demux + (0.0 if old else _EMULATED_READ_FIRST)
+    return price + demux + (0.0 if ram.reads_old else _EMULATED_READ_FIRST)

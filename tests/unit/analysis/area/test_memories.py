@@ -34,11 +34,28 @@ def test_memories_of_ecp5(depth, width, expected):
     assert kept(ECP5, Memory(depth, width)) == expected
 
 
-def test_a_memory_with_one_address_needs_no_logic_around_it():
-    """Block memories of ECP5 do not read old words; with one address they need not."""
-    apart, together = Memory(128, 11), Memory(128, 11, one_address=True)
-    assert kept(ECP5, apart)[0] == "distributed"
-    assert kept(ECP5, together) == ("block", 1)
+def test_tables_with_one_address_hold_more():
+    """A table of six inputs is a memory of 64 bits with one address, but half of one with two."""
+    apart, together = Memory(64, 4), Memory(64, 4, one_address=True)
+    assert kept(XILINX, apart) == ("distributed", 8)
+    assert kept(XILINX, together) == ("distributed", 4)
+
+
+@pytest.mark.parametrize(
+    ("factors", "product", "on_ecp5", "on_xilinx"),
+    [
+        ((5, 4), 9, 1, 1),
+        ((4, 4), 8, 1, 0),  # Xilinx takes logic below nine bits
+        ((8, 1), 9, 0, 0),
+        ((19, 8), 27, 1, 1),  # one bit is left over, for logic
+        ((20, 8), 28, 2, 1),
+        ((28, 18), 46, 2, 2),
+        ((37, 19), 56, 2, 4),
+    ],
+)
+def test_multipliers(factors, product, on_ecp5, on_xilinx):
+    assert ECP5.multiplier.count(*factors, product) == on_ecp5
+    assert XILINX.multiplier.count(*factors, product) == on_xilinx
 
 
 @pytest.mark.parametrize(
