@@ -94,9 +94,12 @@ def designs(pattern: str) -> Iterator[tuple[str, Design]]:
         try:
             first = compile_model(path, inputs=inputs)
             largest = max(layer.work for layer in foldable_layers(first.network).values())
+            foldings: set[str] = set()
             for multipliers in _MULTIPLIERS:
-                cycles = max(1, largest // multipliers)
-                yield name, compile_model(path, inputs=inputs, cycles=cycles)
+                design = compile_model(path, inputs=inputs, cycles=max(1, largest // multipliers))
+                if (text := "".join(design.verilog.files.values())) not in foldings:
+                    foldings.add(text)  # small layers have no more foldings
+                    yield name, design
         except ModelError as error:
             print(f"{name}: {error}", flush=True)
 
@@ -143,17 +146,17 @@ def page(found: list[Row]) -> str:
         ("model", "cycles", "device", "LUT", "FF", "BRAM", "DSP", "misses"),
         [row.cells() for row in found],
     )
+    counts = ", ".join(map(str, _MULTIPLIERS))
     short = markdown(("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
     return f"""# Estimated area against Yosys
 
 Made by `python -m benchmarks.estimates --write-docs`; see [synthesis.md](synthesis.md) for how areas
 are estimated. The models are others' (`../shared/models`); the cost model's factors were fitted on
-none of them. Each is compiled at three foldings, with {_MULTIPLIERS[0]}, {_MULTIPLIERS[1]} and \
-{_MULTIPLIERS[2]} multipliers in its largest layer, and
-synthesized alone, without pads. `estimated / measured`; BRAM of AMD parts are halves of 18 Kb.
+none of them. Each is compiled at three foldings, with {counts} multipliers in its largest layer,
+and synthesized alone, without pads. `estimated / measured`; BRAM of AMD parts are halves of 18 Kb.
 
-Wanted: LUT and FF within {_WITHIN_PERCENT:g} %, BRAM and DSP exact. What is not is named in the last
-column.
+Wanted: LUT and FF within {_WITHIN_PERCENT:g} %, BRAM and DSP exact. What is not is named in the
+last column.
 
 {short}
 

@@ -12,6 +12,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.columns import Columns
+from qcompiler.analysis.area.family import Rules
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.roms import rom_columns
 from qcompiler.dialects import rtl
@@ -68,7 +69,7 @@ class Circuit:
         self,
         module: hw.HWModuleOp,
         constants: Mapping[str, Sequence[int | None]],
-        is_multiplier: Callable[[int, int, int], bool],
+        rules: Rules,
         late: frozenset[str] = frozenset(),
     ):
         """Reads the module.
@@ -76,8 +77,7 @@ class Circuit:
         Args:
             module: of hw, comb, seq and rtl operations.
             constants: by port, its bits that are constant (0, 1), None for others.
-            is_multiplier: whether a hard block multiplies numbers of these widths: two factors, and
-                the bits of the product that are used.
+            rules: of the family.
             late: ports whose constants come out of ROMs. Tools choose multipliers before they
                 look into those.
         """
@@ -86,7 +86,7 @@ class Circuit:
         self.ports: dict[str, Bits] = {}
         self.outputs: list[Bits] = []
         self._bits: dict[SSAValue, Bits] = {}
-        self._is_multiplier = is_multiplier
+        self._rules = rules
         self._soft: dict[SSAValue, tuple[Bits, Bits]] = {}
         self._late: set[SSAValue] = set()
         block = module.body.block
@@ -232,10 +232,29 @@ class Circuit:
         if name in ("slt", "sge") and not any(b):  # below zero: the sign says it
             self._bits[op.result] = [a[-1] ^ (name == "sge")]
             return
+        if len(a) < self._rules.shortest_chain:
+            swapped = name[1:] in ("gt", "le")
+            less = self._less(b, a, name[0]) if swapped else self._less(a, b, name[0])
+            self._bits[op.result] = [less ^ (name[1:] in ("le", "ge"))]
+            return
         (made,) = self.gates.leaves(1)
         self._bits[op.result] = [made]
         signed = int(name.startswith("s"))
         self.blocks.append(Block("compare", a + b, [made], op, (len(pairs), signed), pairs=pairs))
+
+    def _less(self, a: Bits, b: Bits, kind: str) -> int:
+        """Returns a < b, for signed numbers if `kind` is s, as gates."""
+        flip = int(kind == "s")
+        a, b = [*a[:-1], a[-1] ^ flip], [*b[:-1], b[-1] ^ flip]
+        return self._ripple(a, [bit ^ 1 for bit in b], TRUE)[-1] ^ 1
+
+    def _ripple(self, a: Bits, b: Bits, carry: int) -> Bits:
+        """Returns the sum of two numbers and its carry, as gates."""
+        made: Bits = []
+        for x, y in zip(a, b, strict=True):
+            made.append(self.gates.differ(self.gates.differ(x, y), carry))
+            carry = self.gates.majority(x, y, carry)
+        return [*made, carry]
 
     def _multiply(self, op: comb.MulOp) -> None:
         a, b = (self._factor(operand) for operand in op.operands)
@@ -245,7 +264,7 @@ class Circuit:
             all(bit <= TRUE for bit in x) and sum(x) <= 1 and not self.is_late(operand)
             for x, operand in zip((a, b), op.operands, strict=True)
         ]
-        if self._is_multiplier(len(a), len(b), used) and not any(shifts):
+        if self._rules.is_multiplier(len(a), len(b), used) and not any(shifts):
             made = self.gates.leaves(used)
             block = Block("multiplier", a + b, made, op, (len(a), len(b), used))
             self.blocks.append(block)
@@ -322,6 +341,10 @@ class Circuit:
         passed = [y if x == FALSE else x for x, y in zip(a[:low], b[:low], strict=True)]
         if low == high:
             return passed + [FALSE] * (width - low)
+        if high - low < self._rules.shortest_chain:
+            inverted = [bit ^ negative for bit in b[low:high]]
+            *total, _ = self._ripple(a[low:high], inverted, int(negative))
+            return passed + total + [FALSE] * (width - high)
         made = self.gates.leaves(high - low)
         pairs = list(zip(a[low:high], b[low:high], strict=True))
         reads = [bit for pair in pairs for bit in pair]

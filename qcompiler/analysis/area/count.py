@@ -13,7 +13,7 @@ from xdsl.ir import SSAValue
 from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.circuit import Block, Circuit
-from qcompiler.analysis.area.family import Family
+from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
 from qcompiler.analysis.area.memories import Memory, place
 from qcompiler.analysis.area.roms import (
@@ -54,6 +54,7 @@ class Estimator:
     def __init__(self, modules: Mapping[str, hw.HWModuleOp], family: Family):
         self._modules = modules
         self._family = family
+        self._rules = Rules(self._is_multiplier, family.shortest_chain)
         self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
 
     def count(self, name: str) -> Counts:
@@ -62,14 +63,14 @@ class Estimator:
 
     def count_alone(self, name: str) -> Counts:
         """Returns the counts of a module without its instances."""
-        circuit = Circuit(self._modules[name], {}, self._is_multiplier)
+        circuit = Circuit(self._modules[name], {}, self._rules)
         return self._count(circuit, frozenset(), instances=False).own
 
     def _tally(self, interface: _Interface, shared: frozenset[str]) -> Tally:
         key = interface, shared
         if key not in self._known:
             name, constants, late = interface
-            circuit = Circuit(self._modules[name], dict(constants), self._is_multiplier, late)
+            circuit = Circuit(self._modules[name], dict(constants), self._rules, late)
             self._known[key] = self._count(circuit, shared)
         return self._known[key]
 

@@ -1,5 +1,6 @@
 """What the synthesis of each family does with adders, multiplications and memories."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qcompiler.analysis.area.memories import Ram
@@ -50,6 +51,7 @@ class Family:
         chain: how carries are made: `pair` (cells of two bits that take two tables and both
             operands), `xor` (the sum of each place is made in a table before), `table` (each place
             takes a table), `logic` (none).
+        shortest_chain: places from which on carries have a chain; fewer are gates.
         multiplier: None without.
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
@@ -58,9 +60,24 @@ class Family:
     inputs: int
     widest: int
     chain: str
+    shortest_chain: int
     multiplier: Multiplier | None
     logic_rom_bit: float
     rams: tuple[Ram, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a family makes of arithmetic.
+
+    Attributes:
+        is_multiplier: whether a hard block multiplies numbers of these widths: two factors, and
+            the bits of the product that are used.
+        shortest_chain: places from which on carries have a chain; fewer are gates.
+    """
+
+    is_multiplier: Callable[[int, int, int], bool]
+    shortest_chain: int
 
 
 _WIDE = (1, 2, 4, 9, 18, 36)
@@ -74,16 +91,16 @@ _XILINX_BLOCKS = (
     Ram("block", 257, 15, (*_WIDE, 72), 2),
 )
 FAMILIES = {
-    "ecp5": Family(4, 7, "pair", Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS),
-    "nexus": Family(4, 6, "pair", Multiplier((18, 18)), 1 / 16, _TRELLIS),
+    "ecp5": Family(4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS),
+    "nexus": Family(4, 6, "pair", 5, Multiplier((18, 18)), 1 / 16, _TRELLIS),
     "ice40": Family(
-        4, 4, "table", Multiplier((16, 16), least_product=11), 1 / 16,
+        4, 4, "table", 3, Multiplier((16, 16), least_product=11), 1 / 16,
         (Ram("block", 64, 11, (2, 4, 8, 16), 1, reads_old=False),),
     ),
-    "gowin": Family(4, 8, "table", Multiplier((18, 18)), 1 / 16, (
+    "gowin": Family(4, 8, "table", 3, Multiplier((18, 18)), 1 / 16, (
         Ram("distributed", 4, 4, (4,), 4), Ram("block", 128, 14, _WIDE, 1, reads_old=False),
     )),
-    "xilinx": Family(6, 4, "xor", Multiplier((27, 18), signed_only=True), 1 / 64, (
+    "xilinx": Family(6, 4, "xor", 3, Multiplier((27, 18), signed_only=True), 1 / 64, (
         *(
             Ram("distributed", 16, bits, (width,), units, by_width=True, one_address=True,
                 by_bit=bits > 5)
@@ -97,5 +114,5 @@ FAMILIES = {
         Ram("distributed", 16, 6, (7,), 8, by_width=True),
         *_XILINX_BLOCKS,
     )),
-    "generic": Family(6, 6, "logic", None, 1 / 64, ()),
+    "generic": Family(6, 6, "logic", 3, None, 1 / 64, ()),
 }  # fmt: skip
