@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from benchmarks.common import REPOSITORY
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.costs import count_kinds
-from qcompiler.backends.synthesis.flow import digest, prepare
+from qcompiler.backends.synthesis.flow import prepare
 from qcompiler.backends.synthesis.netlist import GLUE, read_netlist
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.synthesis.yosys import Job, run_yosys, script
@@ -67,8 +68,10 @@ def measure(rtl: RtlDesign, device: Device, limits: Limits, *, cached_only: bool
 
 
 def _key(rtl: RtlDesign, device: Device) -> str:
-    """Returns a name for everything that the result depends on."""
-    about: list[Any] = [digest(rtl), version("pyosys"), device.name]
+    """Returns a name for everything that the result depends on: not comments."""
+    about: list[Any] = [version("pyosys"), device.name]
+    for path in sorted([*rtl.sources, *rtl.sources[0].parent.glob("*.mem")]):
+        about += [path.name, re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))]
     about += script(Job(rtl.top, (), device))
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 

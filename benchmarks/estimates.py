@@ -150,10 +150,11 @@ def page(found: list[Row]) -> str:
     short = markdown(("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
     return f"""# Estimated area against Yosys
 
-Made by `python -m benchmarks.estimates --write-docs`; see [synthesis.md](synthesis.md) for how
-areas are estimated. The models are others' (`../shared/models`); the cost model's factors were fitted on
-none of them. Each is compiled at three foldings, with {counts} multipliers in its largest layer,
-and synthesized alone, without pads. `estimated / measured`; BRAM of AMD parts are halves of 18 Kb.
+Made by `python -m benchmarks.estimates --write-docs`; how areas are estimated stands in
+[synthesis.md](synthesis.md). The models are others' (`../shared/models`); the factors of the cost
+model were fitted on none of them. Each is compiled at three foldings, with {counts} multipliers in
+its largest layer, and synthesized alone, without pads. `estimated / measured`; BRAM of AMD parts
+are halves of 18 Kb.
 
 Wanted: LUT and FF within {_WITHIN_PERCENT:g} %, BRAM and DSP exact. What is not is named in the
 last column.
