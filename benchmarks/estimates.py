@@ -144,8 +144,10 @@ def page(found: list[Row]) -> str:
     """Returns docs/estimates.md."""
     table = markdown(
         ("model", "cycles", "device", "LUT", "FF", "BRAM", "DSP", "misses"),
-        [row.cells() for row in found],
+        [row.cells() for row in found if row.measured],
     )
+    absent = [f"{r.model} at {r.cycles} cycles on {r.device}" for r in found if not r.measured]
+    absent += [name for name in _MODELS if name not in {row.model for row in found}]
     counts = ", ".join(map(str, _MULTIPLIERS))
     short = markdown(("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
     return f"""# Estimated area against Yosys
@@ -162,6 +164,8 @@ last column.
 {short}
 
 {table}
+
+Not measured, as Yosys did not finish or was not run: {", ".join(absent) or "none"}.
 """
 
 

@@ -1,0 +1,95 @@
+"""What is counted of small modules: by hand, and as Yosys does it."""
+
+import numpy as np
+import pytest
+
+from qcompiler.analysis.area.count import Estimator
+from qcompiler.analysis.area.family import FAMILIES
+from qcompiler.rtl.builder import ModuleBuilder
+
+
+def counts(b, *modules, family="ecp5"):
+    made = {m.sym_name.data: m for m in (*modules, b.build())}
+    return Estimator(made, FAMILIES[family]).count(b.name)
+
+
+def test_registers_that_nothing_reads_and_constants_are_none():
+    b = ModuleBuilder("m")
+    x = b.input("x", 8)
+    kept = b.delay("kept", x)
+    b.delay("unread", x)
+    b.output("y", kept.slice(0, 5))
+    b.output("zero", b.delay("constant", b.constant(3, 4)))
+    assert counts(b)["ff"] == 5
+
+
+def test_multiplexers_before_a_register_are_its_enable_and_its_reset():
+    b = ModuleBuilder("m")
+    x, enable, clear = b.input("x", 8), b.input("enable", 1), b.input("clear", 1)
+    register = b.register("r", 8, reset=0)
+    register.drive(b.mux(clear, b.constant(0, 8), x), enable=enable)
+    b.output("y", register)
+    found = counts(b)
+    assert found["ff"] == 8
+    assert found["lut"] == 1  # reset or (enable and clear), the reset being inverted
+    assert not found["mux_luts"]
+
+
+@pytest.mark.parametrize(
+    ("family", "width", "feature", "number"),
+    [
+        ("ecp5", 4, "adder_luts", 0),  # short ones are gates
+        ("ecp5", 5, "adder_luts", 6),
+        ("ecp5", 8, "adder_luts", 8),
+        ("xilinx", 8, "adder_bits", 8),
+        ("xilinx", 8, "sum_luts", 8),
+        ("ice40", 8, "adder_luts", 8),
+    ],
+)
+def test_adders(family, width, feature, number):
+    b = ModuleBuilder("m")
+    b.output("y", b.input("a", width) + b.input("b", width))
+    assert counts(b, family=family)[feature] == number
+
+
+def test_a_comparison_with_zero_is_the_sign():
+    b = ModuleBuilder("m")
+    b.output("y", b.input("a", 12).compare("slt", 0))
+    assert not any(counts(b).values())
+
+
+def test_roms_have_no_registers_for_constant_and_equal_columns():
+    b = ModuleBuilder("m")
+    words = np.array([[1, 1], [3, 3], [1, 1], [1, 1]])  # bit 0 is constant, lanes are equal
+    b.output("y", b.rom("table", b.input("a", 2), b.input("enable", 1), words, 2))
+    found = counts(b)
+    assert (found["ff"], found["rom_luts"]) == (1, 1)
+
+
+def test_what_instances_have_in_common_is_counted_once():
+    inner = ModuleBuilder("inner")
+    x, first, second = (inner.input(name, 1) for name in ("x", "first", "second"))
+    inner.output("y", inner.delay("r", x, enable=first & second))
+    module = inner.build()
+    b = ModuleBuilder("m")
+    first, second = b.input("first", 1), b.input("second", 1)
+    lanes = [
+        b.instance(f"i{n}", module, x=x, first=first, second=second).output(b, "y")
+        for n, x in enumerate(b.input("x", 6).lanes(6))
+    ]
+    b.output("y", b.pack(lanes))
+    found = counts(b, module)
+    assert (found["ff"], found["lut"]) == (6, 1)
+
+
+def test_constants_at_ports_reach_into_instances():
+    inner = ModuleBuilder("inner")
+    inner.output("y", inner.input("x", 9) * inner.input("w", 9))
+    module = inner.build()
+    found = {}
+    for weight in (4, 5):
+        b = ModuleBuilder("m")
+        inputs = {"x": b.input("x", 9), "w": b.constant(weight, 9)}
+        b.output("y", b.instance("i", module, **inputs).output(b, "y"))
+        found[weight] = counts(b, module)["dsp"]
+    assert found == {4: 0, 5: 1}  # a power of two is wires
