@@ -58,6 +58,8 @@ class _Pass:
 
 def _most_waiting(arrival: Times, taken: Times) -> int:
     """Returns the most beats that have arrived by a cycle and were not taken before it."""
+    if np.array_equal(arrival, taken):  # the reader waits for each beat, as most do
+        return 1
     taken_before = np.searchsorted(taken, arrival, "left")
     return int((np.arange(1, arrival.size + 1) - taken_before).max())
 
@@ -73,12 +75,13 @@ def _forward(
     period: int,
     release: Mapping[stream.Process, Times | None] | None = None,
     *,
+    frames: int = _FRAMES,
     count: bool = False,
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
     for value in network.inputs:
         beats = stream.channel_of(value).beats
-        start = (np.arange(_FRAMES, dtype=np.int64) * period)[:, None]
+        start = (np.arange(frames, dtype=np.int64) * period)[:, None]
         arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
     entered: list[int] = []
     joined: dict[SSAValue, Times] = {}
@@ -87,7 +90,7 @@ def _forward(
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
         given = [arrivals.pop(operand) for operand in process.operands]
-        found = process.timing(given, _FRAMES, None if release is None else release[process])
+        found = process.timing(given, frames, None if release is None else release[process])
         for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
             if operand in network.inputs:
                 entered.append(int(taken[0]))
@@ -127,7 +130,7 @@ def _releases(
 def predict(network: Network) -> Timing:
     """Returns the timing of a network whose input never lacks and whose output never stalls."""
     bottleneck, period = _slowest(network)
-    early = _forward(network, period)
+    early = _forward(network, period, frames=1)  # no later frame holds back the first
     last = max(
         int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )

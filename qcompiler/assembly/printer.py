@@ -21,6 +21,10 @@ FILE_NAME = r"[\w+-][\w.+-]*\.npz"
 """Names without folders: a text may refer to files beside it only."""
 
 
+_LISTED = 100
+"""Elements up to which xDSL prints a list, and not the bytes."""
+
+
 class WeightFile:
     """Collects the large constants of modules, to be saved as one .npz beside their text.
 
@@ -48,6 +52,11 @@ class WeightFile:
         """Writes the file into `folder`."""
         arrays: dict[str, Any] = dict(self.arrays)
         np.savez_compressed(folder / self.name, **arrays)
+
+
+def _is_splat(constant: DenseAttr) -> bool:
+    raw, count = constant.data.data, len(constant)
+    return raw == raw[: len(raw) // count] * count
 
 
 class _Text(StringIO):
@@ -88,11 +97,15 @@ class _Printer(Printer):
             super().print_attribute(attribute)
             return
         resource = self._resource(attribute)
-        if resource is None:
-            super().print_attribute(attribute)
-        else:
+        if resource is not None:
             self.print_string(f"dense_resource<{resource}> : ")
             self.print_attribute(attribute.type)
+        elif len(attribute) > _LISTED and not _is_splat(attribute):
+            # As xDSL does, which first makes a Python number of each of what may be millions.
+            self.print_string(f'dense<"0x{attribute.data.data.hex().upper()}"> : ')
+            self.print_attribute(attribute.type)
+        else:
+            super().print_attribute(attribute)
 
     def _resource(self, constant: DenseAttr) -> str | None:
         count = len(constant)

@@ -217,20 +217,23 @@ class Process(IRDLOperation, ABC):
             release: as `latest` gives it.
         """
         schedule = self.schedule()
-        slots, consume, produce = _busy_slots(schedule, frames)
-        earliest = np.zeros(slots.size, np.int64)
-        for at, arrival in zip(consume, arrivals, strict=True):
-            earliest[at] = np.maximum(earliest[at], arrival)
+        busy = _Busy.slots(schedule)
+        slots = busy.of_frames(schedule.cycles, frames)
+        earliest = np.zeros(slots.shape, np.int64)
+        for at, arrival in zip(busy.consume, arrivals, strict=True):
+            earliest[:, at] = np.maximum(earliest[:, at], arrival.reshape(frames, -1))
         if release is not None:
-            earliest[produce[0]] = np.maximum(earliest[produce[0]], release)
+            at = busy.produce[0]
+            earliest[:, at] = np.maximum(earliest[:, at], release.reshape(frames, -1))
         # In place: there may be millions.
         earliest -= slots
-        np.maximum.accumulate(earliest, out=earliest)
+        flat = earliest.reshape(-1)
+        np.maximum.accumulate(flat, out=flat)
         time = np.maximum(earliest, 0, out=earliest)  # slot 0 runs in cycle 0 or later
         time += slots
         return Timeline(
-            tuple(time[at] for at in consume),
-            tuple(time[at] + schedule.latency for at in produce),
+            tuple(time[:, at].reshape(-1) for at in busy.consume),
+            tuple(time[:, at].reshape(-1) + schedule.latency for at in busy.produce),
         )
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
@@ -243,17 +246,19 @@ class Process(IRDLOperation, ABC):
             frames: number of frames.
         """
         schedule = self.schedule()
-        slots, consume, produce = _busy_slots(schedule, frames)
-        bound = np.full(slots.size, max(int(d[-1]) for d in deadlines) + schedule.cycles)
-        for at, deadline in zip(produce, deadlines, strict=True):
-            bound[at] = np.minimum(bound[at], deadline - schedule.latency)
+        busy = _Busy.slots(schedule)
+        slots = busy.of_frames(schedule.cycles, frames)
+        bound = np.full(slots.shape, max(int(d[-1]) for d in deadlines) + schedule.cycles)
+        for at, deadline in zip(busy.produce, deadlines, strict=True):
+            due = deadline.reshape(frames, -1) - schedule.latency
+            bound[:, at] = np.minimum(bound[:, at], due)
         bound -= slots
-        backwards = bound[::-1]
+        backwards = bound.reshape(-1)[::-1]
         np.minimum.accumulate(backwards, out=backwards)
         time = bound
         time += slots
-        release = time[produce[0]] if self.paced else None
-        return Demand(tuple(time[at] for at in consume), release)
+        release = time[:, busy.produce[0]].reshape(-1) if self.paced else None
+        return Demand(tuple(time[:, at].reshape(-1) for at in busy.consume), release)
 
     @property
     def cycles_per_frame(self) -> int:
@@ -261,25 +266,46 @@ class Process(IRDLOperation, ABC):
         return self.schedule().cycles
 
 
-def _busy_slots(schedule: Schedule, frames: int) -> tuple[Times, list[Times], list[Times]]:
-    """Returns the slots in which beats move, and where among them each input's and output's are.
+@dataclass(frozen=True)
+class _Busy:
+    """The slots of a frame in which beats move.
 
     A slow process has many more slots than that; nothing can happen to it in the others.
+
+    Attributes:
+        at: the slots, increasing.
+        consume: per input, where among `at` its beats move.
+        produce: per output, likewise.
     """
-    parts = [*schedule.consume, *schedule.produce]
-    moving = np.zeros(schedule.cycles, np.bool_)
-    for part in parts:
-        moving[part] = True
-    (busy,) = np.nonzero(moving)
-    position = np.cumsum(moving) - 1
-    slots = _repeated(busy, schedule.cycles, frames)
-    places = [_repeated(position[part], busy.size, frames) for part in parts]
-    return slots, places[: len(schedule.consume)], places[len(schedule.consume) :]
+
+    at: Times
+    consume: list[Times | slice]
+    produce: list[Times | slice]
+
+    @staticmethod
+    def slots(schedule: Schedule) -> "_Busy":
+        """Returns the busy slots of a schedule."""
+        parts = [*schedule.consume, *schedule.produce]
+        busy = parts[0]
+        for part in parts[1:]:
+            busy = busy if np.array_equal(busy, part) else _merged(busy, part)
+        # A slice is a view, where an index array copies.
+        places = [
+            slice(None) if part.size == busy.size else np.searchsorted(busy, part) for part in parts
+        ]
+        inputs = len(schedule.consume)
+        return _Busy(busy, places[:inputs], places[inputs:])
+
+    def of_frames(self, cycles: int, frames: int) -> Times:
+        """Returns the slots of several frames back to back, [frames, slots]."""
+        return (np.arange(frames, dtype=np.int64) * cycles)[:, None] + self.at
 
 
-def _repeated(part: Times, cycles: int, frames: int) -> Times:
-    start = (np.arange(frames, dtype=np.int64) * cycles)[:, None]
-    return (start + part).reshape(-1)
+def _merged(one: Times, other: Times) -> Times:
+    """Returns what is in either, increasing, as both are."""
+    both = np.concatenate([one, other])
+    both.sort(kind="stable")  # merges what is sorted
+    return both[np.concatenate([[True], both[1:] != both[:-1]])]
 
 
 class Pipe(Process):
