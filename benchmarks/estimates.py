@@ -8,7 +8,7 @@ is kept in build/area by the Verilog's digest, so the benchmark goes on where it
 import argparse
 import fnmatch
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,11 +84,11 @@ class Row:
         return [*head, *near, *exact, ", ".join(self.misses)]
 
 
-def designs(pattern: str) -> Iterator[tuple[str, Design]]:
+def designs(patterns: Sequence[str]) -> Iterator[tuple[str, Design]]:
     """Yields each model in its foldings, with its name."""
     known = {model.name: model for model in all_models()}
     for name in _MODELS:
-        if name not in known or not fnmatch.fnmatch(name, pattern):
+        if name not in known or not any(fnmatch.fnmatch(name, p) for p in patterns):
             continue
         path, inputs = known[name].path, known[name].settings.inputs
         try:
@@ -104,9 +104,9 @@ def designs(pattern: str) -> Iterator[tuple[str, Design]]:
             print(f"{name}: {error}", flush=True)
 
 
-def rows(pattern: str, limits: Limits, cached_only: bool) -> Iterator[Row]:
+def rows(patterns: Sequence[str], limits: Limits, cached_only: bool) -> Iterator[Row]:
     """Yields what is estimated and measured."""
-    for name, design in designs(pattern):
+    for name, design in designs(patterns):
         with TemporaryDirectory() as folder:
             rtl = design.rtl_design(Path(folder))
             for device in map(load_device, DEVICES):
@@ -172,7 +172,9 @@ Not measured, as Yosys did not finish or was not run: {", ".join(absent) or "non
 def main() -> int:
     """Measures what is not in the cache."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="PATTERN", default="*", help="e.g. 'mlperf_tiny/*'")
+    parser.add_argument(
+        "--only", metavar="PATTERN", nargs="+", default=["*"], help="e.g. 'mlperf_tiny/*'"
+    )
     parser.add_argument("--seconds", type=float, default=900, help="limit of each run of Yosys")
     parser.add_argument("--report", action="store_true", help="run no Yosys, use what is kept")
     parser.add_argument("--write-docs", action="store_true", help="write docs/estimates.md")

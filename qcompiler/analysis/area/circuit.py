@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from xdsl.dialects import comb, hw, seq
@@ -11,48 +10,16 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
+from qcompiler.analysis.area.blocks import Bits, Block, partial_products, stripped
 from qcompiler.analysis.area.columns import Columns
 from qcompiler.analysis.area.family import Rules
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.roms import rom_columns
 from qcompiler.dialects import rtl
 
-Bits = list[int]
-
-
-@dataclass(eq=False)
-class Block:
-    """Something that is not made of gates.
-
-    Attributes:
-        kind: register, adder, compare, multiplier, memory, or instance.
-        reads: literals at its inputs.
-        makes: literals of its outputs, all of them leaves.
-        op: what it was.
-        shape: widths, by kind: of an adder, its bits; of a multiplier, those of its factors.
-        enable: of a register, its clock enable and its synchronous reset, if it has them.
-        pairs: of an adder and a comparison, the two bits at each place.
-    """
-
-    kind: str
-    reads: Bits
-    makes: Bits
-    op: Operation
-    shape: tuple[int, ...] = ()
-    enable: tuple[int | None, int | None] = (None, None)
-    pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-
 
 def _width(value: SSAValue) -> int:
     return value.type.width.data if isa(value.type, IntegerType) else 1
-
-
-def stripped(bits: Sequence[int]) -> Bits:
-    """Returns a two's complement number without copies of its sign."""
-    length = len(bits)
-    while length > 1 and bits[length - 1] == bits[length - 2]:
-        length -= 1
-    return list(bits[:length])
 
 
 class Circuit:
@@ -88,6 +55,7 @@ class Circuit:
         self._bits: dict[SSAValue, Bits] = {}
         self._rules = rules
         self._soft: dict[SSAValue, tuple[Bits, Bits]] = {}
+        self._parts: dict[SSAValue, list[Bits]] = {}
         self._late: set[SSAValue] = set()
         block = module.body.block
         names = [p.port_name.data for p in module.module_type.ports if p.dir.data.is_input_like()]
@@ -259,26 +227,61 @@ class Circuit:
     def _multiply(self, op: comb.MulOp) -> None:
         a, b = (self._factor(operand) for operand in op.operands)
         width = _width(op.result)
-        used = min(width, len(a) + len(b))
-        shifts = [
-            all(bit <= TRUE for bit in x) and sum(x) <= 1 and not self.is_late(operand)
-            for x, operand in zip((a, b), op.operands, strict=True)
-        ]
-        if self._rules.is_multiplier(len(a), len(b), used) and not any(shifts):
-            made = self.gates.leaves(used)
-            block = Block("multiplier", a + b, made, op, (len(a), len(b), used))
-            self.blocks.append(block)
-            self._bits[op.result] = made + [made[-1]] * (width - used)
+        shift = 0
+        for factor, operand in zip((a, b), op.operands, strict=True):
+            if all(bit <= TRUE for bit in factor) and not self.is_late(operand):
+                while len(factor) > 1 and factor[0] == FALSE:  # zeros below are wires
+                    del factor[0]
+                    shift += 1
+                if factor in ([TRUE], [TRUE, FALSE], [FALSE]):  # a power of two, or nothing
+                    shift = width
+        kept = max(0, width - shift)
+        used = min(kept, len(a) + len(b))
+        if kept and self._is_hard(a, b, used):
+            zeros = [FALSE] * (width - kept)
+            parts = [zeros + part for part in self._in_pieces(a, b, kept, op)]
+            if len(parts) == 2 and self._joins_sum(op.result):
+                self._parts[op.result], self._bits[op.result] = parts, []
+            else:
+                whole = len(parts) == 1
+                self._bits[op.result] = parts[0] if whole else self._adder(parts[0], parts[1], op)
             return
+        a, b = (self._factor(operand) for operand in op.operands)
         self._soft[op.result] = a, b
         if not self._joins_sum(op.result):
             self._bits[op.result] = self._sum([(op.result, False)], width, op)
         else:
             self._bits[op.result] = []
 
+    def _is_hard(self, a: Bits, b: Bits, used: int) -> bool:
+        multiplier = self._rules.multiplier
+        return multiplier is not None and bool(multiplier.count(len(a), len(b), used))
+
+    def _in_pieces(self, a: Bits, b: Bits, width: int, op: Operation) -> list[Bits]:
+        """Returns a product of hard blocks, or two numbers with that sum if it takes several."""
+        assert self._rules.multiplier is not None, "the caller looked"
+        parts: list[Bits] = []
+        for x, y, shift in partial_products(a, b, self._rules.multiplier):
+            used = min(width - shift, len(x) + len(y))
+            if used <= 0:
+                continue
+            if self._is_hard(x, y, used):
+                made = self.gates.leaves(used)
+                self.blocks.append(Block("multiplier", x + y, made, op, (len(x), len(y), used)))
+            else:
+                columns = Columns(self.gates, used)
+                columns.product(x, y)
+                made = self._adder(*columns.two_rows(), op)
+            part = [FALSE] * shift + made
+            part += [part[-1]] * (width - len(part))
+            if len(parts) == 2:
+                parts = [self._adder(parts[0], parts[1], op)]
+            parts.append(part)
+        return parts
+
     def _factor(self, value: SSAValue) -> Bits:
         """Returns a factor without the copies of its sign that the tool sees."""
-        bits = self.bits(value)
+        bits = list(self.bits(value))
         if all(bit <= TRUE for bit in bits) and not self.is_late(value):
             return stripped(bits)
         owner = value.owner
@@ -314,20 +317,23 @@ class Circuit:
         return found
 
     def _sum(self, terms: list[tuple[SSAValue, bool]], width: int, op: Operation) -> Bits:
-        products = [value in self._soft and not self._bits.get(value) for value, _ in terms]
+        products = [not self._bits.get(value) for value, _ in terms]
         if len(terms) == 2 and not any(products) and not all(negative for _, negative in terms):
             (a, _), (b, negative) = sorted(terms, key=lambda term: term[1])
             return self._adder(self.bits(a), self.bits(b), op, negative=negative)
         columns = Columns(self.gates, width)
         for (value, negative), product in zip(terms, products, strict=True):
-            if product:
+            if value in self._parts:
+                for part in self._parts[value]:
+                    columns.term(part, negative=negative)
+            elif product:
                 columns.product(*self._soft[value], negative=negative)
             else:
                 columns.term(self.bits(value), negative=negative)
         a, b = columns.two_rows()
-        return self._adder(a, b, op, negative=False)
+        return self._adder(a, b, op)
 
-    def _adder(self, a: Bits, b: Bits, op: Operation, *, negative: bool) -> Bits:
+    def _adder(self, a: Bits, b: Bits, op: Operation, *, negative: bool = False) -> Bits:
         """Returns the sum (or difference) of two numbers, by a chain of carries."""
         width = len(a)
         low = 0

@@ -12,7 +12,8 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 from xdsl.utils.hints import isa
 
-from qcompiler.analysis.area.circuit import Block, Circuit
+from qcompiler.analysis.area.blocks import Block
+from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
 from qcompiler.analysis.area.memories import Memory, place
@@ -54,7 +55,7 @@ class Estimator:
     def __init__(self, modules: Mapping[str, hw.HWModuleOp], family: Family):
         self._modules = modules
         self._family = family
-        self._rules = Rules(self._is_multiplier, family.shortest_chain)
+        self._rules = Rules(family.multiplier, family.shortest_chain)
         self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
 
     def count(self, name: str) -> Counts:
@@ -73,11 +74,6 @@ class Estimator:
             circuit = Circuit(self._modules[name], dict(constants), self._rules, late)
             self._known[key] = self._count(circuit, shared)
         return self._known[key]
-
-    def _is_multiplier(self, a: int, b: int, product: int) -> bool:
-        return self._family.multiplier is not None and bool(
-            self._family.multiplier.count(a, b, product)
-        )
 
     def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
         live = _live(circuit)

@@ -1,6 +1,5 @@
 """What the synthesis of each family does with adders, multiplications and memories."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from qcompiler.analysis.area.memories import Ram
@@ -71,12 +70,11 @@ class Rules:
     """What a family makes of arithmetic.
 
     Attributes:
-        is_multiplier: whether a hard block multiplies numbers of these widths: two factors, and
-            the bits of the product that are used.
+        multiplier: hard ones, None without.
         shortest_chain: places from which on carries have a chain; fewer are gates.
     """
 
-    is_multiplier: Callable[[int, int, int], bool]
+    multiplier: Multiplier | None
     shortest_chain: int
 
 

@@ -82,14 +82,21 @@ def test_what_instances_have_in_common_is_counted_once():
     assert (found["ff"], found["lut"]) == (6, 1)
 
 
-def test_constants_at_ports_reach_into_instances():
+@pytest.mark.parametrize(
+    ("family", "weight", "expected"),
+    [
+        ("ecp5", 4, 0),  # a power of two is wires
+        ("ecp5", 5, 1),
+        ("ecp5", 72, 1),
+        ("xilinx", 3, 1),
+        ("xilinx", 72, 0),  # 9 * 8: the product has six bits that are not wires
+    ],
+)
+def test_constants_at_ports_reach_into_instances(family, weight, expected):
     inner = ModuleBuilder("inner")
     inner.output("y", inner.input("x", 9) * inner.input("w", 9))
     module = inner.build()
-    found = {}
-    for weight in (4, 5):
-        b = ModuleBuilder("m")
-        inputs = {"x": b.input("x", 9), "w": b.constant(weight, 9)}
-        b.output("y", b.instance("i", module, **inputs).output(b, "y"))
-        found[weight] = counts(b, module)["dsp"]
-    assert found == {4: 0, 5: 1}  # a power of two is wires
+    b = ModuleBuilder("m")
+    inputs = {"x": b.input("x", 9), "w": b.constant(weight, 9)}
+    b.output("y", b.instance("i", module, **inputs).output(b, "y"))
+    assert counts(b, module, family=family)["dsp"] == expected

@@ -1,0 +1,66 @@
+"""Hard blocks of a circuit, and how long products are cut for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.ir import Operation
+
+from qcompiler.analysis.area.family import Multiplier
+from qcompiler.analysis.area.gates import FALSE
+
+Bits = list[int]
+
+
+@dataclass(eq=False)
+class Block:
+    """Something that is not made of gates.
+
+    Attributes:
+        kind: register, adder, compare, multiplier, memory, or instance.
+        reads: literals at its inputs.
+        makes: literals of its outputs, all of them leaves.
+        op: what it was.
+        shape: widths, by kind: of an adder, its bits; of a multiplier, those of its factors.
+        enable: of a register, its clock enable and its synchronous reset, if it has them.
+        pairs: of an adder and a comparison, the two bits at each place.
+    """
+
+    kind: str
+    reads: Bits
+    makes: Bits
+    op: Operation
+    shape: tuple[int, ...] = ()
+    enable: tuple[int | None, int | None] = (None, None)
+    pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+
+def stripped(bits: Sequence[int]) -> Bits:
+    """Returns a two's complement number without copies of its sign."""
+    length = len(bits)
+    while length > 1 and bits[length - 1] == bits[length - 2]:
+        length -= 1
+    return list(bits[:length])
+
+
+def partial_products(a: Bits, b: Bits, multiplier: Multiplier) -> Iterator[tuple[Bits, Bits, int]]:
+    """Yields factors no longer than hard multipliers take, and by how much their products shift.
+
+    The longer factor is cut first. All pieces but the last have no sign.
+
+    Source: Yosys, techlibs/common/mul2dsp.v.
+    """
+    long, short = (a, b) if len(a) >= len(b) else (b, a)
+    for x, x_shift in _pieces(long, multiplier.factors[0], multiplier):
+        for y, y_shift in _pieces(short, multiplier.factors[1], multiplier):
+            yield x, y, x_shift + y_shift
+
+
+def _pieces(bits: Bits, most: int, multiplier: Multiplier) -> Iterator[tuple[Bits, int]]:
+    each = most - multiplier.signed_only
+    at = 0
+    while len(bits) - at > most:
+        yield bits[at : at + each] + [FALSE] * multiplier.signed_only, at
+        at += each
+    yield bits[at:], at
