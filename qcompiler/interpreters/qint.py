@@ -21,6 +21,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters import numpy_ops
 
 # Sums below these bounds are exact in the float type, so that its BLAS may be used.
@@ -176,6 +177,10 @@ class QintFunctions(InterpreterFunctions):
     def pad(self, i: Interpreter, op: qint.PadOp, args: PythonValues) -> PythonValues:
         value = op.value.value.data
         return (np.pad(args[0], [(0, 0), *op.widths], constant_values=value),)
+
+    @impl(qint.ArgMaxOp)
+    def arg_max(self, i: Interpreter, op: qint.ArgMaxOp, args: PythonValues) -> PythonValues:
+        return (positions(args[0], last=op.takes_last),)
 
     @impl(qint.JoinOp)
     def join(self, i: Interpreter, op: qint.JoinOp, args: PythonValues) -> PythonValues:

@@ -13,6 +13,7 @@ from xdsl.utils.exceptions import InterpretationError
 from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters.qint import exact_matmul
 
 
@@ -79,6 +80,12 @@ class StreamFunctions(InterpreterFunctions):
         windows = self._folded(op, args[0])
         result = windows.max(axis=-2) if op.kind.data == "max" else windows.sum(axis=-2)
         return (_check(op, result.reshape(len(result), *op.output_channel.frame_shape)),)
+
+    @impl(stream.LabelSelectOp)
+    def label_select(
+        self, i: Interpreter, op: stream.LabelSelectOp, args: PythonValues
+    ) -> PythonValues:
+        return (_check(op, positions(args[0], last=op.takes_last)),)
 
     @impl(stream.WidthAdapterOp)
     def width_adapter(

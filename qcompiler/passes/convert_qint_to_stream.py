@@ -167,6 +167,10 @@ def _pool(state: _Conversion, op: qint.PoolOp) -> None:
     state.emit(op, stream.PoolOp(windows, op.kind.data, element, op.window.taps))
 
 
+def _arg_max(state: _Conversion, op: qint.ArgMaxOp) -> None:
+    state.emit(op, stream.LabelSelectOp(state.values[op.input], op.takes_last))
+
+
 def _requantizer(state: _Conversion, op: qint.RequantizerOp) -> None:
     if not _is_term(op):  # else the addition multiplies
         _scalar(state, op, op.requantizer)
@@ -369,6 +373,7 @@ _RULES: list[tuple[type[Operation], Callable[[_Conversion, Any], None]]] = [
     (qint.MatMulOp, _matmul),
     (qint.ConvOp, _conv),
     (qint.PoolOp, _pool),
+    (qint.ArgMaxOp, _arg_max),
     (qint.RequantizerOp, _requantizer),
     (qint.ReshapeOp, _reshape),
     (qint.TransposeOp, _transpose),

@@ -45,6 +45,7 @@ from qcompiler.passes.fold_rearrangements import (
 )
 from qcompiler.passes.fold_transposed import ConvTransposePattern
 from qcompiler.passes.fold_windows import (
+    ArgMaxPattern,
     AveragePoolPattern,
     ConvPattern,
     MaxPoolPattern,
@@ -353,6 +354,7 @@ class FoldScalesPass(ModulePass):
                 MaxPoolPattern(),
                 AveragePoolPattern(),
                 ReduceMeanPattern(),
+                ArgMaxPattern(),
                 ConvTransposePattern(),
                 RearrangementPattern(),
                 MoveThroughElementwise(),

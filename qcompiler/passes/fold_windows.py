@@ -94,6 +94,39 @@ class AveragePoolPattern(RewritePattern):
         _replace_by_average(rewriter, op, source, op.extended_window, counts)
 
 
+_DISTINCT = 2**22
+"""Integers below it times a scale are different numbers in float32, too."""
+
+
+class ArgMaxPattern(RewritePattern):
+    """The largest real stands where the largest code does, because scales are positive."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.ArgMaxOp, rewriter: PatternRewriter) -> None:
+        source = plain_dequantize(op.input)
+        if source is None or source.channel_axis is not None:
+            return
+        codes = qint.range_of(source.input.type)
+        if numerics_of(op) != "exact" and max(-codes.lo, codes.hi) >= _DISTINCT:
+            return  # different codes may be the same real number
+        axis, rank = op.axis.value.data, len(shape_of(op.input.type))
+        order = [*(i for i in range(rank) if i != axis), axis]
+        back = [order.index(i) for i in range(rank)]
+        new: list[Operation] = []
+        given = source.input
+        if axis != rank - 1:
+            new.append(qint.TransposeOp(given, order))
+            given = new[-1].results[0]
+        new.append(qint.ArgMaxOp(given, bool(op.last.value.data)))
+        if axis != rank - 1:
+            new.append(qint.TransposeOp(new[-1].results[0], back))
+        ones = np.ones(1, np.float32)
+        new.append(qint.DequantizeOp(new[-1].results[0], ones, _ZERO))
+        if not op.keeps:
+            new.append(nn.ReshapeOp(new[-1].results[0], shape_of(op.result.type)))
+        replace(rewriter, op, new)
+
+
 def _counts(op: nn.AveragePoolOp) -> Array:
     """Returns how many elements each window's sum is divided by: one number, or one per window."""
     space, window = shape_of(op.input.type)[2:], op.window

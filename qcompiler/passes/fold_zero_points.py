@@ -104,6 +104,16 @@ class _ThroughPool(RewritePattern):
         replace(rewriter, op, [pool, qint.AffineOp(pool.result, affine.multiplier_array, offset)])
 
 
+class _BeforeArgMax(RewritePattern):
+    """A rising map moves no maximum."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.ArgMaxOp, rewriter: PatternRewriter) -> None:
+        affine = _uniform_map(op.input)
+        if affine is not None and affine.multiplier_array[0] > 0:
+            replace(rewriter, op, [qint.ArgMaxOp(affine.input, op.takes_last)])
+
+
 class _ThroughLayout(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, qint.ReshapeOp | qint.TransposeOp):
@@ -202,6 +212,7 @@ class FoldZeroPointsPass(ModulePass):
                 _ThroughMatMul(),
                 _ThroughConv(),
                 _ThroughPool(),
+                _BeforeArgMax(),
                 _ThroughLayout(),
                 _ThroughRearrangement(),
                 _MergeAffine(),

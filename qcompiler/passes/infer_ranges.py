@@ -101,7 +101,7 @@ def _join(op: qint.JoinOp) -> IntRange:
     return IntRange(int(codes.min()), int(codes.max()))
 
 
-def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp | qint.PadOp) -> IntRange:
+def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp | qint.PadOp | qint.ArgMaxOp) -> IntRange:
     return op.inferred_range
 
 
@@ -119,6 +119,7 @@ _RULES: dict[type[Operation], Callable[..., IntRange]] = {
     qint.MulOp: _own,
     qint.ConcatOp: _own,
     qint.PadOp: _own,
+    qint.ArgMaxOp: _own,
     qint.SliceOp: _unchanged,
     qint.ResizeNearestOp: _unchanged,
     qint.DepthToSpaceOp: _unchanged,

@@ -48,7 +48,7 @@ from qcompiler.errors import ModelError, Problem
 
 _COMPUTE = (
     qint.MatMulOp, qint.Windowed, qint.RequantizeOp, qint.RequantizerOp, qint.JoinOp, qint.AddOp,
-    qint.MulOp,
+    qint.MulOp, qint.ArgMaxOp,
 )  # fmt: skip
 _QUANTIZERS = (qint.QuantizeOp, qint.DequantizeOp, qint.AffineOp)
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)

@@ -19,6 +19,7 @@ from qcompiler.rtl.blocks.joins import (
     build_duplicate,
     build_mul,
 )
+from qcompiler.rtl.blocks.label_select import LabelSelectConfig, build_label_select
 from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, build_mvau, styled_code
 from qcompiler.rtl.blocks.rearrange import ReorderConfig, build_reorder, build_slice
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
@@ -170,6 +171,22 @@ def _reduction(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp
 _POOLS: dict[str, Literal["max", "sum"]] = {"max": "max", "sum": "sum"}
 
 
+def _label_select(place: Place, op: stream.LabelSelectOp) -> hw.HWModuleOp:
+    return build_label_select(
+        place.library,
+        LabelSelectConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            lanes=op.input_lanes,
+            steps=op.steps,
+            last=op.takes_last,
+        ),
+    )
+
+
 def _requantize(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
     (scalar,) = op.scalar_body.operations
     assert isinstance(scalar, qint.RequantizerOp)
@@ -276,6 +293,7 @@ _BUILDERS: dict[type[stream.Process], Callable[[Place, Any], hw.HWModuleOp]] = {
     stream.SlidingWindowOp: _sliding_window,
     stream.VvauOp: _reduction,
     stream.PoolOp: _reduction,
+    stream.LabelSelectOp: _label_select,
     stream.RequantizeOp: _requantize,
     stream.WidthAdapterOp: _width_adapter,
     stream.FifoOp: _fifo,

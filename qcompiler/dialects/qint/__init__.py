@@ -39,6 +39,7 @@ from qcompiler.dialects.qint.requantizers import (
     YieldOp,
     requantizer_op,
 )
+from qcompiler.dialects.qint.select import ArgMaxOp
 from qcompiler.dialects.qint.types import (
     IntType,
     int_like,
@@ -54,7 +55,7 @@ QINT = Dialect(
     [
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp,
-        AddOp, MulOp, ConcatOp, JoinOp,
+        AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp,
         SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
     ],
@@ -62,7 +63,7 @@ QINT = Dialect(
 )  # fmt: skip
 
 __all__ = [
-    "QINT", "AddOp", "AffineOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
+    "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
     "DequantizeOp", "FloatScaleOp", "IntRange", "IntType", "JoinOp", "MatMulOp", "MulOp",
     "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp",
     "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp",

@@ -14,6 +14,7 @@ from qcompiler.dialects.stream.elementwise import (
     WidthAdapterOp,
 )
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
+from qcompiler.dialects.stream.label_select import LabelSelectOp
 from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
 from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
 from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
@@ -27,6 +28,7 @@ STREAM = Dialect(
         SlidingWindowOp,
         VvauOp,
         PoolOp,
+        LabelSelectOp,
         RequantizeOp,
         ReshapeOp,
         WidthAdapterOp,
@@ -43,7 +45,7 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp",
-    "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp",
-    "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "channel_of",
-    "divisors",
+    "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp", "RequantizeOp",
+    "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp",
+    "channel_of", "divisors",
 ]  # fmt: skip

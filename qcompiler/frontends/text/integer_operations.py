@@ -174,6 +174,7 @@ INTEGER_OPERATIONS = (
              build=_conv),
     _integer(qint.PoolOp, "x", Param("kind", Kind.WORD, words=("max", "sum")),
              Param("kernel", Kind.INTS), *_WINDOW, _PAD_VALUE, build=_pool),
+    _integer(qint.ArgMaxOp, "x", Param("last", Kind.BOOL, False)),
     _integer(qint.SliceOp, "x", *SLICE, build=_per_axis(qint.SliceOp, "starts", "ends", "steps")),
     _integer(qint.PadOp, "x", Param("begin", Kind.INTS), Param("end", Kind.INTS),
              Param("value", Kind.INT, 0), build=_per_axis(qint.PadOp, "begin", "end")),

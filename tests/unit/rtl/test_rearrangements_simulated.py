@@ -30,6 +30,10 @@ CASES = [
     ([1, 3, 4, 2], lambda x: qint.PadOp(x, [0, 1, 2, 0], [0, 2, 0, 0], -3)),
     ([1, 4, 3], lambda x: qint.PadOp(x, [0, 1, 0], [0, 2, 0], 1)),
     ([1, 2, 3, 4], lambda x: qint.AffineOp(x, np.array([3]), np.array([-2]))),
+    ([1, 12], lambda x: qint.ArgMaxOp(x)),
+    ([1, 12], lambda x: qint.ArgMaxOp(x, last=True)),
+    ([1, 3, 2, 6], lambda x: qint.ArgMaxOp(x)),
+    ([1, 5, 1], lambda x: qint.ArgMaxOp(x)),
     ([1, 2, 4], lambda x: qint.AffineOp(x, np.array([1]), np.arange(4), axis=2)),
 ]
 
