@@ -21,7 +21,9 @@ from benchmarks.zoo.vectors import random_batch
 from benchmarks.zoo.verdict import groups
 from qcompiler import compile as compile_model
 from qcompiler.design import Design
+from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError
+from qcompiler.interpreters import functions
 
 _MEMORY_BYTES = 12 << 30
 VECTORS = 100
@@ -55,6 +57,13 @@ def measure(model: Model, record: Recorder, with_rtl: bool) -> None:
         record.step("compile")
         design = _compile(prepared, data)
         types = element_types(prepared.path, prepared.names)
+        if design is not None:
+            prepared.shapes = [
+                (1, *shape[1:]) if shape_of(argument.type)[:1] == (1,) else shape
+                for argument, shape in zip(
+                    functions(design.level("qint"))["head"].args, prepared.shapes, strict=True
+                )
+            ]
         data["comparisons"] = []
         if design is None:
             record.step("front end")

@@ -5,6 +5,7 @@ which saturate; `session.x64quantprecision` asks for the exact ones. Optimised g
 quantizers into kernels, plain ones compute them in float32.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,18 +101,34 @@ def unshared(model: onnx.ModelProto) -> onnx.ModelProto:
 def run(session: onnxruntime.InferenceSession, names: list[str], batch: Batch) -> tuple[Array, ...]:
     """Returns the outputs for a batch, one vector at a time, shape [count, ...].
 
+    A model of several images at once gets as many vectors at a time.
+
     Raises:
         NotRunnable: onnxruntime stops.
     """
     types = {i.name: _TYPES.get(i.type) for i in session.get_inputs()}
     arrays = {n: a.astype(types[n] or a.dtype) for n, a in zip(names, batch.reals, strict=True)}
+    images = _images(session, arrays)
     rows: list[list[Array]] = []
-    for k in range(batch.count):
+    for k in range(0, batch.count, images):
+        given = {
+            n: a[k] if images == 1 else np.concatenate(a[k : k + images]) for n, a in arrays.items()
+        }
         try:
-            rows.append(session.run(None, {n: a[k] for n, a in arrays.items()}))
+            made = session.run(None, given)
         except Exception as error:  # as above
             raise NotRunnable(_short(error)) from error
+        rows += [made] if images == 1 else [[o[i : i + 1] for o in made] for i in range(images)]
     return tuple(np.stack(column) for column in zip(*rows, strict=True))
+
+
+def _images(session: onnxruntime.InferenceSession, arrays: Mapping[str, Array]) -> int:
+    """Returns how many images the model takes at once, where vectors have one each."""
+    for given in session.get_inputs():
+        first, array = (given.shape or [1])[0], arrays[given.name]
+        if isinstance(first, int) and array.ndim > 1 and first > array.shape[1] == 1:
+            return first if len(array) % first == 0 else 1
+    return 1
 
 
 def _short(error: Exception) -> str:

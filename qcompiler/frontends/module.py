@@ -7,6 +7,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Region
 
 from qcompiler.frontends import naming
+from qcompiler.frontends.batch import take_one_frame
 
 
 def finished_module(
@@ -32,6 +33,7 @@ def finished_module(
     types = [argument.type for argument in block.args]
     results = [operand.type for operand in block.last_op.operands]
     main = FuncOp("main", (types, results), Region(block))
+    take_one_frame(main)
     attributes: dict[str, Attribute] = {
         "qint.numerics": StringAttr(numerics),
         "nn.name": naming.ascii_text(name),

@@ -45,8 +45,8 @@ def import_onnx(
 
     The module carries the model's name (`nn.name`), the original names of arguments and results
     (`nn.inputs`, `nn.outputs`), the types of its nodes by name (`nn.nodes`) and the numerics
-    (`qint.numerics`). An open batch size (the first
-    extent of an input) is taken as 1.
+    (`qint.numerics`). An open batch size (the first extent of an input) is taken as 1, and so is
+    one of several images that the network treats apart.
 
     Args:
         path: the .onnx file; external data is read from its folder only.
