@@ -105,15 +105,37 @@ class _Conversion:
 
 def _matmul(state: _Conversion, op: qint.MatMulOp) -> None:
     weights = op.rhs.owner
-    if not isinstance(weights, qint.ConstantOp) or weights.array.ndim != 2:
+    if not isinstance(weights, qint.ConstantOp) or weights.array.ndim < 2:
         state.refuse(
             op, "a product of two activations has no process yet", "compute it outside the model"
         )
         return
-    name = state.weights(op, weights, weights.array)
     element = qint.int_type_of(op.result.type)
+    if weights.array.ndim > 2:
+        _matrices(state, op, weights, element)
+        return
+    name = state.weights(op, weights, weights.array)
     outputs = weights.array.shape[1]
     state.emit(op, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+
+
+def _matrices(
+    state: _Conversion, op: qint.MatMulOp, weights: qint.ConstantOp, element: qint.IntType
+) -> None:
+    """Several matrices take turns, one for each row of the other operand."""
+    *stack, rows, outputs = shape_of(op.result.type)
+    inputs = weights.array.shape[-2]
+    matrices = np.broadcast_to(weights.array, (*stack, inputs, outputs))
+    matrices = np.repeat(matrices.reshape(-1, inputs, outputs), rows, axis=0)
+    name = state.weights(op, weights, matrices.transpose(1, 0, 2).reshape(inputs, -1))
+    flat = stream.ReshapeOp(state.values[op.lhs], (len(matrices) * inputs,))
+    groups = len(matrices)
+    product = stream.MvauOp(flat.result, name, element, groups * outputs, 1, 1, groups)
+    for process in (flat, product):
+        process.location = op.location
+        process.result.name_hint = op.result.name_hint
+        state.builder.insert(process)
+    state.emit(op, stream.ReshapeOp(product.result, frame_of(op.result.type)))
 
 
 def _flat_window(window: Window) -> Window:
