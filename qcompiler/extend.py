@@ -18,9 +18,10 @@ worked examples.
 from qcompiler.devices import add_device
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
-from qcompiler.passes.convert_qint_to_stream import frame_of, lowering
+from qcompiler.passes.convert_qint_to_stream import lowering
 from qcompiler.passes.infer_ranges import range_rule
 from qcompiler.passes.split_host import core_operation
+from qcompiler.passes.to_stream.state import frame_of
 from qcompiler.rtl.blocks.mvau import WeightCode, weight_style
 from qcompiler.rtl.processes import Place, hardware
 

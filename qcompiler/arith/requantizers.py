@@ -7,7 +7,7 @@ formulas c is the channel. Constructions that prove a form equal to a function s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -239,6 +239,17 @@ class Table:
 
 
 Requantizer = Shift | MulShift | FloatScale | Threshold | Table
+
+
+def repeated(form: Requantizer, times: int) -> Requantizer:
+    """Returns a form in which each row of parameters stands `times` times, one after the other."""
+    arrays: dict[str, IntArray] = {}
+    for field in fields(form):
+        value: object = getattr(form, field.name)
+        if isinstance(value, np.ndarray):
+            rows = np.asarray(value, np.int64)
+            arrays[field.name] = np.repeat(rows, times, axis=0) if len(rows) > 1 else rows
+    return replace(form, **arrays)
 
 
 def rows_of(form: Requantizer) -> int:

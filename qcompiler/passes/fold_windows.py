@@ -1,5 +1,7 @@
 """Patterns of fold-scales for convolution and pooling: integers, channels last, scales behind."""
 
+from math import prod
+
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
@@ -91,7 +93,8 @@ class AveragePoolPattern(RewritePattern):
         counts = _counts(op)
         if counts.min() < 1:
             return
-        _replace_by_average(rewriter, op, source, op.extended_window, counts)
+        summed = _pooled(source, "sum", op.extended_window, 0)
+        _replace_by_average(rewriter, op, summed, counts)
 
 
 _DISTINCT = 2**22
@@ -146,30 +149,51 @@ def _counts(op: nn.AveragePoolOp) -> Array:
 
 
 class ReduceMeanPattern(RewritePattern):
-    """A mean over all of space is an average over one window."""
+    """A mean is a sum, over a window of space and by a product with ones over channels."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.ReduceMeanOp, rewriter: PatternRewriter) -> None:
         source = plain_dequantize(op.input)
         shape = shape_of(op.input.type)
-        spatial = tuple(range(2, len(shape)))
-        if source is None or source.channel_axis not in (None, 1) or len(shape) not in (3, 4):
+        axes = set(op.axes.get_values())
+        if source is None or len(shape) not in (2, 3, 4) or 0 in axes:
             return
-        if tuple(sorted(op.axes.get_values())) != spatial:
+        if source.channel_axis not in (None, 1) or (source.channel_axis == 1 and 1 in axes):
             return
-        ones, zeros = (1,) * len(spatial), (0,) * len(spatial)
-        window = Window(shape[2:], ones, ones, zeros, zeros)
-        _replace_by_average(rewriter, op, source, window, np.array([window.taps]))
+        new: list[Operation] = []
+        if len(axes) > (1 in axes):  # over space, too
+            kernel = tuple(e if i in axes else 1 for i, e in enumerate(shape[2:], 2))
+            ones, zeros = (1,) * len(kernel), (0,) * len(kernel)
+            new, source = _pooled(source, "sum", Window(kernel, ones, ones, zeros, zeros), 0)
+        if 1 in axes:
+            added, source = _summed_channels(source)
+            new += added
+        count = prod(shape[axis] for axis in axes)
+        _replace_by_average(rewriter, op, (new, source), np.array([count]))
+
+
+def _summed_channels(source: qint.DequantizeOp) -> tuple[list[Operation], qint.DequantizeOp]:
+    """Returns the sums over channels, which stay as one, and how much they are worth."""
+    shape = shape_of(source.input.type)
+    ones = qint.ConstantOp(np.ones((shape[1], 1), np.int64))
+    if len(shape) == 2:
+        total = qint.MatMulOp(source.input, ones.result)
+        new: list[Operation] = [ones, total]
+    else:
+        first = to_channels_last(source.input)
+        total = qint.MatMulOp(first.result, ones.result)
+        new = [ones, first, total, to_channels_first(total.result)]
+    reals = qint.DequantizeOp(new[-1].results[0], as_parameter(source.scale_array), _ZERO)
+    return [*new, reals], reals
 
 
 def _replace_by_average(
     rewriter: PatternRewriter,
     op: Operation,
-    source: qint.DequantizeOp,
-    window: Window,
+    summed: tuple[list[Operation], qint.DequantizeOp],
     counts: Array,
 ) -> None:
-    new, total = _pooled(source, "sum", window, 0)
+    new, total = summed
     count = nn.ConstantOp(counts.astype(np.float32))
     mean = nn.DivOp(total.result, count.result)
     new += [count, mean]

@@ -27,24 +27,27 @@ func.func @main(%a : tensor<1x2x!qint.int<-9, 9>>) -> tensor<1x2x!qint.int<0, 3>
 Requires: fold-scales, fold-zero-points.
 Keeps: the function of every element. Nothing is evaluated yet: `select-requantizer` does that. One
 integer tensor gives a `qint.requantize`, several (a residual connection) a `qint.join`.
-Leaves alone: quantizers of real inputs (they stay on the host); parameters that vary along more than
-one axis.
+Parameters that vary along several axes (a bias for every pixel, an average over fewer elements at the
+border) are one row along all of these axes: the integers are reshaped around the region.
+Leaves alone: quantizers of real inputs (they stay on the host).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import FloatAttr, ModuleOp, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from qcompiler.analysis.scalar_functions import REAL_OPS
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
-from qcompiler.passes.rewriting import apply_patterns, channel_axis_of, replace
+from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense, shape_of
+from qcompiler.dialects.qint.types import RealParameter
+from qcompiler.passes.rewriting import apply_patterns, replace
 
 
 class _NotAChain(Exception):
@@ -74,13 +77,19 @@ class _Chain:
     shape: tuple[int, ...]
     ops: list[Operation] = field(default_factory=list[Operation])
     sources: list[_Source] = field(default_factory=list[_Source])
-    axis: int | None = None
+    axes: set[int] = field(default_factory=set[int])
+    """Along which parameters vary."""
+
+    @property
+    def inputs(self) -> list[SSAValue]:
+        """The integer tensors, each once."""
+        return list(dict.fromkeys(source.value for source in self.sources))
 
     def collect(self, value: SSAValue) -> None:
         """Adds what computes `value`, operands first.
 
         Raises:
-            _NotAChain: something in it is not elementwise, or varies along several axes.
+            _NotAChain: something in it is not elementwise.
         """
         owner = value.owner
         if not isinstance(owner, Operation):
@@ -107,34 +116,96 @@ class _Chain:
         offset = len(self.shape) - len(shape_of(source.value.type))
         for op in (dequantize, source.affine):
             if op is not None and op.channel_axis is not None:
-                self._see_axis(op.channel_axis + offset)
+                self.axes.add(op.channel_axis + offset)
 
     @staticmethod
     def _is_parameter_reshape(op: Operation) -> bool:
         return isinstance(op, nn.ReshapeOp) and isinstance(op.input.owner, nn.ConstantOp)
 
-    def _see_axis(self, axis: int | None) -> None:
-        if axis is None:
-            return
-        if self.axis not in (None, axis):
-            raise _NotAChain
-        self.axis = axis
-
     def _see_parameter(self, shape: Sequence[int]) -> None:
-        try:
-            self._see_axis(channel_axis_of(shape, self.shape))
-        except ValueError:
-            raise _NotAChain from None
+        padded = (*[1] * (len(self.shape) - len(shape)), *shape)
+        if len(padded) != len(self.shape):
+            raise _NotAChain
+        for axis, (extent, whole) in enumerate(zip(padded, self.shape, strict=True)):
+            if extent not in (1, whole):
+                raise _NotAChain
+            if extent != 1:
+                self.axes.add(axis)
 
 
-def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue]) -> list[Operation]:
+class _Rows:
+    """Parameters as rows along one axis, as they stand."""
+
+    def constant(self, array: Array) -> Array:
+        """Returns a constant's numbers, one or one per row."""
+        return array
+
+    def along(self, array: Array, axis: int | None) -> Array:
+        """Returns numbers along an axis of the tensor, one or one per row."""
+        return array
+
+
+class _FlatRows(_Rows):
+    """Parameters that vary along several axes, as rows along all of them.
+
+    Tensors with space are seen channels last, as they flow through hardware.
+    """
+
+    def __init__(self, shape: Sequence[int], axes: Iterable[int]):
+        rank = len(shape)
+        self.shape = tuple(shape)
+        self.order = [0, *range(2, rank), 1] if rank > 2 else list(range(rank))
+        self.dims = [shape[axis] for axis in self.order]
+        places = sorted(self.order.index(axis) for axis in axes)
+        self.first, self.end = places[0], places[-1] + 1
+        self.count = prod(self.dims[self.first : self.end])
+
+    @property
+    def flat_shape(self) -> tuple[int, ...]:
+        """What integers are reshaped to; the rows lie along axis `axis`."""
+        # A unit more: along axis 1 of three or more they would be taken for channels.
+        return (*self.dims[: self.first], 1, self.count, *self.dims[self.end :])
+
+    @property
+    def axis(self) -> int:
+        """Along which the rows lie."""
+        return self.first + 1
+
+    def constant(self, array: Array) -> Array:
+        if array.size == 1:
+            return array
+        padded = array.reshape((1,) * (len(self.shape) - array.ndim) + array.shape)
+        moved = np.broadcast_to(padded, self.shape).transpose(self.order)
+        outside = [slice(None) if self.first <= i < self.end else 0 for i in range(moved.ndim)]
+        return moved[tuple(outside)].reshape(-1)
+
+    def along(self, array: Array, axis: int | None) -> Array:
+        if array.size == 1 or axis is None:
+            return array
+        return self.constant(
+            array.reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
+        )
+
+
+def _real(parameter: RealParameter, array: Array) -> RealParameter:
+    """Returns other numbers of a parameter's float type."""
+    single = parameter.type == f32 if isinstance(parameter, FloatAttr) else _is_float32(parameter)
+    return qint.real_parameter(array.astype(np.float32) if single else array)
+
+
+def _is_float32(parameter: DenseAttr) -> bool:
+    return numpy_from_dense(parameter).dtype == np.float32
+
+
+def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue], rows: _Rows) -> list[Operation]:
     """Returns the scalar form of a chain's operation."""
     if isinstance(op, nn.ConstantOp):
-        return [nn.ParameterOp(op.array)]
+        return [nn.ParameterOp(rows.constant(op.array))]
     if isinstance(op, qint.DequantizeOp):
         zero = np.zeros(1, np.int64)
         copy: Operation = qint.DequantizeOp(values[op.input], np.ones(1), zero)
-        copy.properties["scale"] = op.scale
+        scale = rows.along(op.scale_array, op.channel_axis)
+        copy.properties["scale"] = _real(op.scale, scale)
         return [copy]
     if isinstance(op, nn.ReshapeOp):
         return []
@@ -142,8 +213,8 @@ def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue]) -> list[Operat
     return [nn.same_op(op, [values[operand] for operand in op.operands])]
 
 
-def _body(chain: _Chain, quantize: qint.QuantizeOp) -> Region:
-    inputs = list(dict.fromkeys(source.value for source in chain.sources))
+def _body(chain: _Chain, quantize: qint.QuantizeOp, rows: _Rows) -> Region:
+    inputs = chain.inputs
     block = Block(arg_types=[qint.int_type_of(value.type) for value in inputs])
     values: dict[SSAValue, SSAValue] = dict(zip(inputs, block.args, strict=True))
 
@@ -157,9 +228,11 @@ def _body(chain: _Chain, quantize: qint.QuantizeOp) -> Region:
         affine = source.affine
         if affine is not None:
             given = values[affine.input]
-            append(qint.AffineOp(given, affine.multiplier_array, affine.offset_array), affine)
+            numbers = affine.multiplier_array, affine.offset_array
+            multiplier, offset = (rows.along(array, affine.channel_axis) for array in numbers)
+            append(qint.AffineOp(given, multiplier, offset), affine)
     for op in chain.ops:
-        copies = _scalar_copy(op, values)
+        copies = _scalar_copy(op, values, rows)
         if not copies:  # a reshaped parameter is still one value per channel
             values[op.results[0]] = values[op.operands[0]]
         for copy in copies:
@@ -169,8 +242,10 @@ def _body(chain: _Chain, quantize: qint.QuantizeOp) -> Region:
         rounding=quantize.rounding.data,
         zero_point_after_rounding=quantize.adds_after_rounding,
     )  # fmt: skip
-    last.properties["scale"] = quantize.scale
-    last.properties["zero_point"] = quantize.zero_point
+    axis = quantize.channel_axis
+    last.properties["scale"] = _real(quantize.scale, rows.along(quantize.scale_array, axis))
+    zero_point = rows.along(quantize.zero_point_array, axis)
+    last.properties["zero_point"] = qint.int_parameter(zero_point)
     append(last, quantize)
     block.add_op(qint.YieldOp(last.result))
     return Region(block)
@@ -182,22 +257,51 @@ class _FuseRequantize(RewritePattern):
         shape = shape_of(op.input.type)
         if not shape:
             return
-        chain = _Chain(shape, axis=op.channel_axis)
+        chain = _Chain(shape)
+        if op.channel_axis is not None:
+            chain.axes.add(op.channel_axis)
         try:
             chain.collect(op.input)
         except _NotAChain:
             return
-        inputs = list(dict.fromkeys(source.value for source in chain.sources))
-        if not inputs or (len(inputs) == 1 and shape_of(inputs[0].type) != shape):
+        inputs = chain.inputs
+        same = all(shape_of(value.type) == shape for value in inputs)
+        if not inputs or (len(inputs) == 1 and not same):
             return
-        axis = len(shape) - 1 if chain.axis is None else chain.axis
-        if chain.axis is None and any(shape_of(value.type) != shape for value in inputs):
-            axis = 1 if len(shape) > 2 else axis  # one value per channel joins all positions
-        body = _body(chain, op)
-        if len(inputs) == 1:
-            replace(rewriter, op, [qint.RequantizeOp(inputs[0], axis, body, op.range)])
-        else:
-            replace(rewriter, op, [qint.JoinOp(inputs, axis, body, op.range)])
+        if len(chain.axes) > 1:
+            if same:
+                replace(rewriter, op, self._flat(chain, op))
+            return
+        axis = next(iter(chain.axes), None)
+        if axis is None:  # one value per channel joins all positions
+            axis = 1 if len(shape) > 2 and not same else len(shape) - 1
+        body = _body(chain, op, _Rows())
+        replace(rewriter, op, [_fused(inputs, axis, body, op.range)])
+
+    @staticmethod
+    def _flat(chain: _Chain, op: qint.QuantizeOp) -> list[Operation]:
+        """Returns the region with parameters along several axes, between reshapes."""
+        rows = _FlatRows(chain.shape, chain.axes)
+        new: list[Operation] = []
+        values: list[SSAValue] = []
+        for value in chain.inputs:
+            last = qint.TransposeOp(value, rows.order)
+            flat = qint.ReshapeOp(last.result, rows.flat_shape)
+            flat.result.name_hint = value.name_hint
+            new += [last, flat]
+            values.append(flat.result)
+        fused = _fused(values, rows.axis, _body(chain, op, rows), op.range)
+        shaped = qint.ReshapeOp(fused.results[0], rows.dims)
+        back = [rows.order.index(axis) for axis in range(len(rows.order))]
+        return [*new, fused, shaped, qint.TransposeOp(shaped.result, back)]
+
+
+def _fused(
+    inputs: Sequence[SSAValue], axis: int, body: Region, range_: qint.IntRange
+) -> qint.RequantizeOp | qint.JoinOp:
+    if len(inputs) == 1:
+        return qint.RequantizeOp(inputs[0], axis, body, range_)
+    return qint.JoinOp(inputs, axis, body, range_)
 
 
 @dataclass(frozen=True)

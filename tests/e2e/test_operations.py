@@ -42,6 +42,36 @@ def one(op, *inputs, **attributes):
     return [node(op, ["d", *inputs], ["r"], **attributes)]
 
 
+def means(axes, **attributes):
+    return one("ReduceMean", "ax", **attributes), {"ax": np.array(axes)}
+
+
+WITHIN = {
+    "average pool, padding not counted": (one("AveragePool", kernel_shape=[3, 2], strides=[2, 1],
+                                              pads=[1, 1, 1, 0]), {}),
+    "average pool ceil": (one("AveragePool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1), {}),
+    "mean over rows": means([3]),
+    "mean over channels": means([1]),
+    "mean over channels and space": means([1, 2, 3]),
+    "bias for columns": (one("Add", "c"), {"c": F32([1, 2, 3, 4, -5, 6])}),
+    "bias for pixels": (one("Add", "c"), {"c": np.arange(30).reshape(5, 6).astype(F32)}),
+    "bias for rows of channels": (one("Add", "c"),
+                                  {"c": np.arange(20).reshape(4, 5, 1).astype(F32)}),
+    "factors for all": (one("Mul", "c"), {"c": (np.arange(120) % 8).reshape(SHAPE).astype(F32)}),
+    "bias for pixels of a sum": ([*branch(), node("Add", ["d", "e"], ["a"]),
+                                  node("Add", ["a", "c"], ["r"])],
+                                 {"c": np.arange(30).reshape(5, 6).astype(F32)}),
+    "spatial gate": ([node("ReduceMean", ["d", "ax"], ["g"]),
+                      node("QuantizeLinear", ["g", "t", "u"], ["gq"]),
+                      node("DequantizeLinear", ["gq", "t", "u"], ["gd"]),
+                      node("Mul", ["d", "gd"], ["r"])], {"ax": np.array([1])}),
+    "sum of a row and all": ([node("ReduceMean", ["d", "ax"], ["g"]),
+                              node("QuantizeLinear", ["g", "t", "u"], ["gq"]),
+                              node("DequantizeLinear", ["gq", "t", "u"], ["gd"]),
+                              node("Add", ["gd", "d"], ["r"])], {"ax": np.array([3])}),
+}  # fmt: skip
+"""What the host would compute at the end of a network, between pools that are in hardware."""
+
 I64 = np.int64
 CASES = {
     "add": ([*branch(), node("Add", ["d", "e"], ["r"])], {}),
@@ -73,6 +103,9 @@ CASES = {
     "average pool": (one("AveragePool", kernel_shape=[2, 2], pads=[1, 1, 0, 0],
                          count_include_pad=1), {}),
     "global average pool": (one("GlobalAveragePool"), {}),
+    "argmax": ([node("ArgMax", ["d"], ["am"], axis=1), node("Cast", ["am"], ["r"], to=1)], {}),
+    "reduce max": (one("ReduceMax", "ax", keepdims=1), {"ax": np.array([1, 3])}),
+    "sum": ([*branch(), node("Sum", ["d", "e"], ["r"])], {}),
     "gate": ([node("GlobalAveragePool", ["d"], ["g"]),
               node("QuantizeLinear", ["g", "t", "u"], ["gq"]),
               node("DequantizeLinear", ["gq", "t", "u"], ["gd"]),
@@ -90,13 +123,21 @@ CASES = {
 }  # fmt: skip
 
 
-def quantized_model(nodes, constants):
-    pairs = [
-        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
-        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
-        *nodes,
-        node("QuantizeLinear", ["r", "ys", "yz"], ["y"]),
-    ]
+def quantized_model(nodes, constants, within=False):
+    before = [node("DequantizeLinear", ["q", "s", "z"], ["d"])]
+    after = [node("QuantizeLinear", ["r", "ys", "yz"], ["y"])]
+    if within:
+        before = [
+            node("DequantizeLinear", ["q", "s", "z"], ["d0"]),
+            node("MaxPool", ["d0"], ["d"], kernel_shape=[1, 1]),
+        ]
+        after = [
+            node("QuantizeLinear", ["r", "ys", "yz"], ["rq"]),
+            node("DequantizeLinear", ["rq", "ys", "yz"], ["rd"]),
+            node("MaxPool", ["rd"], ["p"], kernel_shape=[1, 1]),
+            node("QuantizeLinear", ["p", "ys", "yz"], ["y"]),
+        ]
+    pairs = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), *before, *nodes, *after]
     proto = model(pairs, {**PARAMETERS, **constants}, inputs={"x": list(SHAPE)}, opset=20)
     proto.graph.output[0].type.tensor_type.elem_type = 3  # int8
     proto.ir_version = 10
@@ -116,10 +157,10 @@ def through_stream(design, x) -> Array:
     return run(design.level("qint"), "tail", core)[0]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *WITHIN])
 def test_integers_equal_onnxruntime_at_every_level(tmp_path, name):
-    nodes, constants = CASES[name]
-    proto = quantized_model(nodes, constants)
+    nodes, constants = (CASES | WITHIN)[name]
+    proto = quantized_model(nodes, constants, name in WITHIN)
     x = np.random.default_rng(1).integers(-600, 600, (8, *SHAPE)).astype(F32) / 8
     design = qcompiler.compile(save(proto, tmp_path), cycles=200)
     wanted = reference(proto, x)

@@ -53,7 +53,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "use batch normalization",
     ),
     _group(
-        "ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare",
+        "ReduceSum ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare",
         "this reduction is not supported yet",
         "use ReduceMean, or a matrix product with a constant",
     ),

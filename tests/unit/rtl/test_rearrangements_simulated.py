@@ -30,6 +30,7 @@ CASES = [
     ([1, 3, 4, 2], lambda x: qint.PadOp(x, [0, 1, 2, 0], [0, 2, 0, 0], -3)),
     ([1, 4, 3], lambda x: qint.PadOp(x, [0, 1, 0], [0, 2, 0], 1)),
     ([1, 2, 3, 4], lambda x: qint.AffineOp(x, np.array([3]), np.array([-2]))),
+    ([1, 3, 2, 4], lambda x: qint.AffineOp(x, np.array([1, 2, -1]), np.arange(3), axis=1)),
     ([1, 12], lambda x: qint.ArgMaxOp(x)),
     ([1, 12], lambda x: qint.ArgMaxOp(x, last=True)),
     ([1, 3, 2, 6], lambda x: qint.ArgMaxOp(x)),
@@ -52,11 +53,21 @@ def module_of(cases):
     return module
 
 
-def broadcasts():
-    """Sums and products of a value per channel with all positions."""
-    block = Block(arg_types=[TensorType(qint.IntType(-8, 7), s) for s in ([1, 3, 4, 4], [1, 4])])
+BROADCASTS = {
+    "channels": ([1, 4], [1, 1, 1, 4]),
+    "positions": ([1, 3, 4], [1, 3, 4, 1]),
+    "columns": ([1, 4, 1], [1, 1, 4, 1]),
+    "rows of channels": ([1, 3, 4], [1, 3, 1, 4]),
+    "columns of channels": ([1, 4, 4], [1, 1, 4, 4]),
+    "a number": ([1, 1], [1, 1, 1, 1]),
+}
+
+
+def broadcasts(given, shape):
+    """Products of a smaller tensor with all positions."""
+    block = Block(arg_types=[TensorType(qint.IntType(-8, 7), s) for s in ([1, 3, 4, 4], given)])
     wide, narrow = block.args
-    shaped = qint.ReshapeOp(narrow, [1, 1, 1, 4])
+    shaped = qint.ReshapeOp(narrow, shape)
     product = qint.MulOp(wide, shaped.result)
     block.add_ops([shaped, product, func.ReturnOp(product.result)])
     types = block.arg_types, [product.result.type]
@@ -97,4 +108,10 @@ def test_rearrangements_give_what_the_interpreter_gives(cycles):
 @pytest.mark.simulation
 @pytest.mark.parametrize("cycles", [1000, 12])
 def test_values_per_channel_join_all_positions(cycles):
-    check(broadcasts(), cycles)
+    check(broadcasts(*BROADCASTS["channels"]), cycles)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("name", [name for name in BROADCASTS if name != "channels"])
+def test_smaller_tensors_join_larger_ones(name):
+    check(broadcasts(*BROADCASTS[name]), 100, frames=4)

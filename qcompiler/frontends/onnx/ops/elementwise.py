@@ -19,6 +19,14 @@ def _binary(node: NodeContext) -> Value:
     return integer_result(node, node.emit(op(node.number(0), node.number(1))), data_type)
 
 
+@importer("", "Sum")
+def _sum(node: NodeContext) -> Value:
+    total = node.operand(0)
+    for index in range(1, len(node.proto.input)):
+        total = node.emit(nn.AddOp(total, node.operand(index)))
+    return total
+
+
 @importer("", "Div")
 def _div(node: NodeContext) -> Value:
     divisor = node.value(1)

@@ -1,4 +1,4 @@
-"""ReduceMean, ArgMax and TopK."""
+"""ReduceMean, ReduceMax, ArgMax and TopK."""
 
 from collections.abc import Sequence
 from math import prod
@@ -13,17 +13,31 @@ from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 
+def _axes(node: NodeContext) -> list[int]:
+    """Returns the axes that a reduction works along, none if it leaves its input alone."""
+    rank = len(node.shape(0))
+    axes = node.integers(1, "axes") if node.has_input(1) else node.ints_attribute("axes") or []
+    if not axes and not node.int_attribute("noop_with_empty_axes", 0):
+        axes = list(range(rank))
+    return sorted({axis_in(axis, rank) for axis in axes})
+
+
 @importer("", "ReduceMean")
 def _reduce_mean(node: NodeContext) -> Value:
-    rank = len(node.shape(0))
-    axes = node.integers(1, "axes") if node.has_input(1) else node.ints_attribute("axes")
+    axes, keeps = _axes(node), bool(node.int_attribute("keepdims", 1))
+    return node.emit(nn.ReduceMeanOp(node.operand(0), axes, keeps)) if axes else node.operand(0)
+
+
+@importer("", "ReduceMax")
+def _reduce_max(node: NodeContext) -> Value:
+    axes = _axes(node)
     if not axes:
-        if node.int_attribute("noop_with_empty_axes", 0):
-            return node.operand(0)
-        axes = list(range(rank))
-    axes = [axis_in(axis, rank) for axis in axes]
-    keeps = bool(node.int_attribute("keepdims", 1))
-    return node.emit(nn.ReduceMeanOp(node.operand(0), axes, keeps))
+        return node.operand(0)
+    largest = _largest(node, node.operand(0), axes)
+    if node.int_attribute("keepdims", 1):
+        return largest
+    shape = [extent for axis, extent in enumerate(node.shape(0)) if axis not in axes]
+    return node.emit(nn.ReshapeOp(largest, shape))
 
 
 @importer("", "ArgMax")
@@ -44,15 +58,16 @@ def _top_k(node: NodeContext) -> Sequence[Value]:
         )
     axis = axis_in(node.int_attribute("axis", -1), len(node.shape(0)))
     x = node.operand(0)
-    return [_largest(node, x, axis), node.emit(nn.ArgMaxOp(x, axis, keepdims=True))]
+    return [_largest(node, x, [axis]), node.emit(nn.ArgMaxOp(x, axis, keepdims=True))]
 
 
-def _largest(node: NodeContext, x: SSAValue, axis: int) -> SSAValue:
-    """Emits the largest element along an axis: a pool over all of it, with the axis as space."""
+def _largest(node: NodeContext, x: SSAValue, axes: Sequence[int]) -> SSAValue:
+    """Emits the largest element along axes, which stay as 1: a pool with all of them as space."""
     shape = shape_of(x.type)
-    rest = [extent for i, extent in enumerate(shape) if i != axis]
-    order = [*(i for i in range(len(shape)) if i != axis), axis]
-    moved = x if axis == len(shape) - 1 else node.emit(nn.TransposeOp(x, order))
-    rows = node.emit(nn.ReshapeOp(moved, (1, prod(rest), shape[axis])))
-    pooled = node.emit(nn.MaxPoolOp(rows, Window((shape[axis],), (1,), (1,), (0,), (0,))))
-    return node.emit(nn.ReshapeOp(pooled, [1 if i == axis else e for i, e in enumerate(shape)]))
+    rest = [axis for axis in range(len(shape)) if axis not in axes]
+    order = [*rest, *axes]
+    moved = x if order == sorted(order) else node.emit(nn.TransposeOp(x, order))
+    count = prod(shape[axis] for axis in axes)
+    rows = node.emit(nn.ReshapeOp(moved, (1, prod(shape[axis] for axis in rest), count)))
+    pooled = node.emit(nn.MaxPoolOp(rows, Window((count,), (1,), (1,), (0,), (0,))))
+    return node.emit(nn.ReshapeOp(pooled, [1 if i in axes else e for i, e in enumerate(shape)]))

@@ -54,10 +54,6 @@ def test_conv_1d(tmp_path, attributes):
     check(tmp_path, "Conv", [weights(3, 2, 3)], shape=(1, 2, 9), **attributes)
 
 
-def test_conv_of_several_images(tmp_path):
-    check(tmp_path, "Conv", [weights(3, 4, 3, 3)], shape=(2, 4, 5, 5), kernel_shape=[3, 3])
-
-
 @pytest.mark.parametrize(
     "attributes",
     [

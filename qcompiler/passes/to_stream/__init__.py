@@ -1,0 +1,1 @@
+"""Which processes each integer operation becomes, by kind."""

@@ -1,0 +1,157 @@
+"""Scalar functions, and operations on several activations, as processes."""
+
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.ir import Block, Operation, Region, SSAValue
+
+from qcompiler.arith.requantizers import MulShift, Requantizer, repeated, rows_of
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.to_stream.state import Conversion, frame_of
+
+
+def lower_requantizer(state: Conversion, op: qint.RequantizerOp) -> None:
+    """Adds the process of a `qint.requantizer`."""
+    if not is_term(op):  # else the addition multiplies
+        _scalar(state, op, op.requantizer)
+
+
+def _scalar(state: Conversion, op: qint.RequantizerOp | qint.AffineOp, form: Requantizer) -> None:
+    given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
+    shape = shape_of(op.input.type)
+    axis = op.channel_axis
+    inner = 1 if axis is None or rows_of(form) == 1 else prod(shape[axis + 1 :])
+    value = state.values[op.input]
+    if inner > 1:  # rows of parameters for each element of what lies along and within the axis
+        form = repeated(form, inner)
+        assert axis is not None, "it has several rows"
+        frame = (1, prod(shape[:axis]), shape[axis] * inner)
+        value = _reshaped(state, op, value, frame)
+    block = Block(arg_types=[given])
+    scalar = qint.requantizer_op(form, block.args[0], made.range, None)
+    scalar.location = op.location
+    block.add_ops([scalar, qint.YieldOp(scalar.result)])
+    process = stream.RequantizeOp(value, Region(block), made)
+    if inner == 1:
+        state.emit(op, process)
+        return
+    process.location = op.location
+    process.result.name_hint = op.result.name_hint
+    state.builder.insert(process)
+    state.emit(op, stream.ReshapeOp(process.result, frame_of(op.result.type)))
+
+
+def _reshaped(state: Conversion, op: Operation, value: SSAValue, frame: Sequence[int]) -> SSAValue:
+    process = stream.ReshapeOp(value, frame)
+    process.location = op.location
+    process.result.name_hint = value.name_hint
+    state.builder.insert(process)
+    return process.result
+
+
+def lower_affine(state: Conversion, op: qint.AffineOp) -> None:
+    """An integer map that no other operation took in: a multiplication and an addition."""
+    bounds = qint.range_of(op.result.type)
+    form = MulShift(op.multiplier_array, op.offset_array, 0, bounds.lo, bounds.hi)
+    _scalar(state, op, form)
+
+
+def _aligned(
+    state: Conversion, op: qint.AddOp | qint.MulOp, values: Sequence[SSAValue]
+) -> list[SSAValue] | None:
+    """Returns channels with the result's frame for each value; None if that was refused."""
+    if any(isinstance(value.owner, qint.ConstantOp) for value in values):
+        state.refuse(op, "one of its operands is constant", "join activations only")
+        return None
+    shape, frame = shape_of(op.result.type), frame_of(op.result.type)
+    channels: list[SSAValue] = []
+    for value in values:
+        given = state.values[value]
+        block, loops = _broadcast_loops(shape_of(value.type), shape)
+        if loops:
+            moved = stream.ReorderOp(given, block, loops, frame)
+            moved.location = op.location
+            moved.result.name_hint = value.name_hint
+            state.builder.insert(moved)
+            given = moved.result
+        elif stream.channel_of(given).frame_shape != frame:
+            given = _reshaped(state, op, given, frame)
+        channels.append(given)
+    return channels
+
+
+def _broadcast_loops(
+    given: Sequence[int], wanted: Sequence[int]
+) -> tuple[int, list[tuple[int, int]]]:
+    """Returns in which blocks, and in which order of each, a tensor must be sent to fill another.
+
+    Args:
+        given: shape of the tensor.
+        wanted: shape that it broadcasts to.
+
+    Returns:
+        Elements of a block, and (count, stride) of nested loops, the fastest last; no loops if the
+        elements come in that order anyway.
+    """
+    padded = (*[1] * (len(wanted) - len(given)), *given)
+    repeated_axes = [i for i, (a, b) in enumerate(zip(padded, wanted, strict=True)) if a != b]
+    if not repeated_axes:
+        return prod(padded), []
+    first = repeated_axes[0]
+    loops: list[tuple[int, int]] = []
+    for axis in range(first, len(wanted)):
+        stride = prod(padded[axis + 1 :]) if axis not in repeated_axes else 0
+        count = wanted[axis]
+        if loops and loops[-1][1] == stride * count:  # one loop over both axes
+            count *= loops.pop()[0]
+        loops.append((count, stride))
+    return prod(padded[first:]), loops
+
+
+def is_term(op: qint.RequantizerOp) -> bool:
+    """Whether an operation is a factor that an addition multiplies by itself."""
+    return _multiple(op.result) is not None and all(
+        isinstance(use.operation, qint.AddOp) for use in op.result.uses
+    )
+
+
+def _multiple(value: SSAValue) -> tuple[int, SSAValue] | None:
+    """Returns m and x if `value` is m * x and nothing else needs it."""
+    op = value.owner
+    if not isinstance(op, qint.MulShiftOp) or len(list(value.uses)) != 1:
+        return None
+    form = op.requantizer
+    if form.shift or form.bias.any() or form.multiplier.size != 1 or form.tie_parity is not None:
+        return None
+    return int(form.multiplier[0]), op.input
+
+
+def lower_add(state: Conversion, op: qint.AddOp) -> None:
+    """Adds the process of a `qint.add`."""
+    terms = [_multiple(value) or (1, value) for value in op.operands]
+    channels = _aligned(state, op, [value for _, value in terms])
+    if channels is not None:
+        element = qint.int_type_of(op.result.type)
+        factors = terms[0][0], terms[1][0]
+        state.emit(op, stream.AddOp(channels[0], channels[1], element, factors))
+
+
+def lower_mul(state: Conversion, op: qint.MulOp) -> None:
+    """Adds the process of a `qint.mul`."""
+    channels = _aligned(state, op, op.operands)
+    if channels is not None:
+        element = qint.int_type_of(op.result.type)
+        state.emit(op, stream.MulOp(channels[0], channels[1], element))
+
+
+def lower_concat(state: Conversion, op: qint.ConcatOp) -> None:
+    """Adds the process of a `qint.concat`."""
+    rank = len(shape_of(op.result.type))
+    axis = op.axis.value.data - rank + len(frame_of(op.result.type))
+    if any(value not in state.values for value in op.inputs) or axis < 0:
+        state.refuse(op, "one of its operands is constant", "concatenate activations only")
+        return
+    element = qint.int_type_of(op.result.type)
+    given = [state.values[value] for value in op.inputs]
+    state.emit(op, stream.ConcatOp(given, axis, element))

@@ -1,0 +1,103 @@
+"""Matrix products, convolutions, pools and selections as processes."""
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from qcompiler.arith.windows import Window
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.to_stream.state import Conversion, frame_of
+
+
+def lower_matmul(state: Conversion, op: qint.MatMulOp) -> None:
+    """Adds the process of a `qint.matmul`."""
+    weights = op.rhs.owner
+    if not isinstance(weights, qint.ConstantOp) or weights.array.ndim < 2:
+        state.refuse(
+            op, "a product of two activations has no process yet", "compute it outside the model"
+        )
+        return
+    element = qint.int_type_of(op.result.type)
+    if weights.array.ndim > 2:
+        _matrices(state, op, weights, element)
+        return
+    name = state.weights(op, weights, weights.array)
+    outputs = weights.array.shape[1]
+    state.emit(op, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+
+
+def _matrices(
+    state: Conversion, op: qint.MatMulOp, weights: qint.ConstantOp, element: qint.IntType
+) -> None:
+    """Several matrices take turns, one for each row of the other operand."""
+    *stack, rows, outputs = shape_of(op.result.type)
+    inputs = weights.array.shape[-2]
+    matrices = np.broadcast_to(weights.array, (*stack, inputs, outputs))
+    matrices = np.repeat(matrices.reshape(-1, inputs, outputs), rows, axis=0)
+    name = state.weights(op, weights, matrices.transpose(1, 0, 2).reshape(inputs, -1))
+    flat = stream.ReshapeOp(state.values[op.lhs], (len(matrices) * inputs,))
+    groups = len(matrices)
+    product = stream.MvauOp(flat.result, name, element, groups * outputs, 1, 1, groups)
+    for process in (flat, product):
+        process.location = op.location
+        process.result.name_hint = op.result.name_hint
+        state.builder.insert(process)
+    state.emit(op, stream.ReshapeOp(product.result, frame_of(op.result.type)))
+
+
+def _flat_window(window: Window) -> Window:
+    """Returns a window as a two-dimensional one: a row of height one for one dimension."""
+    if window.rank == 2:
+        return window
+    return Window(
+        (1, *window.kernel),
+        (1, *window.strides),
+        (1, *window.dilations),
+        (0, *window.pads_begin),
+        (0, *window.pads_end),
+    )
+
+
+def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> SSAValue:
+    """Adds the sliding window of an operation; returns the windows."""
+    seen = op.padded_range
+    process = stream.SlidingWindowOp(
+        state.values[op.input],
+        qint.IntType(seen.lo, seen.hi),
+        _flat_window(op.window),
+        op.pad_value.value.data,
+        groups,
+    )
+    process.location = op.location
+    process.result.name_hint = op.input.name_hint
+    state.builder.insert(process)
+    return process.result
+
+
+def lower_conv(state: Conversion, op: qint.ConvOp) -> None:
+    """Adds the process of a `qint.conv`."""
+    weights = op.weights.owner
+    channels = shape_of(op.input.type)[-1]
+    if not isinstance(weights, qint.ConstantOp):
+        state.refuse(op, "its weights are not constant", "export with constant weights")
+        return
+    outputs, taps = weights.array.shape[-1], op.window.taps
+    element = qint.int_type_of(op.result.type)
+    name = state.weights(op, weights, weights.array.reshape(-1, outputs))
+    if op.groups == channels == outputs > 1:
+        state.emit(op, stream.VvauOp(_windows(state, op, channels), name, element, taps))
+        return
+    given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, op.groups)
+    state.emit(op, stream.MvauOp(given, name, element, outputs, 1, 1, op.groups))
+
+
+def lower_pool(state: Conversion, op: qint.PoolOp) -> None:
+    """Adds the process of a `qint.pool`."""
+    windows = _windows(state, op, shape_of(op.input.type)[-1])
+    element = qint.int_type_of(op.result.type)
+    state.emit(op, stream.PoolOp(windows, op.kind.data, element, op.window.taps))
+
+
+def lower_arg_max(state: Conversion, op: qint.ArgMaxOp) -> None:
+    """Adds the process of a `qint.arg_max`."""
+    state.emit(op, stream.LabelSelectOp(state.values[op.input], op.takes_last))

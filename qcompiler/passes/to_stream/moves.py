@@ -1,0 +1,97 @@
+"""Operations that move integers, as processes."""
+
+import numpy as np
+
+from qcompiler.arith.windows import Window
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.to_stream.state import Conversion, frame_of
+
+
+def lower_reshape(state: Conversion, op: qint.ReshapeOp) -> None:
+    """Adds the process of a `qint.reshape`."""
+    given, frame = state.values[op.input], frame_of(op.result.type)
+    if stream.channel_of(given).frame_shape == frame:
+        state.values[op.result] = given
+    else:
+        state.emit(op, stream.ReshapeOp(given, frame))
+
+
+def lower_transpose(state: Conversion, op: qint.TransposeOp) -> None:
+    """Adds the process of a `qint.transpose`."""
+    shape, permutation = shape_of(op.input.type), list(op.permutation.get_values())
+    kept = [axis for axis in permutation if shape[axis] != 1]
+    given, frame = state.values[op.input], frame_of(op.result.type)
+    if kept == sorted(kept):
+        state.emit(op, stream.ReshapeOp(given, frame))
+        return
+    strides = [int(np.prod(shape[axis + 1 :], dtype=object)) for axis in range(len(shape))]
+    loops = [(shape[axis], strides[axis]) for axis in permutation]
+    size = int(np.prod(shape, dtype=object))
+    state.emit(op, stream.ReorderOp(given, size, loops, frame))
+
+
+def lower_slice(state: Conversion, op: qint.SliceOp) -> None:
+    """Adds the process of a `qint.slice`."""
+    given = state.values[op.input]
+    frame = stream.channel_of(given).frame_shape
+    shape = shape_of(op.input.type)
+    parts = [list(part) for part in op.bounds]
+    if len(frame) < len(shape):
+        parts = [part[1:] for part in parts]
+    elif len(frame) > len(shape):
+        return state.refuse(op, f"slices a tensor of shape {list(shape)}", "reshape it first")
+    starts, ends, steps = parts if len(parts[0]) == len(frame) else _with_row(parts)
+    state.emit(op, stream.SliceOp(given, starts, ends, steps))
+    return None
+
+
+def _with_row(parts: list[list[int]]) -> list[list[int]]:
+    """Adds the unit row of a one-dimensional frame to starts, ends and steps."""
+    return [[first, *part] for first, part in zip((0, 1, 1), parts, strict=True)]
+
+
+def _spatial(op: qint.ResizeNearestOp | qint.DepthToSpaceOp) -> tuple[int, int, int]:
+    """Returns height, width and channels of what an operation takes."""
+    frame = frame_of(op.input.type)
+    height, width, channels = frame if len(frame) == 3 else (1, 1, frame[-1])
+    return height, width, channels
+
+
+def lower_resize(state: Conversion, op: qint.ResizeNearestOp) -> None:
+    """Adds the process of a `qint.resize`."""
+    _, width, channels = _spatial(op)
+    *_, rows, columns, depth = (1, 1, *op.factors)
+    inner = [(columns, 0), (channels, 1), (depth, 0)]
+    loops = inner if rows == 1 else [(rows, 0), (width, channels), *inner]
+    block = channels if rows == 1 else width * channels
+    state.emit(op, stream.ReorderOp(state.values[op.input], block, loops, frame_of(op.result.type)))
+
+
+def lower_depth_to_space(state: Conversion, op: qint.DepthToSpaceOp) -> None:
+    """Adds the process of a `qint.depth_to_space`."""
+    _, width, channels = _spatial(op)
+    *_, rows, columns = (1, *op.blocks)
+    depth = channels // (rows * columns)
+    if op.mode.data == "DCR":
+        row, column, channel = columns * depth, depth, 1
+    else:
+        row, column, channel = columns, 1, rows * columns
+    inner = [(columns, column), (depth, channel)]
+    loops = inner if rows == 1 else [(rows, row), (width, channels), *inner]
+    block = channels if rows == 1 else width * channels
+    state.emit(op, stream.ReorderOp(state.values[op.input], block, loops, frame_of(op.result.type)))
+
+
+def lower_pad(state: Conversion, op: qint.PadOp) -> None:
+    """Padding is a sliding window of one element."""
+    given = state.values[op.input]
+    widths = op.widths[1:] if len(op.widths) > 3 else [(0, 0), *op.widths[1:]]
+    if len(stream.channel_of(given).frame_shape) != 3 or len(widths) != 3 or any(widths[-1]):
+        state.refuse(op, f"pads {op.input.type}", "pad rows and columns only")
+        return
+    (top, bottom), (left, right) = widths[:2]
+    window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
+    element = qint.int_type_of(op.result.type)
+    value = op.value.value.data
+    state.emit(op, stream.SlidingWindowOp(given, element, window, value, 1))

@@ -1,0 +1,67 @@
+"""What the conversion to streams knows while it walks the core."""
+
+from dataclasses import dataclass, field
+
+from xdsl.builder import Builder
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.errors import Problem
+
+
+def frame_of(type_: Attribute) -> tuple[int, ...]:
+    """Returns the frame of a tensor: its shape without the batch, space as [height, width]."""
+    shape = shape_of(type_)
+    if len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return (1, *shape) if len(shape) == 2 else shape
+
+
+def channel_like(type_: Attribute) -> stream.ChannelType:
+    """Returns the channel for a tensor, with one lane."""
+    return stream.ChannelType(qint.int_type_of(type_), frame_of(type_), 1)
+
+
+@dataclass
+class Conversion:
+    """The state while the operations of @core are walked."""
+
+    module: ModuleOp
+    builder: Builder
+    values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    names: set[str] = field(default_factory=set[str])
+
+    def unique(self, wanted: str) -> str:
+        """Returns a symbol name not used yet."""
+        name, count = wanted, 1
+        while name in self.names:
+            count += 1
+            name = f"{wanted}_{count}"
+        self.names.add(name)
+        return name
+
+    def weights(self, op: Operation, constant: qint.ConstantOp, matrix: Array) -> str:
+        """Adds named weights before the core; returns their name."""
+        hint = constant.result.name_hint or op.results[0].name_hint or "weights"
+        name = self.unique(identifier(hint, "weights"))
+        symbol = stream.WeightsOp(name, matrix)
+        symbol.location = constant.location
+        core = self.builder.insertion_point.block.parent_op()
+        assert core is not None
+        self.module.body.block.insert_op_before(symbol, core)
+        return name
+
+    def refuse(self, op: Operation, what: str, remedy: str) -> None:
+        """Records why an operation has no process."""
+        self.problems.append(Problem(source_of(op), what, remedy))
+
+    def emit(self, op: Operation, process: stream.Process) -> None:
+        """Adds the process for an operation and carries name and source over."""
+        process.location = op.location
+        process.results[0].name_hint = op.results[0].name_hint
+        self.builder.insert(process)
+        self.values[op.results[0]] = process.results[0]
