@@ -177,6 +177,22 @@ class Counter:
         self.register.drive(wrapped, enable=step)
 
 
+def _reassembled(high_to_low: Sequence[Signal]) -> SSAValue | None:
+    """Returns the value of which the signals are all bits in order, if there is one."""
+    low = 0
+    source: SSAValue | None = None
+    for signal in reversed(high_to_low):
+        part = signal.value.owner
+        if not isinstance(part, comb.ExtractOp) or part.low_bit.value.data != low:
+            return None
+        if source not in (None, part.input):
+            return None
+        source = part.input
+        low += signal.width
+    assert isinstance(source, SSAValue), "there is a part"
+    return source if source.type == IntegerType(low) else None
+
+
 class ModuleBuilder:
     """Builds one `hw.module` with clock `ap_clk` and synchronous active-low reset `ap_rst_n`."""
 
@@ -242,6 +258,9 @@ class ModuleBuilder:
         """Returns the signals side by side, the first in the high bits."""
         if len(high_to_low) == 1:
             return high_to_low[0]
+        whole = _reassembled(high_to_low)
+        if whole is not None:
+            return Signal(self, whole)
         width = sum(signal.width for signal in high_to_low)
         return self.emit(
             comb.ConcatOp([signal.value for signal in high_to_low], IntegerType(width))
