@@ -27,6 +27,10 @@ _LARGEST = 2**62
 _LARGEST_TABLE = 2**16
 
 
+class OtherJoin(VerifyException):
+    """Activations meet in an operation that no process computes, whatever their quantizers."""
+
+
 def _fractions(values: Array, channels: int) -> list[Fraction]:
     row = np.broadcast_to(values.reshape(-1), (channels,)) if values.size == 1 else values
     return [Fraction(float(v)) for v in row.reshape(-1)]
@@ -43,7 +47,7 @@ def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> Joint
         if numerics == "onnxruntime":
             return _float32(body, meeting, channels)
         return _exact(body, meeting, channels)
-    raise VerifyException(f"activations can be added, subtracted or multiplied, not {meeting.name}")
+    raise OtherJoin(f"activations can be added, subtracted or multiplied, not {meeting.name}")
 
 
 def _meeting(body: qint.ScalarBody) -> Operation:

@@ -39,7 +39,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
-from qcompiler.analysis.joint_functions import joint_function
+from qcompiler.analysis.joint_functions import OtherJoin, joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import source_of
 from qcompiler.arith.joint_fit import fit, scaled
@@ -104,9 +104,10 @@ class _SelectJoin(RewritePattern):
         try:
             new = self._operations(op)
         except (ValueError, VerifyException) as error:
-            problem = Problem(
-                source_of(op), str(error), "quantize each activation before this node"
-            )
+            remedy = "quantize each activation before this node"
+            if isinstance(error, OtherJoin):
+                remedy = "use one of these, or end the model before this node"
+            problem = Problem(source_of(op), str(error), remedy)
             if problem not in self.problems:
                 self.problems.append(problem)
             return

@@ -140,11 +140,26 @@ def _unquantized(op: nn.MatMulOp | nn.ConvOp) -> Problem:
                 f"its {name} comes from the model's input {reals} without a quantizer",
                 f"give the input's type and scale, e.g. --input {reals}=int16:0.0009765625",
             )
+        concat = _unequal_concat(value)
+        if concat is not None:
+            return Problem(
+                source_of(concat),
+                f"joins activations of different scales, so that {where} has no integer input",
+                "add a quantizer after it",
+            )
     return Problem(
         where,
         "its operands have no common integer form (a scale per input channel, or no quantizer)",
         "quantize both operands, the activation with one scale for the tensor",
     )
+
+
+def _unequal_concat(value: SSAValue) -> nn.ConcatOp | None:
+    """Returns the concatenation of reals that `value` comes from, if nothing quantizes it."""
+    owner = value.owner
+    while isinstance(owner, nn.Unary | nn.ReshapeOp | nn.TransposeOp | nn.Pool):
+        owner = owner.operands[0].owner
+    return owner if isinstance(owner, nn.ConcatOp) else None
 
 
 def _real_input(value: SSAValue) -> str | None:

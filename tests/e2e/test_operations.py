@@ -10,6 +10,7 @@ import pytest
 from onnx_models import model, node, save
 
 import qcompiler
+from qcompiler.errors import ModelError
 from qcompiler.interpreters import run
 from qcompiler.interpreters.host_calls import Array
 
@@ -167,3 +168,25 @@ def test_integers_equal_onnxruntime_at_every_level(tmp_path, name):
     np.testing.assert_array_equal(np.reshape(design.predict(x), wanted.shape), wanted)
     np.testing.assert_array_equal(through_stream(design, x).reshape(wanted.shape), wanted)
     assert design.verilog.files
+
+
+REFUSED = {
+    "concatenation of unequal scales": (
+        [*branch(), node("Concat", ["d", "e"], ["c"], axis=1), real(),
+         node("Conv", ["c", "wr"], ["r"])],
+        {"w": weights(3, 8, 1, 1)},
+        r"c \(nn.concat.*different scales, so that r .*add a quantizer",
+    ),
+    "quotient of activations": (
+        [*branch(), node("Div", ["d", "e"], ["r"])],
+        {},
+        "added, subtracted or multiplied, not nn.div.*end the model before",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_integers_is_refused_with_a_remedy(tmp_path, name):
+    nodes, constants, message = REFUSED[name]
+    with pytest.raises(ModelError, match=message):
+        qcompiler.compile(save(quantized_model(nodes, constants), tmp_path))

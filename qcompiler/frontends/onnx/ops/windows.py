@@ -151,6 +151,12 @@ def _conv_transpose(node: NodeContext) -> Value:
     strides = _list(node, "strides", rank, 1, 1)
     dilations = _list(node, "dilations", rank, 1, 1)
     more = _list(node, "output_padding", rank, 0, 0)
+    below = [max(pair) for pair in zip(strides, dilations, strict=True)]
+    if any(extra >= bound for extra, bound in zip(more, below, strict=True)):
+        raise RefusalError(
+            f"output_padding must be below stride or dilation, {below}, got {list(more)}",
+            "use less, and a Pad node behind it for the rest",
+        )
     whole = Window(kernel, strides, dilations, (0,) * rank, (0,) * rank)
     window = _transposed_pads(node, whole, more, shape[2:])
     y = node.emit(nn.ConvTransposeOp(x, weights, window, more, group))

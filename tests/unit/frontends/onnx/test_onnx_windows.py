@@ -134,3 +134,10 @@ def test_three_dimensions_are_refused(tmp_path):
     assert message.endswith(
         "input must have one or two spatial dimensions, got shape [1, 4, 3, 3, 3]"
     )
+
+
+def test_too_much_output_padding_is_refused(tmp_path):
+    message = refused(
+        tmp_path, "ConvTranspose", [weights(4, 3, 3, 3)], strides=[2, 2], output_padding=[2, 1]
+    )
+    assert message.endswith("output_padding must be below stride or dilation, [2, 2], got [2, 1]")
