@@ -50,7 +50,8 @@ class Options:
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: clock that `fps` assumes, and that reports use; 100 if None.
+        mhz: clock that `fps` assumes, that pipeline registers are placed for, and that reports
+            use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for; its size bounds the folding.
         max_luts, max_dsps, max_brams: most of each that may be used.
@@ -131,6 +132,7 @@ class Options:
                 "device": self.device,
                 **{name: getattr(self, name) or 0 for name in _LIMITS},
             },
+            "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {"form": self.requantizer},
         }
 

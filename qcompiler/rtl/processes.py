@@ -128,6 +128,7 @@ def _mvau(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
             simd=op.simd.value.data,
             groups=op.groups.value.data,
             code=_weight_code(op),
+            registers=op.registers,
         ),
     )
 
@@ -185,6 +186,7 @@ def _reduction(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp
             simd=op.simd.value.data,
             kind=kind,
             weights=weights,
+            registers=op.registers,
         ),
     )
 
@@ -222,6 +224,7 @@ def _requantize(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
             channels=op.input_channel.channels,
             lanes=op.input_channel.lanes.data,
             form=scalar.requantizer,
+            registers=op.registers,
         ),
     )
 

@@ -1,0 +1,65 @@
+"""Pipeline registers within a block, as many as the process asks for (`Process.registers`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from qcompiler.arith.trees import group_sizes
+from qcompiler.rtl.builder import ModuleBuilder, Signal
+
+Registers = Mapping[str, int]
+"""How many registers stand at each cut of a block; none at those that are absent."""
+
+
+def staged(
+    b: ModuleBuilder, name: str, signal: Signal, count: int, enable: Signal | None
+) -> Signal:
+    """Returns a signal `count` registers later; they are called `name`, or `name1`, `name2`, ..."""
+    for stage in range(1, count + 1):
+        suffix = "" if count == 1 else str(stage)
+        signal = b.delay(f"{name}{suffix}", signal, enable=enable)
+    return signal
+
+
+def tree(
+    b: ModuleBuilder,
+    name: str,
+    values: Sequence[Signal],
+    combine: Callable[[Sequence[Signal]], Signal],
+    registers: int,
+    enable: Signal,
+) -> Signal:
+    """Returns what `combine` makes of all values, with registers between levels of a tree.
+
+    Args:
+        b: the module.
+        name: of the registers; level and place are appended.
+        values: at least one.
+        combine: makes one of several.
+        registers: levels with registers; 0 for none, and one `combine` of all.
+        enable: of the registers.
+    """
+    left = list(values)
+    *inner, last = group_sizes(len(left), registers + 1)
+    for level, size in enumerate(inner, 1):
+        groups = [combine(left[i : i + size]) for i in range(0, len(left), size)]
+        left = [b.delay(f"{name}{level}_{i}", g, enable=enable) for i, g in enumerate(groups)]
+    assert len(left) <= last
+    return combine(left)
+
+
+def sum_tree(
+    b: ModuleBuilder,
+    name: str,
+    terms: Sequence[Signal],
+    width: int,
+    registers: int,
+    enable: Signal,
+) -> Signal:
+    """Returns the sum of signed terms in `width` bits; sums are no wider than they can get."""
+
+    def add(group: Sequence[Signal]) -> Signal:
+        wide = min(width, group[0].width + (len(group) - 1).bit_length())
+        return b.sum([term.sext(wide) for term in group])
+
+    if registers == 0:
+        return b.sum([term.sext(width) for term in terms])
+    return tree(b, name, terms, add, registers, enable).sext(width)
