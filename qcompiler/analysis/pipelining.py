@@ -12,6 +12,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Threshold
 from qcompiler.arith.trees import group_sizes
 from qcompiler.dialects import qint, stream
+from qcompiler.dialects.stream.process import AHEAD
 
 Rule = Callable[[DelayModel, Any], dict[str, int]]
 """Returns how many registers stand at each cut of a process's hardware."""
@@ -127,6 +128,38 @@ def _pool(model: DelayModel, op: stream.PoolOp) -> dict[str, int]:
     kept = model.compare(width) if op.steps > 1 else 0.0
     levels, _ = _tree_levels(model, op.simd.value.data, lambda size: level(size) + kept)
     return {"taps": levels}
+
+
+@pipelining(stream.SlidingWindowOp)
+def _sliding_window(model: DelayModel, op: stream.SlidingWindowOp) -> dict[str, int]:
+    rows, taps, folds = op.buffer_rows, op.taps_a_beat, op.channel_folds
+    assert taps is not None, "verified"
+    row_beats = op.input_channel.frame_shape[1] * folds
+    count = taps[0] * taps[1]
+    depth = rows * row_beats // (count if taps[0] > 1 else taps[1])
+    # Which row of the ring: a sum, and what is beyond its end. Then its place, column, channel.
+    slot = model.add(2, rows.bit_length() + 1) + model.compare(rows.bit_length() + 1)
+    terms = 1 + row_beats.bit_count() + (folds.bit_count() if folds > 1 else 0)
+    address = model.add(terms, depth.bit_length())
+    ahead = 0
+    if slot + address + model.tables(2 * depth.bit_length()) > model.budget:
+        ahead = 1 if slot + address <= model.budget else 2
+    word = model.read(depth, op.input_lanes * op.input_channel.element.width_bits, rom=False)
+    choice = model.tables(2 * taps[1]) + (model.tables(2 * rows) if taps[0] > 1 else 0.0)
+    segments = [Segment("words", choice), Segment("taps", 2 * model.device.delays.lut)]
+    if count == 1:  # nothing is chosen
+        segments = [Segment("words", 2 * model.device.delays.lut)]
+    return {AHEAD: ahead} | model.cuts(segments, word)
+
+
+@pipelining(stream.ReorderOp)
+def _reorder(model: DelayModel, op: stream.ReorderOp) -> dict[str, int]:
+    depth, width = stream.BUFFERED_BLOCKS * op.block_beats, op.input_channel.width_bits
+    strides = [stride for count, stride in op.beat_loops if stride and count > 1]
+    terms = op.block_beats.bit_count() + sum(stride.bit_count() for stride in strides)
+    late = model.add(terms, depth.bit_length()) + model.tables(depth.bit_length()) > model.budget
+    words = [Segment("words", 2 * model.device.delays.lut)]
+    return {AHEAD: int(late)} | model.cuts(words, model.read(depth, width, rom=False))
 
 
 @pipelining(stream.RequantizeOp)

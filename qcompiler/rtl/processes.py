@@ -166,6 +166,7 @@ def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
             buffer_rows=op.buffer_rows,
             want=want,
             free=free,
+            registers=op.registers,
         ),
     )
 
@@ -297,6 +298,7 @@ def _reorder(place: Place, op: stream.ReorderOp) -> hw.HWModuleOp:
             block=op.block_beats,
             loops=op.beat_loops,
             buffered=stream.BUFFERED_BLOCKS,
+            registers=op.registers,
         ),
     )
 

@@ -10,12 +10,20 @@ Registers = Mapping[str, int]
 
 
 def staged(
-    b: ModuleBuilder, name: str, signal: Signal, count: int, enable: Signal | None
+    b: ModuleBuilder,
+    name: str,
+    signal: Signal,
+    count: int,
+    enable: Signal | None,
+    *,
+    reset: int | None = None,
 ) -> Signal:
     """Returns a signal `count` registers later; they are called `name`, or `name1`, `name2`, ..."""
     for stage in range(1, count + 1):
         suffix = "" if count == 1 else str(stage)
-        signal = b.delay(f"{name}{suffix}", signal, enable=enable)
+        register = b.register(f"{name}{suffix}", signal.width, reset=reset)
+        register.drive(signal, enable=enable)
+        signal = register
     return signal
 
 
