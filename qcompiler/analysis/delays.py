@@ -4,7 +4,7 @@ The figures of cells come from the device file; how many of them are in series f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.memories import Memory, place
@@ -22,10 +22,23 @@ class Segment:
     Attributes:
         cut: the name of the registers that may stand before it; empty where none may.
         ns: how long it takes.
+        spread: how much more if it stands far from the registers around it.
     """
 
     cut: str
     ns: float
+    spread: float = 0.0
+
+
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """Returns the segments, those that no cut stands before as a part of those before them."""
+    found: list[Segment] = []
+    for segment in segments:
+        if segment.cut or not found:
+            found.append(segment)
+        else:
+            found[-1] = replace(found[-1], ns=found[-1].ns + segment.ns)
+    return found
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,16 @@ class DelayModel:
             start: how much later than a register's output the first one's input comes.
         """
         found: dict[str, int] = {}
-        at = start
-        for segment in segments:
-            if segment.cut and at > 0 and at + segment.ns > self.budget:
-                found[segment.cut] = 1
+        at, away = start, False  # from the last register; behind logic that stands far away
+        for segment in _joined(segments):
+            far = segment.spread > 0 and segment.ns + segment.spread > self.budget
+            if segment.cut and (away or far or (at > 0 and at + segment.ns > self.budget)):
+                # One register here and one there, with a cycle for the wires between them. The
+                # first of a block's own registers stands here already.
+                found[segment.cut] = 2 if away or (far and at > 0) else 1
                 at = 0.0
             at += segment.ns
+            away = far
         return found
 
     def tables(self, inputs: int) -> float:
@@ -97,6 +114,18 @@ class DelayModel:
         if not pieces:
             return self.device.delays.lut + self.add(min(a, b), width)
         return self.device.delays.multiplier + self.add(pieces, width)
+
+    def product(self, cut: str, a: int, b: int, width: int) -> Segment:
+        """Returns a product as a segment, see `multiply`."""
+        ns = self.multiply(a, b, width)
+        return Segment(cut, ns, self._spread(a, b, width))
+
+    def _spread(self, a: int, b: int, width: int) -> float:
+        multiplier = FAMILIES[self.device.family].multiplier
+        if self.device.dsp is None or multiplier is None:
+            return 0.0
+        hard = multiplier.count(a, b, min(width, a + b)) > 0
+        return self.device.delays.spread if hard else 0.0
 
     def is_long(self, a: int, b: int, width: int) -> bool:
         """Whether a product takes several hard multipliers, so that it is worth being cut."""

@@ -72,11 +72,11 @@ def _dot_product(
 ) -> tuple[list[Segment], int]:
     """Returns the logic from operands to the first level of the sum, and how many levels follow."""
     factors = _factor_width(x), _factor_width(weights)
-    product = model.multiply(*factors, width)
+    product = model.product("operands", *factors, width)
     if weights.lo >= -1 and weights.hi <= 1:
-        product = model.add(2, width) + model.device.delays.lut
+        product = Segment("operands", model.add(2, width) + model.device.delays.lut)
     levels, first = _tree_levels(model, terms, lambda size: model.add(size, width))
-    return [Segment("operands", product), Segment("products", first)], levels
+    return [product, Segment("products", first)], levels
 
 
 @pipelining(stream.MvauOp)
@@ -206,12 +206,12 @@ def _range(values: Any) -> IntRange:
 
 def _multiply(model: DelayModel, cut: str, a: int, b: int, width: int) -> list[Segment]:
     """Returns a product: in one, or in pieces and their sum."""
-    whole = model.multiply(a, b, width)
-    if whole <= model.budget or not model.is_long(a, b, width):
-        return [Segment(cut, whole)]
-    piece = model.multiply(2, 2, 18)
-    piece = max(piece, model.device.delays.multiplier)
-    return [Segment(cut, piece), Segment("pieces", model.add(4, width))]
+    whole = model.product(cut, a, b, width)
+    if whole.ns <= model.budget or not model.is_long(a, b, width):
+        return [whole]
+    delays = model.device.delays
+    piece = Segment(cut, delays.multiplier, delays.spread)
+    return [piece, Segment("pieces", model.add(4, width))]
 
 
 def _mul_shift(
@@ -224,7 +224,7 @@ def _mul_shift(
     segments.append(Segment("products", model.add(2, width)))
     found = _read_and(model, op, [form.multiplier, form.bias], segments)
     if len(segments) > 2:
-        found["pieces"] = 1
+        found.setdefault("pieces", 1)
     return found | model.cuts(_to_code(model, form, sums))
 
 
@@ -248,7 +248,7 @@ def _float_scale(
     segments = [Segment("operands", model.add(2, a)), *long]
     found = _read_and(model, op, [form.multiplier, form.offset], segments)
     if len(long) > 1:
-        found["pieces"] = 1
+        found.setdefault("pieces", 1)
     whole = width - form.shift
     tail = [
         # The sign, the leading one among the bits, and the ends of what counts as a half.

@@ -65,6 +65,8 @@ class Delays:
         carry: into a carry chain and out of it, the table behind it included.
         carry_bit: through one bit of the chain.
         multiplier: through a hard multiplier; 0 if there is none.
+        spread: how much more it takes to and from multipliers that stand far from the rest, which
+            a second register on each side makes up for.
         block_ram: from the clock edge to the word read of a block memory.
         usable: share of a clock cycle that is planned for; the rest is for long wires.
     """
@@ -74,6 +76,7 @@ class Delays:
     carry: float
     carry_bit: float
     multiplier: float
+    spread: float
     block_ram: float
     usable: float
 

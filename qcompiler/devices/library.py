@@ -27,7 +27,7 @@ FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 
 DEFAULT_DEVICE = "ecp5-25k"
 
-_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 5.9, 0.85)
+_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 5.9, 0.85)
 """Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
 _added: dict[str, Device] = {}
@@ -172,6 +172,7 @@ def _delays(table: Table) -> Delays:
         table.number("carry_ns", usual.carry),
         table.number("carry_bit_ns", usual.carry_bit),
         table.number("multiplier_ns", usual.multiplier),
+        table.number("spread_ns", usual.spread),
         table.number("block_ram_ns", usual.block_ram),
         table.number("usable", usual.usable),
     )

@@ -1,12 +1,42 @@
 """Pipeline registers within a block, as many as the process asks for (`Process.registers`)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from qcompiler.arith.trees import group_sizes
+from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 
 Registers = Mapping[str, int]
 """How many registers stand at each cut of a block; none at those that are absent."""
+
+
+def require_cuts(name: str, registers: Registers, cuts: Collection[str]) -> None:
+    """Checks that a block has the cuts at which registers are asked for.
+
+    Raises:
+        ModelError: it lacks one, or a number is negative; registers that nobody puts would make
+            the predicted latency wrong, and valid signals late.
+    """
+    problems = [
+        Problem(
+            name,
+            f"registers are asked for at {cut!r}, but this hardware has {_listed(cuts)}",
+            "remove them from its attribute stream.registers",
+        )
+        for cut in registers
+        if cut not in cuts
+    ]
+    problems += [
+        Problem(name, f"{count} registers are asked for at {cut!r}", "ask for 0 or more")
+        for cut, count in registers.items()
+        if count < 0
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
+def _listed(cuts: Collection[str]) -> str:
+    return f"the cuts {', '.join(sorted(cuts))}" if cuts else "no cuts"
 
 
 def staged(

@@ -92,7 +92,7 @@ class _Banks:
         """Returns the address of a word of a row's bank, for one beat of its channels."""
         width = self.address_width
         if channel is not None:
-            word = word * self.config.channel_folds + channel.resize(width, signed=False)
+            word = word.scaled(self.config.channel_folds) + channel.resize(width, signed=False)
         if self.rows > 1:
             return word
         wide = max(width, row.width)

@@ -19,7 +19,7 @@ from xdsl.dialects import hw
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
-from qcompiler.rtl.stages import Registers, staged, sum_tree
+from qcompiler.rtl.stages import Registers, require_cuts, staged, sum_tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -110,6 +110,9 @@ class WeightCode:
         return x * weight
 
 
+PRODUCT_CUTS = frozenset({"operands", "products", "sum"})
+"""Cuts of folded units that multiply by weights."""
+
 WeightStyle = Callable[[Array], WeightCode]
 """Returns how to store and multiply these weights."""
 
@@ -146,7 +149,9 @@ def styled_code(name: str, weights: Array) -> WeightCode:
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
     if config.folds == (1, 1) and config.groups == 1:
+        require_cuts(config.name, config.registers, {"sum"})
         return _build_parallel(library, config)
+    require_cuts(config.name, config.registers, PRODUCT_CUTS)
     return _build_folded(library, config)
 
 

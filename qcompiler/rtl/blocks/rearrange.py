@@ -8,7 +8,7 @@ from xdsl.dialects import hw
 
 from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, Signal
-from qcompiler.rtl.stages import Registers, staged
+from qcompiler.rtl.stages import Registers, require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -42,6 +42,7 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
 
     Cuts: the counters may run `ahead` of the beat that is read; `words` are what the memory gives.
     """
+    require_cuts(config.name, config.registers, {AHEAD, "words"})
     widths = config.width, config.width
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
     stored = b.register("stored_blocks", config.buffered.bit_length(), reset=0)
@@ -99,8 +100,7 @@ def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
 
 
 def _times(value: Signal, factor: int, width: int) -> Signal:
-    wide = value.resize(width, signed=False)
-    return wide if factor == 1 else wide * factor
+    return value.resize(width, signed=False).scaled(factor)
 
 
 def build_slice(

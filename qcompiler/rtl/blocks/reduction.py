@@ -17,9 +17,9 @@ from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
-from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, processing_element
+from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, WeightCode, processing_element
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
-from qcompiler.rtl.stages import Registers, staged, tree
+from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -66,6 +66,8 @@ class ReductionConfig:
 
 def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     """Returns the reduction as a module."""
+    cuts = PRODUCT_CUTS if config.weights is not None else {"taps"}
+    require_cuts(config.name, config.registers, cuts)
     in_width = config.lanes * config.simd * config.x.width_bits
     widths = in_width, config.lanes * config.y.width_bits
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)

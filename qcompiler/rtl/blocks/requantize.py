@@ -34,7 +34,7 @@ from qcompiler.rtl.blocks.requantizer_lane import (
     signed_width,
 )
 from qcompiler.rtl.builder import Signal
-from qcompiler.rtl.stages import staged, tree
+from qcompiler.rtl.stages import require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -122,6 +122,7 @@ def _build_lane(library: Library, config: RequantizeConfig, index: int) -> hw.HW
             y = _threshold(lane, form)
         case Table():
             y = _table(lane, form, index)
+    require_cuts(config.name, config.registers, lane.cuts)
     lane.output("y", y)
     return library.add(lane.build())
 
@@ -185,7 +186,7 @@ def _threshold(lane: Lane, form: Threshold) -> Signal:
     flags = lane.delay("reached", lane.pack(reached), enable=lane.enable)
     terms = [flags.bit(i).zext(y_width) for i in range(len(reached))]
     base = [lane.constant(form.lo, y_width)] if form.lo else []
-    inner = lane.config.registers.get("sum", 0)
+    inner = lane.registers_at("sum")
     total = tree(lane, "count", [*base, *terms], lane.sum, inner, lane.enable)
     return lane.delay("code", total, enable=lane.enable)
 

@@ -100,6 +100,7 @@ class Lane(ModuleBuilder):
         self.config = config
         self.enable = self.input("enable", 1)
         self.x = self.input("x", config.x.width_bits)
+        self.cuts: set[str] = {"operands"}  # those of the block
 
     def factor(self, parameter: Parameter) -> Factor:
         """Returns the parameter's only value as a factor of a product."""
@@ -117,7 +118,7 @@ class Lane(ModuleBuilder):
 
     def product(self, x: Factor, factor: Factor, width: int) -> Signal:
         """Returns the product in `width` bits, made of pieces if they have registers."""
-        if not self.config.registers.get("pieces", 0):
+        if not self.registers_at("pieces"):
             return x.wide(width) * factor.wide(width)
         terms: list[Signal] = []
         pairs = product(x.pieces(), factor.pieces())
@@ -137,9 +138,14 @@ class Lane(ModuleBuilder):
         port = self.input(parameter.name, count * own)
         return [lane.resize(width, signed=signed) for lane in port.lanes(count)]
 
+    def registers_at(self, cut: str) -> int:
+        """Returns how many registers stand at a cut, and notes that the lane has it."""
+        self.cuts.add(cut)
+        return self.config.registers.get(cut, 0)
+
     def kept(self, cut: str, **signals: Signal) -> list[Signal]:
         """Returns signals as many cycles later as the cut has registers; constants stay."""
-        count = self.config.registers.get(cut, 0)
+        count = self.registers_at(cut)
         return [
             signal
             if isinstance(signal.value.owner, hw.ConstantOp)

@@ -31,12 +31,13 @@ from qcompiler.rtl.blocks.window_reader import (
     scaled,
 )
 from qcompiler.rtl.builder import Signal
-from qcompiler.rtl.stages import staged
+from qcompiler.rtl.stages import require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
 def build_sliding_window(library: Library, config: SlidingWindowConfig) -> hw.HWModuleOp:
     """Returns the generator as a module."""
+    require_cuts(config.name, config.registers, {AHEAD, "words", "taps"})
     in_width = config.lanes * config.x_in.width_bits
     out_width = config.tap_count * config.lanes * config.x.width_bits
     b = StreamBlock(library, config.prefix, config.name, config.comment, (in_width, out_width))
@@ -113,7 +114,7 @@ def _read_buffer(
     in_row = reader.held("column_kept", columns.first.resize(width, signed=True), before)
     if config.channel_folds > 1:
         channel = reader.held("channel_kept", build_channel(b, config, reader, width), before)
-        in_row = in_row * config.channel_folds + channel
+        in_row = in_row.scaled(config.channel_folds) + channel
     address = reader.held("address", row_start + in_row, behind).named("read_address")
     word = b.ram(
         "line_buffer", depth=depth, write=(push, write.value, b.in_data), read=(issue, address)

@@ -211,8 +211,7 @@ def build_slots(b: StreamBlock, config: SlidingWindowConfig, reader: Reader) -> 
 
 def scaled(value: Signal, factor: int, width: int) -> Signal:
     """Returns value * factor in `width` bits, for an unsigned value."""
-    wide = value.resize(width, signed=False)
-    return wide if factor == 1 else wide * factor
+    return value.resize(width, signed=False).scaled(factor)
 
 
 def wrapped(b: ModuleBuilder, value: Signal, count: int) -> Signal:
