@@ -130,6 +130,7 @@ class Options:
                 "target_cycles": self.target_cycles,
                 "folding": self.folding,
                 "device": self.device,
+                "mhz": self.clock_mhz,
                 **{name: getattr(self, name) or 0 for name in _LIMITS},
             },
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
