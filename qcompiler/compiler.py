@@ -50,7 +50,8 @@ class Options:
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: clock that `fps` assumes, and that reports use; 100 if None.
+        mhz: clock that `fps` assumes, that pipeline registers are placed for, and that reports
+            use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for; its size bounds the folding.
         max_luts, max_dsps, max_brams: most of each that may be used.
@@ -129,8 +130,10 @@ class Options:
                 "target_cycles": self.target_cycles,
                 "folding": self.folding,
                 "device": self.device,
+                "mhz": self.clock_mhz,
                 **{name: getattr(self, name) or 0 for name in _LIMITS},
             },
+            "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {"form": self.requantizer},
         }
 

@@ -7,6 +7,7 @@
 | meaning | `semantics(OpType, ProcessType)` | a numpy function of operation and operands |
 | range of the result | `range_rule(OpType)` | a function of the operation |
 | IR to process | `lowering(OpType)` | a function of the operation and its channels |
+| clock to registers | `pipelining(ProcessType)` | a function of a `DelayModel` and the process |
 | process to RTL | `hardware(ProcessType)` | a function of a `Place` and the process |
 | weights of matrix units | `weight_style("name")` | a function of the weights, see `WeightCode` |
 
@@ -15,6 +16,8 @@ A device is made known with `add_device(FILE)`. Passes, dialects and targets nee
 worked examples.
 """
 
+from qcompiler.analysis.delays import DelayModel, Segment
+from qcompiler.analysis.pipelining import pipelining
 from qcompiler.devices import add_device
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
@@ -26,9 +29,11 @@ from qcompiler.rtl.blocks.mvau import WeightCode, weight_style
 from qcompiler.rtl.processes import Place, hardware
 
 __all__ = [
+    "DelayModel",
     "NodeContext",
     "Place",
     "RefusalError",
+    "Segment",
     "WeightCode",
     "add_device",
     "core_operation",
@@ -36,6 +41,7 @@ __all__ = [
     "hardware",
     "importer",
     "lowering",
+    "pipelining",
     "range_rule",
     "semantics",
     "weight_style",

@@ -18,6 +18,7 @@ STREAM = (
     "convert-qint-to-stream",
     "select-folding",
     "insert-width-adapters",  # after select-folding, which decides the lanes
+    "pipeline-registers",  # after adapters: widths are known; before size-fifos: latencies
     "size-fifos",  # last: adapters change when beats arrive
 )
 """From the integer core to a network of processes with all its buffers."""

@@ -56,6 +56,32 @@ class Dsp:
 
 
 @dataclass(frozen=True)
+class Delays:
+    """How long signals take, in ns, the wire that leads to a cell included.
+
+    Attributes:
+        register: from the clock edge to a register's output, and the set-up time of the next one.
+        lut: through one look-up table.
+        carry: into a carry chain and out of it, the table behind it included.
+        carry_bit: through one bit of the chain.
+        multiplier: through a hard multiplier; 0 if there is none.
+        spread: how much more it takes to and from multipliers that stand far from the rest, which
+            a second register on each side makes up for.
+        block_ram: from the clock edge to the word read of a block memory.
+        usable: share of a clock cycle that is planned for; the rest is for long wires.
+    """
+
+    register: float
+    lut: float
+    carry: float
+    carry_bit: float
+    multiplier: float
+    spread: float
+    block_ram: float
+    usable: float
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """How Yosys builds for the part.
 
@@ -105,6 +131,7 @@ class Device:
         logic: look-up tables and flip-flops.
         block_rams: kinds of block memories.
         dsp: hard multipliers, None without any.
+        delays: of signals, for pipeline registers.
         synthesis: Yosys.
         place: nextpnr, None where there is none.
         vendor: None where there is none.
@@ -117,6 +144,7 @@ class Device:
     logic: Logic
     block_rams: tuple[BlockRam, ...]
     dsp: Dsp | None
+    delays: Delays
     synthesis: Synthesis
     place: Place | None
     vendor: Vendor | None

@@ -11,6 +11,7 @@ from qcompiler.devices.device import (
     FAMILIES,
     PLACERS,
     BlockRam,
+    Delays,
     Device,
     Dsp,
     Logic,
@@ -25,6 +26,9 @@ FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 """Environment variable: a folder with device files of the user, which come before ours."""
 
 DEFAULT_DEVICE = "ecp5-25k"
+
+_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 5.9, 0.85)
+"""Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
 _added: dict[str, Device] = {}
 
@@ -118,6 +122,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
         logic=_logic(top.table("logic", "add [logic] with luts, lut_inputs, flip_flops")),
         block_rams=tuple(_block_ram(table) for table in top.tables("block_ram")),
         dsp=_dsp(top.table("dsp", "")) if "dsp" in top else None,
+        delays=_delays(top.table("delays", "")) if "delays" in top else _USUAL_DELAYS,
         synthesis=_synthesis(top.table("synthesis", 'add [synthesis] with command = "synth_..."')),
         place=_place(top.table("place", "")) if "place" in top else None,
         vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
@@ -157,6 +162,24 @@ def _dsp(table: Table) -> Dsp:
         table.fault("operand_bits", f"must be one pair, got {len(pairs)}", "e.g. [[18, 18]]")
     table.close()
     return Dsp(kind, count, pairs[0])
+
+
+def _delays(table: Table) -> Delays:
+    usual = _USUAL_DELAYS
+    made = Delays(
+        table.number("register_ns", usual.register),
+        table.number("lut_ns", usual.lut),
+        table.number("carry_ns", usual.carry),
+        table.number("carry_bit_ns", usual.carry_bit),
+        table.number("multiplier_ns", usual.multiplier),
+        table.number("spread_ns", usual.spread),
+        table.number("block_ram_ns", usual.block_ram),
+        table.number("usable", usual.usable),
+    )
+    if made.usable > 1:
+        table.fault("usable", f"must be at most 1, got {made.usable:g}", "e.g. usable = 0.8")
+    table.close()
+    return made
 
 
 def _synthesis(table: Table) -> Synthesis:

@@ -54,6 +54,18 @@ class Table:
             return least
         return value
 
+    def number(self, key: str, example: float) -> float:
+        """Returns a number that is not negative."""
+        remedy = f"give a number, e.g. {key} = {example:g}"
+        value = self._get(key, remedy)
+        if value is None:
+            return example
+        # Not a number compares as false.
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e3:
+            self.fault(key, f"must be a number of at least 0 and below 1000, got {value!r}", remedy)
+            return example
+        return float(value)
+
     def text(self, key: str, pattern: str, example: str, default: str | None = None) -> str:
         """Returns a string that `pattern` matches as a whole."""
         if default is not None and key not in self._data:

@@ -20,6 +20,7 @@ from qcompiler.analysis.area.rough import LayerGuess
 from qcompiler.analysis.folding import Folding, Layer, fold, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.passes.pipeline import run_passes
+from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 
 Foldings = Mapping[str, Folding]
 
@@ -79,11 +80,13 @@ class Search:
         module: at the stream level; it is not changed.
         budget: what may be taken.
         fixed: layers whose folding is given.
+        registers: puts the pipeline registers, whose area counts.
     """
 
     module: ModuleOp
     budget: Budget
     fixed: Foldings = field(default_factory=dict[str, Folding])
+    registers: PipelineRegistersPass = field(default_factory=PipelineRegistersPass)
 
     def __post_init__(self) -> None:
         network = Network.of(self.module)
@@ -118,7 +121,7 @@ class Search:
             layers = foldable_layers(network)
             target = max((layers[n].cycles(f) for n, f in foldings.items()), default=1)
             fold(network, foldings, target)
-            run_passes(module, ["insert-width-adapters", "size-fifos"])
+            run_passes(module, ["insert-width-adapters", self.registers, "size-fifos"])
             cycles = {name: p.cycles_per_frame for name, p in network.named()}
             slowest = max(cycles, key=lambda name: cycles[name])
             area = network_area(network, self.budget.family)

@@ -28,7 +28,7 @@ gets 64 multipliers and the others follow); each layer takes the fewest multipli
 areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
 with most frames a second within the limits. Of a device that comes without limits of its own, three
 quarters of the LUTs are used, so that it can be routed. It is an error if nothing fits: the message says
-what is short, by how much, and the best that fits.
+what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8}}` whose entries override the choice; the
 names are those of the report. Factors that do not divide the layer are an error that lists the legal
 ones. SIMD beyond the channels of a convolution's group takes several taps of its windows a beat, as
@@ -58,6 +58,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.folding_search import Budget, Search, Trial
+from qcompiler.passes.pipeline_registers import DEFAULT_MHZ, PipelineRegistersPass
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
@@ -149,6 +150,7 @@ class SelectFoldingPass(ModulePass):
     target_cycles: int = 0
     folding: str | None = None
     device: str | None = None
+    mhz: float | int = DEFAULT_MHZ
     max_luts: int = 0
     max_dsps: int = 0
     max_brams: int = 0
@@ -168,7 +170,8 @@ class SelectFoldingPass(ModulePass):
         if budget is None or not layers:
             fold(network, chosen, target)
             return
-        search = Search(op, budget, {name: chosen[name] for name in fixed})
+        registers = PipelineRegistersPass(self.mhz, self.device)
+        search = Search(op, budget, {name: chosen[name] for name in fixed}, registers)
         trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}

@@ -18,6 +18,9 @@ from qcompiler.dialects import rtl
 from qcompiler.dialects.attributes import Array
 
 Predicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
+_MOST_SHIFTS = 4
+"""Ones of a factor from which on a multiplier is worth it."""
+
 RamStyle = Literal["auto", "block", "distributed"]
 
 
@@ -56,6 +59,24 @@ class Signal:
 
     def __mul__(self, other: "Signal | int") -> "Signal":
         return self._emit(comb.MulOp([self.value, self._same(other).value]))
+
+    def scaled(self, factor: int) -> "Signal":
+        """Returns a multiple as a sum of few shifted copies: no hard multiplier is spent on it.
+
+        Args:
+            factor: at least 1.
+        """
+        places = [i for i in range(self.width) if factor >> i & 1]
+        if not places:  # a multiple of 2**width
+            return self.builder.constant(0, self.width)
+        if len(places) > _MOST_SHIFTS:
+            return self * factor
+        b = self.builder
+        shifted = [
+            b.concat([self.slice(0, self.width - i), b.constant(0, i)]) if i else self
+            for i in places
+        ]
+        return b.sum(shifted)
 
     def __and__(self, other: "Signal | int") -> "Signal":
         return self._emit(comb.AndOp([self.value, self._same(other).value]))

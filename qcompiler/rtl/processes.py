@@ -128,6 +128,7 @@ def _mvau(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
             simd=op.simd.value.data,
             groups=op.groups.value.data,
             code=_weight_code(op),
+            registers=op.registers,
         ),
     )
 
@@ -165,6 +166,7 @@ def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
             buffer_rows=op.buffer_rows,
             want=want,
             free=free,
+            registers=op.registers,
         ),
     )
 
@@ -185,6 +187,7 @@ def _reduction(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp
             simd=op.simd.value.data,
             kind=kind,
             weights=weights,
+            registers=op.registers,
         ),
     )
 
@@ -222,6 +225,7 @@ def _requantize(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
             channels=op.input_channel.channels,
             lanes=op.input_channel.lanes.data,
             form=scalar.requantizer,
+            registers=op.registers,
         ),
     )
 
@@ -294,6 +298,7 @@ def _reorder(place: Place, op: stream.ReorderOp) -> hw.HWModuleOp:
             block=op.block_beats,
             loops=op.beat_loops,
             buffered=stream.BUFFERED_BLOCKS,
+            registers=op.registers,
         ),
     )
 

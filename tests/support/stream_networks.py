@@ -14,6 +14,7 @@ from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
 from qcompiler.passes.pipeline import run_passes
+from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 
 
 def channel(range_: IntRange, frame, lanes: int) -> stream.ChannelType:
@@ -62,9 +63,15 @@ class StreamNetwork:
         module.verify()
         return module
 
-    def design(self) -> Design:
-        """Returns the design of everything collected, down to hardware."""
+    def design(self, mhz: float | None = None) -> Design:
+        """Returns the design of everything collected, down to hardware.
+
+        Its pipeline registers are those that a clock of the default device needs, if one is given.
+        """
         module = self.module()
+        if mhz is not None:
+            run_passes(module, [PipelineRegistersPass(mhz)])
+            module.verify()
         hardware = module.clone()
         run_passes(hardware, ["convert-stream-to-rtl"])
         return Design({"stream": module, "rtl": hardware, "last": hardware})

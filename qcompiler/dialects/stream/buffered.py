@@ -9,7 +9,7 @@ import numpy as np
 from qcompiler.dialects.stream.line_buffer import Writer
 from qcompiler.dialects.stream.process import NEVER, Demand, Pipe, Timeline, Times
 
-READ_LATENCY = 2
+_READ_LATENCY = 2
 """Cycles from the read of a beat to its appearance: memory, output register."""
 
 
@@ -40,6 +40,11 @@ class Buffered(Pipe):
         return True
 
     @property
+    def read_latency(self) -> int:
+        """Cycles from the read of a beat to its appearance."""
+        return _READ_LATENCY + self.added_latency
+
+    @property
     @abstractmethod
     def buffering(self) -> Buffering:
         """What the buffer takes and gives."""
@@ -62,12 +67,12 @@ class Buffered(Pipe):
             gone += buffer.free[step]
             writer.release(gone, ready)
         writer.complete(len(rows))
-        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + READ_LATENCY,))
+        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + self.read_latency,))
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         buffer = self.buffering
         beats = np.arange(deadlines[0].size, dtype=np.int64)
-        due = deadlines[0] - READ_LATENCY - beats
+        due = deadlines[0] - self.read_latency - beats
         time = beats + np.minimum.accumulate(due[::-1])[::-1]
         start = time[:: buffer.out_beats]
         gone = np.concatenate([[0], np.cumsum(np.tile(buffer.free, frames))])

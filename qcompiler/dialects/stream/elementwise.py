@@ -59,7 +59,7 @@ class RequantizeOp(Pipe):
     def schedule(self) -> Schedule:
         beats = np.arange(self.output_channel.beats, dtype=np.int64)
         # issue -> operands -> product or comparisons -> code -> output register
-        return Schedule.pipe(self.output_channel.beats, beats, beats, 4)
+        return Schedule.pipe(self.output_channel.beats, beats, beats, 4 + self.added_latency)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -106,6 +106,7 @@ class AddOp(Process):
         beats = _beats(self)
         # (operands -> products ->) sum -> output register
         latency = 4 if self.multiplies else 2
+        latency += self.added_latency
         return Schedule(beats.cycles, beats.consume, beats.produce, latency)
 
     def verify_(self) -> None:

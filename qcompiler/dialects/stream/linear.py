@@ -41,9 +41,14 @@ class WeightsOp(IRDLOperation):
         super().__init__(properties={"sym_name": StringAttr(name), "value": int_dense(value)})
 
     @property
+    def values(self) -> Array:
+        """The weights as they are stored, shape [inputs, outputs]."""
+        return numpy_from_dense(self.value)
+
+    @property
     def array(self) -> Array:
         """The weights as int64, shape [inputs, outputs]."""
-        return numpy_from_dense(self.value).astype(np.int64)
+        return self.values.astype(np.int64)
 
     def verify_(self) -> None:
         if len(self.value.get_shape()) != 2:
@@ -164,6 +169,7 @@ class MvauOp(Pipe):
         produce = start + np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
         # issue -> operands -> partial sum (-> accumulator) -> output register
         latency = 4 if synapse > 1 else 3
+        latency += self.added_latency
         return Schedule.pipe(
             parts * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
         )

@@ -1,7 +1,7 @@
 """Channels, and what every process of the stream dialect can be asked."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    DictionaryAttr,
     IntAttr,
+    IntegerAttr,
+    i64,
 )
 from xdsl.ir import (
     Attribute,
@@ -170,8 +173,39 @@ class Demand:
     release: Times | None
 
 
+_REGISTERS = "stream.registers"
+
+AHEAD = "ahead"
+"""The cut that takes no time: what is known beforehand is kept in registers until it is needed."""
+
+
 class Process(IRDLOperation, ABC):
     """What every process of the stream dialect can be asked."""
+
+    @property
+    def registers(self) -> Mapping[str, int]:
+        """How many pipeline registers stand at each cut of the hardware, beside its usual ones.
+
+        They are the attribute `stream.registers`, e.g. `{products = 1 : i64, sum = 2 : i64}`, which
+        pipeline-registers sets. Which cuts there are is the hardware block's to say.
+        """
+        given = self.attributes.get(_REGISTERS)
+        if not isinstance(given, DictionaryAttr):
+            return {}
+        counts = given.data.items()
+        return {name: n.value.data for name, n in counts if isinstance(n, IntegerAttr)}
+
+    @registers.setter
+    def registers(self, counts: Mapping[str, int]) -> None:
+        given = {name: IntegerAttr(count, i64) for name, count in counts.items() if count}
+        self.attributes.pop(_REGISTERS, None)
+        if given:
+            self.attributes[_REGISTERS] = DictionaryAttr(given)
+
+    @property
+    def added_latency(self) -> int:
+        """Cycles that those registers add to the latency."""
+        return sum(count for name, count in self.registers.items() if name != AHEAD)
 
     @property
     def paced(self) -> bool:

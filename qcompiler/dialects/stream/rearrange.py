@@ -108,7 +108,8 @@ class ReorderOp(Buffered):
         beats = self.output_channel.beats
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
-        return Schedule.pipe(max(beats, self.input_channel.beats), taken, every, 2)
+        cycles = max(beats, self.input_channel.beats)
+        return Schedule.pipe(cycles, taken, every, self.read_latency)
 
     @property
     def buffering(self) -> Buffering:

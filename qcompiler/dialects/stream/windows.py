@@ -146,7 +146,7 @@ class SlidingWindowOp(Buffered):
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
         cycles = self._frame_cycles(self.buffer_rows)
-        return Schedule.pipe(cycles, taken, every, 2)
+        return Schedule.pipe(cycles, taken, every, self.read_latency)
 
     @property
     def buffering(self) -> Buffering:
@@ -223,11 +223,11 @@ class Reduction(Pipe):
         cycles = self.output_channel.beats * self.steps
         every = np.arange(cycles, dtype=np.int64)
         made = every[self.steps - 1 :: self.steps]
-        return Schedule.pipe(cycles, every, made, self.latency_cycles)
+        return Schedule.pipe(cycles, every, made, self.latency_cycles + self.added_latency)
 
     @property
     def latency_cycles(self) -> int:
-        """Cycles from the last tap's acceptance to the result's appearance."""
+        """The same without registers of pipeline-registers: from a last tap to its result."""
         # issue -> operand -> product (-> accumulator) -> output register
         return 4 if self.steps > 1 else 3
 

@@ -14,6 +14,7 @@ from qcompiler.rtl.blocks.window_reader import (
     Position,
     Reader,
     SlidingWindowConfig,
+    address_ranks,
     build_channel,
     build_slots,
     chosen,
@@ -22,6 +23,7 @@ from qcompiler.rtl.blocks.window_reader import (
     wrapped,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.stages import staged
 from qcompiler.rtl.streaming import StreamBlock
 
 
@@ -90,7 +92,7 @@ class _Banks:
         """Returns the address of a word of a row's bank, for one beat of its channels."""
         width = self.address_width
         if channel is not None:
-            word = word * self.config.channel_folds + channel.resize(width, signed=False)
+            word = word.scaled(self.config.channel_folds) + channel.resize(width, signed=False)
         if self.rows > 1:
             return word
         wide = max(width, row.width)
@@ -116,17 +118,24 @@ def read_banks(
         issue: whether a beat is issued.
     """
     banks = _Banks(config)
+    before, behind = address_ranks(config)
     enables, write_address = _write_side(b, banks, *write)
     slots = build_slots(b, config, reader)
+    slots = [reader.held(f"slot{n}_kept", slot, before) for n, slot in enumerate(slots)]
     word, first_bank = _first_tap(b, banks, reader, position)
+    word = reader.held("word_kept", word, before)
+    first_bank = reader.held("bank_kept", first_bank, before)
     channel = None
     if config.channel_folds > 1:
         channel = build_channel(b, config, reader, banks.address_width)
+        channel = reader.held("channel_kept", channel, before)
+    ranks = config.registers.get("words", 0)
     memories: list[list[Signal]] = [[] for _ in range(banks.rows)]
     for column in range(banks.columns):
         rounds = banks.rounds(column)
         at = word + _at_bank(b, banks, first_bank, rounds)
-        address = banks.address(slots[0], at, channel).named(f"read_address{column}")
+        address = banks.address(slots[0], at, channel)
+        address = reader.held(f"address{column}", address, behind).named(f"read_address{column}")
         for row, memory in enumerate(memories):
             ram = b.ram(
                 f"row{row}_bank{column}" if banks.rows > 1 else f"bank{column}",
@@ -134,7 +143,9 @@ def read_banks(
                 write=(enables[row][column], write_address, b.in_data),
                 read=(issue, address),
             )
-            memory.append(ram)
+            memory.append(staged(b, f"kept{row}_{column}", ram, ranks, b.enable))
+    slots = [reader.held(f"slot{n}_known", slot, behind) for n, slot in enumerate(slots)]
+    first_bank = reader.held("bank_known", first_bank, behind)
     return _taps(b, banks, memories, slots, first_bank, issue)
 
 
@@ -158,11 +169,19 @@ def _write_side(
     bank = b.register("write_bank", max(1, (banks.columns - 1).bit_length()), reset=0)
     last = bank.equals(banks.columns - 1).named("write_bank_end")
     bank.drive(b.mux(row_stored | last, b.constant(0, bank.width), bank + 1), enable=stored)
-    word = b.register("write_word", width, reset=0)
+    # The word's address before the beat of its channels: kept, for it is a sum of products.
+    next_row = b.constant(0, width)
+    if banks.rows == 1:
+        row_start = b.register("write_row_start", width, reset=0)
+        next_row = b.mux(row.at_end, next_row, row_start + banks.row_words)
+        row_start.drive(next_row, enable=row_stored)
+    start = b.register("write_start", width, reset=0)
     round_stored = (row_stored | stored & last).named("round_stored")
-    word.drive(b.mux(row_stored, b.constant(0, width), word + 1), enable=round_stored)
-    channel = fold.value if config.channel_folds > 1 else None
-    address = banks.address(row.value, word, channel).named("write_address")
+    start.drive(b.mux(row_stored, next_row, start + config.channel_folds), enable=round_stored)
+    address: Signal = start
+    if config.channel_folds > 1:
+        address = start + fold.value.resize(width, signed=False)
+    address = address.named("write_address")
     here = [push & bank.equals(column) for column in range(banks.columns)]
     if banks.rows == 1:
         return [here], address
@@ -209,15 +228,20 @@ def _taps(
 ) -> list[Signal]:
     """Returns the taps from what the memories hold: first the row, then the column of each."""
     count, taps = banks.columns, list[Signal]()
+    chosen_ranks = banks.config.registers.get("taps", 0)
+    ranks = banks.config.registers.get("words", 0)
     bank = b.delay("read_bank", first_bank, enable=issue)
+    bank = staged(b, "read_bank_kept", bank, ranks, b.enable)
     for n, slot in enumerate(slots):
         row = memories[0]
         if banks.rows > 1:
             read_row = b.delay(f"read_row{n}", slot, enable=issue)
+            read_row = staged(b, f"read_row{n}_kept", read_row, ranks, b.enable)
             row = [chosen(b, read_row, column) for column in zip(*memories, strict=True)]
             row = [column.named(f"row{n}_column{c}") for c, column in enumerate(row)]
         for offset in banks.offsets:
             turned = [row[(first + offset) % count] for first in range(count)]
             tap = chosen(b, bank, turned) if banks.fixed is None else turned[banks.fixed]
+            tap = staged(b, f"tap{len(taps)}_kept", tap, chosen_ranks, b.enable)
             taps.append(tap.named(f"tap{len(taps)}"))
     return taps

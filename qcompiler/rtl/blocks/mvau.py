@@ -4,12 +4,14 @@
          |                         |              +--> PE array --> register slice --> out
          +--> replay, later folds -+   weight ROM +
 
+Cuts: `operands` of the multiplications, their `products`, and levels of the adders' tree (`sum`).
+
 A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE
 times. With several groups, MW and MH are those of a group: vectors and matrices take turns.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.dialects import hw
@@ -17,6 +19,7 @@ from xdsl.dialects import hw
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
+from qcompiler.rtl.stages import Registers, require_cuts, staged, sum_tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -36,6 +39,7 @@ class MvauConfig:
         groups: matrices that take turns, each with its part of the outputs.
         ram_style: where weights are kept.
         code: how weights are stored and multiplied; None for the narrowest.
+        registers: at each cut.
     """
 
     prefix: str
@@ -49,6 +53,7 @@ class MvauConfig:
     groups: int = 1
     ram_style: RamStyle = "auto"
     code: "WeightCode | None" = None
+    registers: Registers = field(default_factory=dict[str, int])
 
     @property
     def folds(self) -> tuple[int, int]:
@@ -105,6 +110,9 @@ class WeightCode:
         return x * weight
 
 
+PRODUCT_CUTS = frozenset({"operands", "products", "sum"})
+"""Cuts of folded units that multiply by weights."""
+
 WeightStyle = Callable[[Array], WeightCode]
 """Returns how to store and multiply these weights."""
 
@@ -141,7 +149,9 @@ def styled_code(name: str, weights: Array) -> WeightCode:
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
     if config.folds == (1, 1) and config.groups == 1:
+        require_cuts(config.name, config.registers, {"sum"})
         return _build_parallel(library, config)
+    require_cuts(config.name, config.registers, PRODUCT_CUTS)
     return _build_folded(library, config)
 
 
@@ -158,7 +168,8 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         .named(f"x{i}_wide")
         for i, lane in enumerate(b.in_data.lanes(mw))
     ]
-    (valid,) = b.valid_chain(fire, 1)
+    inner = config.registers.get("sum", 0)
+    valid = b.valid_chain(fire, 1 + inner)[-1]
     rows: list[Signal] = []
     for row in range(mh):
         terms = [
@@ -166,7 +177,9 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
             for i, weight in enumerate(config.weights[:, row].tolist())
             if weight
         ]
-        total = b.sum(terms) if terms else b.constant(0, width)
+        total = b.constant(0, width)
+        if terms:
+            total = sum_tree(b, f"sum{row}_level", terms, width, inner, b.enable)
         rows.append(b.delay(f"sum{row}", total, enable=b.enable))
     return b.finish(in_ready=b.enable, next_valid=valid, data=b.pack(rows))
 
@@ -206,10 +219,15 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         config.ram_style,
     )
     operand = _operand(b, config, step=step, loading=loading, fold=synapse_fold.value)
-    stages = 3 if synapse > 1 else 2
+    ranks = config.registers.get("operands", 0)
+    weights = staged(b, "weights_kept", weights, ranks, b.enable)
+    operand = staged(b, "operand_kept", operand, ranks, b.enable)
+    stages = (3 if synapse > 1 else 2) + sum(config.registers.values())
     valid = b.valid_chain(step, stages - 1)
-    first = _delayed(b, "first", synapse_fold.value.equals(0), stages - 1) if synapse > 1 else None
-    last = _delayed(b, "last", synapse_fold.at_end, stages - 1) if synapse > 1 else None
+    first = last = None
+    if synapse > 1:
+        first = staged(b, "first", synapse_fold.value.equals(0), stages - 1, b.enable)
+        last = staged(b, "last", synapse_fold.at_end, stages - 1, b.enable)
     lane = processing_element(library, config, code, accumulate=synapse > 1)
     lane_weights = weights.lanes(config.pe)
     results: list[Signal] = []
@@ -221,12 +239,6 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     done = valid[-1] & last if last is not None else valid[-1]
     in_ready = b.enable & loading if neuron > 1 else b.enable
     return b.finish(in_ready=in_ready, next_valid=done, data=b.pack(results))
-
-
-def _delayed(b: StreamBlock, name: str, signal: Signal, stages: int) -> Signal:
-    for stage in range(1, stages + 1):
-        signal = b.delay(f"{name}{stage}", signal, enable=b.enable)
-    return signal
 
 
 def _operand(
@@ -264,11 +276,13 @@ def processing_element(
     enable = b.input("enable", 1)
     x, w = b.input("x", simd * x_width), b.input("w", simd * code.width)
     product_width = min(width, x_width + code.width + 1)
-    products = [
-        code.multiply(b, xi, wi, product_width, config.x.signed).named(f"product{i}").sext(width)
-        for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True))
-    ]
-    partial = b.delay("partial_sum", b.sum(products), enable=enable)
+    products: list[Signal] = []
+    for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True)):
+        product = code.multiply(b, xi, wi, product_width, config.x.signed).named(f"product{i}")
+        ranks = config.registers.get("products", 0)
+        products.append(staged(b, f"product{i}_kept", product, ranks, enable))
+    total = sum_tree(b, "sum_level", products, width, config.registers.get("sum", 0), enable)
+    partial = b.delay("partial_sum", total, enable=enable)
     if not accumulate:
         b.output("sum", partial)
         return library.add(b.build())

@@ -1,12 +1,14 @@
 """Blocks that reorder, repeat or drop beats."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 from xdsl.dialects import hw
 
+from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.stages import Registers, require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -22,6 +24,7 @@ class ReorderConfig:
         block: beats of a block.
         loops: (count, stride) in beats, the fastest last.
         buffered: blocks that the memory holds.
+        registers: at each cut.
     """
 
     prefix: str
@@ -31,10 +34,15 @@ class ReorderConfig:
     block: int
     loops: Sequence[tuple[int, int]]
     buffered: int
+    registers: Registers = field(default_factory=dict[str, int])
 
 
 def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
-    """Returns a block that stores blocks in a ring and reads each one by nested counters."""
+    """Returns a block that stores blocks in a ring and reads each one by nested counters.
+
+    Cuts: the counters may run `ahead` of the beat that is read; `words` are what the memory gives.
+    """
+    require_cuts(config.name, config.registers, {AHEAD, "words"})
     widths = config.width, config.width
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
     stored = b.register("stored_blocks", config.buffered.bit_length(), reset=0)
@@ -46,16 +54,28 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
     write_beat = b.counter("write_beat", config.block)
     write_beat.advance_on(push)
 
-    issue = (b.enable & stored.compare("ne", 0)).named("issue")
+    issue = b.enable & stored.compare("ne", 0)
+    ranks = config.registers.get(AHEAD, 0)
+    step = issue
+    if ranks:  # the counters run until the first beat is known
+        known = staged(b, "known", b.constant(1, 1), ranks, None, reset=0)
+        issue = issue & known
+        step = issue | ~known
+    issue = issue.named("issue")
     counters = [b.counter(f"loop{i}", count) for i, (count, _) in enumerate(config.loops)]
-    done = _chain(issue, counters).named("block_done")
+    stepped = _chain(step, counters)
+    done = stepped
+    if ranks:
+        end = reduce(lambda a, c: a & c, [counter.at_end for counter in counters])
+        done = issue & staged(b, "block_end", end, ranks, step)
+    done = done.named("block_done")
     written = push & write_beat.at_end
     one = b.constant(1, stored.width)
     change = b.mux(written, one, b.constant(-1, stored.width))
     stored.drive(stored + change, enable=written ^ done)
 
     ring = b.counter("read_block", config.buffered)
-    ring.advance_on(done)
+    ring.advance_on(stepped)
     width = max(1, (depth - 1).bit_length())
     terms = [_times(ring.value, config.block, width)]
     terms += [
@@ -63,9 +83,12 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
         for counter, (count, stride) in zip(counters, config.loops, strict=True)
         if stride and count > 1
     ]
-    address = b.sum(terms).named("read_address")
+    address = staged(b, "address", b.sum(terms), ranks, step).named("read_address")
     word = b.ram("blocks", depth=depth, write=(push, write.value, b.in_data), read=(issue, address))
-    return b.finish(in_ready=in_ready, next_valid=issue, data=word)
+    kept = config.registers.get("words", 0)
+    valid = b.valid_chain(issue, kept)[-1] if kept else issue
+    word = staged(b, "word", word, kept, b.enable)
+    return b.finish(in_ready=in_ready, next_valid=valid, data=word)
 
 
 def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
@@ -77,8 +100,7 @@ def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
 
 
 def _times(value: Signal, factor: int, width: int) -> Signal:
-    wide = value.resize(width, signed=False)
-    return wide if factor == 1 else wide * factor
+    return value.resize(width, signed=False).scaled(factor)
 
 
 def build_slice(

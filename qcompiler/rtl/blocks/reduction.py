@@ -4,17 +4,22 @@
            weight ROM --^
 
 All taps of one beat of channels come first, then those of the next channels; `simd` taps a beat.
+
+Cuts of products are those of matrix units; that of the others is `taps`: levels of the tree that
+makes one of the taps of a beat.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
-from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, processing_element
+from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, WeightCode, processing_element
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
+from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -33,6 +38,7 @@ class ReductionConfig:
         simd: taps a beat; divides them.
         kind: product with weights and sum, maximum, or sum.
         weights: for `product`: int64, shape [taps, channels].
+        registers: at each cut.
     """
 
     prefix: str
@@ -45,6 +51,7 @@ class ReductionConfig:
     simd: int
     kind: Literal["product", "max", "sum"]
     weights: Array | None = None
+    registers: Registers = field(default_factory=dict[str, int])
 
     @property
     def steps(self) -> int:
@@ -59,6 +66,8 @@ class ReductionConfig:
 
 def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     """Returns the reduction as a module."""
+    cuts = PRODUCT_CUTS if config.weights is not None else {"taps"}
+    require_cuts(config.name, config.registers, cuts)
     in_width = config.lanes * config.simd * config.x.width_bits
     widths = in_width, config.lanes * config.y.width_bits
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
@@ -68,11 +77,14 @@ def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     operand = b.delay("operand", b.in_data, enable=step)
     if config.weights is not None:
         return _products(b, config, step, tap, operand)
-    (valid,) = b.valid_chain(step, 1)
+    inner = config.registers.get("taps", 0)
+    valid = b.valid_chain(step, 1 + inner)[-1]
     control, done = {"enable": b.enable & valid}, valid
+    if inner:
+        control["move"] = b.enable
     if config.steps > 1:
-        control["first"] = b.delay("first1", tap.value.equals(0), enable=b.enable)
-        done = valid & b.delay("last1", tap.at_end, enable=b.enable)
+        control["first"] = staged(b, "first", tap.value.equals(0), 1 + inner, b.enable)
+        done = valid & staged(b, "last", tap.at_end, 1 + inner, b.enable)
     lane = library.add(_pool_lane(config))
     results = [
         b.instance(f"lane{i}", lane, **control, x=x).output(b, "y")
@@ -93,20 +105,22 @@ def _products(
     address = b.counter("weight_address", len(words))
     address.advance_on(step)
     weights = b.rom("weights", address.value, b.enable, code.encode(words), code.width)
+    ranks = config.registers.get("operands", 0)
+    weights = staged(b, "weights_kept", weights, ranks, b.enable)
+    operand = staged(b, "operand_kept", operand, ranks, b.enable)
     accumulate = config.steps > 1
-    valid = b.valid_chain(step, 2 if accumulate else 1)
+    stages = (2 if accumulate else 1) + sum(config.registers.values())
+    valid = b.valid_chain(step, stages)
     control: dict[str, Signal] = {}
     done = valid[-1]
     if accumulate:
-        first, last = tap.value.equals(0), tap.at_end
-        for stage in (1, 2):
-            first = b.delay(f"first{stage}", first, enable=b.enable)
-            last = b.delay(f"last{stage}", last, enable=b.enable)
+        first = staged(b, "first", tap.value.equals(0), stages, b.enable)
+        last = staged(b, "last", tap.at_end, stages, b.enable)
         control, done = {"partial_valid": done, "first": first}, done & last
     # A lane is a processing element with `simd` inputs and as many steps.
     element = MvauConfig(
         config.prefix, config.name, config.comment, config.x, config.y,
-        config.weights[:, :1], pe=1, simd=config.simd,
+        config.weights[:, :1], pe=1, simd=config.simd, registers=config.registers,
     )  # fmt: skip
     lane = processing_element(b.library, element, code, accumulate=accumulate)
     pairs = zip(config.taps_of_lanes(operand), weights.lanes(config.lanes), strict=True)
@@ -127,7 +141,13 @@ def _pool_lane(config: ReductionConfig) -> hw.HWModuleOp:
     taps = [tap.resize(width, signed=config.x.signed) for tap in x.lanes(config.simd)]
     kept = b.register("kept", width)
     signed = config.y.signed
-    found = b.sum(taps) if config.kind == "sum" else _largest(b, taps, signed=signed)
+    inner = config.registers.get("taps", 0)
+    move = b.input("move", 1) if inner else enable
+
+    def combine(values: Sequence[Signal]) -> Signal:
+        return b.sum(values) if config.kind == "sum" else _largest(b, values, signed=signed)
+
+    found = tree(b, "taps_level", taps, combine, inner, move)
     if config.steps > 1 and config.kind == "sum":
         found = b.mux(first, b.constant(0, width), kept) + found
     elif config.steps > 1:
@@ -142,7 +162,7 @@ def _greater(x: Signal, y: Signal, *, signed: bool) -> Signal:
     return x.compare("sgt" if signed else "ugt", y)
 
 
-def _largest(b: ModuleBuilder, values: list[Signal], *, signed: bool) -> Signal:
+def _largest(b: ModuleBuilder, values: Sequence[Signal], *, signed: bool) -> Signal:
     """Returns the largest value, by a tree of comparisons."""
     if len(values) == 1:
         return values[0]

@@ -6,15 +6,22 @@
 The writer stores whole rows while there is room; the reader starts a row of windows when all rows
 that it touches are stored, and frees the rows that the next one does not touch. Both run at the
 same time, across the ends of frames. For several taps a beat the line buffer has several memories.
+
+Cuts: the reader's counters may run `ahead` of the beat that is read, by so many beats: its address
+is known beforehand, which takes no time. `words` are what the memories give, `taps` what is chosen.
 """
+
+from dataclasses import dataclass
 
 from xdsl.dialects import hw
 
+from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.blocks.line_banks import read_banks
 from qcompiler.rtl.blocks.window_reader import (
     Position,
     Reader,
     SlidingWindowConfig,
+    address_ranks,
     build_channel,
     build_position,
     build_reader,
@@ -24,11 +31,13 @@ from qcompiler.rtl.blocks.window_reader import (
     scaled,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.stages import require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
 def build_sliding_window(library: Library, config: SlidingWindowConfig) -> hw.HWModuleOp:
     """Returns the generator as a module."""
+    require_cuts(config.name, config.registers, {AHEAD, "words", "taps"})
     in_width = config.lanes * config.x_in.width_bits
     out_width = config.tap_count * config.lanes * config.x.width_bits
     b = StreamBlock(library, config.prefix, config.name, config.comment, (in_width, out_width))
@@ -41,13 +50,29 @@ def build_sliding_window(library: Library, config: SlidingWindowConfig) -> hw.HW
     row_stored = (push & write_beat.at_end).named("row_stored")
 
     row = b.counter("window_row", len(config.want))
-    want = constant_at(b, row.value, config.want, stored_width).named("rows_wanted")
-    issue = (b.enable & stored.compare("uge", want)).named("issue")
-    reader = build_reader(b, config, row, issue)
+    ranks = config.registers.get(AHEAD, 0)
+    wanted = b.register("rows_wanted", stored_width) if ranks else None
+    want = wanted or constant_at(b, row.value, config.want, stored_width).named("rows_wanted")
+    issue = b.enable & stored.compare("uge", want)
+    step = issue
+    if ranks:  # the counters are ahead: they run until the first beat is known
+        known = staged(b, "known", b.constant(1, 1), ranks, None, reset=0)
+        issue = issue & known
+        step = issue | ~known
+    issue = issue.named("issue")
+    reader = build_reader(b, config, row, step)
+    row_done = reader.row_done
     freed = constant_at(b, row.value, config.free, stored_width)
+    if wanted is not None:
+        want = reader.held(
+            "wanted", constant_at(b, row.value, config.want, stored_width), ranks - 1
+        )
+        wanted.drive(want, enable=step)
+        row_done = (issue & reader.held("row_end", reader.row_end, ranks)).named("row_read")
+        freed = reader.held("rows_freed", freed, ranks)
     zero, one = b.constant(0, stored_width), b.constant(1, stored_width)
     added = b.mux(row_stored, one, zero)
-    stored.drive(stored + added - b.mux(reader.row_done, freed, zero))
+    stored.drive(stored + added - b.mux(row_done, freed, zero))
 
     rows, columns = (build_position(b, config, reader, axis) for axis in (0, 1))
     if config.tap_count == 1:
@@ -57,10 +82,16 @@ def build_sliding_window(library: Library, config: SlidingWindowConfig) -> hw.HW
     padding = [either(above, beside) for above in rows.outside for beside in columns.outside]
     suffixes = range(len(words)) if len(words) > 1 else [""]
     taps = [
-        _tap(b, config, word, flag and (flag.named(f"padding{n}"), f"in_padding{n}"), issue)
-        for word, flag, n in zip(words, padding, suffixes, strict=True)
+        _tap(b, config, word, padded and _Padding(padded, f"{n}", reader), issue)
+        for word, padded, n in zip(words, padding, suffixes, strict=True)
     ]
-    return b.finish(in_ready=in_ready, next_valid=issue, data=b.pack(taps))
+    valid = b.valid_chain(issue, delays)[-1] if (delays := _delays(config)) else issue
+    return b.finish(in_ready=in_ready, next_valid=valid, data=b.pack(taps))
+
+
+def _delays(config: SlidingWindowConfig) -> int:
+    """Returns how many registers stand behind the memories."""
+    return config.registers.get("words", 0) + config.registers.get("taps", 0)
 
 
 def _read_buffer(
@@ -77,21 +108,34 @@ def _read_buffer(
     write.advance_on(push)
     width = max(1, (depth - 1).bit_length())
     (slot,) = build_slots(b, config, reader)
+    before, behind = address_ranks(config)
+    slot = reader.held("slot_kept", slot, before)
     row_start = scaled(slot, config.row_beats, max(width, slot.width)).resize(width, signed=False)
-    in_row = columns.first.resize(width, signed=True)
+    in_row = reader.held("column_kept", columns.first.resize(width, signed=True), before)
     if config.channel_folds > 1:
-        in_row = in_row * config.channel_folds + build_channel(b, config, reader, width)
-    address = (row_start + in_row).named("read_address")
-    return b.ram(
+        channel = reader.held("channel_kept", build_channel(b, config, reader, width), before)
+        in_row = in_row.scaled(config.channel_folds) + channel
+    address = reader.held("address", row_start + in_row, behind).named("read_address")
+    word = b.ram(
         "line_buffer", depth=depth, write=(push, write.value, b.in_data), read=(issue, address)
     )
+    return staged(b, "word", word, _delays(config), b.enable)
+
+
+@dataclass(frozen=True)
+class _Padding:
+    """Whether the tap that is issued is padding, and how that is called."""
+
+    flag: Signal
+    suffix: str
+    reader: Reader
 
 
 def _tap(
     b: StreamBlock,
     config: SlidingWindowConfig,
     word: Signal,
-    padding: tuple[Signal, str] | None,
+    padding: _Padding | None,
     issue: Signal,
 ) -> Signal:
     """Returns a tap's channels as they leave: what was read, or padding.
@@ -99,8 +143,8 @@ def _tap(
     Args:
         b: the module.
         config: of the generator.
-        word: what was read, one cycle after `issue`.
-        padding: whether the tap that is issued is padding, and how that is called a cycle later.
+        word: what was read, one cycle after `issue`, or more with registers.
+        padding: None where the tap never is any.
         issue: whether a beat is issued.
     """
     width = config.x.width_bits
@@ -109,4 +153,9 @@ def _tap(
     if padding is None:
         return data
     pad = b.constant(config.pad_value, width).replicate(config.lanes)
-    return b.mux(b.delay(padding[1], padding[0], enable=issue), pad, data)
+    ranks = config.registers.get(AHEAD, 0)
+    flag = padding.flag.named(f"padding{padding.suffix}")
+    flag = padding.reader.held(f"padding{padding.suffix}_known", flag, ranks)
+    flag = b.delay(f"in_padding{padding.suffix}", flag, enable=issue)
+    flag = staged(b, f"in_padding{padding.suffix}_kept", flag, _delays(config), b.enable)
+    return b.mux(flag, pad, data)

@@ -2,11 +2,13 @@
 
 from collections import Counter as Tally
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
+from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
+from qcompiler.rtl.stages import Registers, staged
 from qcompiler.rtl.streaming import StreamBlock
 
 
@@ -30,6 +32,7 @@ class SlidingWindowConfig:
         buffer_rows: rows in the line buffer.
         want: stored rows needed for each row of windows.
         free: rows freed after each row of windows.
+        registers: at each cut.
     """
 
     prefix: str
@@ -47,6 +50,7 @@ class SlidingWindowConfig:
     buffer_rows: int
     want: Sequence[int]
     free: Sequence[int]
+    registers: Registers = field(default_factory=dict[str, int])
 
     @property
     def row_beats(self) -> int:
@@ -68,7 +72,9 @@ class Reader:
         tap_row, tap_column: of the beat in the window, in steps of `taps`.
         group: of channels.
         fold: beat of a tap's channels, in the group.
-        window_done, row_done: the last beat of a window, and of a row of windows, is read.
+        window_done, row_done: the counters leave the last beat of a window, and of a row of them.
+        row_end: whether they stand at the last beat of a row of windows.
+        step: the counters go on to the next beat.
     """
 
     row: Counter
@@ -79,12 +85,18 @@ class Reader:
     fold: Counter
     window_done: Signal
     row_done: Signal
+    row_end: Signal
+    step: Signal
+
+    def held(self, name: str, signal: Signal, ranks: int) -> Signal:
+        """Returns what was known of a beat `ranks` steps before it is read."""
+        return staged(self.step.builder, name, signal, ranks, self.step)
 
 
 def build_reader(
     b: StreamBlock, config: SlidingWindowConfig, row: Counter, issue: Signal
 ) -> Reader:
-    """Chains the counters: the innermost steps with every beat."""
+    """Chains the counters: the innermost steps with every beat, on `issue`."""
     columns = config.window.output_shape(config.spatial)[1]
     kernel = config.window.kernel
     column = b.counter("window_column", columns)
@@ -92,16 +104,24 @@ def build_reader(
     tap_column = b.counter("tap_column", kernel[1] // config.taps[1])
     group = b.counter("group", config.groups)
     fold = b.counter("channel_fold", config.channel_folds // config.groups)
-    step = issue
+    step, end = issue, b.constant(1, 1)
     for counter in (fold, tap_column, tap_row, group):
         if counter.register is not None:
             counter.advance_on(step)
             step = step & counter.at_end
+            end = end & counter.at_end
     window_done = step.named("window_done")
     column.advance_on(window_done)
     row_done = (window_done & column.at_end).named("row_done")
     row.advance_on(row_done)
-    return Reader(row, column, tap_row, tap_column, group, fold, window_done, row_done)
+    end = end & column.at_end
+    return Reader(row, column, tap_row, tap_column, group, fold, window_done, row_done, end, issue)
+
+
+def address_ranks(config: SlidingWindowConfig) -> tuple[int, int]:
+    """Returns how many registers stand before and behind the sum that is a read address."""
+    ranks = config.registers.get(AHEAD, 0)
+    return max(0, ranks - 1), min(1, ranks)
 
 
 @dataclass(frozen=True)
@@ -191,8 +211,7 @@ def build_slots(b: StreamBlock, config: SlidingWindowConfig, reader: Reader) -> 
 
 def scaled(value: Signal, factor: int, width: int) -> Signal:
     """Returns value * factor in `width` bits, for an unsigned value."""
-    wide = value.resize(width, signed=False)
-    return wide if factor == 1 else wide * factor
+    return value.resize(width, signed=False).scaled(factor)
 
 
 def wrapped(b: ModuleBuilder, value: Signal, count: int) -> Signal:

@@ -94,10 +94,20 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+PIPELINED = ("folded", "parallel", "requantizers")
+CLOCKS = (100, 200, 400)
+"""Of the default device: the last is out of reach, every cut has its registers."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(name, None) for name in NETWORKS]
+    + [(name, mhz) for name in PIPELINED for mhz in CLOCKS],
+    ids=lambda param: f"{param[0]}-{param[1]}",
+)
 def simulated(request, tmp_path_factory):
-    design = NETWORKS[request.param]().design()
-    return Simulated(design, tmp_path_factory.mktemp(request.param))
+    name, mhz = request.param
+    return Simulated(NETWORKS[name]().design(mhz), tmp_path_factory.mktemp(name))
 
 
 @pytest.mark.parametrize("stalls", [(0.3, 0.6), (0.7, 0.1), (0.0, 0.5)])

@@ -5,10 +5,11 @@ import pytest
 from stream_networks import Simulated, StreamNetwork, channel
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import FloatScale
+from qcompiler.arith.requantizers import FloatScale, MulShift
 from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.passes.pipeline import run_passes
+from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 
 NIBBLE, SIGNED = IntRange(0, 15), IntRange(-8, 7)
 
@@ -49,13 +50,20 @@ def network() -> StreamNetwork:
     n.requantize(span, IntRange(-128, 127), form, (3, 6), 2)
     tie = FloatScale(np.array([1 << 23]), np.array([0]), 24 + 7, -3, -100, 100)
     n.requantize(span, IntRange(-128, 127), tie, (3, 6), 3)
+    # Factors too long for one hard multiplier.
+    wide, factors = IntRange(-(2**21), 2**20), rng.integers(-(2**20), 2**20, 6)
+    long = MulShift(factors, rng.integers(-(2**30), 2**30, 6), 33, -128, 127, 0)
+    n.requantize(wide, IntRange(-128, 127), long, (3, 6), 2)
+    positive = MulShift(np.array([2**19 - 1]), np.array([2**28]), 32, 0, 127)
+    n.requantize(IntRange(0, 2**20), IntRange(0, 127), positive, (3, 6), 2)
     return n
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
+@pytest.fixture(scope="module", params=[20, 100, 250])
+def simulated(request, tmp_path_factory):
     module = network().module()
-    run_passes(module, ["insert-width-adapters", "size-fifos"])
+    registers = PipelineRegistersPass(request.param)
+    run_passes(module, ["insert-width-adapters", registers, "size-fifos"])
     hardware = module.clone()
     run_passes(hardware, ["convert-stream-to-rtl"])
     design = Design({"stream": module, "rtl": hardware, "last": hardware})

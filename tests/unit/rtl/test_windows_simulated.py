@@ -15,6 +15,7 @@ from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
 from qcompiler.passes.pipeline import run_passes
+from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 
 
 def window(kernel, strides=(1, 1), dilations=(1, 1), begin=(0, 0), end=(0, 0)):
@@ -132,7 +133,9 @@ def network(cases, rng):
     return module
 
 
-def design_of(module):
+def design_of(module, mhz=None):
+    if mhz is not None:
+        run_passes(module, [PipelineRegistersPass(mhz)])
     hardware = module.clone()
     run_passes(hardware, ["convert-stream-to-rtl"])
     return Design({"stream": module, "qint": module, "rtl": hardware, "last": hardware})
@@ -153,10 +156,25 @@ def test_windows_wait_for_the_next_frame_if_the_line_buffer_is_small(enough, cyc
 
 
 @pytest.mark.simulation
-def test_windows_give_what_the_interpreter_gives():
+@pytest.mark.parametrize("mhz", [None, 150, 400])
+def test_registers_of_windows_add_to_the_latency_what_is_predicted(mhz):
+    """Those of addresses add nothing: they are known ahead."""
+    rng = np.random.default_rng(0)
+    case = Case((6, 5, 4), 4, window((3, 3), begin=(1, 1), end=(1, 1)), "vvau", taps=3)
+    design = design_of(network([case], rng), mhz)
+    ahead = [process.registers.get("ahead", 0) for process in design.network.processes]
+    assert ahead == [2 if mhz else 0, 0]
+    x = rng.integers(-3, 3, (1, *case.frame), endpoint=True)
+    _, result = design.simulate_core([x])
+    assert result.latency_cycles == design.timing.latency_cycles
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("mhz", [None, 400])
+def test_windows_give_what_the_interpreter_gives(mhz):
     rng = np.random.default_rng(0)
     module = network(CASES, rng)
-    design = design_of(module)
+    design = design_of(module, mhz)
     inputs = [rng.integers(*case.bounds, (12, *case.frame), endpoint=True) for case in CASES]
     expected = run(module, "core", inputs)
     for stalls in (0.0, 0.4):

@@ -1,0 +1,58 @@
+"""Puts pipeline registers where a clock asks for them.
+
+Before:
+```mlir
+stream.weights @w dense<1> : tensor<8x2xi8>
+func.func @core(%x : !stream.channel<!qint.int<-8, 7>, frame = [8], lanes = 8>) -> !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1> {
+  %y = stream.mvau %x weights @w pe 1 simd 8 : (!stream.channel<!qint.int<-8, 7>, frame = [8], lanes = 8>) -> !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1>
+  func.return %y : !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1>
+}
+```
+After:
+```mlir
+// options: mhz=150
+stream.weights @w dense<1> : tensor<8x2xi8>
+func.func @core(%x : !stream.channel<!qint.int<-8, 7>, frame = [8], lanes = 8>) -> !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1> {
+  %y = stream.mvau %x weights @w pe 1 simd 8 {stream.registers = {products = 1 : i64, sum = 1 : i64}} : (!stream.channel<!qint.int<-8, 7>, frame = [8], lanes = 8>) -> !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1>
+  func.return %y : !stream.channel<!qint.int<-64, 56>, frame = [2], lanes = 1>
+}
+```
+Requires: insert-width-adapters, whose lanes decide how wide hardware is.
+Keeps: every integer, and the cycles of a frame. Each register adds a cycle to the latency of its
+process, so run size-fifos afterwards.
+Leaves alone: processes that are short enough, those whose hardware has no cuts, and modules without a
+streaming core. Registers of an earlier run are replaced.
+
+Options: `mhz` is the clock to aim at, `device` the part whose delays count. A clock that is out of a
+part's reach gets all the registers that help.
+"""
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from qcompiler.analysis.delays import DelayModel
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.pipelining import registers_of
+from qcompiler.devices import DEFAULT_DEVICE, load_device
+
+DEFAULT_MHZ = 100.0
+
+
+@dataclass(frozen=True)
+class PipelineRegistersPass(ModulePass):
+    """Puts pipeline registers where a clock asks for them."""
+
+    name = "pipeline-registers"
+    mhz: float | int = DEFAULT_MHZ
+    device: str | None = None
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        network = Network.of(op)
+        if network is None:
+            return
+        model = DelayModel(load_device(self.device or DEFAULT_DEVICE), self.mhz)
+        for process in network.processes:
+            process.registers = registers_of(model, process)

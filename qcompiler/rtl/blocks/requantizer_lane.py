@@ -1,0 +1,179 @@
+"""What the lanes of requantizers share: shape, parameters, registers, products."""
+
+from dataclasses import dataclass, field
+from itertools import product
+
+from xdsl.dialects import hw
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.rtl.blocks.factors import Factor
+from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.stages import Registers, staged
+
+
+@dataclass(frozen=True)
+class RequantizeConfig:
+    """Shape of one requantizer.
+
+    Attributes:
+        prefix: name of the design, for shared helpers.
+        name: module name.
+        comment: header lines.
+        x: range of the inputs.
+        y: range of the outputs.
+        channels: channels of a frame's innermost dimension.
+        lanes: elements a beat; divides `channels`.
+        form: what is computed.
+        registers: at each cut.
+    """
+
+    prefix: str
+    name: str
+    comment: tuple[str, ...]
+    x: IntRange
+    y: IntRange
+    channels: int
+    lanes: int
+    form: Requantizer
+    registers: Registers = field(default_factory=dict[str, int])
+
+    @property
+    def folds(self) -> int:
+        """Beats for all channels."""
+        return self.channels // self.lanes
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number (or K of them side by side) per channel.
+
+    Attributes:
+        name: port name.
+        values: int64, shape [1, K] or [channels, K].
+        range: of the values.
+    """
+
+    name: str
+    values: IntArray
+    range: IntRange = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "range", IntRange(int(self.values.min()), int(self.values.max())))
+
+    @property
+    def shared(self) -> bool:
+        """Whether all channels have the same."""
+        return self.values.shape[0] == 1
+
+
+def parameters_of(form: Requantizer) -> list[Parameter]:
+    """Returns the parameters of a form that may differ by channel; none for a constant code."""
+    match form:
+        case Shift():
+            return [Parameter("sign", form.sign[:, None]), Parameter("bias", form.bias[:, None])]
+        case MulShift():
+            return [
+                Parameter("multiplier", form.multiplier[:, None]),
+                Parameter("bias", form.bias[:, None]),
+            ]
+        case FloatScale():
+            return [
+                Parameter("multiplier", form.multiplier[:, None]),
+                Parameter("offset", form.offset[:, None]),
+            ]
+        case Threshold() if form.thresholds.shape[1]:
+            return [
+                Parameter("sign", form.sign[:, None]),
+                Parameter("thresholds", form.thresholds),
+            ]
+        case Threshold() | Table():
+            return []
+
+
+class Lane(ModuleBuilder):
+    """One lane: `x` and parameters in, `y` out two enabled cycles later."""
+
+    def __init__(self, config: RequantizeConfig, name: str, formula: str):
+        super().__init__(name, [f"Lane of {config.name}: {formula}"])
+        self.config = config
+        self.enable = self.input("enable", 1)
+        self.x = self.input("x", config.x.width_bits)
+        self.cuts: set[str] = {"operands"}  # those of the block
+
+    def factor(self, parameter: Parameter) -> Factor:
+        """Returns the parameter's only value as a factor of a product."""
+        if parameter.shared:
+            return Factor(self, int(parameter.values[0, 0]))
+        (signal,) = self.parameter(parameter, parameter.range.width_bits)
+        return Factor(self, signal, signed=parameter.range.signed)
+
+    def kept_factor(self, cut: str, name: str, factor: Factor) -> Factor:
+        """Returns a factor as many cycles later as the cut has registers."""
+        if isinstance(factor.value, int):
+            return factor
+        (signal,) = self.kept(cut, **{name: factor.value})
+        return Factor(self, signal, signed=factor.signed)
+
+    def product(self, x: Factor, factor: Factor, width: int) -> Signal:
+        """Returns the product in `width` bits, made of pieces if they have registers."""
+        if not self.registers_at("pieces"):
+            return x.wide(width) * factor.wide(width)
+        terms: list[Signal] = []
+        pairs = product(x.pieces(), factor.pieces())
+        for i, ((low_x, one), (low_factor, other)) in enumerate(pairs):
+            shift = low_x + low_factor
+            part = one.wide(width - shift) * other.wide(width - shift)
+            (part,) = self.kept("pieces", **{f"product{i}": part})
+            terms.append(self.concat([part, self.constant(0, shift)]) if shift else part)
+        return self.sum(terms)
+
+    def parameter(self, parameter: Parameter, width: int) -> list[Signal]:
+        """Returns the parameter's values, extended to `width` bits."""
+        signed = parameter.range.signed
+        if parameter.shared:
+            return [self.constant(int(value), width) for value in parameter.values[0]]
+        count, own = parameter.values.shape[1], parameter.range.width_bits
+        port = self.input(parameter.name, count * own)
+        return [lane.resize(width, signed=signed) for lane in port.lanes(count)]
+
+    def registers_at(self, cut: str) -> int:
+        """Returns how many registers stand at a cut, and notes that the lane has it."""
+        self.cuts.add(cut)
+        return self.config.registers.get(cut, 0)
+
+    def kept(self, cut: str, **signals: Signal) -> list[Signal]:
+        """Returns signals as many cycles later as the cut has registers; constants stay."""
+        count = self.registers_at(cut)
+        return [
+            signal
+            if isinstance(signal.value.owner, hw.ConstantOp)
+            else staged(self, f"{name}_{cut}", signal, count, self.enable)
+            for name, signal in signals.items()
+        ]
+
+    def signed_x(self, sign: Parameter, width: int) -> Signal:
+        """Returns sign * x in `width` bits."""
+        x = self.x.resize(width, signed=self.config.x.signed)
+        if sign.shared:
+            return x if sign.values[0, 0] == 1 else self.constant(0, width) - x
+        (negative,) = (s.sign for s in self.parameter(sign, 2))
+        return self.mux(negative, self.constant(0, width) - x, x)
+
+
+def signed_width(range_: IntRange) -> int:
+    """Returns the two's complement width of a range, a sign bit included in any case."""
+    return range_.union(IntRange(-1, 0)).width_bits
+
+
+def clamped(lane: Lane, y: Signal, given: IntRange, wanted: IntRange) -> Signal:
+    """Returns y, which lies in `given`, moved into `wanted`; both comparisons are of y itself."""
+    clamped = y
+    if given.lo < wanted.lo:
+        low = lane.constant(wanted.lo, y.width)
+        clamped = lane.mux(y.compare("slt", wanted.lo), low, clamped)
+    if given.hi > wanted.hi:
+        high = lane.constant(wanted.hi, y.width)
+        clamped = lane.mux(y.compare("sgt", wanted.hi), high, clamped)
+    return clamped
