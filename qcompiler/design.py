@@ -39,6 +39,7 @@ class Design:
         levels: modules by level: nn, qint, stream, rtl, and `last` where the pipeline ended.
         mhz: clock that rates in reports refer to.
         device: that areas in reports are estimated for.
+        sized: whether that device was asked for, so that shares of it mean something.
         snapshots: the module after passes, by the name of the file that `write` makes of it.
     """
 
@@ -48,6 +49,7 @@ class Design:
         self.levels = dict(levels)
         self.mhz = mhz
         self.device = load_device(DEFAULT_DEVICE) if device is None else device
+        self.sized = device is not None
         self.snapshots: dict[str, ModuleOp] = {}
 
     @property
@@ -248,7 +250,7 @@ class Design:
 
     def report(self) -> Report:
         """Returns cycles, latency, area, and the folding of each layer."""
-        found = Estimates(self.network, self.timing, self.mhz, self.device, self.areas)
+        found = Estimates(self.network, self.timing, self.mhz, self.device, self.sized, self.areas)
         return build_report(found)
 
     def write(self, directory: str | Path, *, weights: str | None = None) -> Path:

@@ -1,7 +1,8 @@
 """What is wrong with a model or an option, said so that the user can mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from xdsl.utils.exceptions import PassFailedException
 
@@ -48,3 +49,12 @@ def printable(text: str, limit: int = 300) -> str:
     """Returns `text` without control characters and of bounded length, safe for a terminal."""
     clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return clean if len(clean) <= limit else f"{clean[:limit]}... ({len(clean)} characters)"
+
+
+def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Returns `did you mean ...?` if a known name is close to a misspelt one."""
+    candidates = list(known)
+    close = get_close_matches(name[:60], candidates, 3, 0.6)
+    # `conv2d` means `conv`: what begins alike is close, too.
+    close += [c for c in candidates if len(c) > 2 and name.startswith(c) and c not in close]
+    return f"did you mean {' or '.join(close[:3])}?" if close else otherwise

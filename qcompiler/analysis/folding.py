@@ -64,6 +64,16 @@ class Layer:
         simd = *stream.divisors(inputs), *(inputs * taps for taps in several)
         return Layer(op, work, tuple(pe), simd, inputs)
 
+    @property
+    def foldings(self) -> list[Folding]:
+        """Every legal folding."""
+        return [Folding(pe, simd) for pe in self.pe for simd in self.simd]
+
+    @property
+    def chosen(self) -> Folding:
+        """The folding that the process has now."""
+        return Folding(self.op.output_channel.lanes.data, self.op.simd.value.data)
+
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
         own = self.work // (folding.pe * folding.simd)
@@ -93,13 +103,12 @@ def choose(layer: Layer, target_cycles: int) -> Folding:
     twice PE: adders are cheaper than accumulators. The fastest folding if none is fast enough.
     """
     best: tuple[tuple[int, int, bool, float], Folding] | None = None
-    for pe in layer.pe:
-        for simd in layer.simd:
-            folding = Folding(pe, simd)
-            late = max(0, layer.cycles(folding) - target_cycles)
-            rank = (late, pe * simd, simd > layer.one_tap, abs(log2(simd / pe) - 1))
-            if best is None or rank < best[0]:
-                best = rank, folding
+    for folding in layer.foldings:
+        pe, simd = folding.pe, folding.simd
+        late = max(0, layer.cycles(folding) - target_cycles)
+        rank = (late, pe * simd, simd > layer.one_tap, abs(log2(simd / pe) - 1))
+        if best is None or rank < best[0]:
+            best = rank, folding
     assert best is not None
     return best[1]
 

@@ -247,3 +247,29 @@ class _Search:
         found = found.copy()
         found[~right] = wrong.bisect(code_at)
         return found
+
+
+def switch_points_of(
+    codes: Callable[[IntArray], IntArray], sign: IntArray, x_lo: IntArray, x_hi: IntArray
+) -> SwitchPoints:
+    """Returns the switch points of something that computes a monotone function.
+
+    Args:
+        codes: of accumulators [C, N]; asked within the range only.
+        sign: int64 [C], -1 where codes fall, else 1.
+        x_lo: int64 [C], smallest accumulator.
+        x_hi: int64 [C], largest accumulator.
+    """
+    signs = sign[:, None]
+
+    def code_at(z: IntArray, channel: IntArray) -> IntArray:
+        del channel  # one row per channel
+        return codes(z * signs)
+
+    z_lo, z_hi = np.where(sign > 0, x_lo, -x_hi), np.where(sign > 0, x_hi, -x_lo)
+    every = indices(0, sign.size)[:, None]
+    lo = int(code_at(z_lo[:, None], every).min())
+    hi = int(code_at(z_hi[:, None], every).max())
+    search = _Search(every, indices(lo + 1, hi + 1), z_lo[:, None], z_hi[:, None])
+    found = search.bisect(code_at) if hi > lo else np.empty((sign.size, 0), np.int64)
+    return SwitchPoints(lo, hi, found, sign, x_lo, x_hi)

@@ -5,7 +5,7 @@
 - `tb/`: a self-checking test bench with vectors
 - `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
 - `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
-- `report/`: estimates
+- `report/`: estimates; `report.html`: the same as a page
 - `map.json`: lines of Verilog, operations of the IR, nodes of the model, see `source_map`
 """
 
@@ -25,6 +25,8 @@ from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends import source_map
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
+from qcompiler.backends.report.found import Found
+from qcompiler.backends.report.page import PAGE, build_page
 from qcompiler.backends.simulators import write_testbench
 from qcompiler.errors import ModelError, Problem
 
@@ -146,9 +148,10 @@ def _fill(design: "Design", directory: Path) -> None:
     ]
     write_testbench(directory, rtl, packed[0], packed[1])
     write_driver(design, directory / "driver")
-    report = design.report()
-    _write_texts(directory / "report", {name: _json(data) for name, data in report.files().items()})
-    _write_texts(directory, {MANIFEST: _json(manifest(design))})
+    known, found = manifest(design), design.report().files()
+    _write_texts(directory / "report", {name: _json(data) for name, data in found.items()})
+    page = build_page(Found.estimated(known, found))
+    _write_texts(directory, {MANIFEST: _json(known), PAGE: page})
 
 
 def _json(data: Any) -> str:
@@ -169,6 +172,7 @@ def _identity(design: "Design") -> dict[str, Any]:
         "version": __version__,
         "top": design.name,
         "mhz": design.mhz,
+        "device": design.device.name if design.sized else None,
         "sources": [f"rtl/{name}" for name in design.verilog.files],
     }
 

@@ -12,9 +12,10 @@ from xdsl.dialects.builtin import ModuleOp
 from qcompiler.analysis.validation import random_integers
 from qcompiler.assembly import read_module
 from qcompiler.backends.output import LEVELS, MANIFEST, is_ours
+from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.design import Design
-from qcompiler.devices import Device
+from qcompiler.devices import Device, device_names, load_device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context
@@ -112,7 +113,7 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
     manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     try:
         modules = _modules(directory / "ir", levels)
-        design = Design(modules, float(manifest["mhz"]))
+        design = Design(modules, float(manifest["mhz"]), _device(manifest.get("device")))
         sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
         missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
         if missing:
@@ -122,6 +123,11 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
         problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
         raise ModelError([problem]) from None
     return design, rtl
+
+
+def _device(name: str | None) -> Device | None:
+    """Returns the device that a design was compiled for, as far as it is known by its name here."""
+    return load_device(name) if name in device_names() else None
 
 
 def _modules(directory: Path, levels: Sequence[str]) -> dict[str, ModuleOp]:
@@ -260,4 +266,5 @@ def verify(
     name = f"netlist_{netlist.name}" if netlist else "rtlsim"
     report = directory / "report" / f"{name}_performance.json"
     report.write_text(json.dumps(verification.as_dict(), indent=2) + "\n", encoding="utf-8")
+    renew_page(directory)
     return verification

@@ -219,14 +219,17 @@ def _summary(design: Design, directory: Path, seconds: float) -> None:
 def _show_area(design: Design) -> None:
     """Prints the estimated area, and what a search for a folding found around it."""
     report = design.report()
-    shares = [
+    figures = [
         f"{number} {kind} ({100 * number / report.capacity[kind]:.1f} %)"
-        if report.capacity[kind]
+        if report.capacity.get(kind)
         else f"{number} {kind}"
         for kind, number in report.area.items()
     ]
-    if shares:
-        out.print(f"estimated: {', '.join(shares)} of {escape(report.device)}")
+    if figures and report.capacity:
+        out.print(f"estimated: {', '.join(figures)} of {escape(report.device)}")
+    elif figures:
+        family = escape(design.device.family)
+        out.print(f"estimated: {', '.join(figures)} in the family {family} (no --device given)")
     for name, title in (("bottleneck", "bottleneck"), ("up", "a step up"), ("down", "a step down")):
         if name in report.choice:
             out.print(f"{title}: {escape(report.choice[name])}")

@@ -17,7 +17,7 @@ from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.process import network_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.folding import Folding, Layer, fold, foldable_layers
+from qcompiler.analysis.folding import Folding, fold, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.passes.pipeline import run_passes
 from qcompiler.passes.pipeline_registers import PipelineRegistersPass
@@ -96,7 +96,7 @@ class Search:
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
         for name, layer in self._layers.items():
             guess = LayerGuess(layer, rules)
-            foldings = [self.fixed[name]] if name in self.fixed else _all_foldings(layer)
+            foldings = [self.fixed[name]] if name in self.fixed else layer.foldings
             self._options[name] = [(f, layer.cycles(f), guess.area(f)) for f in foldings]
         self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
         self._most_trials = max(
@@ -297,10 +297,6 @@ class Search:
             if any(trial.foldings[name] != folding for name, folding in foldings.items()):
                 return rate, self._corrected(area)
         return None
-
-
-def _all_foldings(layer: Layer) -> list[Folding]:
-    return [Folding(pe, simd) for pe in layer.pe for simd in layer.simd]
 
 
 def _priced(area: Area, weights: Mapping[str, float]) -> float:

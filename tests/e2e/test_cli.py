@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import F32, PARAMETERS, model, node, quant, save
 
 from qcompiler.backends.simulators import RtlDesign, lint, lint_icarus
-from qcompiler.backends.verification import load_design
+from qcompiler.backends.verification import load, load_design
 
 
 def refused(capfd, folder, path, *words, options=()):
@@ -180,6 +180,20 @@ def test_hostile_names_in_icarus(capfd, tmp_path):
     except Exception as error:
         pytest.skip(str(error))
     assert said == ""
+
+
+def test_shares_are_shown_of_a_device_that_was_asked_for(capfd, tmp_path):
+    path = saved_mlp(tmp_path)
+    shown = qcc(capfd, "compile", path, "-o", tmp_path / "out").out
+    (line,) = (line for line in shown.splitlines() if line.startswith("estimated: "))
+    assert "%" not in line
+    assert "LUT" in line
+    assert "in the family ecp5 (no --device given)" in line
+    shown = qcc(capfd, "compile", path, "--device", "ice40-up5k", "-o", tmp_path / "out").out
+    (line,) = (line for line in shown.splitlines() if line.startswith("estimated: "))
+    assert line.endswith(" of ice40-up5k")
+    assert "%) of ice40-up5k" in line
+    assert load(tmp_path / "out").report().device == "ice40-up5k"
 
 
 def test_directory_that_is_not_ours_is_left_alone(capfd, tmp_path):

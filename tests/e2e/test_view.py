@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from browser import browser
+from browser import browser, pages
 from cli_runner import qcc, small_mlp
 from onnx_models import save
 
@@ -38,24 +38,8 @@ def cnn(tmp_path_factory):
 @pytest.fixture
 def opened(chromium):
     """Opens a page; afterwards, nothing was asked of the network and nothing went wrong."""
-    context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    asked: list[str] = []
-
-    def open_page(file, place=""):
-        page.goto(f"{file.as_uri()}#{place}")
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    open_page.wrong = wrong
-    yield open_page
-    assert wrong == []
-    assert {url.partition(":")[0] for url in asked} <= {"file"}
-    context.close()
+    with pages(chromium) as open_page:
+        yield open_page
 
 
 def texts(page, selector):

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,3 +35,32 @@ def browser() -> Iterator[Any]:
             yield running
         finally:
             running.close()
+
+
+@contextmanager
+def pages(running: Any, script: bool = True, **options: Any) -> Iterator[Callable[..., Any]]:
+    """A function that opens pages; at the end, none asked the network or said anything was wrong.
+
+    What went wrong so far is the function's `wrong`. `script`: pages say themselves when they are
+    ready.
+    """
+    context = running.new_context(viewport={"width": 1400, "height": 900}, **options)
+    page = context.new_page()
+    wrong: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+
+    def open_page(file: Path, place: str = "") -> Any:
+        page.goto("about:blank")  # else the same address would not be read again
+        page.goto(f"{file.as_uri()}#{place}")
+        if script:
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    open_page.wrong = wrong
+    yield open_page
+    assert wrong == []
+    assert {url.partition(":")[0] for url in asked} <= {"file", "about"}
+    context.close()

@@ -5,10 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xdsl.dialects.builtin import DictionaryAttr, StringAttr
+from xdsl.ir import SSAValue
 
 from qcompiler.analysis.area.estimate import Area, total
-from qcompiler.analysis.folding import CHOICE
+from qcompiler.analysis.folding import CHOICE, Layer
 from qcompiler.analysis.network import Network
+from qcompiler.analysis.products import Products, next_smaller
 from qcompiler.analysis.sources import source_node
 from qcompiler.analysis.throughput import Timing
 from qcompiler.devices import Device
@@ -25,8 +27,14 @@ class LayerReport:
         source: node of the model.
         cycles: per frame.
         input, output: types, as text.
-        detail: folding, requantizer form, or depth.
+        detail: folding, requantizer form, window, or depth.
         area: estimated LUT, FF, BRAM, DSP; empty if the design has no hardware yet.
+        reads: names of the processes that it takes its inputs from, or `s_axis_N`.
+        element: of the first output: `bits`, `lo`, `hi`, and `lanes` in a beat.
+        products: of a matrix or vector unit, else empty: `macs` of a frame, of these `padding`,
+            `multipliers`, whether it is a `convolution`, `efficiency` (share of the places for
+            products that are filled, padding too) and `useful` (without it), and `fewer`: the
+            multipliers and cycles of the fastest folding with fewer multipliers, None without.
     """
 
     name: str
@@ -37,6 +45,9 @@ class LayerReport:
     output: str
     detail: dict[str, Any]
     area: dict[str, int]
+    reads: list[str]
+    element: dict[str, int]
+    products: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Report:
         layers: the processes in order.
         device: that areas are estimated for.
         area: estimated LUT, FF, BRAM, DSP of the whole; empty if the design has no hardware yet.
-        capacity: the same of the device.
+        capacity: the same of the device; empty if no device was asked for.
         choice: in words, what bounds the folding and its neighbours; empty without a search.
     """
 
@@ -66,6 +77,12 @@ class Report:
     area: dict[str, int]
     capacity: dict[str, int]
     choice: dict[str, str]
+
+    @property
+    def mac_efficiency(self) -> float | None:
+        """Average of the convolutions' shares of filled places for products; None without any."""
+        found = [e.products["efficiency"] for e in self.layers if e.products.get("convolution")]
+        return sum(found) / len(found) if found else None
 
     def files(self) -> dict[str, Any]:
         """Returns the contents of the report files by name."""
@@ -88,6 +105,8 @@ class Report:
                 "estimated_latency_ns": self.latency_cycles * 1e3 / self.mhz,
                 "clock_mhz": self.mhz,
                 "device": self.device,
+                "capacity": self.capacity,
+                "mac_efficiency": self.mac_efficiency,
                 "folding_choice": self.choice,
             },
             "folding_config.json": {"Defaults": {}, **foldings},
@@ -122,6 +141,38 @@ def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
         yield "form", ", ".join(forms)
     elif isinstance(process, stream.FifoOp):
         yield "depth", process.depth.value.data
+    elif isinstance(process, stream.SlidingWindowOp):
+        yield from (
+            ("kernel", "x".join(map(str, process.window.kernel))),
+            ("rows", process.buffer_rows),
+        )
+
+
+def _element(channel: stream.ChannelType) -> dict[str, int]:
+    element = channel.element
+    return {
+        "bits": element.width_bits,
+        "lo": element.lo.data,
+        "hi": element.hi.data,
+        "lanes": channel.lanes.data,
+    }
+
+
+def _products(process: stream.Process, cycles: int) -> dict[str, Any]:
+    """Returns what a process multiplies; `cycles` are those of the slowest process."""
+    found = Products.of(process)
+    if found is None or not isinstance(process, stream.MvauOp | stream.VvauOp):
+        return {}
+    smaller = next_smaller(Layer.of(process))
+    fewer = None
+    if smaller is not None:
+        fewer = {"multipliers": smaller[0].pe * smaller[0].simd, "cycles": smaller[1]}
+    return {
+        **asdict(found),
+        "efficiency": round(found.efficiency(cycles), 4),
+        "useful": round(found.useful(cycles), 4),
+        "fewer": fewer,
+    }
 
 
 @dataclass(frozen=True)
@@ -133,6 +184,7 @@ class Estimates:
         timing: cycles and latency.
         mhz: assumed clock.
         device: that areas are for.
+        sized: whether that device was asked for.
         areas: by layer, `GLUE` for the top module; empty without hardware.
     """
 
@@ -140,35 +192,43 @@ class Estimates:
     timing: Timing
     mhz: float
     device: Device
+    sized: bool
     areas: Mapping[str, Area]
 
 
 def build_report(found: Estimates) -> Report:
     """Returns the report of a streaming network."""
-    layers = tuple(
-        LayerReport(
-            name,
-            process.name.removeprefix("stream."),
-            source_node(process) or "",
-            process.cycles_per_frame,
-            "; ".join(map(_channel, process.input_channels)),
-            "; ".join(map(_channel, process.output_channels)),
-            dict(_detail(process)),
-            found.areas[name].as_dict() if name in found.areas else {},
-        )
-        for name, process in found.network.named()
-    )
     timing = found.timing
+    makers: dict[SSAValue, str] = {v: f"s_axis_{i}" for i, v in enumerate(found.network.inputs)}
+    layers: list[LayerReport] = []
+    for name, process in found.network.named():
+        makers.update(dict.fromkeys(process.results, name))
+        area = found.areas[name].as_dict() if name in found.areas else {}
+        layers.append(
+            LayerReport(
+                name,
+                process.name.removeprefix("stream."),
+                source_node(process) or "",
+                process.cycles_per_frame,
+                "; ".join(map(_channel, process.input_channels)),
+                "; ".join(map(_channel, process.output_channels)),
+                dict(_detail(process)),
+                area,
+                [makers[value] for value in process.operands],
+                _element(process.output_channels[0]),
+                _products(process, timing.cycles_per_frame),
+            )
+        )
     return Report(
         timing.cycles_per_frame,
         found.mhz * 1e6 / timing.cycles_per_frame,
         timing.latency_cycles,
         timing.bottleneck,
         found.mhz,
-        layers,
+        tuple(layers),
         found.device.name,
         total(found.areas.values()).as_dict() if found.areas else {},
-        found.device.capacity(),
+        found.device.capacity() if found.sized else {},
         _choice(found.network),
     )
 

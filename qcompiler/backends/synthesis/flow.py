@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qcompiler.analysis.area.estimate import estimate_areas
+from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.netlist import read_netlist
 from qcompiler.backends.synthesis.nextpnr import REPORT, bitstream, check_installed, place
@@ -200,3 +201,4 @@ def _write(directory: Path, folder: Path, found: SynthesisResult) -> None:
     (folder / RESULT).write_text(text, encoding="utf-8")
     name = f"synthesis_{found.device}.json"
     (directory / "report" / name).write_text(text, encoding="utf-8")
+    renew_page(directory)

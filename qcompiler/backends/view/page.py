@@ -1,9 +1,7 @@
 """Puts a written design into one HTML page that needs no network."""
 
-import base64
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +14,7 @@ from xdsl.ir import Operation
 
 from qcompiler.assembly import parse_module
 from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.backends.pages import content_policy, palette
 from qcompiler.backends.source_map import SourceMap
 from qcompiler.backends.view.graphs import Costs, build_graph
 from qcompiler.backends.view.steps import Step, read_steps, step_of_level, verilog_files
@@ -173,22 +172,13 @@ def _asset(name: str) -> str:
 def _render(data: Mapping[str, Any]) -> str:
     """Returns the page. Scripts and styles are named by their hashes, so that no other one runs."""
     scripts = [_asset(name) for name in _SCRIPTS]
-    style = _asset("style.css")
-    policy = (
-        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes([style])}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    style = palette() + _asset("style.css")
     # Text of the model cannot end the element that holds it: `<` occurs in it in no form.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return Template(_asset("page.html")).substitute(
         title=escape(str(data["name"])),
-        policy=escape(policy),
+        policy=escape(content_policy([style], scripts)),
         style=style,
         data=text,
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
     )
-
-
-def _hashes(texts: Iterable[str]) -> str:
-    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

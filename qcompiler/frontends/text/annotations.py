@@ -11,8 +11,9 @@ from xdsl.ir import Operation, SSAValue
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
+from qcompiler.errors import suggestion
 from qcompiler.frontends.text.arguments import Given, check_finite, convert, is_integer, spoken
-from qcompiler.frontends.text.diagnostics import StatementError, suggestion
+from qcompiler.frontends.text.diagnostics import StatementError
 from qcompiler.frontends.text.evaluator import Evaluator
 from qcompiler.frontends.text.scope import Naming, Scope
 from qcompiler.frontends.text.signatures import Kind, Param

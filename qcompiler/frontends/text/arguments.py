@@ -12,7 +12,8 @@ from xdsl.ir import SSAValue
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of
-from qcompiler.frontends.text.diagnostics import StatementError, suggestion
+from qcompiler.errors import suggestion
+from qcompiler.frontends.text.diagnostics import StatementError
 from qcompiler.frontends.text.scope import Naming, Scope
 from qcompiler.frontends.text.signatures import REQUIRED, Kind, Param, Signature
 from qcompiler.frontends.text.syntax import Argument, Call, Reference, Span, Value

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from qcompiler.errors import ModelError, Problem, printable
@@ -136,12 +135,3 @@ class Diagnostics:
             self._found.values(),
             key=lambda d: (str(d.source.path), d.span.line, d.span.column),
         )
-
-
-def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
-    """Returns `did you mean ...?` if a known name is close to a misspelt one."""
-    candidates = list(known)
-    close = get_close_matches(name[:60], candidates, 3, 0.6)
-    # `conv2d` means `conv`: what begins alike is close, too.
-    close += [c for c in candidates if len(c) > 2 and name.startswith(c) and c not in close]
-    return f"did you mean {' or '.join(close[:3])}?" if close else otherwise

@@ -12,6 +12,7 @@ from xdsl.ir import Block, SSAValue
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
+from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
 from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx.registry import RefusalError
@@ -23,7 +24,6 @@ from qcompiler.frontends.text.diagnostics import (
     ExhaustedError,
     Source,
     StatementError,
-    suggestion,
 )
 from qcompiler.frontends.text.evaluator import Evaluator
 from qcompiler.frontends.text.scope import BLOCK_VALUES, Counter, Naming, Recorder, Scope

@@ -10,6 +10,7 @@ import numpy as np
 from xdsl.ir import Block, Region, SSAValue
 
 from qcompiler.dialects.attributes import element_of
+from qcompiler.errors import suggestion
 from qcompiler.frontends.text.arguments import (
     Converter,
     Given,
@@ -20,7 +21,7 @@ from qcompiler.frontends.text.arguments import (
     spoken,
     word_of,
 )
-from qcompiler.frontends.text.diagnostics import StatementError, suggestion
+from qcompiler.frontends.text.diagnostics import StatementError
 from qcompiler.frontends.text.files import load_array
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS, REQUANTIZE_REALS
 from qcompiler.frontends.text.scope import Naming, Recorder, Scope

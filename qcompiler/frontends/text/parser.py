@@ -9,7 +9,8 @@ from typing import Any, cast
 from lark import Lark, Token, Tree, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from qcompiler.frontends.text.diagnostics import Diagnostics, Source, suggestion
+from qcompiler.errors import suggestion
+from qcompiler.frontends.text.diagnostics import Diagnostics, Source
 from qcompiler.frontends.text.syntax import File, Span
 from qcompiler.frontends.text.tree import build_file
 

@@ -10,6 +10,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
 from qcompiler.frontends.onnx.registry import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
@@ -17,7 +18,6 @@ from qcompiler.frontends.text.diagnostics import (
     ExhaustedError,
     Source,
     StatementError,
-    suggestion,
 )
 from qcompiler.frontends.text.syntax import Name, Origin, Span
 from qcompiler.frontends.text.values import Meaning, Variable, is_type_name

@@ -1,0 +1,90 @@
+"""Multiply-accumulate operations of a layer, and how well its multipliers are used.
+
+In steady state a layer has `multipliers * cycles per frame` places for products, where the cycles
+are those of the slowest process. Those that it does not fill go two ways: it waits for the slowest
+process, because a folding with fewer multipliers would be slower still than that; or it multiplies
+the padding of an image, whose products a streaming window does not leave out.
+"""
+
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+
+from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.dialects import stream
+
+_IMAGE = 3
+"""Dimensions of a frame [height, width, channels]: what works on one is a convolution."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """The multiplications of one layer.
+
+    Attributes:
+        macs: multiply-accumulate operations of a frame, as the model's dimensions have them.
+        padding: of these, with elements of the padding.
+        multipliers: PE times SIMD.
+        convolution: whether the frame is an image.
+    """
+
+    macs: int
+    padding: int
+    multipliers: int
+    convolution: bool
+
+    @staticmethod
+    def of(process: stream.Process) -> "Products | None":
+        """Returns the multiplications of a process; None if it is no matrix or vector unit."""
+        if isinstance(process, stream.MvauOp):
+            each, factor = process.matrix_shape[0], process.pe.value.data
+        elif isinstance(process, stream.VvauOp):
+            each, factor = process.taps, process.output_channel.lanes.data
+        else:
+            return None
+        made = process.output_channel
+        macs = made.with_lanes(1).beats * each
+        convolution = len(made.frame_shape) == _IMAGE
+        multipliers = factor * process.simd.value.data
+        return Products(macs, _on_padding(process.input, macs), multipliers, convolution)
+
+    def efficiency(self, cycles: int) -> float:
+        """Returns the share of the places for products that are filled, those on padding too.
+
+        Args:
+            cycles: that a frame takes in the slowest process.
+        """
+        return self.macs / (self.multipliers * cycles)
+
+    def useful(self, cycles: int) -> float:
+        """Returns the same without products with the padding."""
+        return (self.macs - self.padding) / (self.multipliers * cycles)
+
+
+def _on_padding(windows: SSAValue, macs: int) -> int:
+    """Returns how many of a layer's products are with elements of the padding."""
+    owner = windows.owner
+    while isinstance(owner, stream.WidthAdapterOp | stream.FifoOp):
+        owner = owner.input.owner
+    if not isinstance(owner, stream.SlidingWindowOp):
+        return 0
+    spatial = owner.input_channel.frame_shape[:-1]
+    taps, inside = 1, 1
+    for size, at in zip(spatial, owner.window.positions(spatial), strict=True):
+        taps *= at.size
+        inside *= int(((at >= 0) & (at < size)).sum())
+    return macs - macs * inside // taps
+
+
+def next_smaller(layer: Layer) -> tuple[Folding, int] | None:
+    """Returns the fastest folding with fewer multipliers, and its cycles; None if there is none."""
+    now = layer.chosen.pe * layer.chosen.simd
+    fewer = [
+        (layer.cycles(other), other.pe * other.simd, other)
+        for other in layer.foldings
+        if other.pe * other.simd < now
+    ]
+    if not fewer:
+        return None
+    cycles, _, best = min(fewer, key=lambda entry: entry[:2])
+    return best, cycles

@@ -1,0 +1,73 @@
+"""`report.html` of a design: one page, without scripts, that needs no network.
+
+It is made of the report's files only, so that `qcc verify` and `qcc synth` renew it within
+milliseconds with what they have measured.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from qcompiler.backends.pages import content_policy, palette
+from qcompiler.backends.report import sections
+from qcompiler.backends.report.found import Found
+from qcompiler.backends.report.markup import el, text_of
+
+PAGE = "report.html"
+_SECTIONS = (
+    ("measured", "Estimate and measurement", sections.measured),
+    ("cycles", "Cycles a frame", sections.cycles),
+    ("resources", "Resources", sections.resources),
+    ("products", "Use of multipliers", sections.products),
+    ("widths", "Widths", sections.widths),
+    ("fifos", "FIFOs", sections.fifos),
+    ("layers", "Layers", sections.layers),
+)
+
+
+def build_page(found: Found) -> str:
+    """Returns the page of a design."""
+    style = palette() + _asset("report.css")
+    top = str(found.design["top"])
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=content_policy([style])),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("title", f"{top}: report of qcompiler"),
+    )
+    # Not by way of `el`, which cuts long texts and removes what cannot be printed.
+    head.append(Element("style"))
+    head[-1].text = style
+    links = [el("a", title, href=f"#{name}") for name, title, _ in _SECTIONS]
+    body = el(
+        "body",
+        el("header", el("h1", top), el("nav", links)),
+        el(
+            "main",
+            sections.summary(found),
+            [
+                el("section", el("h2", title), build(found), id=name)
+                for name, title, build in _SECTIONS
+            ],
+        ),
+        el("footer", f"written by qcompiler {found.design['version']}"),
+    )
+    return "<!doctype html>\n" + text_of(el("html", head, body, lang="en")) + "\n"
+
+
+def _asset(name: str) -> str:
+    return (files("qcompiler.backends.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def renew_page(directory: Path) -> None:
+    """Writes the page of a written design anew, with what was measured since.
+
+    A design without a page, as older versions wrote them, is left as it is.
+
+    Raises:
+        OSError, ValueError, KeyError: a file of the report is absent or broken.
+    """
+    path = directory / PAGE
+    if path.is_file():
+        path.write_text(build_page(Found.read(directory)), encoding="utf-8")
