@@ -130,6 +130,13 @@ def _pool(model: DelayModel, op: stream.PoolOp) -> dict[str, int]:
     return {"taps": levels}
 
 
+@pipelining(stream.LabelSelectOp)
+def _label_select(model: DelayModel, op: stream.LabelSelectOp) -> dict[str, int]:
+    choice = model.compare(op.input_channel.element.width_bits) + model.device.delays.lut
+    lanes = op.input_lanes
+    return {"lanes": _tree_levels(model, lanes, lambda size: (size - 1).bit_length() * choice)[0]}
+
+
 @pipelining(stream.SlidingWindowOp)
 def _sliding_window(model: DelayModel, op: stream.SlidingWindowOp) -> dict[str, int]:
     rows, taps, folds = op.buffer_rows, op.taps_a_beat, op.channel_folds

@@ -207,6 +207,7 @@ def _label_select(place: Place, op: stream.LabelSelectOp) -> hw.HWModuleOp:
             lanes=op.input_lanes,
             steps=op.steps,
             last=op.takes_last,
+            registers=op.registers,
         ),
     )
 

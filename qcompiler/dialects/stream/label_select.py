@@ -54,7 +54,8 @@ class LabelSelectOp(Pipe):
     def schedule(self) -> Schedule:
         every = np.arange(self.input_channel.beats, dtype=np.int64)
         # issue -> operand -> largest of the beat -> largest so far -> output register
-        return Schedule.pipe(len(every), every, every[self.steps - 1 :: self.steps], 4)
+        latency = 4 + self.added_latency
+        return Schedule.pipe(len(every), every, every[self.steps - 1 :: self.steps], latency)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

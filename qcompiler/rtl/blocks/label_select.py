@@ -5,12 +5,14 @@ A pipeline that takes a beat of the row a cycle:
     in --> operand --> tree of comparisons --> best so far --> register slice --> out
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -27,6 +29,7 @@ class LabelSelectConfig:
         lanes: elements a beat.
         steps: beats of a row.
         last: of equals the last one, not the first.
+        registers: `lanes`: between the levels of the tree.
     """
 
     prefix: str
@@ -37,16 +40,12 @@ class LabelSelectConfig:
     lanes: int
     steps: int
     last: bool
-
-
-@dataclass(frozen=True)
-class _Best:
-    value: Signal
-    position: Signal
+    registers: Registers = field(default_factory=dict[str, int])
 
 
 def build_label_select(library: Library, config: LabelSelectConfig) -> hw.HWModuleOp:
     """Returns the selection as a module."""
+    require_cuts(config.name, config.registers, {"lanes"})
     x_width, width = config.x.width_bits, config.y.width_bits
     widths = config.lanes * x_width, width
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
@@ -55,36 +54,37 @@ def build_label_select(library: Library, config: LabelSelectConfig) -> hw.HWModu
     beat.advance_on(step)
     operand = b.delay("operand", b.in_data, enable=step)
     position = b.counter("position", config.steps)  # of the beat whose tree is at work
-    valid = b.valid_chain(step, 2)
+    levels = config.registers.get("lanes", 0)
+    valid = b.valid_chain(step, 2 + levels)
     position.advance_on(b.enable & valid[0])
     base = position.value.resize(width, signed=False)
     if config.lanes > 1:
         base = base * config.lanes
-    lanes = [
-        _Best(lane, base if i == 0 else base + i)
+    lanes = [  # each value with its position above it
+        b.concat([base if i == 0 else base + i, lane])
         for i, lane in enumerate(operand.lanes(config.lanes))
     ]
-    largest = _largest(b, config, lanes)
-    found = _Best(
-        b.delay("beat_largest", largest.value, enable=b.enable),
-        b.delay("beat_position", largest.position, enable=b.enable),
-    )
+
+    def wanted(candidates: Sequence[Signal]) -> Signal:
+        return _wanted(b, config, candidates)
+
+    found = tree(b, "level", lanes, wanted, levels, b.enable)
+    found = b.delay("beat_best", found, enable=b.enable)
+    found_value, found_position = found.slice(0, x_width), found.slice(x_width, width)
     if config.steps == 1:
         return b.finish(
             in_ready=b.enable,
-            next_valid=valid[1],
-            data=b.delay("best_position", found.position, enable=b.enable),
+            next_valid=valid[-1],
+            data=b.delay("best_position", found_position, enable=b.enable),
         )
-    first, last = beat.value.equals(0), beat.at_end
-    for stage in (1, 2):
-        first = b.delay(f"first{stage}", first, enable=b.enable)
-        last = b.delay(f"last{stage}", last, enable=b.enable)
+    first = staged(b, "first", beat.value.equals(0), 2 + levels, b.enable)
+    last = staged(b, "last", beat.at_end, 2 + levels, b.enable)
     best = b.register("best_value", x_width), b.register("best_position", width)
-    replaces = (first | ~_stays(config, best[0], found.value)).named("replaces")
-    take = b.enable & valid[1] & replaces
-    best[0].drive(found.value, enable=take)
-    best[1].drive(found.position, enable=take)
-    return b.finish(in_ready=b.enable, next_valid=valid[1] & last, data=best[1])
+    replaces = (first | ~_stays(config, best[0], found_value)).named("replaces")
+    take = b.enable & valid[-1] & replaces
+    best[0].drive(found_value, enable=take)
+    best[1].drive(found_position, enable=take)
+    return b.finish(in_ready=b.enable, next_valid=valid[-1] & last, data=best[1])
 
 
 def _stays(config: LabelSelectConfig, earlier: Signal, later: Signal) -> Signal:
@@ -94,13 +94,11 @@ def _stays(config: LabelSelectConfig, earlier: Signal, later: Signal) -> Signal:
     return earlier.compare("sge" if config.x.signed else "uge", later)
 
 
-def _largest(b: StreamBlock, config: LabelSelectConfig, candidates: list[_Best]) -> _Best:
+def _wanted(b: StreamBlock, config: LabelSelectConfig, candidates: Sequence[Signal]) -> Signal:
     """Returns the one wanted of several, by a tree of comparisons."""
     if len(candidates) == 1:
         return candidates[0]
     half = len(candidates) // 2
-    earlier, later = (_largest(b, config, part) for part in (candidates[:half], candidates[half:]))
-    stays = _stays(config, earlier.value, later.value)
-    return _Best(
-        b.mux(stays, earlier.value, later.value), b.mux(stays, earlier.position, later.position)
-    )
+    earlier, later = (_wanted(b, config, part) for part in (candidates[:half], candidates[half:]))
+    width = config.x.width_bits
+    return b.mux(_stays(config, earlier.slice(0, width), later.slice(0, width)), earlier, later)

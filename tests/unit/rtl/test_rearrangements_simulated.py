@@ -117,3 +117,10 @@ def test_values_per_channel_join_all_positions(cycles):
 @pytest.mark.parametrize("name", [name for name in BROADCASTS if name != "channels"])
 def test_smaller_tensors_join_larger_ones(name):
     check(broadcasts(*BROADCASTS[name]), 100, frames=4)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("cycles", "mhz"), [(1, 20), (2, 400)])
+def test_labels_are_selected_among_several_a_beat(cycles, mhz):
+    cases = [([1, 12], lambda x, last=last: qint.ArgMaxOp(x, last)) for last in (False, True)]
+    check(module_of(cases), cycles, frames=40, mhz=mhz)
