@@ -93,10 +93,14 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
     if isinstance(pass_, str):
         pass_ = make_pass(pass_)
     before = node_graph(module)
-    if isinstance(pass_, ModulePass):
-        pass_.apply(context, module)
-    else:
-        pass_(module)
+    try:
+        if isinstance(pass_, ModulePass):
+            pass_.apply(context, module)
+        else:
+            pass_(module)
+    except Exception as error:  # whatever it is, its traceback should say which pass stopped
+        error.add_note(f"the pass {pass_name(pass_)} stopped here")
+        raise
     verify_after(pass_name(pass_), module)
     keep_nodes(module, before)
     return pass_name(pass_)
