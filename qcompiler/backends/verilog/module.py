@@ -164,7 +164,8 @@ class ModuleEmitter:
         if value.name_hint is not None:
             return self.namer.unique(value.name_hint)
         if value in self.plan.extended:
-            return self.namer.unique(f"{self.exprs[self.plan.extended[value]].text}_ext")
+            source = self.plan.extended[value]
+            return self.namer.unique(f"{source.name_hint or self.exprs[source].text}_ext")
         return self.namer.numbered("_t")
 
     def _declare_results(self, op: Operation, lines: list[str]) -> None:

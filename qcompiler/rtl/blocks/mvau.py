@@ -235,7 +235,8 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         inputs = {"enable": b.enable, "x": operand, "w": lane_weights[i]}
         if first is not None:
             inputs |= {"partial_valid": valid[-1], "first": first}
-        results.append(b.instance(f"pe{i}", lane, **inputs).output(b, "sum"))
+        made = "accumulator" if synapse > 1 else "sum"
+        results.append(b.instance(f"pe{i}", lane, **inputs).output(b, made))
     done = valid[-1] & last if last is not None else valid[-1]
     in_ready = b.enable & loading if neuron > 1 else b.enable
     return b.finish(in_ready=in_ready, next_valid=done, data=b.pack(results))
@@ -263,7 +264,10 @@ def _operand(
 def processing_element(
     library: Library, config: MvauConfig, code: WeightCode, *, accumulate: bool
 ) -> hw.HWModuleOp:
-    """One output at a time: a dot product of SIMD inputs, then an accumulator if asked for."""
+    """One output at a time: a dot product of SIMD inputs, then an accumulator if asked for.
+
+    The result is the port `accumulator`, or without one `sum`.
+    """
     name = f"{config.name}_pe"
     simd, width, x_width = config.simd, config.accumulator.width_bits, config.x.width_bits
     b = ModuleBuilder(
@@ -278,6 +282,8 @@ def processing_element(
     product_width = min(width, x_width + code.width + 1)
     products: list[Signal] = []
     for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True)):
+        if simd > 1:
+            xi, wi = xi.named(f"x{i}"), wi.named(f"w{i}")
         product = code.multiply(b, xi, wi, product_width, config.x.signed).named(f"product{i}")
         ranks = config.registers.get("products", 0)
         products.append(staged(b, f"product{i}_kept", product, ranks, enable))
@@ -290,5 +296,5 @@ def processing_element(
     accumulator = b.register("accumulator", width)
     start = b.mux(first, b.constant(0, width), accumulator)
     accumulator.drive(start + partial, enable=enable & partial_valid)
-    b.output("sum", accumulator)
+    b.output("accumulator", accumulator)
     return library.add(b.build())

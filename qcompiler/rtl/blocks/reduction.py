@@ -125,7 +125,9 @@ def _products(
     lane = processing_element(b.library, element, code, accumulate=accumulate)
     pairs = zip(config.taps_of_lanes(operand), weights.lanes(config.lanes), strict=True)
     results = [
-        b.instance(f"lane{i}", lane, enable=b.enable, x=x, w=w, **control).output(b, "sum")
+        b.instance(f"lane{i}", lane, enable=b.enable, x=x, w=w, **control).output(
+            b, "accumulator" if accumulate else "sum"
+        )
         for i, (x, w) in enumerate(pairs)
     ]
     return b.finish(in_ready=b.enable, next_valid=done, data=b.pack(results))
