@@ -75,7 +75,7 @@ func.func @core(%x : !stream.channel<!qint.int<0, 15>, frame = [5, 5, 3], lanes 
 """  # noqa: E501
 
 
-@pytest.mark.parametrize(("most", "simd"), [(4, 4), (8, 4), (9, 6)])
+@pytest.mark.parametrize(("most", "simd"), [(4, 4), (5, 4), (6, 6)])
 def test_multipliers_between_taps_are_used(most, simd):
     """Windows come by taps of 3 channels: 4 of 12 elements a beat need a width adapter."""
     module = Parser(make_context(), WINDOWED).parse_module()
