@@ -13,6 +13,7 @@ ALL = (
     ("fifo_sizing", "--verify", "--write-docs"),
     ("resnet50_qdq", "--write-docs"),
     ("estimates", "--write-docs"),
+    ("mac_efficiency", "--write-docs"),
     ("netlist_check", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),

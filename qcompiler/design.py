@@ -223,6 +223,9 @@ class Design:
         self, rtl: RtlDesign, integers: Sequence[Array], *, tool: str, **stimulus: Any
     ) -> tuple[tuple[Array, ...], SimulationResult]:
         """As `simulate_core`, on files that exist already."""
+        # Slow designs are silent between frames: no deadlock before what they are thought to take.
+        expected = self.timing.latency_cycles + self.timing.cycles_per_frame
+        stimulus.setdefault("timeout_cycles", max(Stimulus.timeout_cycles, 4 * expected))
         inputs = [entry for entry in self.ports if entry[0].direction == "in"]
         frames = {
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)

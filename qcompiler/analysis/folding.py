@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd, log2
 from typing import TypeAlias
 
@@ -17,6 +18,14 @@ CHOICE = "stream.choice"
 
 Foldable: TypeAlias = stream.MvauOp | stream.VvauOp | stream.PoolOp
 """Processes whose parallelism is chosen; the others follow them."""
+
+
+def window_before(op: Foldable) -> stream.SlidingWindowOp | None:
+    """Returns the sliding window that sends a process its input, if it does, adapters aside."""
+    owner = op.input.owner
+    while isinstance(owner, stream.WidthAdapterOp | stream.FifoOp):
+        owner = owner.input.owner
+    return owner if isinstance(owner, stream.SlidingWindowOp) else None
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Layer:
         pe: legal factors for the outputs.
         simd: legal factors for the inputs; (1,) where each output has its own input.
         one_tap: the largest of them that needs no more than one tap of a sliding window a beat.
+        window_lanes: lanes that the sliding window before it can send, if there is one.
     """
 
     op: Foldable
@@ -44,25 +54,26 @@ class Layer:
     pe: tuple[int, ...]
     simd: tuple[int, ...]
     one_tap: int
+    window_lanes: tuple[int, ...] = ()
 
     @staticmethod
     def of(op: Foldable) -> "Layer":
         """Returns what can be chosen for a process."""
-        window = op.input.owner
-        blocks = window.window.tap_blocks if isinstance(window, stream.SlidingWindowOp) else []
+        window = window_before(op)
+        blocks = [] if window is None else window.window.tap_blocks
         several = sorted(rows * columns for rows, columns in blocks)[1:]
         if isinstance(op, stream.MvauOp):
             inputs, outputs = op.matrix_shape
             work = op.vectors * op.mh * inputs
-            if isinstance(window, stream.SlidingWindowOp):
-                inputs = window.input_channel.channels // op.groups.value.data
-            pe = stream.divisors(outputs)
-        else:
-            inputs = 1
-            work = op.input_channel.with_lanes(1).beats
-            pe = stream.divisors(op.output_channel.channels)
-        simd = *stream.divisors(inputs), *(inputs * taps for taps in several)
-        return Layer(op, work, tuple(pe), simd, inputs)
+            pe, simd = tuple(stream.divisors(outputs)), tuple(stream.divisors(inputs))
+            if window is None:
+                return Layer(op, work, pe, simd, inputs)
+            one = window.input_channel.channels // op.groups.value.data
+            lanes = *stream.divisors(one), *(one * taps for taps in several)
+            return Layer(op, work, pe, simd, one, lanes)
+        work = op.input_channel.with_lanes(1).beats
+        pe = tuple(stream.divisors(op.output_channel.channels))
+        return Layer(op, work, pe, (1, *several), 1)
 
     @property
     def foldings(self) -> list[Folding]:
@@ -77,36 +88,66 @@ class Layer:
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
         own = self.work // (folding.pe * folding.simd)
-        window = self.op.input.owner
-        if not isinstance(window, stream.SlidingWindowOp):
+        window = window_before(self.op)
+        if window is None:
             return own
-        matrix = isinstance(self.op, stream.MvauOp)
-        lanes = min(folding.simd, self.one_tap) if matrix else folding.pe
-        return max(own, window.input_channel.with_lanes(lanes).beats)
+        if not isinstance(self.op, stream.MvauOp):
+            return max(own, window.input_channel.with_lanes(folding.pe).beats)
+        return max(own, self._window_cycles[self.lanes_of_window(folding)])
+
+    @cached_property
+    def _window_cycles(self) -> dict[int, int]:
+        """Cycles of a frame that the window before a matrix unit takes, by the lanes it sends."""
+        window = window_before(self.op)
+        assert window is not None, "the caller looked"
+        given = window.input_channel.with_lanes(1).beats
+        made = self.op.input_channel.with_lanes(1).beats
+        return {n: max(given // min(n, self.one_tap), made // n) for n in self.window_lanes}
+
+    def lanes_of_window(self, folding: Folding) -> int:
+        """Returns the lanes that the sliding window before a matrix unit sends a beat.
+
+        Those that the unit takes, if they are channels of one tap or a block of taps. Else a width
+        adapter goes between: the fewest lanes that keep pace, as the unit takes a vector once and
+        works on it for several rounds.
+        """
+        if folding.simd in self.window_lanes:
+            return folding.simd
+        own = self.work // (folding.pe * folding.simd)
+        fits = [n for n in self.window_lanes if n % folding.simd == 0 or folding.simd % n == 0]
+        return min(fits, key=lambda lanes: (max(self._window_cycles[lanes], own), lanes))
+
+    def needs_adapter(self, folding: Folding) -> bool:
+        """Whether the sliding window before a matrix unit cannot send what that takes a beat."""
+        return bool(self.window_lanes) and folding.simd not in self.window_lanes
 
     def fold(self, folding: Folding) -> None:
         """Gives the process, and the sliding window before it, their lanes."""
-        window = self.op.input.owner
+        window = window_before(self.op)
         if isinstance(self.op, stream.MvauOp):
             self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
         self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
         _set_lanes(self.op.result, folding.pe)
-        if isinstance(window, stream.SlidingWindowOp):
-            _set_lanes(window.result, self.op.input_lanes)
+        if window is not None:
+            matrix = isinstance(self.op, stream.MvauOp)
+            lanes = self.lanes_of_window(folding) if matrix else self.op.input_lanes
+            _set_lanes(window.result, lanes)
             window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
 
 
 def choose(layer: Layer, target_cycles: int) -> Folding:
     """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
 
-    Among equals, no more than one tap of a window a beat, which needs one memory; then SIMD about
-    twice PE: adders are cheaper than accumulators. The fastest folding if none is fast enough.
+    What needs no width adapter behind a window comes first. Among equals, no more than one tap of a
+    window a beat, which needs one memory; then SIMD about twice PE: adders are cheaper than
+    accumulators. The fastest folding if none is fast enough.
     """
-    best: tuple[tuple[int, int, bool, float], Folding] | None = None
+    best: tuple[tuple[int, bool, int, bool, float], Folding] | None = None
     for folding in layer.foldings:
         pe, simd = folding.pe, folding.simd
         late = max(0, layer.cycles(folding) - target_cycles)
-        rank = (late, pe * simd, simd > layer.one_tap, abs(log2(simd / pe) - 1))
+        adapted, taps = layer.needs_adapter(folding), simd > layer.one_tap
+        rank = (late, adapted, pe * simd, taps, abs(log2(simd / pe) - 1))
         if best is None or rank < best[0]:
             best = rank, folding
     assert best is not None

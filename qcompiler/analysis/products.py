@@ -8,9 +8,7 @@ the padding of an image, whose products a streaming window does not leave out.
 
 from dataclasses import dataclass
 
-from xdsl.ir import SSAValue
-
-from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.analysis.folding import Folding, Layer, window_before
 from qcompiler.dialects import stream
 
 _IMAGE = 3
@@ -46,7 +44,7 @@ class Products:
         macs = made.with_lanes(1).beats * each
         convolution = len(made.frame_shape) == _IMAGE
         multipliers = factor * process.simd.value.data
-        return Products(macs, _on_padding(process.input, macs), multipliers, convolution)
+        return Products(macs, _on_padding(process, macs), multipliers, convolution)
 
     def efficiency(self, cycles: int) -> float:
         """Returns the share of the places for products that are filled, those on padding too.
@@ -61,16 +59,14 @@ class Products:
         return (self.macs - self.padding) / (self.multipliers * cycles)
 
 
-def _on_padding(windows: SSAValue, macs: int) -> int:
+def _on_padding(process: stream.MvauOp | stream.VvauOp, macs: int) -> int:
     """Returns how many of a layer's products are with elements of the padding."""
-    owner = windows.owner
-    while isinstance(owner, stream.WidthAdapterOp | stream.FifoOp):
-        owner = owner.input.owner
-    if not isinstance(owner, stream.SlidingWindowOp):
+    window = window_before(process)
+    if window is None:
         return 0
-    spatial = owner.input_channel.frame_shape[:-1]
+    spatial = window.input_channel.frame_shape[:-1]
     taps, inside = 1, 1
-    for size, at in zip(spatial, owner.window.positions(spatial), strict=True):
+    for size, at in zip(spatial, window.window.positions(spatial), strict=True):
         taps *= at.size
         inside *= int(((at >= 0) & (at < size)).sum())
     return macs - macs * inside // taps

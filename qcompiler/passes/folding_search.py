@@ -29,6 +29,11 @@ _WHOLE_SEARCH = 256
 """Networks with no more foldings than that are searched as a whole."""
 _PROCESSES_A_SEARCH = 120
 _LEAST_TRIALS = 2
+_DOUBT = {"LUT": (1.0, 0), "FF": (1.0, 0), "BRAM": (0.15, 4), "DSP": (0.05, 8)}
+"""How much guesses may be off once corrected by a trial: a share of the limit, and a number more.
+
+What is further beyond a limit is not tried.
+"""
 
 
 @dataclass(frozen=True)
@@ -161,12 +166,25 @@ class Search:
 
     def _learn(self, trial: Trial) -> None:
         """Corrects guesses by what a trial took more: what is not guessed changes little."""
-        guessed = Area()
-        for name, options in self._options.items():
-            guessed += next(a for f, _, a in options if f == trial.foldings[name])
         have = trial.area.as_dict()
-        for kind, number in guessed.as_dict().items():
+        for kind, number in self._guessed(trial.foldings).as_dict().items():
             self._offset[kind] = have[kind] - number
+
+    def _guessed(self, foldings: Foldings) -> Area:
+        """Returns the guessed area of foldings."""
+        parts = (
+            next(area for folding, _, area in options if folding == foldings[name])
+            for name, options in self._options.items()
+        )
+        return sum(parts, Area())
+
+    def _hopeless(self, foldings: Foldings) -> bool:
+        """Whether a guess, corrected by the trials before, is far beyond a limit."""
+        excess = self.budget.excess(self._corrected(self._guessed(foldings)))
+        return any(
+            number > _DOUBT[kind][0] * self.budget.limits[kind] + _DOUBT[kind][1]
+            for kind, number in excess.items()
+        )
 
     def at_rate(self, target_cycles: int) -> Trial:
         """Returns the cheapest network found that reaches a number of cycles.
@@ -240,7 +258,7 @@ class Search:
         rates = self.rates
         low, high = 0, len(rates) - 1  # what is faster breaks the budget, what is slower need not
         at = self._first_within(rates, low)
-        while len(self._trials) < self._most_trials:
+        while len(self._trials) < self._most_trials or not self._any_within():
             rate = rates[at]
             trial = self.trial(self.cheapest(rate) or self.guess(rate, self.budget.prices)[0])
             self._learn(trial)
@@ -257,6 +275,9 @@ class Search:
         self._polish(rates)
         return list(self._trials.values())
 
+    def _any_within(self) -> bool:
+        return any(not self.budget.excess(trial.area) for trial in self._trials.values())
+
     def _polish(self, rates: Sequence[int]) -> None:
         """Tries other foldings at faster rates than the best within the budget, one by one."""
         while True:
@@ -270,6 +291,8 @@ class Search:
         for foldings in self._variations(rate):
             if len(self._trials) >= self._most_trials:
                 return False
+            if self._hopeless(foldings):
+                continue
             if not self.budget.excess(self.trial(foldings).area):
                 return True
         return False

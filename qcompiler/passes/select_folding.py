@@ -31,8 +31,9 @@ quarters of the LUTs are used, so that it can be routed. It is an error if nothi
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8}}` whose entries override the choice; the
 names are those of the report. Factors that do not divide the layer are an error that lists the legal
-ones. SIMD beyond the channels of a convolution's group takes several taps of its windows a beat, as
-many as divide a kernel row, or whole rows; for `vvau` and `pool` SIMD counts taps.
+ones. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
+not come as channels of one tap or as a block of taps (a part of a kernel row that divides it, or whole
+rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps of such a block.
 """
 
 import json
@@ -127,7 +128,7 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
                 legal = ", ".join(map(str, factors_))
                 rule = f"must divide {extent}"
                 if factor > 0 and extent % factor == 0:
-                    rule = "must be channels of one tap, or all of a block of taps"
+                    rule = "must be all of a block of taps"
                 problems.append(
                     Problem(
                         f"{path}: {name}",

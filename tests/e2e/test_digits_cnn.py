@@ -1,5 +1,6 @@
 """The residual network that ships in two formats: equal integers everywhere, equal Verilog."""
 
+import json
 import re
 import shutil
 import sys
@@ -170,3 +171,18 @@ def test_held_out_images_in_verilog(folder, vectors, pixels, codes):
     chosen = slice(len(vectors["inputs"]) - 20, len(vectors["inputs"]) + 20)  # images and others
     logits = design.simulate(pixels[chosen])
     assert np.array_equal(logits, codes["logits"][chosen] * LOGITS_SCALE)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("pe", "simd", "lanes"), [(1, 9, 1), (32, 12, 24)])
+def test_windows_through_width_adapters(tmp_path, pe, simd, lanes):
+    path = tmp_path / "folding.json"
+    path.write_text(json.dumps({"strided_mvau": {"PE": pe, "SIMD": simd}}))
+    design = qcompiler.compile(MODELS["qonnx"], cycles=9216, folding=path)
+    sent = {layer.name: layer.element["lanes"] for layer in design.report().layers}
+    assert sent["strided_sliding_window"] == lanes
+    rng = np.random.default_rng(0)
+    integers = [rng.integers(0, 256, (4, 8, 8, 1))]
+    got, result = design.simulate_core(integers, stall_probability_in=0, stall_probability_out=0)
+    assert np.array_equal(got[0].reshape(4, -1), design.core(integers)[0].reshape(4, -1))
+    assert result.cycles_per_frame == pytest.approx(design.timing.cycles_per_frame, rel=0.05)

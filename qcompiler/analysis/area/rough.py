@@ -90,8 +90,12 @@ class LayerGuess:
     def _window(self, window: stream.SlidingWindowOp, folding: Folding, x: int) -> Iterable[Area]:
         matrix = isinstance(self.layer.op, stream.MvauOp)
         one = self.layer.one_tap if matrix else folding.pe
-        lanes = min(folding.simd, one) if matrix else folding.pe
-        taps = max(1, folding.simd // one) if matrix else folding.simd
+        beat = self.layer.lanes_of_window(folding) if matrix else folding.simd * folding.pe
+        if matrix and beat != folding.simd:  # a width adapter
+            wide = max(beat, folding.simd) * x
+            yield Area(20 + (wide if beat > folding.simd else 0), 20 + wide)
+        lanes = min(beat, one)
+        taps = beat // lanes
         given = window.input_channel
         row_beats = given.with_lanes(lanes).beats // given.frame_shape[0]
         rows = window.window.extent[0] + 1

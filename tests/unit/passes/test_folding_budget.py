@@ -65,6 +65,26 @@ def test_no_folding_at_the_rate_is_cheaper(everything, cycles):
     assert budget.price(found.area) == min(prices)
 
 
+WINDOWED = """
+stream.weights @w dense<7> : tensor<12x1xi8>
+func.func @core(%x : !stream.channel<!qint.int<0, 15>, frame = [5, 5, 3], lanes = 1>) -> !stream.channel<!qint.int<0, 1260>, frame = [4, 4, 1], lanes = 1> {
+  %q = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 15>, frame = [5, 5, 3], lanes = 1>) -> !stream.channel<!qint.int<0, 15>, frame = [4, 4, 12], lanes = 1>
+  %y = stream.mvau %q weights @w pe 1 simd 1 : (!stream.channel<!qint.int<0, 15>, frame = [4, 4, 12], lanes = 1>) -> !stream.channel<!qint.int<0, 1260>, frame = [4, 4, 1], lanes = 1>
+  func.return %y : !stream.channel<!qint.int<0, 1260>, frame = [4, 4, 1], lanes = 1>
+}
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(("most", "simd"), [(4, 4), (5, 4), (6, 6)])
+def test_multipliers_between_taps_are_used(most, simd):
+    """Windows come by taps of 3 channels: 4 of 12 elements a beat need a width adapter."""
+    module = Parser(make_context(), WINDOWED).parse_module()
+    found = Search(module, Budget("ecp5", {"DSP": most}, PRICES)).fastest()
+    assert found.foldings["y_mvau"] == folding_search.Folding(1, simd)
+    assert found.cycles == 16 * 12 // simd
+    assert found.area.as_dict()["DSP"] <= most
+
+
 def folded(**options):
     module = parsed()
     run_passes(module, [make_pass("select-folding", options)])

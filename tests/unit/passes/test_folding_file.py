@@ -28,14 +28,23 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [3, 2, 2], lanes =
 """  # noqa: E501
 
 
+POOL = """
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [4, 3, 1], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 1, 1], lanes = 1> {
+  %q = stream.sliding_window %x {kernel = array<i64: 4, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64} : (!stream.channel<!qint.int<0, 3>, frame = [4, 3, 1], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 1, 12], lanes = 1>
+  %fc1 = stream.pool %q kind "max" : (!stream.channel<!qint.int<0, 3>, frame = [1, 1, 12], lanes = 1>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 1, 1], lanes = 1>
+  func.return %fc1 : !stream.channel<!qint.int<0, 3>, frame = [1, 1, 1], lanes = 1>
+}
+"""  # noqa: E501
+
+
 def folded(tmp_path, text, target_cycles=24, model=MODULE):
     path = tmp_path / "folding.json"
     path.write_text(text)
     module = Parser(make_context(), model).parse_module()
     options = {"folding": str(path), "target_cycles": target_cycles}
     run_passes(module, [make_pass("select-folding", options)])
-    (unit,) = (op for op in module.walk() if isinstance(op, stream.MvauOp))
-    return unit.pe.value.data, unit.simd.value.data
+    (unit,) = (op for op in module.walk() if isinstance(op, stream.MvauOp | stream.PoolOp))
+    return unit.output_channel.lanes.data, unit.simd.value.data, unit.input_channel.lanes.data
 
 
 @pytest.mark.parametrize(
@@ -47,19 +56,32 @@ def folded(tmp_path, text, target_cycles=24, model=MODULE):
     ],
 )
 def test_entries_override_the_choice(tmp_path, entries, expected):
-    assert folded(tmp_path, json.dumps(entries)) == expected
+    assert folded(tmp_path, json.dumps(entries))[:2] == expected
 
 
 @pytest.mark.parametrize("simd", [1, 2, 4, 12])
 def test_windows_are_taken_by_blocks_of_taps(tmp_path, simd):
     entries = json.dumps({"fc1": {"SIMD": simd}})
-    assert folded(tmp_path, entries, model=WINDOWS) == (1, simd)
+    assert folded(tmp_path, entries, model=WINDOWS) == (1, simd, simd)
 
 
-def test_taps_that_are_no_block_are_refused(tmp_path):
-    message = "SIMD must be channels of one tap, or all of a block of taps, got 6; choose one of"
+@pytest.mark.parametrize(
+    ("simd", "lanes"),
+    [
+        (6, 2),  # three beats of one tap are as quick as the input
+        (3, 12),  # no tap has 3 channels: all taps come at once, and leave in four parts
+    ],
+)
+def test_other_factors_get_the_fewest_lanes_that_keep_pace(tmp_path, simd, lanes):
+    entries = json.dumps({"fc1": {"SIMD": simd}})
+    assert folded(tmp_path, entries, model=WINDOWS) == (1, simd, lanes)
+
+
+def test_taps_of_a_pool_that_are_no_block_are_refused(tmp_path):
+    message = "SIMD must be all of a block of taps, got 4; choose one of 1, 3, 6, 12"
     with pytest.raises(ModelError, match=message):
-        folded(tmp_path, '{"fc1": {"SIMD": 6}}', model=WINDOWS)
+        folded(tmp_path, '{"fc1": {"SIMD": 4}}', model=POOL)
+    assert folded(tmp_path, '{"fc1": {"SIMD": 6}}', model=POOL) == (1, 6, 6)
 
 
 @pytest.mark.parametrize(
