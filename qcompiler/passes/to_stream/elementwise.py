@@ -21,11 +21,12 @@ def _scalar(state: Conversion, op: qint.RequantizerOp | qint.AffineOp, form: Req
     given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
     shape = shape_of(op.input.type)
     axis = op.channel_axis
-    inner = 1 if axis is None or rows_of(form) == 1 else prod(shape[axis + 1 :])
     value = state.values[op.input]
-    if inner > 1:  # rows of parameters for each element of what lies along and within the axis
-        form = repeated(form, inner)
+    moved = axis is not None and rows_of(form) > 1 and axis != len(shape) - 1
+    if moved:  # rows of parameters for each element of what lies along and within the axis
         assert axis is not None, "it has several rows"
+        inner = prod(shape[axis + 1 :])
+        form = repeated(form, inner)
         frame = (1, prod(shape[:axis]), shape[axis] * inner)
         value = _reshaped(state, op, value, frame)
     block = Block(arg_types=[given])
@@ -33,7 +34,7 @@ def _scalar(state: Conversion, op: qint.RequantizerOp | qint.AffineOp, form: Req
     scalar.location = op.location
     block.add_ops([scalar, qint.YieldOp(scalar.result)])
     process = stream.RequantizeOp(value, Region(block), made)
-    if inner == 1:
+    if not moved:
         state.emit(op, process)
         return
     process.location = op.location
