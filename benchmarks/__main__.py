@@ -14,6 +14,7 @@ ALL = (
     ("resnet50_qdq", "--write-docs"),
     ("estimates", "--write-docs"),
     ("netlist_check", "--write-docs"),
+    ("place", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
 )
