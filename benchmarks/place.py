@@ -54,7 +54,8 @@ class Case:
     @property
     def name(self) -> str:
         """Of the case, on the command line."""
-        return f"{self.model.stem}-{self.device}-{self.mhz:g}"
+        folding = "" if self.cycles is None else f"-{self.cycles}"
+        return f"{self.model.stem}-{self.device}-{self.mhz:g}{folding}"
 
 
 CASES = (
@@ -62,6 +63,7 @@ CASES = (
     Case(_DIGITS, "ecp5-25k", 50),
     Case(_DIGITS, "ice40-hx8k", 60, 18432),
     Case(_DIGITS, "ice40-up5k", 24, 18432),
+    Case(_KWS, "ecp5-85k", 100, 128_000),
     Case(_KWS, "ecp5-85k", 100),
 )
 _COLUMNS = [
