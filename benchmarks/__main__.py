@@ -15,6 +15,7 @@ ALL = (
     ("estimates", "--write-docs"),
     ("mac_efficiency", "--write-docs"),
     ("netlist_check", "--write-docs"),
+    ("place", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
 )

@@ -50,8 +50,7 @@ class Options:
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: clock that `fps` assumes, that pipeline registers are placed for, and that reports
-            use; 100 if None.
+        mhz: clock that `fps` assumes, registers are placed for, and reports use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for; its size bounds the folding.
         max_luts, max_dsps, max_brams: most of each that may be used.
@@ -340,7 +339,7 @@ def compile(
         numerics: "exact" or "onnxruntime"; by default what the model's format means.
         fps: frames per second wanted at `mhz` megahertz.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
-        mhz: the clock that rates refer to; 100 by default.
+        mhz: clock that rates refer to and pipeline registers are placed for; 100 by default.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for, by name or as a .toml file. Without a rate,
             the folding is the fastest that it has room for.

@@ -105,7 +105,8 @@ class Design:
         """Estimated resources of each layer, and of the top module; empty without hardware."""
         if "rtl" not in self.levels:
             return {}
-        return estimate_areas(self.level("rtl"), self.network, self.device.family)
+        dsp = self.device.dsp is not None
+        return estimate_areas(self.level("rtl"), self.network, self.device.family, dsp=dsp)
 
     @cached_property
     def verilog(self) -> VerilogDesign:

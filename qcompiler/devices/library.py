@@ -27,7 +27,7 @@ FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 
 DEFAULT_DEVICE = "ecp5-25k"
 
-_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 5.9, 0.85)
+_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
 """Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
 _added: dict[str, Device] = {}

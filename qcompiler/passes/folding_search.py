@@ -44,11 +44,13 @@ class Budget:
         family: of the device, for estimates.
         limits: most of each resource, by LUT, FF, BRAM, DSP; one that is not there has no limit.
         prices: what one of each costs when area is compared.
+        dsp: whether there are hard multipliers; else logic multiplies.
     """
 
     family: str
     limits: Mapping[str, int]
     prices: Mapping[str, float]
+    dsp: bool = True
 
     def excess(self, area: Area) -> dict[str, int]:
         """Returns how much too much of each resource an area takes."""
@@ -98,6 +100,8 @@ class Search:
         assert network is not None, "the caller looked"
         self._layers = foldable_layers(network)
         rules = FAMILIES[self.budget.family]
+        if not self.budget.dsp:
+            rules = rules.without_multipliers()
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
         for name, layer in self._layers.items():
             guess = LayerGuess(layer, rules)
@@ -129,7 +133,7 @@ class Search:
             run_passes(module, ["insert-width-adapters", self.registers, "size-fifos"])
             cycles = {name: p.cycles_per_frame for name, p in network.named()}
             slowest = max(cycles, key=lambda name: cycles[name])
-            area = network_area(network, self.budget.family)
+            area = network_area(network, self.budget.family, dsp=self.budget.dsp)
             self._trials[key] = Trial(dict(foldings), cycles[slowest], slowest, area)
         return self._trials[key]
 

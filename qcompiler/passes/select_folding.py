@@ -194,7 +194,7 @@ class SelectFoldingPass(ModulePass):
         if self.device is not None:
             usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
             limits = usable | limits
-        return Budget(device.family, limits, prices)
+        return Budget(device.family, limits, prices, device.dsp is not None)
 
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""

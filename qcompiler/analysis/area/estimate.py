@@ -3,7 +3,7 @@
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -95,7 +95,7 @@ def count_modules(
         if isinstance(op, hw.InstanceOp)
     }
     rules = FAMILIES[family]
-    estimator = Estimator(modules, rules if dsp else replace(rules, multiplier=None))
+    estimator = Estimator(modules, rules if dsp else rules.without_multipliers())
     layers = {
         name: estimator.count(instances[name]) for name, _ in network.named() if name in instances
     }

@@ -1,6 +1,6 @@
 """What the synthesis of each family does with adders, multiplications and memories."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qcompiler.analysis.area.memories import Ram
 
@@ -63,6 +63,10 @@ class Family:
     multiplier: Multiplier | None
     logic_rom_bit: float
     rams: tuple[Ram, ...]
+
+    def without_multipliers(self) -> "Family":
+        """Returns the rules of a part that has none, or may not use them."""
+        return replace(self, multiplier=None)
 
 
 @dataclass(frozen=True)

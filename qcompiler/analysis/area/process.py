@@ -17,26 +17,27 @@ _KEPT = 4096
 _known: dict[Any, Counts] = {}
 
 
-def process_area(process: stream.Process, family: str) -> Area:
+def process_area(process: stream.Process, family: str, *, dsp: bool = True) -> Area:
     """Returns the resources of a process's module; equal processes are counted once.
 
-    Processes without hardware, such as reshapes, take none.
+    Processes without hardware, such as reshapes, take none. Without `dsp`, logic multiplies.
     """
     if not is_known(process):
         return Area()
-    key = family, _configuration(process)
+    key = family, dsp, _configuration(process)
     if key not in _known:
         library = Library()
         build_process(library, "area", "block", process)
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[key] = Estimator(library.modules, FAMILIES[family]).count("block")
+        rules = FAMILIES[family] if dsp else FAMILIES[family].without_multipliers()
+        _known[key] = Estimator(library.modules, rules).count("block")
     return area_of(_known[key], family)
 
 
-def network_area(network: Network, family: str) -> Area:
-    """Returns the resources of all processes of a network."""
-    return total(process_area(process, family) for process in network.processes)
+def network_area(network: Network, family: str, *, dsp: bool = True) -> Area:
+    """Returns the resources of all processes of a network, see `process_area`."""
+    return total(process_area(process, family, dsp=dsp) for process in network.processes)
 
 
 def _configuration(process: stream.Process) -> tuple[Any, ...]:

@@ -165,7 +165,8 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
     job = Job(rtl.top, names, device, request.dsp, request.place)
     seconds = {"yosys": run_yosys(job, folder, request.limits, progress)}
     progress("estimating")
-    areas = estimate_areas(design.level("rtl"), design.network, device.family, dsp=request.dsp)
+    dsp = request.dsp and device.dsp is not None
+    areas = estimate_areas(design.level("rtl"), design.network, device.family, dsp=dsp)
     progress("reading the netlist")
     netlist = read_netlist(folder, rtl.top)
     mhz = request.mhz or design.mhz
