@@ -284,14 +284,19 @@ class _FuseRequantize(RewritePattern):
         rows = _FlatRows(chain.shape, chain.axes)
         new: list[Operation] = []
         values: list[SSAValue] = []
+        as_it_is = rows.order == sorted(rows.order)
         for value in chain.inputs:
-            last = qint.TransposeOp(value, rows.order)
-            flat = qint.ReshapeOp(last.result, rows.flat_shape)
+            if not as_it_is:
+                new.append(qint.TransposeOp(value, rows.order))
+            last = value if as_it_is else new[-1].results[0]
+            flat = qint.ReshapeOp(last, rows.flat_shape)
             flat.result.name_hint = value.name_hint
-            new += [last, flat]
+            new.append(flat)
             values.append(flat.result)
         fused = _fused(values, rows.axis, _body(chain, op, rows), op.range)
         shaped = qint.ReshapeOp(fused.results[0], rows.dims)
+        if as_it_is:
+            return [*new, fused, shaped]
         back = [rows.order.index(axis) for axis in range(len(rows.order))]
         return [*new, fused, shaped, qint.TransposeOp(shaped.result, back)]
 

@@ -21,10 +21,21 @@ func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1
 // -----
 
 // CHECK: MatMul_0 (qint.matmul): a product of two activations has no process yet; compute it outside the model
-// CHECK-NEXT: Quant_4 (qint.shift): its channels lie along axis 0, not innermost; transpose first
-func.func @core(%x : tensor<2x2x!qint.int<0, 1>>, %z : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>> {
+func.func @core(%x : tensor<2x2x!qint.int<0, 1>>, %z : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> {
   %p = qint.matmul %x, %z : (tensor<2x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> loc("MatMul_0")
-  %s = qint.shift %x {shift = 0 : i64, bias = dense<[0, 1]> : tensor<2xi8>, sign = 1 : i64, axis = 0 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>> loc("Quant_4")
+  func.return %p : tensor<2x2x!qint.int<0, 2>>
+}
+
+// -----
+
+// Parameters along an axis that is not innermost: one for each element of the rows.
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %x_1 = stream.reshape %x {{.*}} -> !stream.channel<!qint.int<0, 1>, frame = [1, 1, 4], lanes = 1>
+// CHECK-NEXT: %s = stream.requantize %x_1 {
+// CHECK-NEXT: ^{{.*}}
+// CHECK-NEXT: %{{.*}} = qint.shift %{{.*}} {shift = 0 : i64, bias = dense<[0, 0, 1, 1]> : tensor<4xi8>
+func.func @core(%x : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>> {
+  %s = qint.shift %x {shift = 0 : i64, bias = dense<[0, 1]> : tensor<2xi8>, sign = 1 : i64, axis = 0 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 9>>
   func.return %s : tensor<2x2x!qint.int<0, 9>>
 }
 

@@ -38,11 +38,16 @@ func.func @two_activations(%a : tensor<1x2x!qint.int<0, 1>>, %b : tensor<1x2x!qi
   func.return %y : tensor<1x2x!qint.int<0, 3>>
 }
 // CHECK-LABEL: func.func @parameters_along_two_axes(%a: tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 3>>
-// CHECK-NEXT: %c = nn.constant dense<{{\[\[}}1.000000e+00], [2.000000e+00{{\]\]}}> : tensor<2x1xf32> -> tensor<2x1xf32>
-// CHECK-NEXT: %x = qint.dequantize %a {scale = dense<[5.000000e-01, 1.000000e+00]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2xf32>
-// CHECK-NEXT: %s = nn.add %x, %c : (tensor<2x2xf32>, tensor<2x1xf32>) -> tensor<2x2xf32>
-// CHECK-NEXT: %y = qint.quantize %s {scale = 1.000000e+00 : f32, zero_point = 0 : i64, rounding = "ceil"} : (tensor<2x2xf32>) -> tensor<2x2x!qint.int<0, 3>>
-// CHECK-NEXT: func.return %y : tensor<2x2x!qint.int<0, 3>>
+// CHECK-NEXT: %a_1 = qint.reshape %a : (tensor<2x2x!qint.int<0, 1>>) -> tensor<1x4x!qint.int<0, 1>>
+// CHECK-NEXT: %y = qint.requantize %a_1 axis 1 {
+// CHECK-NEXT: ^{{.*}}(%{{.*}}: !qint.int<0, 1>):
+// CHECK-NEXT: %x = qint.dequantize %{{.*}} {scale = dense<[5.000000e-01, 1.000000e+00, 5.000000e-01, 1.000000e+00]> : tensor<4xf32>, zero_point = 0 : i64} : (!qint.int<0, 1>) -> f32
+// CHECK-NEXT: %c = nn.parameter dense<[1.000000e+00, 1.000000e+00, 2.000000e+00, 2.000000e+00]> : tensor<4xf32> -> f32
+// CHECK-NEXT: %s = nn.add %x, %c : (f32, f32) -> f32
+// CHECK-NEXT: %{{.*}} = qint.quantize %s {scale = 1.000000e+00 : f32, zero_point = 0 : i64, rounding = "ceil"} : (f32) -> !qint.int<0, 3>
+// CHECK-NEXT: qint.yield
+// CHECK-NEXT: } : (tensor<1x4x!qint.int<0, 1>>) -> tensor<1x4x!qint.int<0, 3>>
+// CHECK-NEXT: %{{.*}} = qint.reshape %y : (tensor<1x4x!qint.int<0, 3>>) -> tensor<2x2x!qint.int<0, 3>>
 func.func @parameters_along_two_axes(%a : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 3>> {
   %c = nn.constant dense<[[1.0], [2.0]]> : tensor<2x1xf32> -> tensor<2x1xf32>
   %x = qint.dequantize %a {scale = dense<[0.5, 1.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2xf32>
