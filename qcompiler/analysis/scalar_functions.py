@@ -96,7 +96,9 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
         raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")
     scale = last.scale_array
     first = steps[0] if steps else None
-    if numerics == "onnxruntime" and isinstance(first, qint.DequantizeOp) and _only_cuts(steps[1:]):
+    fused = isinstance(first, qint.DequantizeOp) and not first.rounds_apart
+    if numerics == "onnxruntime" and fused and _only_cuts(steps[1:]):
+        assert isinstance(first, qint.DequantizeOp), "it is fused"
         # The fused kernel's one multiplication, by (a_scale * b_scale) / y_scale in float32.
         factor = first.scale_array.astype(np.float32) / scale.astype(np.float32)
         values[first.result] = builder.rescale(values[first.input], parameter_row(factor, channels))

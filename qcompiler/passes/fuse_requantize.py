@@ -47,7 +47,7 @@ from qcompiler.analysis.scalar_functions import REAL_OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense, shape_of
 from qcompiler.dialects.qint.types import RealParameter
-from qcompiler.passes.rewriting import apply_patterns, replace
+from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
 
 
 class _NotAChain(Exception):
@@ -197,13 +197,22 @@ def _is_float32(parameter: DenseAttr) -> bool:
     return numpy_from_dense(parameter).dtype == np.float32
 
 
+def _is_accumulator(value: SSAValue) -> bool:
+    """Whether integers are sums of products, perhaps moved, and not codes of a quantizer."""
+    owner = value.owner
+    while isinstance(owner, qint.AffineOp | qint.ReshapeOp | qint.TransposeOp | qint.Rearrangement):
+        owner = owner.operands[0].owner
+    return isinstance(owner, qint.MatMulOp | qint.ConvOp)
+
+
 def _scalar_copy(op: Operation, values: dict[SSAValue, SSAValue], rows: _Rows) -> list[Operation]:
     """Returns the scalar form of a chain's operation."""
     if isinstance(op, nn.ConstantOp):
         return [nn.ParameterOp(rows.constant(op.array))]
     if isinstance(op, qint.DequantizeOp):
         zero = np.zeros(1, np.int64)
-        copy: Operation = qint.DequantizeOp(values[op.input], np.ones(1), zero)
+        apart = numerics_of(op) == "onnxruntime" and not _is_accumulator(op.input)
+        copy: Operation = qint.DequantizeOp(values[op.input], np.ones(1), zero, apart=apart)
         scale = rows.along(op.scale_array, op.channel_axis)
         copy.properties["scale"] = _real(op.scale, scale)
         return [copy]

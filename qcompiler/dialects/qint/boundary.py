@@ -145,19 +145,30 @@ class QuantizeOp(Boundary):
 class DequantizeOp(Boundary):
     """Turns integers into the reals they stand for: `x = scale * (q - zero_point)`.
 
+    With the numerics of onnxruntime a dequantize and the quantize behind it are one multiplication,
+    as in kernels that end in an accumulator; with `apart` they are two operations in float32, as
+    they are for codes that only moved.
+
     Example: `%x = qint.dequantize %q {scale = 0.5 : f32, zero_point = 0 : i64}
         : (tensor<1x16x!qint.int<-32, 31>>) -> tensor<1x16xf32>`
     """
 
     name = "qint.dequantize"
     input = operand_def(INT)
+    apart = opt_prop_def(UnitAttr)
     result = result_def(REAL)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
     def __init__(
-        self, input: SSAValue, scale: Array, zero_point: Array, *, axis: int | None = None
+        self,
+        input: SSAValue,
+        scale: Array,
+        zero_point: Array,
+        *,
+        axis: int | None = None,
+        apart: bool = False,
     ):
         super().__init__(
             operands=[input],
@@ -165,9 +176,15 @@ class DequantizeOp(Boundary):
                 "scale": real_parameter(scale),
                 "zero_point": int_parameter(zero_point),
                 "axis": _axis_attribute(axis),
+                "apart": UnitAttr() if apart else None,
             },
             result_types=[real_like(input.type)],
         )
+
+    @property
+    def rounds_apart(self) -> bool:
+        """Whether it rounds to float32 before a quantize that follows."""
+        return self.apart is not None
 
     def verify_(self) -> None:
         _verify_same_shape(self.input.type, self.result.type)
