@@ -73,6 +73,19 @@ WITHIN = {
 }  # fmt: skip
 """What the host would compute at the end of a network, between pools that are in hardware."""
 
+ROWS = {"ps": F32([0.125, 0.25, 0.5]), "pz": np.zeros(3, np.int8)}
+HEAD = [node("DequantizeLinear", ["w", "ps", "pz"], ["wr"], axis=0),
+        node("GlobalAveragePool", ["d"], ["g"]),
+        node("QuantizeLinear", ["g", "t", "u"], ["gq"]),
+        node("DequantizeLinear", ["gq", "t", "u"], ["gd"])]  # fmt: skip
+WITHIN |= {
+    "a scale for each channel of one pixel": (
+        [*HEAD, node("Conv", ["gd", "wr"], ["r"])], {"w": weights(3, 4, 1, 1), **ROWS}),
+    "a slope for each channel of one pixel": (
+        [*HEAD[1:], node("PRelu", ["gd", "slope"], ["r"])],
+        {"slope": F32([0.5, 0.25, 2, 0.125]).reshape(4, 1, 1)}),
+}  # fmt: skip
+
 I64 = np.int64
 CASES = {
     "add": ([*branch(), node("Add", ["d", "e"], ["r"])], {}),
@@ -190,3 +203,40 @@ def test_what_has_no_integers_is_refused_with_a_remedy(tmp_path, name):
     nodes, constants, message = REFUSED[name]
     with pytest.raises(ModelError, match=message):
         qcompiler.compile(save(quantized_model(nodes, constants), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0.0213, 0.0426), (0.0213, 0.0284), (0.0173, 0.0346)]
+)
+@pytest.mark.parametrize("op", ["MaxPool", "Concat"])
+def test_codes_that_only_move_are_scaled_apart(tmp_path, op, before, after):
+    """One factor for both scales would round other ties than two operations in float32."""
+    moved = {
+        "MaxPool": node("MaxPool", ["d"], ["r"], kernel_shape=[1, 1]),
+        "Concat": node("Concat", ["d", "d"], ["r"], axis=1),
+    }
+    scales = {"s": F32(before), "ys": F32(after)}
+    proto = quantized_model([moved[op]], scales)
+    codes = np.arange(-128, 128).repeat(8)[: 8 * 120 * 2].reshape(-1, *SHAPE)
+    x = ((codes - 3) * F32(before)).astype(F32)
+    design = qcompiler.compile(save(proto, tmp_path))
+    np.testing.assert_array_equal(np.reshape(design.predict(x), reference(proto, x).shape),
+                                  reference(proto, x))  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [0.0173, 0.0235, 0.0473])
+def test_products_of_rounded_factors_are_exact(tmp_path, scale):
+    """A gate of scale 1/256, as converters give to a sigmoid: halves depend on float32."""
+    nodes = [
+        node("Sigmoid", ["d"], ["g"]),
+        node("QuantizeLinear", ["g", "gs", "gz"], ["gq"]),
+        node("DequantizeLinear", ["gq", "gs", "gz"], ["gd"]),
+        node("Mul", ["d", "gd"], ["r"]),
+    ]
+    constants = {"s": F32(scale), "ys": F32(scale), "gs": F32(1 / 256), "gz": np.int8(-128)}
+    proto = quantized_model(nodes, constants)
+    x = np.random.default_rng(1).uniform(-128, 128, (20, *SHAPE)).astype(F32) * F32(scale)
+    design = qcompiler.compile(save(proto, tmp_path))
+    wanted = reference(proto, x)
+    np.testing.assert_array_equal(np.reshape(design.predict(x), wanted.shape), wanted)
+    np.testing.assert_array_equal(through_stream(design, x).reshape(wanted.shape), wanted)

@@ -59,6 +59,8 @@ def _extreme(node: NodeContext) -> Value:
     data_type = common_type(node)
     take = node.operand if data_type is None else node.number
     operands = [take(index) for index in range(len(node.proto.input))]
+    if not operands:
+        raise RefusalError("the node has no inputs", "export the model again, it is not valid")
     y = reduce(lambda a, b: node.emit(kind(a, b)), operands)
     return y if data_type is None else integer_result(node, y, data_type)
 

@@ -1,8 +1,8 @@
 """Concat, Split, Slice, Pad, Resize and DepthToSpace of activations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isfinite, prod
 
 import numpy as np
 from onnx import AttributeProto
@@ -16,6 +16,7 @@ from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _NOT_VALID = "export the model again, this node is not valid"
 _MAX_GATHERED = 64
+_MOST_ELEMENTS = 2**28
 _HALF = Fraction(1, 2)
 
 
@@ -27,8 +28,10 @@ def _concat(node: NodeContext) -> Value:
 
 def concat(node: NodeContext, operands: Sequence[SSAValue]) -> SSAValue:
     """Emits the operands joined along the node's axis."""
+    if not operands:
+        raise RefusalError("nothing to join: the node has no inputs", _NOT_VALID)
     axis = axis_in(node.int_attribute("axis"), len(shape_of(operands[0].type)))
-    return node.emit(nn.ConcatOp(operands, axis))
+    return operands[0] if len(operands) == 1 else node.emit(nn.ConcatOp(operands, axis))
 
 
 def _sliced(node: NodeContext, axis: int, start: int, end: int, step: int = 1) -> SSAValue:
@@ -70,9 +73,14 @@ def _split(node: NodeContext) -> Sequence[Value]:
     sizes = node.integers(1, "split") if node.has_input(1) else node.ints_attribute("split")
     if sizes is None:
         count = node.int_attribute("num_outputs", len(node.proto.output))
+        if not 1 <= count <= shape[axis]:
+            raise RefusalError(
+                f"cannot split {shape[axis]} elements of axis {axis} into {count} parts", _NOT_VALID
+            )
         size = -(-shape[axis] // max(count, 1))
         sizes = [min(size, shape[axis] - i * size) for i in range(count)]
-    if sum(sizes) != shape[axis] or min(sizes, default=0) < 1:
+    wrong = len(sizes) != len(node.proto.output)
+    if wrong or sum(sizes) != shape[axis] or min(sizes, default=0) < 1:
         raise RefusalError(
             f"cannot split {shape[axis]} elements of axis {axis} into {sizes}", _NOT_VALID
         )
@@ -92,8 +100,10 @@ def _slice(node: NodeContext) -> Value:
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise RefusalError("starts, ends, axes and steps differ in length", _NOT_VALID)
     all_starts, all_ends, all_steps = [0] * len(shape), list(shape), [1] * len(shape)
+    axes = [axis_in(axis, len(shape)) for axis in axes]
+    if len(set(axes)) != len(axes):
+        raise RefusalError(f"axes {axes} name one twice", _NOT_VALID)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        axis = axis_in(axis, len(shape))
         if step < 1:
             raise RefusalError(f"steps must be positive, got {step}", "reverse on the host instead")
         all_starts[axis], all_ends[axis], _ = slice(start, end).indices(shape[axis])
@@ -125,7 +135,12 @@ def _pad(node: NodeContext) -> Value:
         end[axis_in(axis, rank)] = pads[i + len(axes)]
     value = node.float_attribute("value", 0.0)
     if node.has_input(2):
-        value = float(node.constant(2, "constant_value").reshape(-1)[0])
+        given = node.constant(2, "constant_value").reshape(-1)
+        if given.size != 1:
+            raise RefusalError(f"constant_value must be one number, got {given.size}", _NOT_VALID)
+        value = float(given[0])
+    if not isfinite(value):
+        raise RefusalError(f"pads with {value}", "pad with a finite number")
     return node.emit(nn.PadOp(node.number(0), begin, end, value))
 
 
@@ -153,6 +168,13 @@ _NEAREST: dict[str, Callable[[Fraction], int]] = {
 @importer("", "Resize", moves_data=True)
 def _resize(node: NodeContext) -> Value:
     old = not node.has_input(2) and not node.has_input(3)  # opset 10: X and scales
+    policy = node.string_attribute("keep_aspect_ratio_policy", "stretch")
+    if policy != "stretch" and node.has_input(3):
+        raise RefusalError(
+            f"keep_aspect_ratio_policy {policy} is not supported", "give scales, or the exact sizes"
+        )
+    if node.int_attribute("antialias", 0):
+        raise RefusalError("antialias is not supported", "resize to the nearest element")
     coordinates = node.string_attribute(
         "coordinate_transformation_mode", "asymmetric" if old else "half_pixel"
     )
@@ -198,10 +220,10 @@ def _scales(node: NodeContext, index: int) -> list[int]:
         factors = [Fraction(size, shape[axis]) for size, axis in zip(sizes, axes, strict=False)]
     elif node.has_input(index):
         given = node.constant(index, "scales").reshape(-1).tolist()
-        factors = [Fraction(float(scale)) for scale in given]
+        factors = _fractions(given)
     else:
         attribute = node.attribute("scales", AttributeProto.FLOATS)
-        factors = [Fraction(f) for f in attribute.floats] if attribute is not None else []
+        factors = _fractions(attribute.floats) if attribute is not None else []
     if len(factors) != len(axes) or any(f.denominator != 1 or f < 1 for f in factors):
         shown = ", ".join(f"{float(f):g}" for f in factors)
         raise RefusalError(
@@ -211,4 +233,19 @@ def _scales(node: NodeContext, index: int) -> list[int]:
     scales = [1] * len(shape)
     for axis, factor in zip(axes, factors, strict=True):
         scales[axis_in(axis, len(shape))] = int(factor)
+    made = prod(scales) * prod(shape)
+    if made > _MOST_ELEMENTS:
+        raise RefusalError(f"makes a tensor of {made} elements", "resize by less")
     return scales
+
+
+def _fractions(scales: Iterable[float]) -> list[Fraction]:
+    """Returns scales as fractions.
+
+    Raises:
+        RefusalError: one is no finite number.
+    """
+    given = [float(scale) for scale in scales]
+    if not all(map(isfinite, given)):
+        raise RefusalError(f"scales must be finite, got {given}", _NOT_VALID)
+    return [Fraction(scale) for scale in given]

@@ -45,15 +45,16 @@ def _arg_max(node: NodeContext) -> Value:
     axis = axis_in(node.int_attribute("axis", 0), len(node.shape(0)))
     keeps = bool(node.int_attribute("keepdims", 1))
     last = bool(node.int_attribute("select_last_index", 0))
-    return node.emit(nn.ArgMaxOp(node.operand(0), axis, keeps, last=last))
+    return node.emit(nn.ArgMaxOp(node.number(0), axis, keeps, last=last))
 
 
 @importer("", "TopK")
 def _top_k(node: NodeContext) -> Sequence[Value]:
     k = node.integers(1, "k") if node.has_input(1) else [node.int_attribute("k")]
-    if k != [1] or not node.int_attribute("largest", 1):
+    largest = node.int_attribute("largest", 1)
+    if k != [1] or not largest:
         raise RefusalError(
-            f"only the largest element is supported, got k {k}",
+            f"only the largest element is supported, got k {k} and largest {largest}",
             "use k = 1, or end the model before it and select on the host",
         )
     axis = axis_in(node.int_attribute("axis", -1), len(node.shape(0)))

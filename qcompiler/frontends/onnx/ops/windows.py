@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -13,6 +14,8 @@ from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
 _NOT_VALID = "export the model again, this node is not valid"
+_LARGEST = 2**20
+_MOST_ELEMENTS = 2**24
 _AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
@@ -40,7 +43,17 @@ def _list(node: NodeContext, name: str, count: int, default: int, least: int) ->
         raise RefusalError(
             f"{name} must be {count} integers of {least} or more, got {values}", _NOT_VALID
         )
+    _check_size(name, values)
     return tuple(values)
+
+
+def _check_size(name: str, values: Sequence[int]) -> None:
+    """Raises RefusalError for numbers that no layer has, and that no machine could hold."""
+    if max(values, default=0) > _LARGEST or prod(max(v, 1) for v in values) > _MOST_ELEMENTS:
+        raise RefusalError(
+            f"{name} of {list(values)} is too large",
+            f"use at most {_LARGEST} along an axis, {_MOST_ELEMENTS} in all",
+        )
 
 
 def _auto_pad(node: NodeContext) -> str:
@@ -202,6 +215,7 @@ class _PoolGeometry:
 
 def _pool_geometry(node: NodeContext, space: Sequence[int]) -> _PoolGeometry:
     kernel = node.ints_attribute("kernel_shape")
+    _check_size("kernel_shape", kernel or [])
     if kernel is None or len(kernel) != len(space):
         raise RefusalError(
             f"kernel_shape must be {len(space)} integers, got {kernel or 'none'}", _NOT_VALID
