@@ -46,7 +46,7 @@ from qcompiler.arith.joint_fit import fit, scaled
 from qcompiler.arith.joint_function import IntMap, map_range
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_selection import ALL_FORMS, FormName, Selection, select
-from qcompiler.arith.requantizers import MulShift, Requantizer
+from qcompiler.arith.requantizers import MulShift, Requantizer, Threshold
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
@@ -66,6 +66,10 @@ def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int
     return select(function, x_lo, x_hi, forms=forms, lanes=lanes, clamp=clamp)
 
 
+_MOST_COMPARISONS = 4095
+"""A lane of the thresholds of 12 bits is larger than most networks."""
+
+
 @dataclass
 class _SelectRequantizer(RewritePattern):
     forms: tuple[FormName, ...]
@@ -83,8 +87,19 @@ class _SelectRequantizer(RewritePattern):
             if problem not in self.problems:
                 self.problems.append(problem)
             return
+        form = selection.form
+        if isinstance(form, Threshold) and form.thresholds.shape[1] > _MOST_COMPARISONS:
+            count = form.thresholds.shape[1]
+            problem = Problem(
+                source_of(op),
+                f"no multiplication gives these codes, and {count} comparisons a lane are too many",
+                "use --numerics exact, which needs one multiplication, or fewer output bits",
+            )
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return
         bounds = qint.range_of(op.result.type)
-        new = qint.requantizer_op(selection.form, op.input, bounds, op.channel_axis)
+        new = qint.requantizer_op(form, op.input, bounds, op.channel_axis)
         replace(rewriter, op, [new])
 
 

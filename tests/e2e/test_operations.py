@@ -81,6 +81,9 @@ HEAD = [node("DequantizeLinear", ["w", "ps", "pz"], ["wr"], axis=0),
 WITHIN |= {
     "a scale for each channel of one pixel": (
         [*HEAD, node("Conv", ["gd", "wr"], ["r"])], {"w": weights(3, 4, 1, 1), **ROWS}),
+    "padded channels and rows": (
+        one("Pad", "pp", "pv"),
+        {"pp": np.array([0, 2, 1, 0, 0, 3, 0, 2]), "pv": F32(1.5)}),
     "a slope for each channel of one pixel": (
         [*HEAD[1:], node("PRelu", ["gd", "slope"], ["r"])],
         {"slope": F32([0.5, 0.25, 2, 0.125]).reshape(4, 1, 1)}),

@@ -1,7 +1,10 @@
 """Operations that move integers, as processes."""
 
 import numpy as np
+from xdsl.ir import Block, Region, SSAValue
 
+from qcompiler.analysis.sources import identifier
+from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
@@ -84,14 +87,55 @@ def lower_depth_to_space(state: Conversion, op: qint.DepthToSpaceOp) -> None:
 
 
 def lower_pad(state: Conversion, op: qint.PadOp) -> None:
-    """Padding is a sliding window of one element."""
+    """Padding of space is a sliding window of one element; channels are a matrix that selects."""
     given = state.values[op.input]
+    frame = stream.channel_of(given).frame_shape
     widths = op.widths[1:] if len(op.widths) > 3 else [(0, 0), *op.widths[1:]]
-    if len(stream.channel_of(given).frame_shape) != 3 or len(widths) != 3 or any(widths[-1]):
-        state.refuse(op, f"pads {op.input.type}", "pad rows and columns only")
+    if len(frame) != 3 or len(widths) != 3:
+        shape = list(shape_of(op.input.type))
+        state.refuse(op, f"pads a tensor of shape {shape}", "pad rows, columns or channels")
         return
-    (top, bottom), (left, right) = widths[:2]
-    window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
+    (top, bottom), (left, right), channels = widths
     element = qint.int_type_of(op.result.type)
     value = op.value.value.data
-    state.emit(op, stream.SlidingWindowOp(given, element, window, value, 1))
+    made: list[stream.Process] = []
+    if any((top, bottom, left, right)):
+        window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
+        made.append(stream.SlidingWindowOp(given, element, window, value, 1))
+        given = made[-1].results[0]
+    if any(channels):
+        made += _padded_channels(state, op, given, channels)
+    for process in made[:-1]:
+        process.location = op.location
+        process.results[0].name_hint = op.result.name_hint
+        state.builder.insert(process)
+    if made:
+        state.emit(op, made[-1])
+    else:
+        state.values[op.result] = given
+
+
+def _padded_channels(
+    state: Conversion, op: qint.PadOp, given: SSAValue, widths: tuple[int, int]
+) -> list[stream.Process]:
+    """Returns a product with ones and zeros, and the padding's value where that is not 0."""
+    channels = stream.channel_of(given).channels
+    count = sum(widths) + channels
+    chosen = np.zeros((channels, count), np.int64)
+    chosen[np.arange(channels), widths[0] + np.arange(channels)] = 1
+    name = state.unique(f"{identifier(op.result.name_hint or 'pad', 'pad')}_channels")
+    state.add_weights(name, chosen, op)
+    value, bounds = op.value.value.data, qint.range_of(op.result.type)
+    seen = bounds.union(qint.IntRange(0, 0))
+    element = qint.IntType(seen.lo, seen.hi)
+    product = stream.MvauOp(given, name, element, count, 1, 1)
+    if not value:
+        return [product]
+    filler = np.where(chosen.any(axis=0), 0, value).astype(np.int64)
+    form = MulShift(np.ones(1, np.int64), filler, 0, bounds.lo, bounds.hi)
+    block = Block(arg_types=[element])
+    scalar = qint.requantizer_op(form, block.args[0], bounds, None)
+    scalar.location = op.location
+    block.add_ops([scalar, qint.YieldOp(scalar.result)])
+    made = qint.int_type_of(op.result.type)
+    return [product, stream.RequantizeOp(product.result, Region(block), made)]

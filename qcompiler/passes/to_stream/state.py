@@ -48,12 +48,16 @@ class Conversion:
         """Adds named weights before the core; returns their name."""
         hint = constant.result.name_hint or op.results[0].name_hint or "weights"
         name = self.unique(identifier(hint, "weights"))
+        self.add_weights(name, matrix, constant)
+        return name
+
+    def add_weights(self, name: str, matrix: Array, source: Operation) -> None:
+        """Adds weights under a name before the core, from the source of an operation."""
         symbol = stream.WeightsOp(name, matrix)
-        symbol.location = constant.location
+        symbol.location = source.location
         core = self.builder.insertion_point.block.parent_op()
         assert core is not None
         self.module.body.block.insert_op_before(symbol, core)
-        return name
 
     def refuse(self, op: Operation, what: str, remedy: str) -> None:
         """Records why an operation has no process."""

@@ -57,7 +57,8 @@ def test_top_1(tmp_path, axis):
     ("Pad", [np.zeros(8, I64)], {"mode": "edge"}, "mode must be constant, got edge"),
     ("Resize", [F32([]), F32([1, 1, 1.5, 2])], {"mode": "nearest"},
      "must enlarge 4 axes by integers, got 1, 1, 1.5, 2"),
-    ("TopK", [np.array([3], I64)], {}, "only the largest element is supported, got k [3] and largest 1"),
+    ("TopK", [np.array([3], I64)], {},
+     "only the largest element is supported, got k [3] and largest 1"),
     ("Slice", [np.array([5], I64), np.array([0], I64), np.array([3], I64), np.array([-1], I64)], {},
      "steps must be positive, got -1"),
 ])  # fmt: skip
