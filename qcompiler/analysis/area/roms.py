@@ -14,8 +14,11 @@ def rom_columns(words: Array, width: int) -> Array:
         words: integers, shape [depth, lanes].
         width: bits of a lane; values are cut to it.
     """
-    bits = (words[:, :, None] >> np.arange(width)) & 1
-    return np.ascontiguousarray(bits.reshape(words.shape[0], -1).T.astype(np.uint8))
+    # The narrowest type that holds a lane: there may be millions of words.
+    narrow = next(kind for kind in ("<u1", "<u2", "<u4", "<u8") if width <= 8 * int(kind[2]))
+    raw = words.astype(narrow)[:, :, None].view(np.uint8)
+    bits = np.unpackbits(raw, axis=2, bitorder="little")[:, :, :width]
+    return np.ascontiguousarray(bits.reshape(words.shape[0], -1).T)
 
 
 def shallow_rom_tables(columns: Array, inputs: int) -> int:

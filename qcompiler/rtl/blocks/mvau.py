@@ -81,13 +81,14 @@ class WeightCode:
     @staticmethod
     def of(weights: Array) -> "WeightCode":
         """Returns the narrowest code for these values."""
-        values = set(np.unique(weights).tolist())
-        if values <= {-1, 1}:
-            return WeightCode("bipolar", 1, False)
-        if values <= {-1, 0, 1}:
-            return WeightCode("ternary", 2, True)
-        range_ = IntRange(min(values), max(values))
-        return WeightCode("integer", range_.width_bits, range_.signed)
+        range_ = IntRange(int(weights.min()), int(weights.max()))
+        if range_.lo < -1 or range_.hi > 1:
+            return WeightCode("integer", range_.width_bits, range_.signed)
+        return (
+            WeightCode("ternary", 2, True)
+            if (weights == 0).any()
+            else WeightCode("bipolar", 1, False)
+        )
 
     def encode(self, weights: Array) -> Array:
         """Returns the stored codes."""
