@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from math import prod
 
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import SSAValue
 
 from qcompiler.arith.requantizers import MulShift, Requantizer, repeated, rows_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
-from qcompiler.passes.to_stream.state import Conversion, frame_of
+from qcompiler.passes.to_stream.state import Conversion, frame_of, scalar_process
 
 
 def lower_requantizer(state: Conversion, op: qint.RequantizerOp) -> None:
@@ -18,37 +18,19 @@ def lower_requantizer(state: Conversion, op: qint.RequantizerOp) -> None:
 
 
 def _scalar(state: Conversion, op: qint.RequantizerOp | qint.AffineOp, form: Requantizer) -> None:
-    given, made = qint.int_type_of(op.input.type), qint.int_type_of(op.result.type)
+    made = qint.int_type_of(op.result.type)
     shape = shape_of(op.input.type)
     axis = op.channel_axis
     value = state.values[op.input]
-    moved = axis is not None and rows_of(form) > 1 and axis != len(shape) - 1
-    if moved:  # rows of parameters for each element of what lies along and within the axis
-        assert axis is not None, "it has several rows"
-        inner = prod(shape[axis + 1 :])
-        form = repeated(form, inner)
-        frame = (1, prod(shape[:axis]), shape[axis] * inner)
-        value = _reshaped(state, op, value, frame)
-    block = Block(arg_types=[given])
-    scalar = qint.requantizer_op(form, block.args[0], made.range, None)
-    scalar.location = op.location
-    block.add_ops([scalar, qint.YieldOp(scalar.result)])
-    process = stream.RequantizeOp(value, Region(block), made)
-    if not moved:
-        state.emit(op, process)
+    if axis is None or rows_of(form) == 1 or axis == len(shape) - 1:
+        state.emit(op, scalar_process(op, value, form, made))
         return
-    process.location = op.location
-    process.result.name_hint = op.result.name_hint
-    state.builder.insert(process)
-    state.emit(op, stream.ReshapeOp(process.result, frame_of(op.result.type)))
-
-
-def _reshaped(state: Conversion, op: Operation, value: SSAValue, frame: Sequence[int]) -> SSAValue:
-    process = stream.ReshapeOp(value, frame)
-    process.location = op.location
-    process.result.name_hint = value.name_hint
-    state.builder.insert(process)
-    return process.result
+    # Rows of parameters for each element of what lies along and within the axis.
+    inner = prod(shape[axis + 1 :])
+    frame = (1, prod(shape[:axis]), shape[axis] * inner)
+    flat = state.insert(op, stream.ReshapeOp(value, frame), value)
+    result = state.insert(op, scalar_process(op, flat, repeated(form, inner), made), op.result)
+    state.emit(op, stream.ReshapeOp(result, frame_of(op.result.type)))
 
 
 def lower_affine(state: Conversion, op: qint.AffineOp) -> None:
@@ -71,13 +53,9 @@ def _aligned(
         given = state.values[value]
         block, loops = _broadcast_loops(shape_of(value.type), shape)
         if loops:
-            moved = stream.ReorderOp(given, block, loops, frame)
-            moved.location = op.location
-            moved.result.name_hint = value.name_hint
-            state.builder.insert(moved)
-            given = moved.result
+            given = state.insert(op, stream.ReorderOp(given, block, loops, frame), value)
         elif stream.channel_of(given).frame_shape != frame:
-            given = _reshaped(state, op, given, frame)
+            given = state.insert(op, stream.ReshapeOp(given, frame), value)
         channels.append(given)
     return channels
 

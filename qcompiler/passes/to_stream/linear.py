@@ -35,14 +35,12 @@ def _matrices(
     matrices = np.broadcast_to(weights.array, (*stack, inputs, outputs))
     matrices = np.repeat(matrices.reshape(-1, inputs, outputs), rows, axis=0)
     name = state.weights(op, weights, matrices.transpose(1, 0, 2).reshape(inputs, -1))
-    flat = stream.ReshapeOp(state.values[op.lhs], (len(matrices) * inputs,))
     groups = len(matrices)
-    product = stream.MvauOp(flat.result, name, element, groups * outputs, 1, 1, groups)
-    for process in (flat, product):
-        process.location = op.location
-        process.result.name_hint = op.result.name_hint
-        state.builder.insert(process)
-    state.emit(op, stream.ReshapeOp(product.result, frame_of(op.result.type)))
+    flat = stream.ReshapeOp(state.values[op.lhs], (groups * inputs,))
+    rows_in_turn = state.insert(op, flat, op.result)
+    product = stream.MvauOp(rows_in_turn, name, element, groups * outputs, 1, 1, groups)
+    made = state.insert(op, product, op.result)
+    state.emit(op, stream.ReshapeOp(made, frame_of(op.result.type)))
 
 
 def _flat_window(window: Window) -> Window:
@@ -68,10 +66,7 @@ def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> S
         op.pad_value.value.data,
         groups,
     )
-    process.location = op.location
-    process.result.name_hint = op.input.name_hint
-    state.builder.insert(process)
-    return process.result
+    return state.insert(op, process, op.input)
 
 
 def lower_conv(state: Conversion, op: qint.ConvOp) -> None:

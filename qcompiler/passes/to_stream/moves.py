@@ -1,14 +1,14 @@
 """Operations that move integers, as processes."""
 
 import numpy as np
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import SSAValue
 
 from qcompiler.analysis.sources import identifier
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
-from qcompiler.passes.to_stream.state import Conversion, frame_of
+from qcompiler.passes.to_stream.state import Conversion, frame_of, scalar_process
 
 
 def lower_reshape(state: Conversion, op: qint.ReshapeOp) -> None:
@@ -106,9 +106,7 @@ def lower_pad(state: Conversion, op: qint.PadOp) -> None:
     if any(channels):
         made += _padded_channels(state, op, given, channels)
     for process in made[:-1]:
-        process.location = op.location
-        process.results[0].name_hint = op.result.name_hint
-        state.builder.insert(process)
+        state.insert(op, process, op.result)
     if made:
         state.emit(op, made[-1])
     else:
@@ -133,9 +131,4 @@ def _padded_channels(
         return [product]
     filler = np.where(chosen.any(axis=0), 0, value).astype(np.int64)
     form = MulShift(np.ones(1, np.int64), filler, 0, bounds.lo, bounds.hi)
-    block = Block(arg_types=[element])
-    scalar = qint.requantizer_op(form, block.args[0], bounds, None)
-    scalar.location = op.location
-    block.add_ops([scalar, qint.YieldOp(scalar.result)])
-    made = qint.int_type_of(op.result.type)
-    return [product, stream.RequantizeOp(product.result, Region(block), made)]
+    return [product, scalar_process(op, product.result, form, qint.int_type_of(op.result.type))]

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.arith.requantizers import Requantizer
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import Problem
@@ -65,7 +66,22 @@ class Conversion:
 
     def emit(self, op: Operation, process: stream.Process) -> None:
         """Adds the process for an operation and carries name and source over."""
+        self.values[op.results[0]] = self.insert(op, process, op.results[0])
+
+    def insert(self, op: Operation, process: stream.Process, named: SSAValue) -> SSAValue:
+        """Adds a process from an operation's source, called as `named` is; returns its result."""
         process.location = op.location
-        process.results[0].name_hint = op.results[0].name_hint
+        process.results[0].name_hint = named.name_hint
         self.builder.insert(process)
-        self.values[op.results[0]] = process.results[0]
+        return process.results[0]
+
+
+def scalar_process(
+    op: Operation, value: SSAValue, form: Requantizer, made: qint.IntType
+) -> stream.RequantizeOp:
+    """Returns the process that applies a hardware form to a channel, not yet inserted."""
+    block = Block(arg_types=[stream.channel_of(value).element])
+    scalar = qint.requantizer_op(form, block.args[0], made.range, None)
+    scalar.location = op.location
+    block.add_ops([scalar, qint.YieldOp(scalar.result)])
+    return stream.RequantizeOp(value, Region(block), made)
