@@ -140,17 +140,6 @@ class Schedule:
     produce: tuple[Times, ...]
     latency: int
 
-    @property
-    def hands_on(self) -> bool:
-        """Whether every cycle takes a beat and makes one of each output.
-
-        Beats come a cycle apart at least, so that nothing holds back such a process.
-        """
-        (given, *more) = self.consume
-        return (
-            not more and given.size == self.cycles and all(part is given for part in self.produce)
-        )
-
     @staticmethod
     def pipe(cycles: int, consume: Times, produce: Times, latency: int) -> "Schedule":
         """Returns the schedule of a process with one input and one output."""
@@ -262,9 +251,6 @@ class Process(IRDLOperation, ABC):
             release: as `latest` gives it.
         """
         schedule = self.schedule()
-        if release is None and schedule.hands_on:
-            made = arrivals[0] + schedule.latency
-            return Timeline((arrivals[0],), (made,) * len(schedule.produce))
         busy = _Busy.slots(schedule)
         slots = busy.of_frames(schedule.cycles, frames)
         earliest = np.zeros(slots.shape, np.int64)
@@ -294,12 +280,6 @@ class Process(IRDLOperation, ABC):
             frames: number of frames.
         """
         schedule = self.schedule()
-        if schedule.hands_on:
-            first, *others = deadlines
-            for other in others:
-                first = np.minimum(first, other)
-            time = first - schedule.latency
-            return Demand((time,), time if self.paced else None)
         busy = _Busy.slots(schedule)
         slots = busy.of_frames(schedule.cycles, frames)
         bound = np.full(slots.shape, max(int(d[-1]) for d in deadlines) + schedule.cycles)
