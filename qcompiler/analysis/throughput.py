@@ -10,8 +10,10 @@ again with nothing made before it is needed. The beats that wait then are what a
 such a schedule exists, so no more is needed (docs/hardware.md).
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -58,16 +60,31 @@ class _Pass:
 
 def _most_waiting(arrival: Times, taken: Times) -> int:
     """Returns the most beats that have arrived by a cycle and were not taken before it."""
-    if np.array_equal(arrival, taken):  # the reader waits for each beat, as most do
-        return 1
-    taken_before = np.searchsorted(taken, arrival, "left")
-    return int((np.arange(1, arrival.size + 1) - taken_before).max())
+
+    def at_most(beats: int) -> bool:
+        """Whether each beat comes after the one so many before it was taken."""
+        return bool((taken[:-beats] < arrival[beats:]).all())
+
+    enough = 1
+    while not at_most(enough):
+        enough *= 2
+    return enough // 2 + 1 + bisect_left(range(enough // 2 + 1, enough), True, key=at_most)
 
 
 def _slowest(network: Network) -> tuple[str, int]:
     cycles = {name: process.cycles_per_frame for name, process in network.named()}
     name = max(cycles, key=lambda name: cycles[name])
     return name, cycles[name]
+
+
+def _time_type(network: Network, period: int) -> type[np.signedinteger[Any]]:
+    """Returns the narrowest integer for every time that can come up.
+
+    A beat waits for less than two frames of each process on its way, and for the frames before it;
+    deadlines reach as far back. Differences of times take one bit more.
+    """
+    on_the_way = 2 * sum(process.cycles_per_frame for process in network.processes)
+    return np.int32 if 2 * ((_FRAMES + 1) * period + on_the_way) < 2**31 else np.int64
 
 
 def _forward(
@@ -79,10 +96,11 @@ def _forward(
     count: bool = False,
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
+    kind = _time_type(network, period)
     for value in network.inputs:
         beats = stream.channel_of(value).beats
-        start = (np.arange(frames, dtype=np.int64) * period)[:, None]
-        arrivals[value] = (start + np.arange(beats, dtype=np.int64)).reshape(-1)
+        start = (np.arange(frames, dtype=kind) * period)[:, None]
+        arrivals[value] = (start + np.arange(beats, dtype=kind)).reshape(-1)
     entered: list[int] = []
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}

@@ -1,6 +1,7 @@
 """The command `qcc`: one subcommand a file."""
 
 import argparse
+import ctypes
 import gc
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["opt"]:
         return import_module("qcompiler.cli.opt_command").run(arguments[1:])
+    _keep_freed_memory()
     # What a compilation makes lives to its end: looking for cyclic garbage finds nothing, slowly.
     collecting = gc.isenabled()
     gc.disable()
@@ -57,6 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if collecting:
             gc.enable()
+
+
+def _keep_freed_memory() -> None:
+    """Lets glibc keep what numpy frees for the next array, instead of giving it back to the system.
+
+    Arrays of a large model are freed and made again thousands of times; each page that the system
+    gives anew it fills with zeros first. Other C libraries have no such setting and need none set.
+    """
+    try:
+        adjust = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mmap_threshold, trim_threshold = -3, -1  # names and numbers as in <malloc.h>
+    adjust(mmap_threshold, 1 << 30)
+    adjust(trim_threshold, 1 << 30)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -109,7 +109,7 @@ def _comment(process: stream.Process, nodes: Mapping[str, str]) -> tuple[str, ..
     lines += [
         *(f"input:  {describe(channel)}" for channel in process.input_channels),
         *(f"output: {describe(channel)}" for channel in process.output_channels),
-        f"{schedule.cycles} cycles a frame, latency {schedule.latency} cycles",
+        f"{schedule.frame_cycles} cycles a frame, latency {schedule.latency} cycles",
     ]
     return tuple(lines)
 

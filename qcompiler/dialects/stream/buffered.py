@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompiler.dialects.stream.line_buffer import Writer
-from qcompiler.dialects.stream.process import NEVER, Demand, Pipe, Timeline, Times
+from qcompiler.dialects.stream.process import Demand, Pipe, Timeline, Times
 
 _READ_LATENCY = 2
 """Cycles from the read of a beat to its appearance: memory, output register."""
@@ -54,11 +54,12 @@ class Buffered(Pipe):
     ) -> Timeline:
         """Returns the times of both sides; the steps of `release` are the output's beats."""
         buffer = self.buffering
+        kind = arrivals[0].dtype
         rows = arrivals[0].reshape(-1, buffer.row_beats)
         writer = Writer(rows, buffer.capacity)
-        made = np.empty((frames * len(buffer.want), buffer.out_beats), np.int64)
-        earliest = np.full(made.shape, NEVER) if release is None else release.reshape(made.shape)
-        beat, ready, gone = np.arange(buffer.out_beats, dtype=np.int64), 0, 0
+        made = np.empty((frames * len(buffer.want), buffer.out_beats), kind)
+        earliest = np.zeros_like(made) if release is None else release.reshape(made.shape)
+        beat, ready, gone = np.arange(buffer.out_beats, dtype=kind), 0, 0
         for index in range(len(made)):
             step = index % len(buffer.want)
             start = max(ready, writer.complete(gone + buffer.want[step]))
@@ -71,15 +72,19 @@ class Buffered(Pipe):
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         buffer = self.buffering
-        beats = np.arange(deadlines[0].size, dtype=np.int64)
-        due = deadlines[0] - self.read_latency - beats
-        time = beats + np.minimum.accumulate(due[::-1])[::-1]
+        kind = deadlines[0].dtype
+        beats = np.arange(deadlines[0].size, dtype=kind)
+        time = deadlines[0] - self.read_latency
+        time -= beats  # in place: there may be millions
+        backwards = time[::-1]
+        np.minimum.accumulate(backwards, out=backwards)
+        time += beats
         start = time[:: buffer.out_beats]
         gone = np.concatenate([[0], np.cumsum(np.tile(buffer.free, frames))])
-        last = np.full(frames * sum(buffer.free), int(start[-1]), np.int64)  # the cycle after a row
+        last = np.full(frames * sum(buffer.free), int(start[-1]), kind)  # the cycle after a row
         needed = gone[:-1] + np.tile(buffer.want, frames)
         np.minimum.at(last, np.maximum(needed - 1, 0)[needed > 0], start[needed > 0])
-        ends = np.arange(last.size, dtype=np.int64) * buffer.row_beats
+        ends = np.arange(last.size, dtype=kind) * buffer.row_beats
         last = ends + np.minimum.accumulate((last - ends)[::-1])[::-1]
-        inputs = last[:, None] - buffer.row_beats + np.arange(buffer.row_beats)
+        inputs = last[:, None] - buffer.row_beats + np.arange(buffer.row_beats, dtype=kind)
         return Demand((inputs.reshape(-1),), time)

@@ -57,9 +57,8 @@ class RequantizeOp(Pipe):
         return ScalarBody(self.body.block)
 
     def schedule(self) -> Schedule:
-        beats = np.arange(self.output_channel.beats, dtype=np.int64)
         # issue -> operands -> product or comparisons -> code -> output register
-        return Schedule.pipe(self.output_channel.beats, beats, beats, 4 + self.added_latency)
+        return Schedule.beat_by_beat(self, 4 + self.added_latency)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -88,8 +87,7 @@ class ReshapeOp(Pipe):
         )
 
     def schedule(self) -> Schedule:
-        beats = np.arange(self.output_channel.beats, dtype=np.int64)
-        return Schedule.pipe(self.output_channel.beats, beats, beats, 0)
+        return Schedule.beat_by_beat(self, 0)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -124,12 +122,12 @@ class WidthAdapterOp(Pipe):
         return max(lanes) // min(lanes)
 
     def schedule(self) -> Schedule:
-        cycles = max(self.input_channel.beats, self.output_channel.beats)
-        every = np.arange(cycles, dtype=np.int64)
+        turns = min(self.input_channel.beats, self.output_channel.beats)
+        every = np.arange(self.ratio, dtype=np.int64)
         if self.output_channel.lanes.data >= self.input_channel.lanes.data:
-            return Schedule.pipe(cycles, every, every[self.ratio - 1 :: self.ratio], 2)
+            return Schedule.pipe(turns, self.ratio, every, every[-1:], 2)
         # A wide beat is accepted one cycle before its first part leaves.
-        return Schedule.pipe(cycles, every[:: self.ratio], every, 2)
+        return Schedule.pipe(turns, self.ratio, every[:1], every, 2)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
@@ -169,8 +167,7 @@ class FifoOp(Pipe):
         return isinstance(reader, Process) and not reader.paced
 
     def schedule(self) -> Schedule:
-        beats = np.arange(self.output_channel.beats, dtype=np.int64)
-        return Schedule.pipe(self.output_channel.beats, beats, beats, 3)
+        return Schedule.beat_by_beat(self, 3)
 
     def verify_(self) -> None:
         if self.depth.value.data < 1:

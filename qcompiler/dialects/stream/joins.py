@@ -13,14 +13,6 @@ from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
 
 
-def _beats(process: Process) -> Schedule:
-    """Returns the schedule of a process that moves one beat everywhere in each cycle."""
-    beats = np.arange(process.output_channels[0].beats, dtype=np.int64)
-    return Schedule(
-        len(beats), (beats,) * len(process.operands), (beats,) * len(process.results), 2
-    )
-
-
 @irdl_op_definition
 class DuplicateOp(Process):
     """Sends every beat to several processes; each output has a register slice of its own.
@@ -40,8 +32,7 @@ class DuplicateOp(Process):
         super().__init__(operands=[input], result_types=[[input.type] * count])
 
     def schedule(self) -> Schedule:
-        beats = np.arange(self.output_channels[0].beats, dtype=np.int64)
-        return Schedule(len(beats), (beats,), (beats,) * len(self.results), 1)
+        return Schedule.beat_by_beat(self, 1)
 
     def verify_(self) -> None:
         if len(self.copies) < 2:
@@ -103,11 +94,8 @@ class AddOp(Process):
         return any(abs(factor) & (abs(factor) - 1) for factor in self.factors)
 
     def schedule(self) -> Schedule:
-        beats = _beats(self)
         # (operands -> products ->) sum -> output register
-        latency = 4 if self.multiplies else 2
-        latency += self.added_latency
-        return Schedule(beats.cycles, beats.consume, beats.produce, latency)
+        return Schedule.beat_by_beat(self, (4 if self.multiplies else 2) + self.added_latency)
 
     def verify_(self) -> None:
         _verify_elementwise(self)
@@ -137,8 +125,7 @@ class MulOp(Process):
         super().__init__(operands=[lhs, rhs], result_types=[result])
 
     def schedule(self) -> Schedule:
-        beats = _beats(self)
-        return Schedule(beats.cycles, beats.consume, beats.produce, 3)  # operands first
+        return Schedule.beat_by_beat(self, 3)  # operands first
 
     def verify_(self) -> None:
         _verify_elementwise(self)
@@ -180,13 +167,11 @@ class ConcatOp(Process):
         )
 
     def schedule(self) -> Schedule:
-        beats = np.arange(self.output_channels[0].beats, dtype=np.int64)
-        turn = beats.reshape(-1, sum(self.runs))
+        turn = np.arange(sum(self.runs), dtype=np.int64)
         ends = np.cumsum(self.runs)
-        consume = tuple(
-            turn[:, end - run : end].reshape(-1) for run, end in zip(self.runs, ends, strict=True)
-        )
-        return Schedule(len(beats), consume, (beats,), 2)
+        consume = tuple(turn[end - run : end] for run, end in zip(self.runs, ends, strict=True))
+        turns = self.output_channels[0].beats // len(turn)
+        return Schedule(turns, len(turn), consume, (turn,), 2)
 
     def verify_(self) -> None:
         made, axis = self.output_channels[0], self.axis.value.data

@@ -52,10 +52,11 @@ class LabelSelectOp(Pipe):
         return self.input_channel.channels // self.input_lanes
 
     def schedule(self) -> Schedule:
-        every = np.arange(self.input_channel.beats, dtype=np.int64)
+        every = np.arange(self.steps, dtype=np.int64)
         # issue -> operand -> largest of the beat -> largest so far -> output register
         latency = 4 + self.added_latency
-        return Schedule.pipe(len(every), every, every[self.steps - 1 :: self.steps], latency)
+        turns = self.output_channel.beats
+        return Schedule.pipe(turns, self.steps, every, every[-1:], latency)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -1,6 +1,7 @@
 """When a line buffer takes rows and gives them free, and how many rows it needs."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def frame_cycles(window: Window, height: int, row_beats: tuple[int, int], buffer
 class Writer:
     """The side of a line buffer that stores rows as they come, while there is room."""
 
-    def __init__(self, arrival: NDArray[np.int64], buffer_rows: int):
+    def __init__(self, arrival: NDArray[np.signedinteger[Any]], buffer_rows: int):
         self.arrival = arrival
         self.taken = np.empty_like(arrival)
         self.buffer_rows = buffer_rows
@@ -96,7 +97,7 @@ class Writer:
 
     def complete(self, rows: int) -> int:
         """Stores rows until there are `rows`; returns the cycle from which they can be read."""
-        beat = np.arange(self.arrival.shape[1], dtype=np.int64)
+        beat = np.arange(self.arrival.shape[1], dtype=self.arrival.dtype)
         while self.rows < rows:
             row = self.rows
             room = self.freed[row - self.buffer_rows] if row >= self.buffer_rows else 0

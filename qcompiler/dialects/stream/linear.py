@@ -163,16 +163,13 @@ class MvauOp(Pipe):
 
     def schedule(self) -> Schedule:
         neuron, synapse = self.folds
-        parts = self.vectors * self.groups.value.data
-        start = np.arange(parts, dtype=np.int64)[:, None] * (neuron * synapse)
-        consume = start + np.arange(synapse, dtype=np.int64)
-        produce = start + np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
+        consume = np.arange(synapse, dtype=np.int64)
+        produce = np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
         # issue -> operands -> partial sum (-> accumulator) -> output register
         latency = 4 if synapse > 1 else 3
         latency += self.added_latency
-        return Schedule.pipe(
-            parts * neuron * synapse, consume.reshape(-1), produce.reshape(-1), latency
-        )
+        turns = self.vectors * self.groups.value.data
+        return Schedule.pipe(turns, neuron * synapse, consume, produce, latency)
 
     def verify_(self) -> None:
         groups = self.groups.value.data

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,33 +117,47 @@ def channel_of(value: SSAValue) -> ChannelType:
     return value.type
 
 
-Times: TypeAlias = NDArray[np.int64]
-"""Cycles, one per beat."""
-
-NEVER = -(2**62)
-"""A release that holds nothing back."""
+Times: TypeAlias = NDArray[np.signedinteger[Any]]
+"""Cycles, one per beat; int32 where they fit, as there may be millions, otherwise int64."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When an undisturbed process moves its beats, in cycles from the start of a frame.
+    """When an undisturbed process moves its beats, in cycles from the start of a turn.
+
+    A frame is a number of turns, all alike: a matrix unit's are the vectors. Frames and their turns
+    follow back to back.
 
     Attributes:
-        cycles: cycles that one frame occupies the process; frames follow back to back.
-        consume: per input: cycle in which each beat is accepted, shape [beats], increasing.
-        produce: per output: cycle in which the work for each beat is issued, shape [beats].
+        turns: how many make a frame.
+        cycles: cycles that one turn occupies the process.
+        consume: per input: cycle in which each beat is accepted, shape [beats / turns], increasing.
+        produce: per output: cycle in which the work for each beat is issued, [beats / turns].
         latency: cycles from the issue of an output beat to its appearance on the output.
     """
 
+    turns: int
     cycles: int
     consume: tuple[Times, ...]
     produce: tuple[Times, ...]
     latency: int
 
     @staticmethod
-    def pipe(cycles: int, consume: Times, produce: Times, latency: int) -> "Schedule":
+    def pipe(turns: int, cycles: int, consume: Times, produce: Times, latency: int) -> "Schedule":
         """Returns the schedule of a process with one input and one output."""
-        return Schedule(cycles, (consume,), (produce,), latency)
+        return Schedule(turns, cycles, (consume,), (produce,), latency)
+
+    @staticmethod
+    def beat_by_beat(process: "Process", latency: int) -> "Schedule":
+        """Returns the schedule of a process that moves one beat everywhere in each cycle."""
+        now = (np.zeros(1, np.int64),)
+        inputs, outputs = len(process.operands), len(process.results)
+        return Schedule(process.output_channels[0].beats, 1, now * inputs, now * outputs, latency)
+
+    @property
+    def frame_cycles(self) -> int:
+        """Cycles that one frame occupies the process."""
+        return self.turns * self.cycles
 
 
 @dataclass(frozen=True)
@@ -252,13 +266,12 @@ class Process(IRDLOperation, ABC):
         """
         schedule = self.schedule()
         busy = _Busy.slots(schedule)
-        slots = busy.of_frames(schedule.cycles, frames)
-        earliest = np.zeros(slots.shape, np.int64)
-        for at, arrival in zip(busy.consume, arrivals, strict=True):
-            earliest[:, at] = np.maximum(earliest[:, at], arrival.reshape(frames, -1))
-        if release is not None:
-            at = busy.produce[0]
-            earliest[:, at] = np.maximum(earliest[:, at], release.reshape(frames, -1))
+        slots = busy.of_turns(schedule.cycles, frames * schedule.turns, arrivals[0].dtype)
+        earliest = np.zeros_like(slots)
+        held = zip(busy.consume, arrivals, strict=True)
+        for at, until in held if release is None else (*held, (busy.produce[0], release)):
+            view = earliest[:, at]
+            earliest[:, at] = np.maximum(view, until.reshape(view.shape))
         # In place: there may be millions.
         earliest -= slots
         flat = earliest.reshape(-1)
@@ -281,11 +294,12 @@ class Process(IRDLOperation, ABC):
         """
         schedule = self.schedule()
         busy = _Busy.slots(schedule)
-        slots = busy.of_frames(schedule.cycles, frames)
-        bound = np.full(slots.shape, max(int(d[-1]) for d in deadlines) + schedule.cycles)
+        slots = busy.of_turns(schedule.cycles, frames * schedule.turns, deadlines[0].dtype)
+        end = max(int(deadline[-1]) for deadline in deadlines) + schedule.frame_cycles
+        bound = np.full_like(slots, end)
         for at, deadline in zip(busy.produce, deadlines, strict=True):
-            due = deadline.reshape(frames, -1) - schedule.latency
-            bound[:, at] = np.minimum(bound[:, at], due)
+            view = bound[:, at]
+            bound[:, at] = np.minimum(view, deadline.reshape(view.shape) - schedule.latency)
         bound -= slots
         backwards = bound.reshape(-1)[::-1]
         np.minimum.accumulate(backwards, out=backwards)
@@ -297,12 +311,12 @@ class Process(IRDLOperation, ABC):
     @property
     def cycles_per_frame(self) -> int:
         """Cycles that one frame occupies the process in steady state."""
-        return self.schedule().cycles
+        return self.schedule().frame_cycles
 
 
 @dataclass(frozen=True)
 class _Busy:
-    """The slots of a frame in which beats move.
+    """The slots of a turn in which beats move.
 
     A slow process has many more slots than that; nothing can happen to it in the others.
 
@@ -320,26 +334,23 @@ class _Busy:
     def slots(schedule: Schedule) -> "_Busy":
         """Returns the busy slots of a schedule."""
         parts = [*schedule.consume, *schedule.produce]
-        busy = parts[0]
-        for part in parts[1:]:
-            busy = busy if np.array_equal(busy, part) else _merged(busy, part)
-        # A slice is a view, where an index array copies.
-        places = [
-            slice(None) if part.size == busy.size else np.searchsorted(busy, part) for part in parts
-        ]
+        busy = np.unique(np.concatenate(parts))
+        places = [_as_slice(np.searchsorted(busy, part)) for part in parts]
         inputs = len(schedule.consume)
         return _Busy(busy, places[:inputs], places[inputs:])
 
-    def of_frames(self, cycles: int, frames: int) -> Times:
-        """Returns the slots of several frames back to back, [frames, slots]."""
-        return (np.arange(frames, dtype=np.int64) * cycles)[:, None] + self.at
+    def of_turns(self, cycles: int, turns: int, kind: np.dtype[np.signedinteger[Any]]) -> Times:
+        """Returns the slots of several turns back to back, [turns, slots]."""
+        start = np.arange(turns, dtype=kind) * kind.type(cycles)
+        return start[:, None] + self.at.astype(kind)
 
 
-def _merged(one: Times, other: Times) -> Times:
-    """Returns what is in either, increasing, as both are."""
-    both = np.concatenate([one, other])
-    both.sort(kind="stable")  # merges what is sorted
-    return both[np.concatenate([[True], both[1:] != both[:-1]])]
+def _as_slice(places: Times) -> Times | slice:
+    """Returns increasing places as a slice if they are evenly spaced: it copies nothing."""
+    step = int(places[1] - places[0]) if places.size > 1 else 1
+    if (np.diff(places) != step).any():
+        return places
+    return slice(int(places[0]), int(places[-1]) + 1, step)
 
 
 class Pipe(Process):

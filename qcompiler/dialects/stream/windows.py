@@ -140,13 +140,17 @@ class SlidingWindowOp(Buffered):
         beats = buffer.row_beats, buffer.out_beats
         return frame_cycles(self.window, self.input_channel.frame_shape[0], beats, rows)
 
+    @property
+    def cycles_per_frame(self) -> int:
+        return self._frame_cycles(self.buffer_rows)
+
     def schedule(self) -> Schedule:
         """Returns the reading side's; `timing` knows both sides."""
         beats = self.output_channel.beats
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
-        cycles = self._frame_cycles(self.buffer_rows)
-        return Schedule.pipe(cycles, taken, every, self.read_latency)
+        cycles = self.cycles_per_frame
+        return Schedule.pipe(1, cycles, taken, every, self.read_latency)
 
     @property
     def buffering(self) -> Buffering:
@@ -220,10 +224,9 @@ class Reduction(Pipe):
         return self.output_channel.lanes.data * self.simd.value.data
 
     def schedule(self) -> Schedule:
-        cycles = self.output_channel.beats * self.steps
-        every = np.arange(cycles, dtype=np.int64)
-        made = every[self.steps - 1 :: self.steps]
-        return Schedule.pipe(cycles, every, made, self.latency_cycles + self.added_latency)
+        every = np.arange(self.steps, dtype=np.int64)
+        latency = self.latency_cycles + self.added_latency
+        return Schedule.pipe(self.output_channel.beats, self.steps, every, every[-1:], latency)
 
     @property
     def latency_cycles(self) -> int:

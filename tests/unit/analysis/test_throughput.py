@@ -1,8 +1,10 @@
 """Predicted timing in cases where the answer can be worked out by hand."""
 
+import numpy as np
 import pytest
 from stream_networks import StreamNetwork, channel
 
+from qcompiler.analysis import throughput
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.throughput import predict, waiting_beats
 from qcompiler.arith.ranges import IntRange
@@ -104,3 +106,16 @@ def test_beats_that_come_evenly_wait_while_a_unit_replays():
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 4, 1, 1)]))
     *_, unit = network.processes
     assert waiting_beats(network)[unit.input] == 3
+
+
+def test_wide_times_give_what_narrow_ones_give(monkeypatch):
+    network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 6, 1, 1), (6, 2, 1, 1)]))
+    narrow = predict(network), waiting_beats(network)
+    monkeypatch.setattr(throughput, "_time_type", lambda *_: np.int64)
+    assert (predict(network), waiting_beats(network)) == narrow
+
+
+def test_times_are_wide_where_narrow_ones_would_overflow():
+    network = network_of(chain(beats=4, stages=[(4, 4, 1, 1)]))
+    assert throughput._time_type(network, 1000) is np.int32
+    assert throughput._time_type(network, 2**29) is np.int64
