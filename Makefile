@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
-.PHONY: help demo test check docs format bench fuzz clean
+.PHONY: help demo test check quick docs format bench fuzz clean
 
 help:
 	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
 	@echo "make test    install and run all tests, simulation included"
-	@echo "make check   ruff, pyright, quick unit tests, filecheck tests, docs"
+	@echo "make check   ruff, pyright, docs"
+	@echo "make quick   make check, filecheck tests, and the unit tests that simulate nothing"
 	@echo "make docs    build the documentation site into build/site"
 	@echo "make format  format the code"
 	@echo "make bench   run the benchmarks (slow)"
@@ -37,9 +38,11 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(MAKE) --no-print-directory docs
+
+quick: check
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
 	$(BIN)/lit -q tests/filecheck
-	$(MAKE) --no-print-directory docs
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict

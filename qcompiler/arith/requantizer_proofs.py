@@ -6,6 +6,8 @@ agrees on the whole range. Constructions return None where the form cannot hold 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from qcompiler.arith.arrays import FloatArray, IntArray, indices, one_row
@@ -48,7 +50,7 @@ def prove_shift(points: SwitchPoints, tie_parity: int | None = None) -> Shift | 
         points: the function.
         tie_parity: use the tie fix, see `Shift`; None for a plain shift.
     """
-    fit = LineFit(points)
+    fit = _line_fit(points)
     ones = np.ones(points.channels, np.int64)
     widest = max(int(np.abs(points.x_lo).max()), int(np.abs(points.x_hi).max()), 1)
     largest_left = 0 if tie_parity is not None else 60 - widest.bit_length()
@@ -66,6 +68,12 @@ def prove_shift(points: SwitchPoints, tie_parity: int | None = None) -> Shift | 
         form = Shift(shift, one_row(bias), one_row(points.sign), points.lo, points.hi, tie_parity)
         return form if agrees(form, points) else None
     return None
+
+
+@lru_cache(maxsize=1)
+def _line_fit(points: SwitchPoints) -> LineFit:
+    """Returns the fit of these points; the forms are tried one after the other on the same."""
+    return LineFit(points)
 
 
 def _channel(points: SwitchPoints, c: int) -> SwitchPoints:
@@ -98,7 +106,7 @@ def prove_mul_shift(
         shared: demand one multiplier for all channels (up to the sign of decreasing ones).
         at_most: largest shift to consider.
     """
-    fit = LineFit(points)
+    fit = _line_fit(points)
     shift = fit.smallest_shift(tie_parity, shared=shared, at_most=at_most)
     if shift is None:
         return None

@@ -128,7 +128,7 @@ class FloatScale:
     2**(exponent - 24) of it, where the exponent is that of the float32 number whole + 1/2.
 
     Attributes:
-        multiplier: int64 [R], positive.
+        multiplier: int64 [R], positive, of at most 24 significant bits.
         offset: int64 [R]; |x + offset| <= 2**24, so that float32 holds it.
         shift: bits to the right, at least 1.
         zero_point: added after rounding.
@@ -145,18 +145,14 @@ class FloatScale:
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
-        entered = x + along_axis(self.offset, x.ndim, channel_axis)
-        product = entered * along_axis(self.multiplier, x.ndim, channel_axis)
-        whole = product >> self.shift
-        part = product - (whole << self.shift)
-        magnitude = np.where(whole < 0, ~whole, whole)
-        above, below = self.half_widths(magnitude)
-        negative = whole < 0
-        up, down = np.where(negative, below, above), np.where(negative, above, below)
-        past = part - (1 << (self.shift - 1))
-        half = (past <= up) & (past >= -down)
-        rounded = whole + ((past > up) | (half & (whole & 1 == 1)))
-        return np.clip(rounded + self.zero_point, self.lo, self.hi)
+        # The definition itself: 24 + 24 significant bits of product are exact in a float64.
+        entered = (x + along_axis(self.offset, x.ndim, channel_axis)).astype(np.float64)
+        entered *= along_axis(self.multiplier, x.ndim, channel_axis) * 2.0**-self.shift
+        rounded = entered.astype(np.float32)
+        np.rint(rounded, out=rounded)
+        codes = rounded.astype(np.int64)
+        codes += self.zero_point
+        return np.clip(codes, self.lo, self.hi, out=codes)
 
     def half_widths(self, magnitude: IntArray) -> tuple[IntArray, IntArray]:
         """Returns how far above and below magnitude + 1/2 a number still counts as that half.

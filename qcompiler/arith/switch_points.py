@@ -24,6 +24,12 @@ LARGEST_ACCUMULATOR = 2**53
 # Elements bisected at a time: about 20 arrays of this length fit a second-level cache.
 _BLOCK = 2**14
 
+_FEWEST_GUESSED = 16
+"""Levels from which on guessing pays."""
+
+_GUESSED_WITHIN = 3
+"""How far from its guess a switch point is looked for: both ends of the line are rounded."""
+
 CodeAt = Callable[[IntArray, IntArray], IntArray]
 """Code at z of a channel; arguments broadcast."""
 
@@ -139,8 +145,8 @@ def find_switch_points(
     for block in _blocks(function.channels, hi - lo):
         channel, level = indices(block.start, block.stop)[:, None], indices(lo + 1, hi + 1)
         search = _Search(channel, level, z_lo[block, None], z_hi[block, None])
-        found = search.bisect(rough_code_at if exact else code_at)
-        thresholds[block] = search.repaired(found, code_at) if exact else found
+        found = search.guessed(rough_code_at if exact else code_at)
+        thresholds[block] = search.repaired(found, code_at)
     return SwitchPoints(lo, hi, thresholds, sign, x_lo, x_hi)
 
 
@@ -228,6 +234,33 @@ class _Search:
             has = code_at(np.minimum(middle, self._z_hi), self._channel) >= self._level
             found, below = np.where(has, middle, found), np.where(has, below, middle)
         return found
+
+    def guessed(self, code_at: CodeAt) -> IntArray:
+        """Returns that z as far as the levels of a row [C, L] lie evenly; else something near it.
+
+        Most functions are straight lines between two clamps: each row's first and last level that
+        the range reaches are searched, those between are interpolated, and looked for next to that.
+        """
+        levels = self._level.reshape(1, -1)
+        if levels.shape[1] < _FEWEST_GUESSED:
+            return self.bisect(code_at)
+        first = code_at(self._z_lo, self._channel) + 1
+        last = code_at(self._z_hi, self._channel)
+        ends = np.concatenate([np.minimum(first, last), last], axis=1)
+        start, end = np.split(
+            _Search(self._channel, ends, self._z_lo, self._z_hi).bisect(code_at), 2, axis=1
+        )
+        slope = (end - start) / np.maximum(last - first, 1)
+        middle = start + np.rint((levels - first) * slope).astype(np.int64)
+        low, high = self._z_lo - 1, self._z_hi + 1
+        below = np.clip(middle - _GUESSED_WITHIN, low, self._z_hi)
+        found = np.clip(middle + _GUESSED_WITHIN, self._z_lo, high)
+
+        def within(z: IntArray, channel: IntArray) -> IntArray:
+            return code_at(np.clip(z, self._z_lo, self._z_hi), channel)
+
+        near = _Search(self._channel, levels, below + 1, found - 1).bisect(within)
+        return np.where(levels < first, self._z_lo, np.where(levels > last, high, near))
 
     def repaired(self, found: IntArray, code_at: CodeAt) -> IntArray:
         """Returns approximate results of `bisect` made exact.

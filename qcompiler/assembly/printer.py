@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerType, ModuleOp
 from xdsl.ir import Attribute, Operation
 from xdsl.printer import Printer
 from xdsl.utils.hints import isa
@@ -59,22 +59,12 @@ def _is_splat(constant: DenseAttr) -> bool:
     return raw == raw[: len(raw) // count] * count
 
 
-class _Text(StringIO):
-    """Text in the making that knows in which line it is."""
-
-    line = 1
-
-    def write(self, text: str, /) -> int:
-        self.line += text.count("\n")
-        return super().write(text)
-
-
 class _Printer(Printer):
     """Writes `dense_resource<"file:key">` for large constants, as MLIR does for its resources."""
 
     def __init__(
         self,
-        text: _Text,
+        text: StringIO,
         elide: int | None,
         weights: WeightFile | None,
         lines: dict[Operation, int] | None,
@@ -85,13 +75,26 @@ class _Printer(Printer):
         self._elide = elide
         self._weights = weights
         self._lines = lines
+        self._types: dict[Attribute, str] = {}
+
+    def print_string(self, text: str, *, indent: int | None = None) -> None:
+        if "\n" in text:
+            super().print_string(text, indent=indent)
+        else:  # a design has a million of these
+            self._current_column += len(text)
+            self._text.write(text)
 
     def print_op(self, op: Operation) -> None:
         if self._lines is not None:
-            self._lines[op] = self._text.line
+            self._lines[op] = self._current_line + 1
         super().print_op(op)
 
     def print_attribute(self, attribute: Attribute) -> None:
+        if attribute.name == IntegerType.name:  # stands in every line, several times
+            if attribute not in self._types:
+                self._types[attribute] = str(attribute)
+            self.print_string(self._types[attribute])
+            return
         # By name first: `isa` on every attribute of a design takes ten times as long as printing.
         if attribute.name != DenseIntOrFPElementsAttr.name or not isa(attribute, DenseAttr):
             super().print_attribute(attribute)
@@ -135,7 +138,7 @@ def print_module(
         locations: with the source node of every operation.
         lines: takes the line, counted from 1, in which each operation begins.
     """
-    text = _Text()
+    text = StringIO()
     options = {"print_generic_format": generic, "print_debuginfo": locations}
     _Printer(text, elide, weights, lines, **options).print_op(module)
     return text.getvalue() + "\n"

@@ -323,6 +323,13 @@ class FloatScaleOp(RequantizerOp):
             raise VerifyException(f"shift must be in [1, 62], got {form.shift}")
         if form.multiplier.min() < 1:
             raise VerifyException(f"multiplier must be positive, got {form.multiplier.min()}")
+        significant = form.multiplier // (form.multiplier & -form.multiplier)
+        if significant.max() > 1 << SIGNIFICAND_BITS:
+            worst = int(form.multiplier[significant.argmax()])
+            raise VerifyException(
+                f"multiplier must have at most {SIGNIFICAND_BITS} significant bits, as float32 "
+                f"factors have, got {worst}"
+            )
         x = range_of(self.input.type)
         entered = max(abs(x.lo + int(form.offset.min())), abs(x.hi + int(form.offset.max())))
         if entered > 1 << SIGNIFICAND_BITS:

@@ -22,6 +22,20 @@ def rescaled(factor, offset, zero_point, *, cut=False, after=True):
     )
 
 
+def in_integers(form, x):
+    """Returns the codes of accumulators [C, N] by the widths of halves, as the hardware does."""
+    product = (x + form.offset[:, None]) * form.multiplier[:, None]
+    whole = product >> form.shift
+    part = product - (whole << form.shift)
+    magnitude = np.where(whole < 0, ~whole, whole)
+    above, below = form.half_widths(magnitude)
+    up, down = np.where(whole < 0, below, above), np.where(whole < 0, above, below)
+    past = part - (1 << (form.shift - 1))
+    half = (past <= up) & (past >= -down)
+    rounded = whole + ((past > up) | (half & (whole & 1 == 1)))
+    return np.clip(rounded + form.zero_point, form.lo, form.hi)
+
+
 def check(function, span, rng):
     form = prove_float_scale(function, find_switch_points(function, -span, span))
     assert form is not None
@@ -29,6 +43,7 @@ def check(function, span, rng):
     x = np.concatenate([x, np.arange(-500, 500).clip(-span, span)])
     rows = np.broadcast_to(x, (CHANNELS, x.size))
     np.testing.assert_array_equal(form.apply(rows, 0), evaluate(function, x))
+    np.testing.assert_array_equal(in_integers(form, rows), evaluate(function, x))
 
 
 @pytest.mark.parametrize("seed", range(30))
