@@ -25,7 +25,7 @@ from qcompiler.passes.convert_qint_to_stream import lowering
 from qcompiler.passes.infer_ranges import range_rule
 from qcompiler.passes.split_host import core_operation
 from qcompiler.passes.to_stream.state import frame_of
-from qcompiler.rtl.blocks.mvau import WeightCode, weight_style
+from qcompiler.rtl.blocks.weight_codes import WeightCode, weight_style
 from qcompiler.rtl.processes import Place, hardware
 
 __all__ = [

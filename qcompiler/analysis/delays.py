@@ -112,8 +112,12 @@ class DelayModel:
         dsp = self.device.dsp and multiplier
         pieces = multiplier.count(a, b, min(width, a + b)) if dsp and multiplier else 0
         if not pieces:
-            return self.device.delays.lut + self.add(min(a, b), width)
+            return self.multiply_in_logic(a, b, width)
         return self.device.delays.multiplier + self.add(pieces, width)
+
+    def multiply_in_logic(self, a: int, b: int, width: int) -> float:
+        """Returns how long the same product takes as a sum of shifted copies."""
+        return self.device.delays.lut + self.add(min(a, b), width)
 
     def product(self, cut: str, a: int, b: int, width: int) -> Segment:
         """Returns a product as a segment, see `multiply`."""

@@ -13,6 +13,7 @@ from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Thr
 from qcompiler.arith.trees import group_sizes
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.process import AHEAD
+from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode
 
 Rule = Callable[[DelayModel, Any], dict[str, int]]
 """Returns how many registers stand at each cut of a process's hardware."""
@@ -68,26 +69,34 @@ def _weight_range(weights: stream.WeightsOp) -> IntRange:
 
 
 def _dot_product(
-    model: DelayModel, x: IntRange, weights: IntRange, terms: int, width: int
+    model: DelayModel, op: stream.MvauOp | stream.VvauOp, terms: int, width: int
 ) -> tuple[list[Segment], int]:
     """Returns the logic from operands to the first level of the sum, and how many levels follow."""
+    x, weights = op.input_channel.element.range, _weight_range(op.weights_op)
     factors = _factor_width(x), _factor_width(weights)
-    product = model.product("operands", *factors, width)
+    levels, first = _tree_levels(model, terms, lambda size: model.add(size, width))
     if weights.lo >= -1 and weights.hi <= 1:
         product = Segment("operands", model.add(2, width) + model.device.delays.lut)
-    levels, first = _tree_levels(model, terms, lambda size: model.add(size, width))
+    elif op.style == LOGIC:
+        product = Segment("operands", model.multiply_in_logic(*factors, width))
+    elif op.style == PAIRS:
+        both = PairCode.of_range(weights, x).factor_width
+        product = model.product("operands", factors[0], both, factors[0] + both)
+        first += model.add(2, sum(factors))
+    else:
+        product = model.product("operands", *factors, width)
     return [product, Segment("products", first)], levels
 
 
 @pipelining(stream.MvauOp)
 def _mvau(model: DelayModel, op: stream.MvauOp) -> dict[str, int]:
     neuron, synapse = op.folds
-    x, width = op.input_channel.element.range, op.output_channel.element.width_bits
+    width = op.output_channel.element.width_bits
     simd, pe, groups = op.simd.value.data, op.pe.value.data, op.groups.value.data
     weights = _weight_range(op.weights_op)
     if (neuron, synapse, groups) == (1, 1, 1):
         return _parallel(model, weights, simd, width)
-    segments, levels = _dot_product(model, x, weights, simd, width)
+    segments, levels = _dot_product(model, op, simd, width)
     depth, word = groups * neuron * synapse, pe * simd * weights.width_bits
     start = model.read(depth, word, rom=True)
     if neuron > 1 and synapse > 1:
@@ -105,10 +114,10 @@ def _parallel(model: DelayModel, weights: IntRange, terms: int, width: int) -> d
 
 @pipelining(stream.VvauOp)
 def _vvau(model: DelayModel, op: stream.VvauOp) -> dict[str, int]:
-    x, made = op.input_channel.element.range, op.output_channel
+    made = op.output_channel
     simd, lanes = op.simd.value.data, made.lanes.data
     weights = _weight_range(op.weights_op)
-    segments, levels = _dot_product(model, x, weights, simd, made.element.width_bits)
+    segments, levels = _dot_product(model, op, simd, made.element.width_bits)
     depth = op.steps * made.channels // lanes
     start = model.read(depth, lanes * simd * weights.width_bits, rom=True)
     return model.cuts(segments, start) | {"sum": levels}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import StringAttr
 
 from qcompiler.analysis.sources import own_nodes, source_node, source_of
 from qcompiler.dialects import qint, stream
@@ -20,11 +19,12 @@ from qcompiler.rtl.blocks.joins import (
     build_mul,
 )
 from qcompiler.rtl.blocks.label_select import LabelSelectConfig, build_label_select
-from qcompiler.rtl.blocks.mvau import MvauConfig, WeightCode, build_mvau, styled_code
+from qcompiler.rtl.blocks.mvau import MvauConfig, build_mvau
 from qcompiler.rtl.blocks.rearrange import ReorderConfig, build_reorder, build_slice
 from qcompiler.rtl.blocks.reduction import ReductionConfig, build_reduction
 from qcompiler.rtl.blocks.requantize import RequantizeConfig, build_requantize
 from qcompiler.rtl.blocks.sliding_window import SlidingWindowConfig, build_sliding_window
+from qcompiler.rtl.blocks.weight_codes import WeightCode, styled_code
 from qcompiler.rtl.blocks.width_adapter import build_width_adapter
 from qcompiler.rtl.streaming import Library
 
@@ -133,14 +133,15 @@ def _mvau(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
     )
 
 
-def _weight_code(op: stream.MvauOp) -> WeightCode | None:
-    style = op.attributes.get("stream.style")
-    if not isinstance(style, StringAttr):
+def _weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
+    if op.style is None:
         return None
+    pe = op.pe.value.data if isinstance(op, stream.MvauOp) else 1
     try:
-        return styled_code(style.data, op.weights_op.array)
+        return styled_code(op.style, op.weights_op.array, op.input_channel.element.range, pe)
     except ValueError as error:
-        raise ModelError([Problem(source_of(op), str(error), "load its plugin")]) from None
+        remedy = "load its plugin, or remove the attribute stream.style"
+        raise ModelError([Problem(source_of(op), str(error), remedy)]) from None
 
 
 def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
@@ -187,6 +188,7 @@ def _reduction(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp
             simd=op.simd.value.data,
             kind=kind,
             weights=weights,
+            code=None if isinstance(op, stream.PoolOp) else _weight_code(op),
             registers=op.registers,
         ),
     )

@@ -36,7 +36,7 @@ class StreamNetwork:
         self.block.add_ops(processes)
         self.results.append(processes[-1].result)
 
-    def mvau(self, x: IntRange, weights, pe: int, simd: int, vectors=()):
+    def mvau(self, x: IntRange, weights, pe: int, simd: int, vectors=(), style=None):
         """Adds a matrix unit from an input that has as many lanes as it takes."""
         symbol = stream.WeightsOp(f"w{len(self.weights)}", np.asarray(weights))
         self.weights.append(symbol)
@@ -45,7 +45,9 @@ class StreamNetwork:
         low, high = (pick(*corners).sum(0) for pick in (np.minimum, np.maximum))
         sums = qint.IntType(int(low.min()), int(high.max()))
         name = symbol.sym_name.data
-        self.output(stream.MvauOp(given, name, sums, symbol.array.shape[1], pe, simd))
+        unit = stream.MvauOp(given, name, sums, symbol.array.shape[1], pe, simd)
+        unit.style = style
+        self.output(unit)
 
     def requantize(self, x: IntRange, y: IntRange, form, frame, lanes: int):
         given = self.input(channel(x, frame, lanes))

@@ -14,7 +14,7 @@ from qcompiler.analysis.area.memories import Memory, place
 from qcompiler.analysis.folding import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.dialects import qint, stream
-from qcompiler.rtl.blocks.mvau import WeightCode
+from qcompiler.rtl.blocks.weight_codes import WeightCode
 
 _CONTROL = Area(60, 40)
 _ADDER_BIT = 1.6

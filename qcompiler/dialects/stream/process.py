@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import (
     DictionaryAttr,
     IntAttr,
     IntegerAttr,
+    StringAttr,
     i64,
 )
 from xdsl.ir import (
@@ -188,6 +189,7 @@ class Demand:
 
 
 _REGISTERS = "stream.registers"
+_STYLE = "stream.style"
 
 AHEAD = "ahead"
 """The cut that takes no time: what is known beforehand is kept in registers until it is needed."""
@@ -215,6 +217,21 @@ class Process(IRDLOperation, ABC):
         self.attributes.pop(_REGISTERS, None)
         if given:
             self.attributes[_REGISTERS] = DictionaryAttr(given)
+
+    @property
+    def style(self) -> str | None:
+        """How the hardware multiplies by weights, if not as synthesis likes.
+
+        It is the attribute `stream.style`; `qcompiler.rtl.blocks.weight_codes` has the styles.
+        """
+        given = self.attributes.get(_STYLE)
+        return given.data if isinstance(given, StringAttr) else None
+
+    @style.setter
+    def style(self, name: str | None) -> None:
+        self.attributes.pop(_STYLE, None)
+        if name is not None:
+            self.attributes[_STYLE] = StringAttr(name)
 
     @property
     def added_latency(self) -> int:

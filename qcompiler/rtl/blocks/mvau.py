@@ -10,14 +10,13 @@ A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and us
 times. With several groups, MW and MH are those of a group: vectors and matrices take turns.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
+from qcompiler.rtl.blocks.weight_codes import WeightCode
 from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
 from qcompiler.rtl.stages import Registers, require_cuts, staged, sum_tree
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -52,7 +51,7 @@ class MvauConfig:
     simd: int
     groups: int = 1
     ram_style: RamStyle = "auto"
-    code: "WeightCode | None" = None
+    code: WeightCode | None = None
     registers: Registers = field(default_factory=dict[str, int])
 
     @property
@@ -70,81 +69,8 @@ class MvauConfig:
         return blocks.transpose(2, 0, 3, 1).reshape(folds * synapse, self.pe * self.simd)
 
 
-@dataclass(frozen=True)
-class WeightCode:
-    """How one weight is stored, and multiplied."""
-
-    kind: str
-    width: int
-    signed: bool
-
-    @staticmethod
-    def of(weights: Array) -> "WeightCode":
-        """Returns the narrowest code for these values."""
-        range_ = IntRange(int(weights.min()), int(weights.max()))
-        if range_.lo < -1 or range_.hi > 1:
-            return WeightCode("integer", range_.width_bits, range_.signed)
-        return (
-            WeightCode("ternary", 2, True)
-            if (weights == 0).any()
-            else WeightCode("bipolar", 1, False)
-        )
-
-    def encode(self, weights: Array) -> Array:
-        """Returns the stored codes."""
-        return (weights > 0).astype(np.int8) if self.kind == "bipolar" else weights
-
-    def multiply(
-        self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
-    ) -> Signal:
-        """Returns x * w in `width` bits."""
-        wide = x.resize(width, signed=x_signed)
-        if self.kind == "integer":
-            return wide * w.resize(width, signed=self.signed)
-        minus = b.constant(0, width) - wide
-        if self.kind == "bipolar":
-            return b.mux(w, wide, minus)
-        return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
-
-    def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
-        """Returns x * weight in the width of x."""
-        return x * weight
-
-
 PRODUCT_CUTS = frozenset({"operands", "products", "sum"})
 """Cuts of folded units that multiply by weights."""
-
-WeightStyle = Callable[[Array], WeightCode]
-"""Returns how to store and multiply these weights."""
-
-_styles: dict[str, WeightStyle] = {}
-
-
-def weight_style(name: str) -> Callable[[WeightStyle], WeightStyle]:
-    """Returns a decorator that registers a way to store and multiply weights.
-
-    Matrix units whose attribute `stream.style` is `name` use it. A pass sets the attribute.
-
-    Example: `@weight_style("two-shifts")` above `def _(weights): return TwoShifts(...)`
-    """
-
-    def register(function: WeightStyle) -> WeightStyle:
-        _styles[name] = function
-        return function
-
-    return register
-
-
-def styled_code(name: str, weights: Array) -> WeightCode:
-    """Returns how a style stores and multiplies weights.
-
-    Raises:
-        ValueError: no style has that name, or it cannot store these weights.
-    """
-    if name not in _styles:
-        known = ", ".join(_styles) or "none"
-        raise ValueError(f"no weight style is called {name!r}, there are: {known}")
-    return _styles[name](weights)
 
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
@@ -215,7 +141,7 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         "weights",
         word.value,
         b.enable,
-        code.encode(words),
+        code.encode_words(words, config.simd),
         code.width,
         config.ram_style,
     )
@@ -230,14 +156,13 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         first = staged(b, "first", synapse_fold.value.equals(0), stages - 1, b.enable)
         last = staged(b, "last", synapse_fold.at_end, stages - 1, b.enable)
     lane = processing_element(library, config, code, accumulate=synapse > 1)
-    lane_weights = weights.lanes(config.pe)
     results: list[Signal] = []
-    for i in range(config.pe):
-        inputs = {"enable": b.enable, "x": operand, "w": lane_weights[i]}
+    for i, w in enumerate(weights.lanes(config.pe // code.outputs)):
+        inputs = {"enable": b.enable, "x": operand, "w": w}
         if first is not None:
             inputs |= {"partial_valid": valid[-1], "first": first}
-        made = "accumulator" if synapse > 1 else "sum"
-        results.append(b.instance(f"pe{i}", lane, **inputs).output(b, made))
+        pe = b.instance(f"pe{i}", lane, **inputs)
+        results += [pe.output(b, name) for name in element_outputs(code, synapse > 1)]
     done = valid[-1] & last if last is not None else valid[-1]
     in_ready = b.enable & loading if neuron > 1 else b.enable
     return b.finish(in_ready=in_ready, next_valid=done, data=b.pack(results))
@@ -262,12 +187,18 @@ def _operand(
     return b.mux(from_replay, replayed, fresh).named("operand")
 
 
+def element_outputs(code: WeightCode, accumulate: bool) -> list[str]:
+    """Returns the names of a processing element's results."""
+    name = "accumulator" if accumulate else "sum"
+    return [name] if code.outputs == 1 else [f"{name}{i}" for i in range(code.outputs)]
+
+
 def processing_element(
     library: Library, config: MvauConfig, code: WeightCode, *, accumulate: bool
 ) -> hw.HWModuleOp:
-    """One output at a time: a dot product of SIMD inputs, then an accumulator if asked for.
+    """The outputs of one code at a time: dot products of SIMD inputs, then accumulators if asked.
 
-    The result is the port `accumulator`, or without one `sum`.
+    The results are called as `element_outputs` says.
     """
     name = f"{config.name}_pe"
     simd, width, x_width = config.simd, config.accumulator.width_bits, config.x.width_bits
@@ -275,27 +206,33 @@ def processing_element(
         name,
         [
             f"Processing element of {config.name}: {simd} inputs of {x_width} bit a cycle,",
-            f"{code.kind} weights of {code.width} bit, accumulator of {width} bit.",
+            f"{code.kind} weights of {code.weight_width} bit, accumulator of {width} bit.",
+            *code.explained,
         ],
     )
     enable = b.input("enable", 1)
     x, w = b.input("x", simd * x_width), b.input("w", simd * code.width)
-    product_width = min(width, x_width + code.width + 1)
-    products: list[Signal] = []
+    product_width = min(width, x_width + code.weight_width + 1)
+    products: list[list[Signal]] = [[] for _ in range(code.outputs)]
     for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True)):
         if simd > 1:
             xi, wi = xi.named(f"x{i}"), wi.named(f"w{i}")
-        product = code.multiply(b, xi, wi, product_width, config.x.signed).named(f"product{i}")
-        ranks = config.registers.get("products", 0)
-        products.append(staged(b, f"product{i}_kept", product, ranks, enable))
-    total = sum_tree(b, "sum_level", products, width, config.registers.get("sum", 0), enable)
-    partial = b.delay("partial_sum", total, enable=enable)
-    if not accumulate:
-        b.output("sum", partial)
-        return library.add(b.build())
-    partial_valid, first = b.input("partial_valid", 1), b.input("first", 1)
-    accumulator = b.register("accumulator", width)
-    start = b.mux(first, b.constant(0, width), accumulator)
-    accumulator.drive(start + partial, enable=enable & partial_valid)
-    b.output("accumulator", accumulator)
+        made = code.product(b, xi, wi, product_width, config.x.signed).named(f"product{i}")
+        made = staged(b, f"product{i}_kept", made, config.registers.get("products", 0), enable)
+        for of_output, part in zip(products, code.parts(made, product_width), strict=True):
+            of_output.append(part)
+    control = (b.input("partial_valid", 1), b.input("first", 1)) if accumulate else None
+    levels = config.registers.get("sum", 0)
+    for i, result in enumerate(element_outputs(code, accumulate)):
+        suffix = "" if code.outputs == 1 else str(i)
+        total = sum_tree(b, f"sum{suffix}_level", products[i], width, levels, enable)
+        partial = b.delay(f"partial_sum{suffix}", total, enable=enable)
+        if control is None:
+            b.output(result, partial)
+            continue
+        partial_valid, first = control
+        accumulator = b.register(f"accumulator{suffix}", width)
+        start = b.mux(first, b.constant(0, width), accumulator)
+        accumulator.drive(start + partial, enable=enable & partial_valid)
+        b.output(result, accumulator)
     return library.add(b.build())

@@ -17,7 +17,8 @@ from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
-from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, WeightCode, processing_element
+from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, processing_element
+from qcompiler.rtl.blocks.weight_codes import WeightCode
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
 from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -38,6 +39,7 @@ class ReductionConfig:
         simd: taps a beat; divides them.
         kind: product with weights and sum, maximum, or sum.
         weights: for `product`: int64, shape [taps, channels].
+        code: how weights are stored and multiplied; None for the narrowest.
         registers: at each cut.
     """
 
@@ -51,6 +53,7 @@ class ReductionConfig:
     simd: int
     kind: Literal["product", "max", "sum"]
     weights: Array | None = None
+    code: WeightCode | None = None
     registers: Registers = field(default_factory=dict[str, int])
 
     @property
@@ -98,7 +101,7 @@ def _products(
 ) -> hw.HWModuleOp:
     assert config.weights is not None
     folds = config.weights.shape[1] // config.lanes
-    code = WeightCode.of(config.weights)
+    code = config.code or WeightCode.of(config.weights)
     # Word fold * steps + step holds that step's weights of the fold's channels.
     blocks = config.weights.reshape(config.steps, config.simd, folds, config.lanes)
     words = blocks.transpose(2, 0, 3, 1).reshape(folds * config.steps, config.lanes * config.simd)

@@ -37,6 +37,29 @@ def folded_matrix_units() -> StreamNetwork:
     return n
 
 
+def every_pair(lo, hi):
+    """Weights [1, 2 * N] with all pairs of values side by side."""
+    values = np.arange(lo, hi + 1)
+    return np.stack(np.meshgrid(values, values), axis=-1).reshape(1, -1)
+
+
+def styled_matrix_units() -> StreamNetwork:
+    """Two outputs a multiplication, and multiplications in logic; 128 cycles a frame."""
+    n, int8, uint8 = StreamNetwork(), IntRange(-128, 127), IntRange(0, 255)
+    n.mvau(INT4, every_pair(-8, 7), pe=4, simd=1, style="pairs")
+    n.mvau(UINT2, every_pair(-8, 7), pe=4, simd=1, style="pairs")
+    n.mvau(IntRange(-5, -2), every_pair(0, 15), pe=4, simd=1, style="pairs")
+    n.mvau(INT4, every_pair(-8, 7), pe=4, simd=1, style="logic")
+    n.mvau(uint8, every_pair(0, 15), pe=4, simd=1, style="logic")
+    n.mvau(IntRange(-300, 2), every_pair(-15, 0), pe=4, simd=1, style="logic")
+    extremes = RANDOM.choice([-128, -127, -1, 0, 127], (16, 64))
+    for x in (int8, uint8):
+        for style in ("pairs", "logic"):
+            n.mvau(x, extremes, pe=4, simd=2, style=style)
+            n.mvau(x, extremes[:4, :32], pe=2, simd=1, vectors=(2,), style=style)
+    return n
+
+
 def parallel_matrix_units() -> StreamNetwork:
     n = StreamNetwork()
     n.mvau(INT4, integers(-7, 7, 5, 3), pe=3, simd=5)
@@ -88,13 +111,14 @@ def adapters_and_buffers() -> StreamNetwork:
 
 NETWORKS = {
     "folded": folded_matrix_units,
+    "styled": styled_matrix_units,
     "parallel": parallel_matrix_units,
     "requantizers": requantizers,
     "plumbing": adapters_and_buffers,
 }
 
 
-PIPELINED = ("folded", "parallel", "requantizers")
+PIPELINED = ("folded", "styled", "parallel", "requantizers")
 CLOCKS = (100, 200, 400)
 """Of the default device: the last is out of reach, every cut has its registers."""
 

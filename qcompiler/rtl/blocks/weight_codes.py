@@ -1,0 +1,246 @@
+"""How weights are stored, and how something is multiplied by them: styles of multiplication."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array
+from qcompiler.rtl.builder import ModuleBuilder, Signal
+
+
+@dataclass(frozen=True)
+class WeightCode:
+    """How one weight is stored, and multiplied."""
+
+    kind: str
+    width: int
+    signed: bool
+
+    @staticmethod
+    def of(weights: Array) -> "WeightCode":
+        """Returns the narrowest code for these values."""
+        range_ = IntRange(int(weights.min()), int(weights.max()))
+        if range_.lo < -1 or range_.hi > 1:
+            return WeightCode("integer", range_.width_bits, range_.signed)
+        return (
+            WeightCode("ternary", 2, True)
+            if (weights == 0).any()
+            else WeightCode("bipolar", 1, False)
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Outputs whose weights make one code together."""
+        return 1
+
+    @property
+    def weight_width(self) -> int:
+        """Bits of one weight."""
+        return self.width
+
+    @property
+    def explained(self) -> Sequence[str]:
+        """Lines for the header of the Verilog, where the multiplication needs explaining."""
+        return ()
+
+    def encode(self, weights: Array) -> Array:
+        """Returns the stored codes."""
+        return (weights > 0).astype(np.int8) if self.kind == "bipolar" else weights
+
+    def encode_words(self, words: Array, simd: int) -> Array:
+        """Returns the codes of words of weights, [words, PE * SIMD], an output's side by side."""
+        del simd
+        return self.encode(words)
+
+    def multiply(
+        self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
+    ) -> Signal:
+        """Returns x * w in `width` bits."""
+        wide = x.resize(width, signed=x_signed)
+        if self.kind == "integer":
+            return wide * w.resize(width, signed=self.signed)
+        minus = b.constant(0, width) - wide
+        if self.kind == "bipolar":
+            return b.mux(w, wide, minus)
+        return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
+
+    def product(self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool) -> Signal:
+        """Returns what the multiplier makes; registers may follow, and then `parts`."""
+        return self.multiply(b, x, w, width, x_signed)
+
+    def parts(self, product: Signal, width: int) -> Sequence[Signal]:
+        """Returns the product of each output, in `width` bits."""
+        del width
+        return (product,)
+
+    def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
+        """Returns x * weight in the width of x."""
+        return x * weight
+
+
+WeightStyle = Callable[[Array], WeightCode]
+"""Returns how to store and multiply these weights."""
+
+_styles: dict[str, WeightStyle] = {}
+
+
+def weight_style(name: str) -> Callable[[WeightStyle], WeightStyle]:
+    """Returns a decorator that registers a way to store and multiply weights.
+
+    Matrix units whose attribute `stream.style` is `name` use it. A pass sets the attribute.
+
+    Example: `@weight_style("two-shifts")` above `def _(weights): return TwoShifts(...)`
+    """
+
+    def register(function: WeightStyle) -> WeightStyle:
+        _styles[name] = function
+        return function
+
+    return register
+
+
+def styled_code(name: str, weights: Array, x: IntRange, pe: int) -> WeightCode:
+    """Returns how a style stores and multiplies weights.
+
+    Args:
+        name: of the style.
+        weights: of the unit.
+        x: what they are multiplied by.
+        pe: outputs in parallel.
+
+    Raises:
+        ValueError: no style has that name, or it cannot store or multiply these weights.
+    """
+    if name == PAIRS:
+        if pe % 2:
+            raise ValueError(f"{PAIRS} needs an even number of outputs in parallel, got PE = {pe}")
+        return PairCode.of_range(IntRange(int(weights.min()), int(weights.max())), x)
+    if name not in _styles:
+        known = ", ".join((PAIRS, *_styles))
+        raise ValueError(f"no weight style is called {name!r}, there are: {known}")
+    return _styles[name](weights)
+
+
+LOGIC = "logic"
+"""The style that multiplies in logic, where synthesis would take hard multipliers."""
+
+
+@dataclass(frozen=True)
+class LogicCode(WeightCode):
+    """An integer weight that logic multiplies: a sum of shifted copies, one per bit of a factor."""
+
+    def multiply(
+        self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
+    ) -> Signal:
+        """Returns x * w in `width` bits."""
+        bits, other, signed = w, x.resize(width, signed=x_signed), self.signed
+        if x.width < w.width:
+            bits, other, signed = x, w.resize(width, signed=self.signed), x_signed
+        terms = [
+            b.concat([other.slice(0, width - i), b.constant(0, i)] if i else [other])
+            & bits.bit(i).replicate(width)
+            for i in range(min(bits.width, width))
+        ]
+        if not signed:
+            return b.sum(terms)
+        *plus, minus = terms  # the highest bit of two's complement counts negative
+        return b.sum(plus) - minus if plus else b.constant(0, width) - minus
+
+
+@weight_style(LOGIC)
+def _logic(weights: Array) -> WeightCode:
+    code = WeightCode.of(weights)
+    return LogicCode(code.kind, code.width, code.signed) if code.kind == "integer" else code
+
+
+PAIRS = "pairs"
+"""The style that multiplies by the weights of two outputs at once, in one hard multiplier."""
+
+
+@dataclass(frozen=True)
+class PairCode(WeightCode):
+    """The weights of two outputs, which one multiplication serves: they have the operand in common.
+
+    With v the first and w the second, and 2**k larger than the range of x * v,
+    `x * (w * 2**k + v) = x * w * 2**k + x * v`. The low k bits are x * v, exactly, in two's
+    complement. The bits above are x * w, or one less if x * v is negative, as the low bits then
+    have borrowed one: bit k - 1 says so, and is added back.
+
+    What is stored is v beside w less one where v is negative: the high bits of the factor.
+
+    Attributes:
+        low: bits of the first weight.
+        product_width: k.
+    """
+
+    low: int
+    product_width: int
+
+    @staticmethod
+    def of_range(weights: IntRange, x: IntRange) -> "PairCode":
+        """Returns the code of two weights in a range, for operands x."""
+        low = _signed_width(weights)
+        high = _signed_width(IntRange(weights.lo - (weights.lo < 0), weights.hi))
+        return PairCode("pair", low + high, False, low, _signed_width(_products(x, weights)))
+
+    @property
+    def outputs(self) -> int:
+        """Outputs whose weights make one code together."""
+        return 2
+
+    @property
+    def weight_width(self) -> int:
+        """Bits of one weight."""
+        return self.low
+
+    @property
+    def explained(self) -> Sequence[str]:
+        """Lines for the header of the Verilog: why the products are exact."""
+        k = self.product_width
+        return (
+            f"One product serves two outputs: x * (w1 * 2**{k} + w0) = x * w1 * 2**{k} + x * w0.",
+            f"Its low {k} bits are x * w0; those above are x * w1, less one where x * w0 < 0.",
+            "w1 is stored less one where w0 < 0, as the factor's high bits.",
+        )
+
+    @property
+    def factor_width(self) -> int:
+        """Bits of the factor that both weights make, signed."""
+        return self.width - self.low + self.product_width
+
+    def encode_words(self, words: Array, simd: int) -> Array:
+        """Returns the codes of words of weights, [words, PE / 2 * SIMD]."""
+        pairs = words.astype(np.int64).reshape(len(words), -1, 2, simd)
+        first, second = pairs[:, :, 0], pairs[:, :, 1]
+        high = (second - (first < 0)) & ((1 << (self.width - self.low)) - 1)
+        codes = (high << self.low) | (first & ((1 << self.low) - 1))
+        return codes.reshape(len(words), -1)
+
+    def product(self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool) -> Signal:
+        """Returns x times both weights."""
+        first, second = w.slice(0, self.low), w.slice(self.low, w.width - self.low)
+        factor = b.concat([second, first.sext(self.product_width)]).named("both_weights")
+        wide = factor.width + x.width + (not x_signed)
+        return x.resize(wide, signed=x_signed) * factor.sext(wide)
+
+    def parts(self, product: Signal, width: int) -> Sequence[Signal]:
+        """Returns the two products, in `width` bits."""
+        first = product.slice(0, self.product_width)
+        second = product.slice(self.product_width, product.width - self.product_width)
+        second += first.sign.zext(second.width)
+        return [_fitted(part, width) for part in (first, second)]
+
+
+def _fitted(product: Signal, width: int) -> Signal:
+    return product.slice(0, width) if width < product.width else product.sext(width)
+
+
+def _signed_width(range_: IntRange) -> int:
+    return range_.union(IntRange(-1, 0)).width_bits
+
+
+def _products(x: IntRange, weights: IntRange) -> IntRange:
+    ends = [a * w for a in (x.lo, x.hi) for w in (weights.lo, weights.hi)]
+    return IntRange(min(ends), max(ends))
