@@ -1,7 +1,7 @@
 """How much of each process works in parallel: what is legal, how fast it is, and how it is set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, log2
 from typing import TypeAlias
@@ -10,8 +10,11 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.rewriter import Rewriter
 
+from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.network import Network
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import stream
+from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, signed_width
 
 CHOICE = "stream.choice"
 """Attribute of the core: in words, what bounds its folding, and its neighbours."""
@@ -30,10 +33,17 @@ def window_before(op: Foldable) -> stream.SlidingWindowOp | None:
 
 @dataclass(frozen=True)
 class Folding:
-    """Parallelism of one process."""
+    """Parallelism of one process.
+
+    Attributes:
+        pe: outputs in parallel.
+        simd: inputs in parallel.
+        style: how it multiplies by weights, see `Process.style`.
+    """
 
     pe: int
     simd: int
+    style: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,13 +87,46 @@ class Layer:
 
     @property
     def foldings(self) -> list[Folding]:
-        """Every legal folding."""
+        """Every legal folding, without styles."""
         return [Folding(pe, simd) for pe in self.pe for simd in self.simd]
 
     @property
     def chosen(self) -> Folding:
         """The folding that the process has now."""
-        return Folding(self.op.output_channel.lanes.data, self.op.simd.value.data)
+        return Folding(self.op.output_channel.lanes.data, self.op.simd.value.data, self.op.style)
+
+    def styles(self, folding: Folding, multiplier: Multiplier | None) -> list[Folding]:
+        """Returns a folding with every style that saves hard multipliers, itself first."""
+        if isinstance(self.op, stream.PoolOp) or multiplier is None or self.is_parallel(folding):
+            return [folding]
+        if folding.style is not None or self.op.style is not None:
+            return [folding]
+        x, weights = self.op.input_channel.element.range, self.weight_range
+        a, b = signed_width(x), signed_width(weights)
+        if weights.lo >= -1 and weights.hi <= 1:
+            return [folding]
+        if (alone := multiplier.count(a, b, a + b)) == 0:
+            return [folding]
+        found = [folding, replace(folding, style=LOGIC)]
+        if isinstance(self.op, stream.MvauOp) and folding.pe % 2 == 0:
+            both = PairCode.of_range(weights, x).factor_width
+            if multiplier.count(a, both, a + both) < 2 * alone:
+                found.append(replace(folding, style=PAIRS))
+        return found
+
+    def is_parallel(self, folding: Folding) -> bool:
+        """Whether a matrix unit computes a frame a cycle: its weights are constants."""
+        return isinstance(self.op, stream.MvauOp) and (
+            (folding.pe, folding.simd) == self.op.matrix_shape[::-1]
+            and self.op.groups.value.data == 1
+        )
+
+    @cached_property
+    def weight_range(self) -> IntRange:
+        """Range of the weights that there are."""
+        assert not isinstance(self.op, stream.PoolOp), "it has no weights"
+        values = self.op.weights_op.values
+        return IntRange(int(values.min()), int(values.max()))
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
@@ -127,6 +170,8 @@ class Layer:
         if isinstance(self.op, stream.MvauOp):
             self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
         self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
+        if folding.style is not None:
+            self.op.style = folding.style
         _set_lanes(self.op.result, folding.pe)
         if window is not None:
             matrix = isinstance(self.op, stream.MvauOp)

@@ -13,7 +13,7 @@ from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Thr
 from qcompiler.arith.trees import group_sizes
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.process import AHEAD
-from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode
+from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, signed_width
 
 Rule = Callable[[DelayModel, Any], dict[str, int]]
 """Returns how many registers stand at each cut of a process's hardware."""
@@ -59,11 +59,6 @@ def _tree_levels(model: DelayModel, count: int, ns: Callable[[int], float]) -> t
         levels += 1
 
 
-def _factor_width(range_: IntRange) -> int:
-    """Returns the two's complement width of a factor, with a sign in any case."""
-    return range_.union(IntRange(-1, 0)).width_bits
-
-
 def _weight_range(weights: stream.WeightsOp) -> IntRange:
     return _range(weights.values)
 
@@ -73,7 +68,7 @@ def _dot_product(
 ) -> tuple[list[Segment], int]:
     """Returns the logic from operands to the first level of the sum, and how many levels follow."""
     x, weights = op.input_channel.element.range, _weight_range(op.weights_op)
-    factors = _factor_width(x), _factor_width(weights)
+    factors = signed_width(x), signed_width(weights)
     levels, first = _tree_levels(model, terms, lambda size: model.add(size, width))
     if weights.lo >= -1 and weights.hi <= 1:
         product = Segment("operands", model.add(2, width) + model.device.delays.lut)
@@ -185,7 +180,7 @@ def _requantize(model: DelayModel, op: stream.RequantizeOp) -> dict[str, int]:
     form, x = scalar.requantizer, op.input_channel.element.range
     match form:
         case Shift():
-            total = model.add(2, _factor_width(x) + 1) + model.device.delays.lut
+            total = model.add(2, signed_width(x) + 1) + model.device.delays.lut
             segments, per_channel = [Segment("operands", total)], [form.sign, form.bias]
             tail = _to_code(model, form, form.sum_range(x))
             return _read_and(model, op, per_channel, segments) | model.cuts(tail)
@@ -234,8 +229,8 @@ def _mul_shift(
     model: DelayModel, op: stream.RequantizeOp, form: MulShift, x: IntRange
 ) -> dict[str, int]:
     sums = form.sum_range(x)
-    a, b = _factor_width(x), _factor_width(_range(form.multiplier))
-    width = _factor_width(sums)
+    a, b = signed_width(x), signed_width(_range(form.multiplier))
+    width = signed_width(sums)
     segments = _multiply(model, "operands", a, b, width)
     segments.append(Segment("products", model.add(2, width)))
     found = _read_and(model, op, [form.multiplier, form.bias], segments)
@@ -246,7 +241,7 @@ def _mul_shift(
 
 def _to_code(model: DelayModel, form: Shift | MulShift, sums: IntRange) -> list[Segment]:
     shift = max(form.shift, 0)
-    width = _factor_width(IntRange(sums.lo >> shift, sums.hi >> shift))
+    width = signed_width(IntRange(sums.lo >> shift, sums.hi >> shift))
     ties = 0.0
     if form.tie_parity is not None and shift > 0:
         ties = model.tables(shift) + model.add(2, width)
@@ -257,9 +252,9 @@ def _float_scale(
     model: DelayModel, op: stream.RequantizeOp, form: FloatScale, x: IntRange
 ) -> dict[str, int]:
     entered = x + _range(form.offset)
-    a, b = _factor_width(entered), _factor_width(_range(form.multiplier))
+    a, b = signed_width(entered), signed_width(_range(form.multiplier))
     product = form.sum_range(x)
-    width = max(_factor_width(product), form.shift + 2)
+    width = max(signed_width(product), form.shift + 2)
     long = _multiply(model, "entered", a, b, width)
     segments = [Segment("operands", model.add(2, a)), *long]
     found = _read_and(model, op, [form.multiplier, form.offset], segments)
@@ -282,7 +277,7 @@ def _threshold(
     count = form.thresholds.shape[1]
     if not count:
         return {}
-    compare = model.compare(_factor_width(x) + 1)
+    compare = model.compare(signed_width(x) + 1)
     segments = [Segment("operands", compare)]
     found = _read_and(model, op, [form.sign, form.thresholds], segments)
     width = op.output_channel.element.width_bits

@@ -7,7 +7,7 @@ comes out, until the number of cycles stays.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, product
 from math import prod
 
@@ -21,6 +21,7 @@ from qcompiler.analysis.folding import Folding, fold, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.passes.pipeline import run_passes
 from qcompiler.passes.pipeline_registers import PipelineRegistersPass
+from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 Foldings = Mapping[str, Folding]
 
@@ -86,14 +87,16 @@ class Search:
     Attributes:
         module: at the stream level; it is not changed.
         budget: what may be taken.
-        fixed: layers whose folding is given.
+        fixed: layers whose PE and SIMD are given, and their style if they have one.
         registers: puts the pipeline registers, whose area counts.
+        logic: whether logic may multiply where hard multipliers do not suffice.
     """
 
     module: ModuleOp
     budget: Budget
     fixed: Foldings = field(default_factory=dict[str, Folding])
     registers: PipelineRegistersPass = field(default_factory=PipelineRegistersPass)
+    logic: bool = False
 
     def __post_init__(self) -> None:
         network = Network.of(self.module)
@@ -102,11 +105,16 @@ class Search:
         rules = FAMILIES[self.budget.family]
         if not self.budget.dsp:
             rules = rules.without_multipliers()
+        self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
+        self._guesses: dict[str, LayerGuess] = {}
         for name, layer in self._layers.items():
             guess = LayerGuess(layer, rules)
-            foldings = [self.fixed[name]] if name in self.fixed else layer.foldings
+            plain = [self.fixed[name]] if name in self.fixed else layer.foldings
+            foldings = [s for folding in plain for s in self._styles(name, folding)]
             self._options[name] = [(f, layer.cycles(f), guess.area(f)) for f in foldings]
+            self._guesses[name] = guess
+        self._areas: dict[tuple[str, Folding], Area] = {}
         self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
         self._most_trials = max(
             _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
@@ -147,7 +155,55 @@ class Search:
             best = min(fast, key=lambda o: (_priced(o[2], weights), o[1]))
             chosen[name] = best[0]
             area += best[2]
-        return chosen, area
+        return self._styled(chosen, area)
+
+    def _styled(self, chosen: Foldings, area: Area) -> tuple[Foldings, Area]:
+        """Gives layers styles that save hard multipliers, as far as those do not suffice.
+
+        The next one is always where a multiplier that is short costs least logic. At the end, those
+        that turn out to be needless go.
+        """
+        most = self.budget.limits.get("DSP", self._corrected(area).dsps)
+        found = dict(chosen)
+        while (short := self._corrected(area).dsps - most) > 0:
+            moves = [
+                (change.luts / min(short, -change.dsps), name, style, change)
+                for name in found
+                for style, change in self._changes(name, found[name])
+                if change.dsps < 0
+            ]
+            if not moves:
+                break
+            _, name, style, change = min(moves, key=lambda move: move[0])
+            found[name] = style
+            area += change
+        for name in found:
+            for style, change in self._changes(name, found[name]):
+                dsps = self._corrected(area).dsps
+                if change.luts < 0 and dsps + change.dsps <= max(most, dsps):
+                    found[name] = style
+                    area += change
+                    break
+        return found, area
+
+    def _changes(self, name: str, folding: Folding) -> list[tuple[Folding, Area]]:
+        """Returns the other styles that a layer may have, and by how much its area changes."""
+        now = self._area(name, folding)
+        others = (style for style in self._styles(name, folding) if style != folding)
+        return [(style, self._area(name, style) - now) for style in others]
+
+    def _styles(self, name: str, folding: Folding) -> list[Folding]:
+        """Returns a folding with every style that it may have; that which the user gave is alone."""
+        if name in self.fixed and self.fixed[name].style is not None:
+            return [self.fixed[name]]
+        styles = self._layers[name].styles(replace(folding, style=None), self._multiplier)
+        return [style for style in styles if self.logic or style.style != LOGIC]
+
+    def _area(self, name: str, folding: Folding) -> Area:
+        """Returns the guessed area of a layer in a folding."""
+        if (name, folding) not in self._areas:
+            self._areas[name, folding] = self._guesses[name].area(folding)
+        return self._areas[name, folding]
 
     def cheapest(self, target_cycles: int) -> Foldings | None:
         """Returns foldings that reach a number of cycles within the budget, as far as guessed.
@@ -176,11 +232,7 @@ class Search:
 
     def _guessed(self, foldings: Foldings) -> Area:
         """Returns the guessed area of foldings."""
-        parts = (
-            next(area for folding, _, area in options if folding == foldings[name])
-            for name, options in self._options.items()
-        )
-        return sum(parts, Area())
+        return sum((self._area(name, folding) for name, folding in foldings.items()), Area())
 
     def _hopeless(self, foldings: Foldings) -> bool:
         """Whether a guess, corrected by the trials before, is far beyond a limit."""
@@ -222,7 +274,7 @@ class Search:
         for name, options in self._options.items():
             fast = [o for o in options if o[1] <= target_cycles]
             for other, _, _ in sorted(fast, key=lambda o: self.budget.price(o[2])):
-                yield {**plain, name: other}
+                yield self._with_styles({**plain, name: other})
 
     def _every(self, target_cycles: int | None) -> list[Foldings] | None:
         """Returns all foldings (that reach a number of cycles), if they are few."""
@@ -233,7 +285,12 @@ class Search:
         ]
         if prod(map(len, per_layer)) > _WHOLE_SEARCH:
             return None
-        return [dict(zip(self._options, chosen, strict=True)) for chosen in product(*per_layer)]
+        every = (dict(zip(self._options, chosen, strict=True)) for chosen in product(*per_layer))
+        return [self._with_styles(chosen) for chosen in every]
+
+    def _with_styles(self, chosen: Foldings) -> Foldings:
+        """Returns foldings with styles, if hard multipliers do not suffice."""
+        return self._styled(chosen, self._guessed(chosen))[0]
 
     def _breach(self, area: Area) -> float:
         """Returns by how much, relative to the limits, an area breaks them."""

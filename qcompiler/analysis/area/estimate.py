@@ -51,6 +51,14 @@ class Area:
             self.dsps + other.dsps,
         )
 
+    def __sub__(self, other: "Area") -> "Area":
+        return Area(
+            self.luts - other.luts,
+            self.ffs - other.ffs,
+            self.brams - other.brams,
+            self.dsps - other.dsps,
+        )
+
     def as_dict(self) -> dict[str, int]:
         """Returns the figures by the names that reports use."""
         return {"LUT": self.luts, "FF": self.ffs, "BRAM": self.brams, "DSP": self.dsps}

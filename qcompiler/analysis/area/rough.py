@@ -14,10 +14,12 @@ from qcompiler.analysis.area.memories import Memory, place
 from qcompiler.analysis.folding import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.dialects import qint, stream
-from qcompiler.rtl.blocks.weight_codes import WeightCode
+from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, WeightCode
 
 _CONTROL = Area(60, 40)
 _ADDER_BIT = 1.6
+_LOGIC_MULTIPLIER = 1.3
+"""Tables for each product of two bits: the and-gate, and its place in an adder."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class LayerGuess:
         if code is None:
             yield Area(round(pe * simd * sums * 2))
         else:
-            yield from self._products(folding, code, x, sums)
+            yield self._products(folding, code, x, sums)
+            yield self._weights(folding, code)
         if isinstance(op, stream.MvauOp):
             yield from self._replay(op, folding, x)
         window = op.input.owner
@@ -64,22 +67,33 @@ class LayerGuess:
         if self._form is not None:
             yield from self._requantizer(self._form, pe, sums)
 
-    def _products(self, folding: Folding, code: WeightCode, x: int, sums: int) -> Iterable[Area]:
+    def _products(self, folding: Folding, code: WeightCode, x: int, sums: int) -> Area:
         count = folding.pe * folding.simd
         long, short = x + 1, code.width + (not code.signed)
         tree = round(folding.pe * (folding.simd - 1) * min(sums, long + short) * _ADDER_BIT)
         multiplier = self.family.multiplier
         if code.kind != "integer":
-            yield Area(count * (x + 2) + tree)
-        elif multiplier is not None and (each := multiplier.count(long, short, long + short)):
-            yield Area(tree, 0, 0, count * each)
-        else:
-            yield Area(round(count * long * short * 1.2) + tree)
-        op = self.layer.op
+            return Area(count * (x + 2) + tree)
+        if multiplier is not None and folding.style == PAIRS:
+            both = self._pair.factor_width
+            each = multiplier.count(long, both, long + both)
+            borrows = round(count / 2 * (long + short) * _ADDER_BIT)
+            return Area(tree + borrows, 0, 0, count // 2 * each)
+        each = multiplier.count(long, short, long + short) if multiplier else 0
+        if each and folding.style != LOGIC:
+            return Area(tree, 0, 0, count * each)
+        return Area(round(count * long * short * _LOGIC_MULTIPLIER) + tree)
+
+    @cached_property
+    def _pair(self) -> PairCode:
+        return PairCode.of_range(self.layer.weight_range, self.layer.op.input_channel.element.range)
+
+    def _weights(self, folding: Folding, code: WeightCode) -> Area:
+        op, count = self.layer.op, folding.pe * folding.simd
         assert not isinstance(op, stream.PoolOp), "it has no weights"
-        words = max(1, op.weights_op.array.size // count)
-        if words > 1:
-            yield self._memory(Memory(words, count * code.width, rom=True))
+        words = max(1, len(op.weights_op.value) // count)
+        width = count // 2 * self._pair.width if folding.style == PAIRS else count * code.width
+        return self._memory(Memory(words, width, rom=True)) if words > 1 else Area()
 
     def _replay(self, op: stream.MvauOp, folding: Folding, x: int) -> Iterable[Area]:
         inputs, outputs = op.matrix_shape

@@ -129,24 +129,68 @@ LOGIC = "logic"
 
 @dataclass(frozen=True)
 class LogicCode(WeightCode):
-    """An integer weight that logic multiplies: a sum of shifted copies, one per bit of a factor."""
+    """An integer weight that logic multiplies: a row of and-gates per bit, and a tree of adders."""
 
     def multiply(
         self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
     ) -> Signal:
-        """Returns x * w in `width` bits."""
-        bits, other, signed = w, x.resize(width, signed=x_signed), self.signed
-        if x.width < w.width:
-            bits, other, signed = x, w.resize(width, signed=self.signed), x_signed
-        terms = [
-            b.concat([other.slice(0, width - i), b.constant(0, i)] if i else [other])
-            & bits.bit(i).replicate(width)
-            for i in range(min(bits.width, width))
-        ]
-        if not signed:
-            return b.sum(terms)
-        *plus, minus = terms  # the highest bit of two's complement counts negative
-        return b.sum(plus) - minus if plus else b.constant(0, width) - minus
+        """Returns x * w in `width` bits.
+
+        The product of bits i and j counts 2**(i + j), but negative if just one of them is the sign
+        of its factor. Such a product p is replaced by its inverse, as -p = (1 - p) - 1; the
+        constants that this leaves are added up beforehand (Baugh and Wooley, 1973).
+        """
+        n, m = x.width, w.width
+        ones = (1 << n) - 1
+        top = 1 << (n - 1) if x_signed else 0
+        terms: list[_Term] = []
+        constant = 0
+        for i in range(m):
+            inverted = ones ^ top if self.signed and i == m - 1 else top
+            row = x & w.bit(i).replicate(n)
+            terms.append(_Term(row ^ b.constant(inverted, n) if inverted else row, i))
+            constant -= inverted << i
+        constant %= 1 << (n + m)
+        flipped = constant >> (n + m - 1)  # the highest bit: adding it inverts the sum's
+        constant -= flipped << (n + m - 1)
+        if constant and constant % (1 << n) == 0:  # there is room above the first row
+            above = b.constant(constant >> n, (constant >> n).bit_length())
+            terms[0] = _Term(b.concat([above, terms[0].signal]), 0)
+        elif constant:
+            shift = (constant & -constant).bit_length() - 1
+            terms.append(_Term(b.constant(constant >> shift, constant.bit_length() - shift), shift))
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            odd = terms[-1:] if len(terms) % 2 else []
+            terms = [_added(b, low, high, n + m) for low, high in pairs] + odd
+        product = terms[0].signal.resize(n + m, signed=False)
+        if flipped:
+            product = product ^ b.constant(1 << (n + m - 1), n + m)
+        product = product.resize(max(width, n + m), signed=self.signed or x_signed)
+        return product.slice(0, width)
+
+
+@dataclass(frozen=True)
+class _Term:
+    """A number without a sign, times 2**shift."""
+
+    signal: Signal
+    shift: int
+
+
+def _added(b: ModuleBuilder, one: _Term, other: _Term, most: int) -> _Term:
+    """Returns the sum of two terms, modulo 2**most; bits below the higher one pass by."""
+    low, high = sorted((one, other), key=lambda term: term.shift)
+    by = high.shift - low.shift
+    end = min(most, max(low.signal.width + low.shift, high.signal.width + high.shift) + 1)
+    if by >= low.signal.width:
+        gap = b.constant(0, by - low.signal.width) if by > low.signal.width else None
+        parts = [high.signal, *([] if gap is None else [gap]), low.signal]
+        return _Term(b.concat(parts), low.shift)
+    wide = end - high.shift
+    upper = low.signal.slice(by, low.signal.width - by).resize(wide, signed=False)
+    total = upper + high.signal.resize(wide, signed=False)
+    return _Term(b.concat([total, low.signal.slice(0, by)]) if by else total, low.shift)
 
 
 @weight_style(LOGIC)
@@ -181,9 +225,9 @@ class PairCode(WeightCode):
     @staticmethod
     def of_range(weights: IntRange, x: IntRange) -> "PairCode":
         """Returns the code of two weights in a range, for operands x."""
-        low = _signed_width(weights)
-        high = _signed_width(IntRange(weights.lo - (weights.lo < 0), weights.hi))
-        return PairCode("pair", low + high, False, low, _signed_width(_products(x, weights)))
+        low = signed_width(weights)
+        high = signed_width(IntRange(weights.lo - (weights.lo < 0), weights.hi))
+        return PairCode("pair", low + high, False, low, signed_width(_products(x, weights)))
 
     @property
     def outputs(self) -> int:
@@ -237,7 +281,8 @@ def _fitted(product: Signal, width: int) -> Signal:
     return product.slice(0, width) if width < product.width else product.sext(width)
 
 
-def _signed_width(range_: IntRange) -> int:
+def signed_width(range_: IntRange) -> int:
+    """Returns the two's complement width of a factor, with a sign in any case."""
     return range_.union(IntRange(-1, 0)).width_bits
 
 
