@@ -13,10 +13,9 @@ Only flip-flops behind other registers move: elsewhere the wires to a distant mu
 on top of the logic that stands there. nextpnr times a multiplier by its registers only if both
 operands have them, so it is both or none.
 
-The four multipliers of a DSP block share the wires of `CE0` to `CE3`. nextpnr-ecp5 (0.11.1) does
-not know it, and never ends routing if one of them has to be two nets. So each of the four has an
-enable of its own: the first one `CE0`, the second one `CE1`, and so on. `floorplan.py` settles
-which place in a block a multiplier has.
+The four multipliers of a DSP block share the wires of `CE0` to `CE3`: each of the nets that enable
+them has one of these. `floorplan.py` settles which multipliers share a block. Left to nextpnr-ecp5
+(0.11.1), which moves nets among the four after placement, routing did not end.
 
 **Products** stay in flip-flops: an output register needs an enable, and none of the tools sets it
 (Project Trellis has no bits for REG_OUTPUT_CE).
@@ -163,10 +162,12 @@ def absorb_ecp5(module: dict[str, Any], multipliers: Sequence[str]) -> Absorbed:
         ports = _ports_of(netlist.cells[name])
         words += sum(_register_words(netlist, name, port, pins) for port, pins in ports)
     moved: set[str] = set()
-    for place, name in enumerate(multipliers):
-        flip_flops = _register_operands(netlist, name, f"CE{place % BLOCK}")
-        operands += bool(flip_flops)
-        moved |= flip_flops
+    for first in range(0, len(multipliers), BLOCK):
+        pins: dict[Bit, str] = {}
+        for name in multipliers[first : first + BLOCK]:
+            flip_flops = _register_operands(netlist, name, pins)
+            operands += bool(flip_flops)
+            moved |= flip_flops
     for name in moved:
         if not netlist.readers.get(netlist.bit(netlist.cells[name], "Q")):
             netlist.remove(name)
@@ -177,10 +178,10 @@ def _flip_flops(netlist: _Netlist) -> int:
     return sum(cell["type"] == "TRELLIS_FF" for cell in netlist.cells.values())
 
 
-def _register_operands(netlist: _Netlist, name: str, enable_pin: str) -> set[str]:
+def _register_operands(netlist: _Netlist, name: str, pins: dict[Bit, str]) -> set[str]:
     """Gives a multiplier registers for both operands; returns the flip-flops that held these.
 
-    None if something else holds a bit.
+    None if something else holds a bit. `pins` has those of the enables of its DSP block.
     """
     cell = netlist.cells[name]
     bits = {f"{side}{i}": netlist.bit(cell, f"{side}{i}") for side in "AB" for i in _OPERAND}
@@ -196,11 +197,12 @@ def _register_operands(netlist: _Netlist, name: str, enable_pin: str) -> set[str
         flip_flop = None if isinstance(bit, str) else held[bit]
         if flip_flop is not None:
             netlist.connect(name, pin, netlist.bit(netlist.cells[flip_flop], "DI"))
+    (clock,), (enable,) = clocks, enables
+    settings = {"CLK": "CLK0", "CE": pins.setdefault(enable, f"CE{len(pins)}"), "RST": "RST0"}
     for side in "AB":
-        settings = {"CLK": "CLK0", "CE": enable_pin, "RST": "RST0"}
         cell["parameters"] |= {f"REG_INPUT{side}_{kind}": pin for kind, pin in settings.items()}
     cell["parameters"]["GSR"] = "DISABLED"
-    for pin, bit in (("CLK0", clocks.pop()), (enable_pin, enables.pop()), ("RST0", _LOW)):
+    for pin, bit in zip(settings.values(), (clock, enable, _LOW), strict=True):
         netlist.connect(name, pin, bit)
     return flip_flops
 

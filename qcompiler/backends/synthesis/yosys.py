@@ -202,7 +202,7 @@ def finish(job: Job, module: dict[str, Any], layers: Sequence[str]) -> None:
     multipliers = in_order(cells, layers, device.dsp.kind) if device.dsp else []
     sites = multiplier_sites(device) if job.wrapped else []
     if job.wrapped and len(sites) < len(multipliers):
-        multipliers = []  # nextpnr would put any of them into one block
+        multipliers = []  # their enables would meet anywhere
     ABSORBERS[device.family](module, multipliers)
     if job.wrapped:
         used = count_kinds(device.family, Counter(cell["type"] for cell in cells.values()))

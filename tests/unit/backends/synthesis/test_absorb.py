@@ -109,20 +109,28 @@ def test_without_enable(net):
 
 
 def test_multipliers_share_an_operand(net):
-    """All of them take it; each of a block has an enable of its own."""
     a = net.twice("a")
-    for number in range(5):
-        net.multiplier(a, net.twice(f"b{number}"), name=f"m{number}")
-    assert net.absorb().multipliers == 5
+    for name in "mn":
+        net.multiplier(a, net.twice(f"b{name}"), name=name)
+    assert net.absorb().multipliers == 2
     assert "a_2" not in net.cells
-    cells = [net.cells[f"m{number}"] for number in range(5)]
-    assert {cell["connections"]["A0"][0] for cell in cells} == {
-        net.cells["a_1"]["connections"]["Q"][0]
-    }
-    enables = [cell["parameters"]["REG_INPUTB_CE"] for cell in cells]
-    assert enables == ["CE0", "CE1", "CE2", "CE3", "CE0"]
-    assert cells[2]["connections"]["CE2"] == [ENABLE]
-    assert "CE0" not in cells[2]["connections"]
+    taken = net.cells["a_1"]["connections"]["Q"]
+    assert net.cells["m"]["connections"]["A0"] == net.cells["n"]["connections"]["A0"] == taken
+
+
+def test_each_enable_of_a_block_has_a_pin(net):
+    """Four multipliers are a block."""
+    others = [net.input(f"enable{i}") for i in range(3)]
+    enables = [ENABLE, others[0], ENABLE, others[1], others[2]]
+    for i, enable in enumerate(enables):
+        a, b = (net.twice(f"{side}{i}", enable=enable) for side in "ab")
+        net.multiplier(a, b, name=f"m{i}")
+    assert net.absorb().multipliers == 5
+    pins = [net.cells[f"m{i}"]["parameters"]["REG_INPUTB_CE"] for i in range(5)]
+    assert pins == ["CE0", "CE1", "CE0", "CE2", "CE0"]
+    for i, (pin, enable) in enumerate(zip(pins, enables, strict=True)):
+        found = net.cells[f"m{i}"]["connections"]
+        assert {p: bits for p, bits in found.items() if p.startswith("CE")} == {pin: [enable]}
 
 
 def test_a_flip_flop_that_others_read_stays(net):
