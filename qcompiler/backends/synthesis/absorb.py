@@ -20,11 +20,16 @@ them has one of these. `floorplan.py` settles which multipliers share a block. L
 **Products** stay in flip-flops: an output register needs an enable, and none of the tools sets it
 (Project Trellis has no bits for REG_OUTPUT_CE).
 
+**Constants.** Signs, resets and the like have no constants of their own: nextpnr takes them all
+from one table in a corner of the chip, and needs minutes for the wires. Here each block of
+multipliers has two tables.
+
 **Words of block memories.** Where every bit that is read goes to one flip-flop, and to nothing
 else, the memory's output register takes their place. Memory, output register and flip-flops have
 one clock enable in common, so it does not matter which of the memory's two that register needs.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +45,8 @@ Cell = dict[str, Any]
 _LOW, _HIGH = "0", "1"
 _OPERAND = range(18)
 _WORD_BITS = 18
+# Inputs whose constants are no settings: those at wires for clock enables and resets.
+_ROUTED = re.compile(r"SIGNED[AB]|SOURCE[AB]|CE\d|RST\d")
 
 
 @dataclass
@@ -114,6 +121,23 @@ class _Netlist:
             if not any(bit in bits for bits in cell["connections"].values()):
                 self.readers[bit].discard(name)
 
+    def add_table(self, name: str, init: str) -> Bit:
+        """Adds a look-up table without inputs; returns its output."""
+        nets = (net["bits"] for net in self.module["netnames"].values())
+        used = (bit for bits in (self.readers, self.driver, *nets) for bit in bits)
+        made = 1 + max((bit for bit in used if not isinstance(bit, str)), default=1)
+        directions = dict.fromkeys("ABCD", "input") | {"Z": "output"}
+        self.cells[name] = {
+            "hide_name": 0,
+            "type": "LUT4",
+            "parameters": {"INIT": init},
+            "attributes": {},
+            "port_directions": directions,
+            "connections": {pin: [_LOW] for pin in "ABCD"} | {"Z": [made]},
+        }
+        self.driver[made] = name
+        return made
+
     def remove(self, name: str) -> None:
         """Removes a cell."""
         for bits in self.cells.pop(name)["connections"].values():
@@ -168,10 +192,26 @@ def absorb_ecp5(module: dict[str, Any], multipliers: Sequence[str]) -> Absorbed:
             flip_flops = _register_operands(netlist, name, pins)
             operands += bool(flip_flops)
             moved |= flip_flops
+        _give_constants(netlist, multipliers[first : first + BLOCK])
     for name in moved:
         if not netlist.readers.get(netlist.bit(netlist.cells[name], "Q")):
             netlist.remove(name)
     return Absorbed(operands, words, before - _flip_flops(netlist))
+
+
+def _give_constants(netlist: _Netlist, block: Sequence[str]) -> None:
+    """Connects the constants of a block's multipliers to tables of its own."""
+    for value in (_LOW, _HIGH):
+        pins = [
+            (name, pin)
+            for name in block
+            for pin, bits in netlist.cells[name]["connections"].items()
+            if _ROUTED.fullmatch(pin) and bits == [value]
+        ]
+        if pins:
+            made = netlist.add_table(f"{block[0]}_constant_{value}", 16 * value)
+            for name, pin in pins:
+                netlist.connect(name, pin, made)
 
 
 def _flip_flops(netlist: _Netlist) -> int:
