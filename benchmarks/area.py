@@ -13,11 +13,13 @@ from typing import Any
 
 from benchmarks.common import REPOSITORY
 from qcompiler.backends.simulators import RtlDesign
+from qcompiler.backends.synthesis import absorb
+from qcompiler.backends.synthesis.absorb import ABSORBERS
 from qcompiler.backends.synthesis.costs import count_kinds
 from qcompiler.backends.synthesis.flow import prepare
 from qcompiler.backends.synthesis.netlist import GLUE, read_netlist
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
-from qcompiler.backends.synthesis.yosys import Job, run_yosys, script
+from qcompiler.backends.synthesis.yosys import Job, finishing_script, run_yosys, script
 from qcompiler.devices import Device
 
 CACHE = REPOSITORY / "build" / "area"
@@ -72,7 +74,11 @@ def _key(rtl: RtlDesign, device: Device) -> str:
     about: list[Any] = [version("pyosys"), device.name]
     for path in sorted([*rtl.sources, *rtl.sources[0].parent.glob("*.mem")]):
         about += [path.name, re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))]
-    about += script(Job(rtl.top, (), device))
+    job = Job(rtl.top, (), device)
+    about += script(job)
+    if device.family in ABSORBERS:
+        about.append(Path(absorb.__file__).read_text(encoding="utf-8"))
+    about += finishing_script(job)
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 
 

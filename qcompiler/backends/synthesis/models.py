@@ -23,6 +23,11 @@ _DECLARATION = re.compile(
     r"\b(module|parameter|localparam|input|output|inout|wire|reg)\b[^;]*;|`\w+[^\n]*|\bendmodule\b"
 )
 _OFF = re.compile(r"NONE|NOREG|0*")
+_REGISTERS: Mapping[str, Mapping[str, str]] = {
+    "MULT18X18D": {"REG_INPUTA_CLK": "CLK0", "REG_INPUTB_CLK": "CLK0"},
+    "DP16KD": {"REGMODE_A": "OUTREG", "REGMODE_B": "OUTREG"},
+}
+"""Parameters by which our models have registers, and the value that they know."""
 
 
 def _inlined(path: Path, folders: tuple[Path, ...]) -> str:
@@ -88,10 +93,13 @@ def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) ->
 
 
 def _check_registers(cell: Mapping[str, Any]) -> None:
-    """Our models have no registers inside."""
+    """Our models have few registers inside."""
+    known = _REGISTERS.get(cell["type"], {})
     for name, value in cell["parameters"].items():
-        if re.fullmatch(r"\w*REG|REG_\w+_CLK|REGMODE_\w", name) and not _OFF.fullmatch(value):
+        if not re.fullmatch(r"\w*REG|REG_\w+_CLK|REGMODE_\w", name) or _OFF.fullmatch(value):
+            continue
+        if value != known.get(name):
             raise SynthesisError(
                 f"the netlist cannot be simulated: {cell['type']} has {name} = {value}, and our "
-                "model has no registers; verify without --netlist, or on another device"
+                "model has no such register; verify without --netlist, or on another device"
             )

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from qcompiler.backends.synthesis.costs import count_kinds
-from qcompiler.backends.synthesis.yosys import INPUTS, NETLIST_JSON, TOP_IL
+from qcompiler.backends.synthesis.yosys import INPUTS, NETLIST_JSON, TOP_IL, instances_of
 
 GLUE = "(top)"
 """In place of a layer's name: logic of the top module itself."""
 
-_INSTANCE = re.compile(r"^ {2}cell \\(\S+) \\(\S+)$", re.MULTILINE)
 _INPUT = re.compile(r"^(\S+?)/(\S+)$", re.MULTILINE)
 
 
@@ -58,7 +57,7 @@ def read_netlist(directory: Path, top: str) -> Netlist:
     """Returns the netlist that `run_yosys` left in `directory`."""
     text = (directory / NETLIST_JSON).read_text(encoding="utf-8")
     hierarchy = (directory / TOP_IL).read_text(encoding="utf-8")
-    instances = {name: module for module, name in _INSTANCE.findall(hierarchy)}
+    instances = instances_of(hierarchy)
     inputs: defaultdict[str, set[str]] = defaultdict(set)
     for module, name in _INPUT.findall((directory / INPUTS).read_text(encoding="utf-8")):
         inputs[module].add(name)

@@ -1,12 +1,18 @@
 """Synthesizes with Yosys from `pyosys`, in a child process: scripts, and running them."""
 
 import importlib.util
+import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from qcompiler.backends.synthesis.absorb import ABSORBERS
+from qcompiler.backends.synthesis.costs import count_kinds
+from qcompiler.backends.synthesis.floorplan import assign, in_order, multiplier_sites
 from qcompiler.backends.synthesis.tools import Limits, Progress, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
 from qcompiler.devices import Device
@@ -21,13 +27,14 @@ _CONSTANTS_FILE = "constants.v"
 
 # Everything that goes into a command of Yosys is one of these; a name is never quoted.
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_INSTANCE = re.compile(r"^ {2}cell \\(\S+) \\(\S+)$", re.MULTILINE)
 _FILE = re.compile(r"[A-Za-z_]\w*\.v", re.ASCII)
 
 _CHILD = """
 import sys
 from pyosys import libyosys
 design = libyosys.Design()
-with open("script.ys", encoding="ascii") as script:
+with open(sys.argv[1], encoding="ascii") as script:
     for command in script.read().splitlines():
         libyosys.run_pass(command, design)
 """
@@ -105,8 +112,8 @@ def _synth(device: Device, dsp: bool, top: str) -> list[str]:
 
 
 def script(job: Job) -> list[str]:
-    """Returns the commands of a job, each for one `run_pass`."""
-    commands = [
+    """Returns the commands that make the netlist of a job, each for one `run_pass`."""
+    return [
         *(f"read_verilog {source}" for source in job.sources),
         f"hierarchy -check -top {job.top}",
         f"select -write {INPUTS} */i:*",
@@ -114,8 +121,12 @@ def script(job: Job) -> list[str]:
         *_synth(job.device, job.dsp, job.top),
         "delete t:$scopeinfo",
         f"write_json {NETLIST_JSON}",
-        f"write_verilog -noattr {NETLIST_VERILOG}",
     ]
+
+
+def finishing_script(job: Job) -> list[str]:
+    """Returns the commands for a finished netlist: what is simulated and placed is made of it."""
+    commands = [f"write_verilog -noattr {NETLIST_VERILOG}"]
     return [*commands, *_wrap(job)] if job.wrapped else commands
 
 
@@ -161,13 +172,62 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
     share_folder()
     if job.device.family == "nexus":
         (directory / _CONSTANTS_FILE).write_text(_NEXUS_CONSTANTS, encoding="ascii")
-    return run_script(script(job), directory, limits, progress)
+    if job.device.family not in ABSORBERS:
+        return run_script([*script(job), *finishing_script(job)], directory, limits, progress)
+    seconds = run_script(script(job), directory, limits, progress)
+    progress("moving registers into hard cells")
+    path = directory / NETLIST_JSON
+    netlist = json.loads(path.read_text(encoding="utf-8"))
+    layers = list(instances_of((directory / TOP_IL).read_text(encoding="utf-8")))
+    finish(job, netlist["modules"][job.top], layers)
+    path.write_text(json.dumps(netlist), encoding="utf-8")
+    commands = [f"read_json {NETLIST_JSON}", *finishing_script(job)]
+    return seconds + run_script(commands, directory, limits, progress, "finish")
+
+
+def instances_of(hierarchy: str) -> dict[str, str]:
+    """Returns the module of each instance that a module in Yosys' RTLIL has, in their order."""
+    return {name: module for module, name in _INSTANCE.findall(hierarchy)}
+
+
+def finish(job: Job, module: dict[str, Any], layers: Sequence[str]) -> None:
+    """Moves registers into hard cells, and settles where these stand if they are to be placed.
+
+    Args:
+        job: for a family that has this.
+        module: the finished netlist, in Yosys' JSON; it is changed.
+        layers: instances of the top module, in the order of the network.
+    """
+    device, cells = job.device, module["cells"]
+    multipliers = in_order(cells, layers, device.dsp.kind) if device.dsp else []
+    sites = multiplier_sites(device) if job.wrapped else []
+    if job.wrapped and len(sites) < len(multipliers):
+        multipliers = []  # their enables would meet anywhere
+    ABSORBERS[device.family](module, multipliers)
+    if job.wrapped:
+        used = count_kinds(device.family, Counter(cell["type"] for cell in cells.values()))
+        share = max(used["LUT"] / device.logic.luts, used["FF"] / device.logic.flip_flops)
+        for name, site in assign(multipliers, sites, share).items():
+            cells[name]["attributes"]["BEL"] = site
 
 
 def run_script(
-    commands: Sequence[str], directory: Path, limits: Limits, progress: Progress
+    commands: Sequence[str],
+    directory: Path,
+    limits: Limits,
+    progress: Progress,
+    name: str = "yosys",
 ) -> float:
-    """Runs commands of Yosys in `directory`; returns seconds. Raises as `run_yosys`."""
-    (directory / "script.ys").write_text("\n".join(commands) + "\n", encoding="ascii")
-    command = [sys.executable, "-c", _CHILD]
-    return run_limited(command, directory / "yosys.log", limits, progress, "yosys")
+    """Runs commands of Yosys in `directory`; returns seconds. Raises as `run_yosys`.
+
+    Args:
+        commands: each for one `run_pass`.
+        directory: receives them as `NAME.ys`, and what Yosys says as `NAME.log`.
+        limits: of the run.
+        progress: told what goes on.
+        name: see there.
+    """
+    script_file = f"{name}.ys"
+    (directory / script_file).write_text("\n".join(commands) + "\n", encoding="ascii")
+    command = [sys.executable, "-c", _CHILD, script_file]
+    return run_limited(command, directory / f"{name}.log", limits, progress, "yosys")

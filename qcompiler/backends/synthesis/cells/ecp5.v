@@ -1,4 +1,5 @@
-// What Yosys has no simulation model of, as far as it uses it: no registers inside, no cascades.
+// What Yosys has no simulation model of, as far as it and absorb.py use it: of the multiplier's
+// registers those of the operands, by CLK0 and RST0; no cascades.
 // Source: Lattice FPGA-TN-02205, "ECP5 and ECP5-5G sysDSP Usage Guide".
 module MULT18X18D (
     input A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1, A0,
@@ -10,15 +11,35 @@ module MULT18X18D (
     output P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0
 );
     parameter REG_INPUTA_CLK = "NONE";
+    parameter REG_INPUTA_CE = "CE0";
+    parameter REG_INPUTA_RST = "RST0";
     parameter REG_INPUTB_CLK = "NONE";
+    parameter REG_INPUTB_CE = "CE0";
+    parameter REG_INPUTB_RST = "RST0";
     parameter REG_PIPELINE_CLK = "NONE";
     parameter REG_OUTPUT_CLK = "NONE";
     parameter GSR = "ENABLED";
 
-    wire signed [18:0] a = {SIGNEDA & A17, A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6,
-                            A5, A4, A3, A2, A1, A0};
-    wire signed [18:0] b = {SIGNEDB & B17, B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6,
-                            B5, B4, B3, B2, B1, B0};
+    wire [17:0] in_a = {A17, A16, A15, A14, A13, A12, A11, A10, A9, A8, A7, A6, A5, A4, A3, A2, A1,
+                A0};
+    wire [17:0] in_b = {B17, B16, B15, B14, B13, B12, B11, B10, B9, B8, B7, B6, B5, B4, B3, B2, B1,
+                B0};
+    reg [17:0] kept_a = 18'd0;
+    reg [17:0] kept_b = 18'd0;
+    wire take_a = REG_INPUTA_CE == "CE0" ? CE0 : REG_INPUTA_CE == "CE1" ? CE1 :
+                  REG_INPUTA_CE == "CE2" ? CE2 : CE3;
+    wire take_b = REG_INPUTB_CE == "CE0" ? CE0 : REG_INPUTB_CE == "CE1" ? CE1 :
+                  REG_INPUTB_CE == "CE2" ? CE2 : CE3;
+    always @(posedge CLK0) begin
+        if (RST0) kept_a <= 18'd0;
+        else if (take_a) kept_a <= in_a;
+        if (RST0) kept_b <= 18'd0;
+        else if (take_b) kept_b <= in_b;
+    end
+    wire [17:0] now_a = REG_INPUTA_CLK == "CLK0" ? kept_a : in_a;
+    wire [17:0] now_b = REG_INPUTB_CLK == "CLK0" ? kept_b : in_b;
+    wire signed [18:0] a = {SIGNEDA & now_a[17], now_a};
+    wire signed [18:0] b = {SIGNEDB & now_b[17], now_b};
     wire signed [37:0] p = a * b;
     assign {P35, P34, P33, P32, P31, P30, P29, P28, P27, P26, P25, P24, P23, P22, P21, P20, P19,
             P18, P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1,
@@ -26,7 +47,8 @@ module MULT18X18D (
 endmodule
 
 // Two ports on 1024 words of 18 bits. A narrower port sees a byte of 9 bits, or parts of its lower
-// 8; a port of 18 bits has byte enables in its address. No inverted clock, no output register.
+// 8; a port of 18 bits has byte enables in its address. With words of 36 bits port A writes and port
+// B reads; the lower half stands at the pins of A. No inverted clock.
 // Source: Lattice FPGA-TN-02204, "ECP5 and ECP5-5G Memory User Guide".
 module DP16KD (
     input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,
@@ -89,6 +111,8 @@ module DP16KD (
     integer i;
     initial for (i = 0; i < 1024; i = i + 1) memory[i] = contents[20*i +: 18];
 
+    localparam WIDE = DATA_WIDTH_A == 36;
+
     // First bit of what a port of `width` sees.
     function integer first(input integer width, input [13:0] at);
         case (width)
@@ -123,13 +147,17 @@ module DP16KD (
     wire [17:0] next_a = (word_a & ~mask_a) | (place(in_a, DATA_WIDTH_A, at_a) & mask_a);
     wire [17:0] seen_a = WRITEMODE_A == "WRITETHROUGH" && WEA ? next_a : word_a;
     always @(posedge CLKA) begin
-        if (CEA && WEA) memory[at_a[13:4]] <= next_a;
+        if (CEA && WEA && !WIDE) memory[at_a[13:4]] <= next_a;
+        if (CEA && WEA && WIDE) begin
+            if (at_a[0]) memory[{at_a[13:5], 1'b0}][8:0] <= in_a[8:0];
+            if (at_a[1]) memory[{at_a[13:5], 1'b0}][17:9] <= in_a[17:9];
+            if (at_a[2]) memory[{at_a[13:5], 1'b1}][8:0] <= in_b[8:0];
+            if (at_a[3]) memory[{at_a[13:5], 1'b1}][17:9] <= in_b[17:9];
+        end
         if (RSTA) out_a <= 18'd0;
         else if (CEA && !(WEA && WRITEMODE_A == "NORMAL")) out_a <= fetch(seen_a, DATA_WIDTH_A,
                 at_a);
     end
-    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5,
-                DOA4, DOA3, DOA2, DOA1, DOA0} = out_a;
 
     wire [17:0] in_b = {DIB17, DIB16, DIB15, DIB14, DIB13, DIB12, DIB11, DIB10, DIB9, DIB8, DIB7,
                 DIB6, DIB5, DIB4, DIB3, DIB2, DIB1, DIB0};
@@ -141,11 +169,31 @@ module DP16KD (
     wire [17:0] next_b = (word_b & ~mask_b) | (place(in_b, DATA_WIDTH_B, at_b) & mask_b);
     wire [17:0] seen_b = WRITEMODE_B == "WRITETHROUGH" && WEB ? next_b : word_b;
     always @(posedge CLKB) begin
-        if (CEB && WEB) memory[at_b[13:4]] <= next_b;
+        if (CEB && WEB && !WIDE) memory[at_b[13:4]] <= next_b;
         if (RSTB) out_b <= 18'd0;
         else if (CEB && !(WEB && WRITEMODE_B == "NORMAL")) out_b <= fetch(seen_b, DATA_WIDTH_B,
                 at_b);
     end
+
+    reg [35:0] out_wide;
+    always @(posedge CLKB)
+        if (RSTB) out_wide <= 36'd0;
+        else if (CEB) out_wide <= {memory[{at_b[13:5], 1'b1}], memory[{at_b[13:5], 1'b0}]};
+
+    // Output registers.
+    reg [17:0] kept_a = 18'd0;
+    reg [35:0] kept_b = 36'd0;
+    wire [17:0] half_a = WIDE ? out_wide[17:0] : out_a;
+    wire [17:0] half_b = WIDE ? out_wide[35:18] : out_b;
+    always @(posedge CLKA)
+        if (RSTA) kept_a <= 18'd0;
+        else if (OCEA) kept_a <= out_a;
+    always @(posedge CLKB)
+        if (RSTB) kept_b <= 36'd0;
+        else if (OCEB) kept_b <= {half_b, out_wide[17:0]};
+    wire [17:0] kept_half_a = WIDE ? kept_b[17:0] : kept_a;
+    assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5,
+                DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? kept_half_a : half_a;
     assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5,
-                DOB4, DOB3, DOB2, DOB1, DOB0} = out_b;
+                DOB4, DOB3, DOB2, DOB1, DOB0} = REGMODE_B == "OUTREG" ? kept_b[35:18] : half_b;
 endmodule

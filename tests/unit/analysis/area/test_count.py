@@ -100,3 +100,40 @@ def test_constants_at_ports_reach_into_instances(family, weight, expected):
     inputs = {"x": b.input("x", 9), "w": b.constant(weight, 9)}
     b.output("y", b.instance("i", module, **inputs).output(b, "y"))
     assert counts(b, module, family=family)["dsp"] == expected
+
+
+@pytest.mark.parametrize(
+    ("registers", "flip_flops"),
+    [
+        (0, 0),
+        (1, 8),  # the memory takes the word's
+        (2, 8),  # and the multiplier the second ones
+        (3, 8 + 16),
+    ],
+)
+def test_hard_cells_take_registers(registers, flip_flops):
+    """A product of a port and a word of a ROM, with registers in a row before both."""
+    b = ModuleBuilder("m")
+    enable = b.input("enable", 1)
+    values = np.arange(512).reshape(512, 1) % 256
+    word, x = b.rom("rom", b.input("address", 9), enable, values, 8, "auto"), b.input("x", 8)
+    for i in range(registers):
+        word = b.delay(f"word{i}", word, enable=enable)
+        x = b.delay(f"x{i}", x, enable=enable)
+    b.output("y", b.delay("product", x.sext(16) * word.sext(16), enable=enable))
+    module = b.build()
+    assert Estimator({"m": module}, FAMILIES["ecp5"]).count("m")["ff"] == flip_flops + 16
+    others = Estimator({"m": module}, FAMILIES["nexus"]).count("m")["ff"]
+    assert others == 16 * registers + 16
+
+
+def test_a_multiplier_in_an_instance_takes_registers():
+    inner = ModuleBuilder("inner")
+    inner.output("y", inner.input("a", 8).sext(16) * inner.input("b", 8).sext(16))
+    made = inner.build()
+    b = ModuleBuilder("m")
+    a, c = (b.delay(f"{name}2", b.delay(f"{name}1", b.input(name, 8))) for name in "ac")
+    for i, right in enumerate((a, c)):  # the second one reads what nothing else does
+        b.output(f"y{i}", b.instance(f"i{i}", made, a=a, b=right).output(b, "y"))
+    b.output("seen", a)
+    assert counts(b, made)["ff"] == 16 + 8

@@ -55,5 +55,17 @@ def test_use_beyond_the_model(share):
         cell_models("gowin", share, [cell("MULT9X9", AREG="1")])
 
 
+def test_registers_that_our_models_have(tmp_path):
+    (tmp_path / "ecp5").mkdir()
+    (tmp_path / "ecp5" / "cells_sim.v").write_text("module LUT4; endmodule\n")
+    registered = {"REG_INPUTA_CLK": "CLK0", "REG_INPUTB_CLK": "CLK0", "REG_OUTPUT_CLK": "NONE"}
+    memory = cell("DP16KD", REGMODE_A="OUTREG", REGMODE_B="NOREG")
+    assert "module DP16KD" in cell_models("ecp5", tmp_path, [cell("MULT18X18D", **registered)])
+    assert "module DP16KD" in cell_models("ecp5", tmp_path, [memory])
+    for name, value in (("REG_INPUTA_CLK", "CLK1"), ("REG_OUTPUT_CLK", "CLK0")):
+        with pytest.raises(SynthesisError, match=f"MULT18X18D has {name} = {value}, and our model"):
+            cell_models("ecp5", tmp_path, [cell("MULT18X18D", **registered | {name: value})])
+
+
 def test_generic_needs_none(share):
     assert cell_models("generic", share, [cell("$lut")]) == ""

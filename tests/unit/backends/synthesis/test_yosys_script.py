@@ -2,12 +2,13 @@
 
 import pytest
 
-from qcompiler.backends.synthesis.yosys import Job, script
+from qcompiler.backends.synthesis.yosys import Job, finishing_script, script
 from qcompiler.devices import load_device
 
 
 def commands(device, **options):
-    return script(Job("net", ("a.v", "net.v"), load_device(device), **options))
+    job = Job("net", ("a.v", "net.v"), load_device(device), **options)
+    return [*script(job), *finishing_script(job)]
 
 
 def test_ecp5():
