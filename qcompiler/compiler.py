@@ -38,6 +38,7 @@ from qcompiler.passes.pipeline import (
 )
 
 NUMERICS = ("exact", "onnxruntime")
+MULTIPLIERS = ("hard", "any")
 _LIMITS = ("max_luts", "max_dsps", "max_brams")
 
 
@@ -54,6 +55,7 @@ class Options:
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for; its size bounds the folding.
         max_luts, max_dsps, max_brams: most of each that may be used.
+        multipliers: `any` if logic may multiply where hard multipliers run out; None is `hard`.
         requantizer: force one form of requantizer, see select-requantizer.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
@@ -72,6 +74,7 @@ class Options:
     max_luts: int | None = None
     max_dsps: int | None = None
     max_brams: int | None = None
+    multipliers: str | None = None
     requantizer: str = "auto"
     validate: bool = False
     passes: Sequence[PassLike] | None = None
@@ -91,6 +94,12 @@ class Options:
             self.numerics in (None, *NUMERICS),
             "--numerics",
             f"must be one of {', '.join(NUMERICS)}, got {self.numerics}",
+            "choose one of them",
+        )
+        require(
+            self.multipliers in (None, *MULTIPLIERS),
+            "--multipliers",
+            f"must be one of {', '.join(MULTIPLIERS)}, got {self.multipliers}",
             "choose one of them",
         )
         require(
@@ -130,6 +139,7 @@ class Options:
                 "folding": self.folding,
                 "device": self.device,
                 "mhz": self.clock_mhz,
+                "multipliers": self.multipliers or MULTIPLIERS[0],
                 **{name: getattr(self, name) or 0 for name in _LIMITS},
             },
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
@@ -174,8 +184,8 @@ def with_options(module: ModuleOp, options: Options) -> ModuleOp:
     for name, number in (("fps", options.fps), ("mhz", options.mhz)):
         if number is not None:
             given[name] = FloatAttr(number, f64)
-    for name, text in (("folding", options.folding), ("device", options.device)):
-        if text is not None:
+    for name in ("folding", "device", "multipliers"):
+        if (text := getattr(options, name)) is not None:
             given[name] = StringAttr(text)
     for name in _LIMITS:
         if (limit := getattr(options, name)) is not None:
@@ -205,7 +215,8 @@ def resume_options(module: ModuleOp, options: Options) -> Options:
     silent = {
         name: value
         for name, value in found.items()
-        if name in ("cycles", "fps", "mhz", "folding", "device", "requantizer", *_LIMITS)
+        if name
+        in ("cycles", "fps", "mhz", "folding", "device", "multipliers", "requantizer", *_LIMITS)
         and getattr(options, name) in (None, "auto")
     }
     return replace(options, **silent)
@@ -323,6 +334,7 @@ def compile(
     max_luts: int | None = None,
     max_dsps: int | None = None,
     max_brams: int | None = None,
+    multipliers: str | None = None,
     requantizer: str = "auto",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
@@ -346,6 +358,8 @@ def compile(
         max_luts: most look-up tables; the same without a rate.
         max_dsps: most hard multipliers.
         max_brams: most block memories.
+        multipliers: "any" lets logic multiply where the budget has no hard multipliers left;
+            "hard", the default, does not.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
         validate: check by execution, after every pass, that the network computes the same.
@@ -385,6 +399,7 @@ def compile(
         max_luts=max_luts,
         max_dsps=max_dsps,
         max_brams=max_brams,
+        multipliers=multipliers,
         requantizer=requantizer,
         validate=validate,
         passes=passes,

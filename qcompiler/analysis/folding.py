@@ -97,24 +97,30 @@ class Layer:
 
     def styles(self, folding: Folding, multiplier: Multiplier | None) -> list[Folding]:
         """Returns a folding with every style that saves hard multipliers, itself first."""
-        if isinstance(self.op, stream.PoolOp) or multiplier is None or self.is_parallel(folding):
-            return [folding]
-        if folding.style is not None or self.op.style is not None:
+        legal = self.legal_styles(folding)
+        if multiplier is None or not legal or self.op.style is not None:
             return [folding]
         x, weights = self.op.input_channel.element.range, self.weight_range
         a, b = signed_width(x), signed_width(weights)
-        if weights.lo >= -1 and weights.hi <= 1:
-            return [folding]
         if (alone := multiplier.count(a, b, a + b)) == 0:
             return [folding]
         found = [folding, replace(folding, style=LOGIC)]
-        if isinstance(self.op, stream.MvauOp) and folding.pe % 2 == 0:
+        if PAIRS in legal:
             both = PairCode.of_range(weights, x).factor_width
             if multiplier.count(a, both, a + both) < 2 * alone:
                 found.append(replace(folding, style=PAIRS))
         return found
 
-    def is_parallel(self, folding: Folding) -> bool:
+    def legal_styles(self, folding: Folding) -> list[str]:
+        """Returns the styles of multiplication that the hardware of a folding may have."""
+        if isinstance(self.op, stream.PoolOp) or self._is_parallel(folding):
+            return []
+        if self.weight_range.lo >= -1 and self.weight_range.hi <= 1:
+            return []
+        in_pairs = isinstance(self.op, stream.MvauOp) and folding.pe % 2 == 0
+        return [LOGIC, PAIRS] if in_pairs else [LOGIC]
+
+    def _is_parallel(self, folding: Folding) -> bool:
         """Whether a matrix unit computes a frame a cycle: its weights are constants."""
         return isinstance(self.op, stream.MvauOp) and (
             (folding.pe, folding.simd) == self.op.matrix_shape[::-1]

@@ -19,7 +19,7 @@ from qcompiler.assembly import WeightFile, describe, print_module
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.source_map import explain_places
 from qcompiler.backends.synthesis.tools import SynthesisError
-from qcompiler.compiler import Options
+from qcompiler.compiler import MULTIPLIERS, Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
@@ -155,6 +155,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
             f"--max-{kind}", type=positive_int, metavar="N", help=f"use at most N {what}"
         )
     parser.add_argument(
+        "--multipliers",
+        choices=MULTIPLIERS,
+        help="`any` lets logic multiply where there are no hard multipliers left (default: hard)",
+    )
+    parser.add_argument(
         "--requantizer",
         choices=("auto", "shift", "mul_shift", "float_scale", "threshold", "table"),
         default="auto",
@@ -275,6 +280,7 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
         max_luts=parsed.max_luts,
         max_dsps=parsed.max_dsps,
         max_brams=parsed.max_brams,
+        multipliers=parsed.multipliers,
         requantizer=parsed.requantizer,
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),

@@ -146,16 +146,35 @@ class Search:
         return self._trials[key]
 
     def guess(self, target_cycles: int, weights: Mapping[str, float]) -> tuple[Foldings, Area]:
-        """Returns the cheapest foldings that reach a number of cycles, and their area, guessed."""
+        """Returns the cheapest foldings that reach a number of cycles, and their area, guessed.
+
+        They have styles only if hard multipliers do not suffice.
+        """
+        plain = self._cheapest(target_cycles, weights, styles=False)
+        if self._corrected(plain[1]).dsps <= self._most_multipliers:
+            return plain
+        return self._styled(*self._cheapest(target_cycles, weights, styles=True))
+
+    def _cheapest(
+        self, target_cycles: int, weights: Mapping[str, float], *, styles: bool
+    ) -> tuple[Foldings, Area]:
         chosen: dict[str, Folding] = {}
         area = Area()
-        for name, options in self._options.items():
+        for name, all_ in self._options.items():
+            options = [o for o in all_ if styles or o[0].style == self._given_style(name)]
             fast = [o for o in options if o[1] <= target_cycles]
             fast = fast or [min(options, key=lambda o: o[1])]
             best = min(fast, key=lambda o: (_priced(o[2], weights), o[1]))
             chosen[name] = best[0]
             area += best[2]
-        return self._styled(chosen, area)
+        return chosen, area
+
+    @property
+    def _most_multipliers(self) -> float:
+        return self.budget.limits.get("DSP", float("inf"))
+
+    def _given_style(self, name: str) -> str | None:
+        return self.fixed[name].style if name in self.fixed else None
 
     def _styled(self, chosen: Foldings, area: Area) -> tuple[Foldings, Area]:
         """Gives layers styles that save hard multipliers, as far as those do not suffice.
@@ -163,7 +182,7 @@ class Search:
         The next one is always where a multiplier that is short costs least logic. At the end, those
         that turn out to be needless go.
         """
-        most = self.budget.limits.get("DSP", self._corrected(area).dsps)
+        most = self._most_multipliers
         found = dict(chosen)
         while (short := self._corrected(area).dsps - most) > 0:
             moves = [
@@ -194,7 +213,7 @@ class Search:
 
     def _styles(self, name: str, folding: Folding) -> list[Folding]:
         """Returns a folding with every style that it may have; that which the user gave is alone."""
-        if name in self.fixed and self.fixed[name].style is not None:
+        if self._given_style(name) is not None:
             return [self.fixed[name]]
         styles = self._layers[name].styles(replace(folding, style=None), self._multiplier)
         return [style for style in styles if self.logic or style.style != LOGIC]

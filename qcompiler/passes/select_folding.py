@@ -27,10 +27,11 @@ gets 64 multipliers and the others follow); each layer takes the fewest multipli
 `device` names a part, `max-luts`, `max-dsps` and `max-brams` are limits (0: none). With any of these,
 areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
 with most frames a second within the limits. Of a device that comes without limits of its own, three
-quarters of the LUTs are used, so that it can be routed. It is an error if nothing fits: the message says
+quarters of the LUTs are used, so that it can be routed. Where hard multipliers run out, two outputs share
+one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). It is an error if nothing fits: the message says
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
-`folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8}}` whose entries override the choice; the
-names are those of the report. Factors that do not divide the layer are an error that lists the legal
+`folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
+the choice; the names are those of the report, a style is `pairs` or `logic`. Factors that do not divide the layer are an error that lists the legal
 ones. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
 not come as channels of one tap or as a block of taps (a part of a kernel row that divides it, or whole
 rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps of such a block.
@@ -68,7 +69,7 @@ _PRICES = {"LUT": 1.0, "FF": 0.25, "BRAM": 1.0, "DSP": 1.0}
 """What all of a device's resources of a kind cost."""
 
 
-def read_folding(path: Path) -> dict[str, dict[str, int]]:
+def read_folding(path: Path) -> dict[str, dict[str, Any]]:
     """Returns the entries of a folding file.
 
     Raises:
@@ -86,7 +87,9 @@ def read_folding(path: Path) -> dict[str, dict[str, int]]:
     entries = cast(dict[str, Any], content)
     entries.pop("Defaults", None)
     problems = [
-        Problem(f"{path}: {name}", f"expected PE and SIMD as integers, got {factors}", remedy)
+        Problem(
+            f"{path}: {name}", f"expected integers PE and SIMD, a text style, got {factors}", remedy
+        )
         for name, factors in entries.items()
         if not _is_folding(factors)
     ]
@@ -99,7 +102,8 @@ def _is_folding(factors: Any) -> bool:
     if not isinstance(factors, dict):
         return False
     pairs = cast(dict[str, Any], factors).items()
-    return all(key in ("PE", "SIMD") and type(value) is int for key, value in pairs)
+    kinds = {"PE": int, "SIMD": int, "style": str}
+    return all(type(value) is kinds.get(key) for key, value in pairs)
 
 
 def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> set[str]:
@@ -117,8 +121,19 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
             )
             continue
         folding = Folding(
-            factors.get("PE", chosen[name].pe), factors.get("SIMD", chosen[name].simd)
+            factors.get("PE", chosen[name].pe),
+            factors.get("SIMD", chosen[name].simd),
+            factors.get("style"),
         )
+        legal_styles = layer.legal_styles(folding)
+        if folding.style is not None and folding.style not in legal_styles:
+            problems.append(
+                Problem(
+                    f"{path}: {name}",
+                    f"style {folding.style!r} is not one that PE {folding.pe} can have",
+                    f"choose one of {', '.join(legal_styles)}" if legal_styles else "leave it out",
+                )
+            )
         for key, factor, factors_ in (
             ("PE", folding.pe, layer.pe),
             ("SIMD", folding.simd, layer.simd),
@@ -155,6 +170,7 @@ class SelectFoldingPass(ModulePass):
     max_luts: int = 0
     max_dsps: int = 0
     max_brams: int = 0
+    multipliers: str = "hard"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
@@ -172,7 +188,8 @@ class SelectFoldingPass(ModulePass):
             fold(network, chosen, target)
             return
         registers = PipelineRegistersPass(self.mhz, self.device)
-        search = Search(op, budget, {name: chosen[name] for name in fixed}, registers)
+        given = {name: chosen[name] for name in fixed}
+        search = Search(op, budget, given, registers, self.multipliers == "any")
         trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}

@@ -125,6 +125,8 @@ def _channel(channel: stream.ChannelType) -> str:
 
 
 def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
+    if process.style is not None:
+        yield "style", process.style
     if isinstance(process, stream.MvauOp):
         yield from (
             ("MW", process.mw),

@@ -114,6 +114,7 @@ def _folding(known: Known, process: stream.MvauOp | stream.VvauOp | stream.PoolO
     return {
         "PE": now.pe,
         "SIMD": now.simd,
+        **({} if now.style is None else {"style": now.style}),
         "legal": {"PE": list(layer.pe), "SIMD": list(layer.simd)},
         "smaller": _step(down),
         "faster": _step(up),
