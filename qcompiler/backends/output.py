@@ -13,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.page import PAGE, build_page
 from qcompiler.backends.simulators import write_testbench
+from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 
 if TYPE_CHECKING:
@@ -81,11 +83,17 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
     parent = directory.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary:
+        with (
+            tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            inputs = _inputs(design) if "stream" in design.levels else []
+            # Numpy's work, which leaves Python's lock to what is written meanwhile.
+            expected = beside.submit(design.core, inputs) if inputs else None
             fresh = Path(temporary) / "design"
             fresh.mkdir()
             lines = _write_ir(design, fresh / "ir", weights)
-            _fill(design, fresh)
+            _fill(design, fresh, inputs, expected)
             _write_texts(fresh, {source_map.FILE: source_map.build_map(design, lines).text()})
             _put_in_place(fresh, directory, Path(temporary) / "old")
     except OSError as error:
@@ -121,22 +129,30 @@ def _write_ir(design: "Design", directory: Path, weights: str | None) -> source_
     return lines
 
 
-def _fill(design: "Design", directory: Path) -> None:
-    if "stream" not in design.levels:
+def _inputs(design: "Design") -> list[Array]:
+    """Returns the frames of the test bench, per input."""
+    rng = np.random.default_rng(0)
+    frames = _MOST_CYCLES // design.timing.cycles_per_frame
+    frames = max(_FEWEST_FRAMES, min(_MOST_FRAMES, frames))
+    return [
+        random_integers(channel.element.range, (frames, *channel.frame_shape), rng)
+        for port, channel in design.ports
+        if port.direction == "in"
+    ]
+
+
+def _fill(
+    design: "Design",
+    directory: Path,
+    inputs: Sequence[Array],
+    expected: "Future[tuple[Array, ...]] | None",
+) -> None:
+    if expected is None:
         (directory / "rtl").mkdir()
         _write_texts(directory / "rtl", design.verilog.files)
         _write_texts(directory, {MANIFEST: _json(_identity(design))})
         return
     rtl = design.rtl_design(directory / "rtl")
-    rng = np.random.default_rng(0)
-    frames = _MOST_CYCLES // design.timing.cycles_per_frame
-    frames = max(_FEWEST_FRAMES, min(_MOST_FRAMES, frames))
-    inputs = [
-        random_integers(channel.element.range, (frames, *channel.frame_shape), rng)
-        for port, channel in design.ports
-        if port.direction == "in"
-    ]
-    expected = design.core(inputs)
     packed = [
         {
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)
@@ -144,7 +160,7 @@ def _fill(design: "Design", directory: Path) -> None:
                 [e for e in design.ports if e[0].direction == direction], arrays, strict=True
             )
         }
-        for direction, arrays in (("in", inputs), ("out", expected))
+        for direction, arrays in (("in", inputs), ("out", expected.result()))
     ]
     write_testbench(directory, rtl, packed[0], packed[1])
     write_driver(design, directory / "driver")

@@ -122,7 +122,9 @@ def test_a_style_may_be_given(tmp_path):
     path.write_text('{"fc1_mvau": {"PE": 2, "SIMD": 2, "style": "pairs"}}')
     fc1, fc2 = folded(folding=str(path)).processes
     assert (fc1.style, fc2.style) == ("pairs", None)
-    path.write_text('{"fc1_mvau": {"PE": 3, "style": "pairs"}, "fc2_mvau": {"PE": 1, "style": "x"}}')
+    path.write_text(
+        '{"fc1_mvau": {"PE": 3, "style": "pairs"}, "fc2_mvau": {"PE": 1, "style": "x"}}'
+    )
     with pytest.raises(ModelError) as caught:
         folded(folding=str(path))
     first, second = caught.value.problems
