@@ -181,6 +181,9 @@ class Arithmetic:
     def _adder(self, a: Bits, b: Bits, op: Operation, *, negative: bool = False) -> Bits:
         """Returns the sum (or difference) of two numbers, by a chain of carries."""
         width = len(a)
+        if negative and not any(b[1:]) and a[0] in self._gates.operands(b[0] >> 1):
+            # A tie is rounded down from an odd number: nothing is borrowed.
+            return [self._gates.differ(a[0], b[0]), *a[1:]]
         low = 0
         while low < width and (b[low] == FALSE or (a[low] == FALSE and not negative)):
             low += 1

@@ -331,7 +331,8 @@ class Estimator:
 
     def _banks(self, found: Placement, width: int, counts: Counts) -> None:
         """Counts the choice of a bank, which is kept while the memory reads."""
-        counts["bank_mux_bits"] += (found.banks - 1) * width
+        ways = 4 if self._family.inputs >= 6 else 2  # that a table chooses from
+        counts["bank_mux_luts"] += -(-(found.banks - 1) // (ways - 1)) * width
         counts["ff"] += (found.banks - 1).bit_length()
 
     def _rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
