@@ -38,7 +38,7 @@ def live_literals(circuit: Circuit) -> set[int]:
         if block.kind == "instance":
             waiting += [bit >> 1 for bit in block.reads]
     seen: set[int] = set()
-    done: set[int] = set()
+    places: dict[int, int] = {}  # of blocks, that have been looked at
     while waiting:
         node = waiting.pop()
         if node in seen:
@@ -53,8 +53,10 @@ def live_literals(circuit: Circuit) -> set[int]:
             waiting.append(block.reads[at] >> 1)
             waiting += [bit >> 1 for bit in block.enable if bit is not None]
         elif block.kind == "adder":
-            waiting += [bit >> 1 for pair in block.pairs[: at + 1] for bit in pair]
-        elif id(block) not in done:
-            done.add(id(block))
+            known = places.get(id(block), 0)
+            waiting += [bit >> 1 for pair in block.pairs[known : at + 1] for bit in pair]
+            places[id(block)] = max(known, at + 1)
+        elif id(block) not in places:
+            places[id(block)] = 1
             waiting += [bit >> 1 for bit in block.reads]
     return {2 * node for node in seen}

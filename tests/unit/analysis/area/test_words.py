@@ -73,3 +73,13 @@ def test_comparisons_start_at_the_first_bit_that_borrows(threshold, tables):
     b.output("y", x.compare("slt", kept))
     counts = Estimator({"m": b.build()}, FAMILIES["ecp5"]).count("m")
     assert counts["compare_luts"] == tables
+
+
+def test_a_tie_that_is_rounded_down_borrows_nothing():
+    """x - (x is odd and a tie): what falls away is the last 1."""
+    for from_odd, tables in ((True, 0), (False, 12)):
+        b = ModuleBuilder("m")
+        x, tie = b.input("x", 12), b.input("tie", 1)
+        one = tie & x.slice(0, 1) if from_odd else tie
+        b.output("y", x - one.zext(12))
+        assert adder_tables(b) == tables
