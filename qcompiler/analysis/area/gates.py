@@ -55,10 +55,10 @@ class Gates:
         key = (kind, a, b, c)
         found = self._known.get(key)
         if found is None:
-            literals = (a, b, c) if kind in ("mux", "maj") else (a, b)
-            self._fanins.append(tuple(literal >> 1 for literal in literals))
+            three = kind in ("mux", "maj")
+            self._fanins.append((a >> 1, b >> 1, c >> 1) if three else (a >> 1, b >> 1))
             self._kinds.append(kind)
-            self._operands.append(literals)
+            self._operands.append((a, b, c) if three else (a, b))
             found = self._known[key] = 2 * (len(self._fanins) - 1)
         return found
 
