@@ -25,7 +25,7 @@ from qcompiler.devices import Device, load_device
 
 DEVICES = ("ecp5-85k", "zu3eg")
 _PRIOR_WEIGHT = 0.2
-COUNTED = ("adder_luts", "compare_luts", "ram_luts", "shift_luts")
+COUNTED = ("adder_luts", "compare_luts", "constant_luts", "ram_luts", "shift_luts")
 """Features that are tables already."""
 
 

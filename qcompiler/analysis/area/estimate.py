@@ -108,6 +108,9 @@ def count_modules(
         name: estimator.count(instances[name]) for name, _ in network.named() if name in instances
     }
     layers[GLUE] = estimator.count_alone(top.sym_name.data)
+    if rules.constants_for:
+        multipliers = sum(counts["dsp"] for counts in layers.values())
+        layers[GLUE]["constant_luts"] += 2 * -(-multipliers // rules.constants_for)
     return layers
 
 

@@ -55,6 +55,7 @@ class Family:
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
         absorbs: whether multipliers and block memories take registers, see `absorbed.py`.
+        constants_for: so many multipliers share two tables of constants; 0 if there are none.
         shift_registers: registers in a row from which on tables take them; 0 if they never do.
     """
 
@@ -66,6 +67,7 @@ class Family:
     logic_rom_bit: float
     rams: tuple[Ram, ...]
     absorbs: bool = False
+    constants_for: int = 0
     shift_registers: int = 0
 
     def without_multipliers(self) -> "Family":
@@ -99,6 +101,7 @@ _XILINX_BLOCKS = (
 FAMILIES = {
     "ecp5": Family(
         4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS, absorbs=True,
+        constants_for=4,
     ),
     "nexus": Family(4, 6, "pair", 5, Multiplier((18, 18)), 1 / 16, _TRELLIS),
     "ice40": Family(
