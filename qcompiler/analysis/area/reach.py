@@ -23,7 +23,7 @@ def _before(circuit: Circuit) -> dict[int, set[int]]:
         if block.kind == "register":
             for taken, made in zip(block.reads, block.makes, strict=True):
                 reads[made >> 1] = {b >> 1 for b in (taken, *block.enable) if b is not None}
-        elif block.kind in ("adder", "compare", "multiplier"):
+        elif block.kind in ("adder", "compare"):  # hard multipliers are never one
             every = {bit >> 1 for bit in block.reads}
             reads |= {bit >> 1: every for bit in block.makes}
     return reads

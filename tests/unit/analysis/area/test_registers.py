@@ -49,6 +49,23 @@ def test_instances_share_registers_of_what_they_share():
     assert counts(b, module)["ff"] == 4 + 3 * 4
 
 
+@pytest.mark.parametrize(("bits", "adders", "multipliers"), [(8, 8, 3), (9, 10, 3)])
+def test_instances_share_sums_but_no_hard_multipliers(bits, adders, multipliers):
+    inner = ModuleBuilder("inner")
+    x, y = inner.input("x", bits), inner.input("y", bits)
+    inner.output("sum", x + y)
+    inner.output("product", x.sext(2 * bits) * y.sext(2 * bits))
+    module = inner.build()
+    b = ModuleBuilder("m")
+    x, y = b.input("x", bits), b.input("y", bits)
+    for i in range(3):
+        made = b.instance(f"i{i}", module, x=x, y=y)
+        b.output(f"sum{i}", made.output(b, "sum"))
+        b.output(f"product{i}", made.output(b, "product"))
+    found = counts(b, module)
+    assert (found["adder_luts"], found["dsp"]) == (adders, multipliers)
+
+
 @pytest.mark.parametrize(
     ("family", "length", "flip_flops", "tables"),
     [("xilinx", 2, 8, 0), ("xilinx", 3, 0, 4), ("xilinx", 33, 0, 8), ("ecp5", 3, 12, 0)],
