@@ -36,7 +36,7 @@ _MODELS = (
     "deeploy/k_conv_dw_3x3_rq", "deeploy/k_conv_striddedpadded_2d_rq",
     "deeploy/k_gemm_regular_rqpercolumn", "qonnx_zoo/tfc_w2a2", "qonnx_zoo/kws_mlp_w3a3",
     "deeploy/cnn_linear1", "ort/conv_qdq_u8u8", "ort/conv_qdq_s8s8_perchannel",
-    "brevitas/radioml_cnn_qonnx", "dory/nemo_eegnet", "qonnx/residual_block_clean",
+    "brevitas/radioml_cnn_qonnx", "dory/nemo_eegnet",
     "qonnx_zoo/unsw_nb15_mlp_w2a2", "mlperf_tiny/kws_dscnn_int8", "mlperf_tiny/ad01_int8",
     "mlperf_tiny/resnet8_int8", "dory/nemo_frontnet", "dory/nemo_residual1",
 )  # fmt: skip
