@@ -36,7 +36,7 @@ _MODELS = (
     "deeploy/k_conv_dw_3x3_rq", "deeploy/k_conv_striddedpadded_2d_rq",
     "deeploy/k_gemm_regular_rqpercolumn", "qonnx_zoo/tfc_w2a2", "qonnx_zoo/kws_mlp_w3a3",
     "deeploy/cnn_linear1", "ort/conv_qdq_u8u8", "ort/conv_qdq_s8s8_perchannel",
-    "brevitas/radioml_cnn_qonnx", "dory/nemo_eegnet", "qonnx/residual_block_clean",
+    "brevitas/radioml_cnn_qonnx", "dory/nemo_eegnet",
     "qonnx_zoo/unsw_nb15_mlp_w2a2", "mlperf_tiny/kws_dscnn_int8", "mlperf_tiny/ad01_int8",
     "mlperf_tiny/resnet8_int8", "dory/nemo_frontnet", "dory/nemo_residual1",
 )  # fmt: skip
@@ -120,7 +120,7 @@ def rows(patterns: Sequence[str], limits: Limits, cached_only: bool) -> Iterator
                     device.name,
                     total(areas.values()).as_dict(),
                     {} if found.error else {kind: measured[kind] for kind in kinds},
-                    found.error and f"Yosys: {found.error[:60].splitlines()[0]}",
+                    found.error and _reason(found.error),
                 )
                 print(" ".join(row.cells()), f"{found.seconds} s", flush=True)
                 yield row
@@ -146,8 +146,10 @@ def page(found: list[Row]) -> str:
         ("model", "cycles", "device", "LUT", "FF", "BRAM", "DSP", "misses"),
         [row.cells() for row in found if row.measured],
     )
-    absent = [f"{r.model} at {r.cycles} cycles on {r.device}" for r in found if not r.measured]
-    absent += [name for name in _MODELS if name not in {row.model for row in found}]
+    absent = [
+        f"- {r.model} at {r.cycles} cycles on {r.device}: {r.why}" for r in found if not r.measured
+    ]
+    absent += [f"- {name}" for name in _MODELS if name not in {row.model for row in found}]
     counts = ", ".join(map(str, _MULTIPLIERS))
     short = markdown(("device", "LUT", "FF", "BRAM", "DSP", "all four"), summary(found))
     return f"""# Estimated area against Yosys
@@ -165,8 +167,17 @@ last column.
 
 {table}
 
-Not measured, as Yosys did not finish or was not run: {", ".join(absent) or "none"}.
+Not measured, as Yosys failed, did not finish or was not run:
+
+{chr(10).join(absent) or "none"}
 """
+
+
+def _reason(error: str) -> str:
+    """Returns the line of Yosys' last words that says what is wrong."""
+    lines = error.splitlines()
+    said = next((line[line.index("ERROR") :] for line in lines if "ERROR" in line), lines[0])
+    return f"Yosys: {said[:80]}"
 
 
 def main() -> int:

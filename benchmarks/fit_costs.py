@@ -25,6 +25,8 @@ from qcompiler.devices import Device, load_device
 
 DEVICES = ("ecp5-85k", "zu3eg")
 _PRIOR_WEIGHT = 0.2
+COUNTED = ("adder_luts", "compare_luts", "constant_luts", "ram_luts", "shift_luts")
+"""Features that are tables already."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def fit(data: list[Sample]) -> dict[str, float]:
     # Relative to the share of the tables that the feature has, so that units do not matter.
     strength = _PRIOR_WEIGHT * len(data) * np.maximum(left.mean(axis=0), 0.03) ** 2
     factors = prior.copy()
-    free = np.ones(len(features), bool)
+    free = np.array([f not in COUNTED for f in features])
     while True:
         rest = right - left[:, ~free] @ factors[~free]
         normal = left[:, free].T @ left[:, free] + np.diag(strength[free])

@@ -46,10 +46,10 @@ def absorbed(
         operands: of multipliers.
         words: ROMs in block memories.
     """
-    source, readers = _wires(circuit, live, operands)
+    source, readers = wires(circuit, live, operands)
     found: set[int] = set()
     for block in words:
-        bits = [bit for bit in block.makes if bit in live]
+        bits = [bit for bit in block.makes if bit in live and bit > TRUE]
         takers = [readers.get(bit, set()) for bit in bits]
         if all(len(taken) == 1 and _OTHER not in taken for taken in takers):
             found |= {bit for taken in takers for bit in taken if bit is not None}
@@ -68,12 +68,12 @@ def _is_kept(block: Block, words: Sequence[Block]) -> bool:
     return block.kind == "register" or in_logic
 
 
-def _wires(
+def wires(
     circuit: Circuit, live: set[int], operands: Operands
 ) -> tuple[Mapping[int, int], Mapping[int, set[int | None]]]:
-    """Returns what each register takes, and who reads each literal but multipliers.
+    """Returns what each register takes, and who reads each literal but `operands`.
 
-    Registers are called by their output; those with a reset are none.
+    Registers are called by their output; those with a reset are none. Other readers are `None`.
     """
     source: dict[int, int] = {}
     readers: defaultdict[int, set[int | None]] = defaultdict(set)
@@ -81,15 +81,15 @@ def _wires(
     waiting = [bit for output in circuit.outputs for bit in output]
     for block in circuit.blocks:
         waiting += [bit for bit in block.enable if bit is not None]
-        if block.kind == "instance":
+        if block.kind in ("instance", "multiplier"):
             waiting += [bit for bit in block.reads if bit not in multiplied]
-        elif block.kind != "multiplier" and block.kind != "register":
+        elif block.kind != "register":
             waiting += block.reads
         elif block.kind == "register":
             for taken, made in zip(block.reads, block.makes, strict=True):
                 if made not in live:
                     continue
-                if block.enable[1] is None and circuit.gates.is_leaf(taken):
+                if block.enable[1] is None and circuit.gates.is_leaf(taken) and not taken & 1:
                     readers[taken].add(made)
                     source[made] = taken
                 else:

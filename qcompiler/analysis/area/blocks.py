@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from xdsl.ir import Operation
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import IntegerAttr, IntegerType
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.area.gates import FALSE
@@ -64,3 +67,16 @@ def _pieces(bits: Bits, most: int, multiplier: Multiplier) -> Iterator[tuple[Bit
         yield bits[at : at + each] + [FALSE] * multiplier.signed_only, at
         at += each
     yield bits[at:], at
+
+
+def width_of(value: SSAValue) -> int:
+    """Returns the bits of a value; a clock has one."""
+    return value.type.width.data if isa(value.type, IntegerType) else 1
+
+
+def constant_of(value: SSAValue) -> int | None:
+    """Returns what a constant is, as an unsigned number, or None."""
+    op = value.owner
+    if isinstance(op, hw.ConstantOp) and isa(op.value, IntegerAttr):
+        return op.value.value.data % (1 << width_of(value))
+    return None

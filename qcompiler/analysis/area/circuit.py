@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.hints import isa
 
-from qcompiler.analysis.area.blocks import Bits, Block, partial_products, stripped
-from qcompiler.analysis.area.columns import Columns
+from qcompiler.analysis.area.arithmetic import Arithmetic
+from qcompiler.analysis.area.blocks import Bits, Block, constant_of, width_of
 from qcompiler.analysis.area.family import Rules
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.roms import rom_columns
 from qcompiler.dialects import rtl
 
 
-def _width(value: SSAValue) -> int:
-    return value.type.width.data if isa(value.type, IntegerType) else 1
+@dataclass(frozen=True)
+class _Next:
+    """What a register takes: a value, clock enable and reset if it has them, its value at reset."""
+
+    value: SSAValue
+    enable: tuple[int | None, int | None]
+    reset_value: int
 
 
 class Circuit:
@@ -54,24 +58,31 @@ class Circuit:
         self.outputs: list[Bits] = []
         self._bits: dict[SSAValue, Bits] = {}
         self._rules = rules
-        self._soft: dict[SSAValue, tuple[Bits, Bits]] = {}
-        self._parts: dict[SSAValue, list[Bits]] = {}
         self._late: set[SSAValue] = set()
+        self._registers: dict[tuple[int, ...], int] = {}
+        self._arithmetic = Arithmetic(self.gates, self.blocks, self._bits, rules, self.is_late)
         block = module.body.block
         names = [p.port_name.data for p in module.module_type.ports if p.dir.data.is_input_like()]
         for name, argument in zip(names, block.args, strict=True):
-            given = constants.get(name, [None] * _width(argument))
+            given = constants.get(name, [None] * width_of(argument))
             bits = [self.gates.leaf() if bit is None else bit for bit in given]
             self.ports[name] = self._bits[argument] = bits
             if name in late:
                 self._late.add(argument)
+        self._read(list(block.ops))
+
+    def _read(self, ops: Sequence[Operation]) -> None:
+        delays = _delays(ops)
         later: list[tuple[Operation, Block]] = []
-        for op in block.ops:
-            if type(op) in _STATEFUL:
+        for op in ops:
+            if type(op) in _STATEFUL and op not in delays:
                 later.append((op, self._open(op)))
-        for op in block.ops:
+        for op in ops:
             if isinstance(op, hw.OutputOp):
                 self.outputs = [self.bits(operand) for operand in op.operands]
+            elif isinstance(op, seq.CompRegOp):
+                if op in delays:
+                    later += self._delay(op)
             elif type(op) not in _STATEFUL:
                 self._READERS.get(type(op), Circuit._opaque)(self, op)
         for op, made in later:
@@ -96,7 +107,7 @@ class Circuit:
             if isinstance(op, rtl.RomOp):
                 bits = self._rom_bits(op)
             else:
-                bits = self.gates.leaves(_width(result))
+                bits = self.gates.leaves(width_of(result))
             self._bits[result] = bits
             made += bits
         block = Block(_STATEFUL[type(op)], [], made, op)
@@ -122,20 +133,59 @@ class Circuit:
         block.reads = [bit for operand in op.operands for bit in self.bits(operand)]
 
     def _close_register(self, op: seq.CompRegOp, block: Block) -> None:
-        """Finds the enable and the reset in the multiplexers before a register, as tools do."""
+        found = self._next(op)
+        assert found is not None, "all is known in the end"
+        block.reads, block.enable = self.bits(found.value), found.enable
+
+    def _delay(self, op: seq.CompRegOp) -> list[tuple[Operation, Block]]:
+        """Reads a register before what reads it: equal bits of registers are one, constants none.
+
+        Returns it if its inputs are not known yet.
+        """
+        found = self._next(op)
+        if found is None:
+            return [(op, self._open(op))]
+        taken = self.bits(found.value)
+        enable, reset = (FALSE if bit is None else bit for bit in found.enable)
+        resets = [found.reset_value >> i & 1 if reset else FALSE for i in range(len(taken))]
+        made = self._bits[op.data] = Bits()
+        new: dict[int, int] = {}
+        for bit, at_reset in zip(taken, resets, strict=True):
+            if bit <= TRUE and (not reset or at_reset == bit):
+                made.append(bit)
+                continue
+            key = (bit, enable, reset, at_reset)
+            if key not in self._registers:
+                self._registers[key] = self.gates.leaf()
+                new[self._registers[key]] = bit
+            made.append(self._registers[key])
+        if self.is_late(found.value):
+            self._late.add(op.data)
+        if not reset:
+            self._arithmetic.words.keep(op.data, self._arithmetic.words.signed(found.value))
+        self.blocks.append(Block("register", [*new.values()], [*new], op, enable=found.enable))
+        return []
+
+    def _next(self, op: seq.CompRegOp) -> _Next | None:
+        """Finds the enable and the reset in the multiplexers before a register, as tools do.
+
+        Returns None if something of it is not known yet.
+        """
         gates = self.gates
         value, enable = op.input, TRUE
         reset = FALSE if op.reset is None else self.bits(op.reset)[0]
-        reset_value = None if op.reset_value is None else _constant(op.reset_value)
+        reset_value = None if op.reset_value is None else constant_of(op.reset_value)
         while isinstance(value.owner, comb.MuxOp):
             mux = value.owner
+            if mux.cond not in self._bits:
+                return None
             (condition,) = self.bits(mux.cond)
             if mux.true_value is op.data or mux.false_value is op.data:
                 holds = mux.true_value is op.data
                 enable = gates.both(enable, condition ^ holds)
                 value = mux.false_value if holds else mux.true_value
                 continue
-            fixed = [_constant(mux.true_value), _constant(mux.false_value)]
+            fixed = [constant_of(mux.true_value), constant_of(mux.false_value)]
             which = next(
                 (i for i, c in enumerate(fixed) if c is not None and reset_value in (None, c)), None
             )
@@ -144,8 +194,10 @@ class Circuit:
             cleared = gates.both(enable, condition ^ which)
             reset, reset_value = gates.either(reset, cleared), fixed[which]
             value = (mux.true_value, mux.false_value)[1 - which]
-        block.reads = self.bits(value)
-        block.enable = (enable if enable > TRUE else None, reset if reset > TRUE else None)
+        if not self._bits.get(value):
+            return None
+        pins = (enable if enable > TRUE else None, reset if reset > TRUE else None)
+        return _Next(value, pins, reset_value or 0)
 
     # What follows reads one kind of operation each.
 
@@ -153,19 +205,19 @@ class Circuit:
         """Reads an operation that nothing is known of, as a gate for each bit."""
         operands = [bit for operand in op.operands for bit in self.bits(operand)]
         for result in op.results:
-            width = _width(result)
+            width = width_of(result)
             self._bits[result] = [
                 self.gates.any_of(operands[i::width]) if operands else FALSE for i in range(width)
             ]
 
     def _constant_op(self, op: hw.ConstantOp) -> None:
-        value, width = _constant(op.result), _width(op.result)
+        value, width = constant_of(op.result), width_of(op.result)
         assert value is not None
         self._bits[op.result] = [value >> i & 1 for i in range(width)]
 
     def _extract(self, op: comb.ExtractOp) -> None:
         low = op.low_bit.value.data
-        self._bits[op.result] = self.bits(op.input)[low : low + _width(op.result)]
+        self._bits[op.result] = self.bits(op.input)[low : low + width_of(op.result)]
 
     def _concat(self, op: comb.ConcatOp) -> None:
         parts = [self.bits(operand) for operand in reversed(op.operands)]
@@ -173,7 +225,7 @@ class Circuit:
 
     def _replicate(self, op: comb.ReplicateOp) -> None:
         bits = self.bits(op.input)
-        self._bits[op.result] = bits * (_width(op.result) // len(bits))
+        self._bits[op.result] = bits * (width_of(op.result) // len(bits))
 
     def _bitwise(self, op: Operation) -> None:
         combine = self.gates.differ
@@ -200,164 +252,29 @@ class Circuit:
         if name in ("slt", "sge") and not any(b):  # below zero: the sign says it
             self._bits[op.result] = [a[-1] ^ (name == "sge")]
             return
+        length = self._arithmetic.words.longest([op.lhs, op.rhs], signed=name[0] == "s")
+        a, b = a[:length], b[:length]
+        if name[1:] in ("gt", "le"):
+            a, b = b, a
+        low = 0  # a difference borrows nothing there
+        while low < length - 1 and (b[low] == FALSE or a[low] == TRUE):
+            low += 1
+        a, b = a[low:], b[low:]
         if len(a) < self._rules.shortest_chain:
-            swapped = name[1:] in ("gt", "le")
-            less = self._less(b, a, name[0]) if swapped else self._less(a, b, name[0])
+            less = self._arithmetic.less(a, b, name[0])
             self._bits[op.result] = [less ^ (name[1:] in ("le", "ge"))]
             return
+        pairs = list(zip(a, b, strict=True))
         (made,) = self.gates.leaves(1)
         self._bits[op.result] = [made]
         signed = int(name.startswith("s"))
         self.blocks.append(Block("compare", a + b, [made], op, (len(pairs), signed), pairs=pairs))
 
-    def _less(self, a: Bits, b: Bits, kind: str) -> int:
-        """Returns a < b, for signed numbers if `kind` is s, as gates."""
-        flip = int(kind == "s")
-        a, b = [*a[:-1], a[-1] ^ flip], [*b[:-1], b[-1] ^ flip]
-        return self._ripple(a, [bit ^ 1 for bit in b], TRUE)[-1] ^ 1
-
-    def _ripple(self, a: Bits, b: Bits, carry: int) -> Bits:
-        """Returns the sum of two numbers and its carry, as gates."""
-        made: Bits = []
-        for x, y in zip(a, b, strict=True):
-            made.append(self.gates.differ(self.gates.differ(x, y), carry))
-            carry = self.gates.majority(x, y, carry)
-        return [*made, carry]
-
     def _multiply(self, op: comb.MulOp) -> None:
-        a, b = (self._factor(operand) for operand in op.operands)
-        width = _width(op.result)
-        shift = 0
-        for factor, operand in zip((a, b), op.operands, strict=True):
-            if all(bit <= TRUE for bit in factor) and not self.is_late(operand):
-                while len(factor) > 1 and factor[0] == FALSE:  # zeros below are wires
-                    del factor[0]
-                    shift += 1
-                if factor in ([TRUE], [TRUE, FALSE], [FALSE]):  # a power of two, or nothing
-                    shift = width
-        kept = max(0, width - shift)
-        used = min(kept, len(a) + len(b))
-        if kept and self._is_hard(a, b, used):
-            zeros = [FALSE] * (width - kept)
-            parts = [zeros + part for part in self._in_pieces(a, b, kept, op)]
-            if len(parts) == 2 and self._joins_sum(op.result):
-                self._parts[op.result], self._bits[op.result] = parts, []
-            else:
-                whole = len(parts) == 1
-                self._bits[op.result] = parts[0] if whole else self._adder(parts[0], parts[1], op)
-            return
-        a, b = (self._factor(operand) for operand in op.operands)
-        self._soft[op.result] = a, b
-        if not self._joins_sum(op.result):
-            self._bits[op.result] = self._sum([(op.result, False)], width, op)
-        else:
-            self._bits[op.result] = []
-
-    def _is_hard(self, a: Bits, b: Bits, used: int) -> bool:
-        multiplier = self._rules.multiplier
-        return multiplier is not None and bool(multiplier.count(len(a), len(b), used))
-
-    def _in_pieces(self, a: Bits, b: Bits, width: int, op: Operation) -> list[Bits]:
-        """Returns a product of hard blocks, or two numbers with that sum if it takes several."""
-        assert self._rules.multiplier is not None, "the caller looked"
-        parts: list[Bits] = []
-        for x, y, shift in partial_products(a, b, self._rules.multiplier):
-            used = min(width - shift, len(x) + len(y))
-            if used <= 0:
-                continue
-            if self._is_hard(x, y, used):
-                made = self.gates.leaves(used)
-                self.blocks.append(Block("multiplier", x + y, made, op, (len(x), len(y), used)))
-            else:
-                columns = Columns(self.gates, used)
-                columns.product(x, y)
-                made = self._adder(*columns.two_rows(), op)
-            part = [FALSE] * shift + made
-            part += [part[-1]] * (width - len(part))
-            if len(parts) == 2:
-                parts = [self._adder(parts[0], parts[1], op)]
-            parts.append(part)
-        return parts
-
-    def _factor(self, value: SSAValue) -> Bits:
-        """Returns a factor without the copies of its sign that the tool sees."""
-        bits = list(self.bits(value))
-        if all(bit <= TRUE for bit in bits) and not self.is_late(value):
-            return stripped(bits)
-        owner = value.owner
-        if not isinstance(owner, comb.ConcatOp) or len(owner.operands) != 2:
-            return bits
-        high, low = owner.operands
-        width = _width(low)
-        extends = isinstance(high.owner, comb.ReplicateOp)
-        return bits[: width if extends else width + (_constant(high) == 0)]
-
-    def _joins_sum(self, value: SSAValue) -> bool:
-        """Whether a value is one term of one sum, and part of that sum for a tool."""
-        uses = list(value.uses)
-        return len(uses) == 1 and isinstance(uses[0].operation, comb.AddOp | comb.SubOp)
+        self._arithmetic.multiply(op)
 
     def _add(self, op: comb.AddOp | comb.SubOp) -> None:
-        result = op.results[0]
-        if self._joins_sum(result):
-            self._bits[result] = []
-            return
-        self._bits[result] = self._sum(self._terms(op), _width(result), op)
-
-    def _terms(self, op: Operation) -> list[tuple[SSAValue, bool]]:
-        """Returns the terms of a sum and whether each is subtracted, those of inner sums too."""
-        found: list[tuple[SSAValue, bool]] = []
-        for i, operand in enumerate(op.operands):
-            negative = isinstance(op, comb.SubOp) and i == 1
-            owner = operand.owner
-            if isinstance(owner, comb.AddOp | comb.SubOp) and self._joins_sum(operand):
-                found += [(value, sign ^ negative) for value, sign in self._terms(owner)]
-            else:
-                found.append((operand, negative))
-        return found
-
-    def _sum(self, terms: list[tuple[SSAValue, bool]], width: int, op: Operation) -> Bits:
-        products = [not self._bits.get(value) for value, _ in terms]
-        if len(terms) == 2 and not any(products) and not all(negative for _, negative in terms):
-            (a, _), (b, negative) = sorted(terms, key=lambda term: term[1])
-            return self._adder(self.bits(a), self.bits(b), op, negative=negative)
-        columns = Columns(self.gates, width)
-        for (value, negative), product in zip(terms, products, strict=True):
-            if value in self._parts:
-                for part in self._parts[value]:
-                    columns.term(part, negative=negative)
-            elif product:
-                columns.product(*self._soft[value], negative=negative)
-            else:
-                columns.term(self.bits(value), negative=negative)
-        a, b = columns.two_rows()
-        return self._adder(a, b, op)
-
-    def _adder(self, a: Bits, b: Bits, op: Operation, *, negative: bool = False) -> Bits:
-        """Returns the sum (or difference) of two numbers, by a chain of carries."""
-        width = len(a)
-        low = 0
-        while low < width and (b[low] == FALSE or (a[low] == FALSE and not negative)):
-            low += 1
-        high = width
-        if not negative:  # above both numbers' last bits there is one carry
-            while high > low and a[high - 1] == FALSE and b[high - 1] == FALSE:
-                high -= 1
-            high = min(width, high + 1) if high > low else low
-        passed = [y if x == FALSE else x for x, y in zip(a[:low], b[:low], strict=True)]
-        if low == high:
-            return passed + [FALSE] * (width - low)
-        if high - low < self._rules.shortest_chain:
-            inverted = [bit ^ negative for bit in b[low:high]]
-            *total, _ = self._ripple(a[low:high], inverted, int(negative))
-            return passed + total + [FALSE] * (width - high)
-        made = self.gates.leaves(high - low)
-        pairs = list(zip(a[low:high], b[low:high], strict=True))
-        reads = [bit for pair in pairs for bit in pair]
-        self.blocks.append(
-            Block("adder", reads, made, op, (high - low, int(negative)), pairs=pairs)
-        )
-        return passed + made + [FALSE] * (width - high)
+        self._arithmetic.add(op)
 
     _CLOSERS: ClassVar[dict[type[Operation], Callable[[Circuit, Any, Block], None]]] = {
         seq.CompRegOp: _close_register,
@@ -381,12 +298,17 @@ class Circuit:
     }
 
 
-def _constant(value: SSAValue) -> int | None:
-    """Returns what a constant is, as an unsigned number, or None."""
-    op = value.owner
-    if isinstance(op, hw.ConstantOp) and isa(op.value, IntegerAttr):
-        return op.value.value.data % (1 << _width(value))
-    return None
+def _delays(ops: Sequence[Operation]) -> set[Operation]:
+    """Returns the registers that nothing reads before the place where they stand."""
+    place = {op: i for i, op in enumerate(ops)}
+    return {
+        op
+        for i, op in enumerate(ops)
+        if isinstance(op, seq.CompRegOp)
+        and all(
+            place[use.operation] > i or type(use.operation) in _STATEFUL for use in op.data.uses
+        )
+    }
 
 
 _PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")

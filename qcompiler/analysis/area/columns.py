@@ -12,6 +12,7 @@ class Columns:
     """Bits to be added, by weight, modulo 2**width."""
 
     def __init__(self, gates: Gates, width: int):
+        self.saved = False
         self._gates = gates
         self._columns: list[dict[int, None]] = [{} for _ in range(width)]
 
@@ -49,9 +50,10 @@ class Columns:
                 self.term([self._gates.both(bit, literal) for bit in part], negative=negative)
 
     def two_rows(self) -> tuple[list[int], list[int]]:
-        """Returns two numbers with the same sum."""
+        """Returns two numbers with the same sum; `saved` says whether full adders made them."""
         rows, singles = self._rows()
         width = len(self._columns)
+        self.saved = len(rows) > 2
         while len(rows) > 2:
             reduced: list[list[int]] = []
             for i in range(0, len(rows) - 2, 3):

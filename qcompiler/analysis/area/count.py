@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerType
-from xdsl.ir import SSAValue
-from xdsl.utils.hints import isa
+from xdsl.ir import Operation
 
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
-from qcompiler.analysis.area.blocks import Block
+from qcompiler.analysis.area.blocks import Block, width_of
 from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
-from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.analysis.area.memories import Memory, Placement, place
+from qcompiler.analysis.area.reach import common_nodes, live_literals
 from qcompiler.analysis.area.roms import (
     address_bits,
     deep_rom_tables,
     rom_columns,
     shallow_rom_tables,
 )
+from qcompiler.analysis.area.shift_registers import Rest, Rows, shift_registers
 from qcompiler.dialects import rtl
 
 _SAMPLE = 12
@@ -32,6 +32,7 @@ _SAMPLE = 12
 Counts = Counter[str]
 """By feature: `ff`, `block`, `large`, `dsp` are final; the others become look-up tables."""
 
+_Rests = dict[tuple[str, int], tuple[int, tuple[str, int, int] | None]]
 _Constants = tuple[tuple[str, tuple[int | None, ...]], ...]
 _Interface = tuple[str, _Constants, frozenset[str]]
 """Of an instance: module, constants at its ports, ports whose constants come out of ROMs."""
@@ -59,6 +60,7 @@ class Estimator:
         self._rules = Rules(family.multiplier, family.shortest_chain)
         self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
         self._circuits: dict[_Interface, Circuit] = {}
+        self._rows: dict[str, _Rests] = {}
         self._operands: dict[_Interface, list[list[tuple[str, int]]]] = {}
 
     def count(self, name: str) -> Counts:
@@ -77,17 +79,21 @@ class Estimator:
         return self._known[key]
 
     def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
-        live = _live(circuit)
+        live = live_literals(circuit)
         blocks = [b for b in circuit.blocks if b.kind == "instance" or live & set(b.makes)]
         tally = Tally()
         gone = self._absorbed(circuit, live)
         roots = [bit for output in circuit.outputs for bit in output]
         counts = Counter[str]()
+        common = common_nodes(circuit, shared)
         for block in blocks:
             if block.kind == "instance":
                 continue
-            self._COUNTERS[block.kind](self, circuit, block, live, counts, roots)
+            same = block.kind != "register" and common.issuperset(bit >> 1 for bit in block.makes)
+            into = tally.shared if same else counts
+            self._COUNTERS[block.kind](self, circuit, block, live, into, roots)
         counts["ff"] -= len(gone)
+        self._shift_registers(circuit, live, counts)
         by_module: defaultdict[str, list[tuple[_Interface, list[Block]]]] = defaultdict(list)
         for interface, group in _groups(circuit, blocks).items():
             by_module[interface[0]].append((interface, group))
@@ -98,11 +104,18 @@ class Estimator:
             for interface, group in sample:
                 self._instances(interface, group, tally, share)
         made = cover(circuit.gates, roots, self._family.inputs)
-        common = _common(circuit, shared)
         for node in made:
             feature = _TABLES[circuit.gates.kind(abs(node))]
             (tally.shared if abs(node) in common else tally.own)[feature] += 1
         tally.own.update(counts)
+        same = sum(
+            made >> 1 in common
+            for block in blocks
+            if block.kind == "register"
+            for made in live & set(block.makes)
+        )
+        tally.own["ff"] -= same
+        tally.shared["ff"] += same
         return tally
 
     def _absorbed(self, circuit: Circuit, live: set[int]) -> set[int]:
@@ -117,10 +130,77 @@ class Estimator:
         operands = operands_of(circuit, lambda b: self._inner_operands(circuit, b))
         return absorbed(circuit, live, operands, words) if words or operands else set()
 
+    def _shift_registers(self, circuit: Circuit, live: set[int], counts: Counts) -> None:
+        shortest = self._family.shift_registers
+        if not shortest:
+            return
+        inner = self._rests(circuit)
+        rows = Rows.of(circuit, live, self._heads(circuit, live), inner)
+        counts.update(shift_registers(rows, inner, shortest))
+
+    def _heads(self, circuit: Circuit, live: set[int]) -> list[Block]:
+        return [b for b in circuit.blocks if b.kind == "memory" and self._in_registers(b, live)]
+
+    def _rests(self, circuit: Circuit) -> dict[int, Rest]:
+        """Returns the rows of registers that go on inside instances, by what these take."""
+        instances = [block for block in circuit.blocks if block.kind == "instance"]
+        readers = Counter(bit for block in instances for bit in block.reads)
+        found: dict[int, Rest] = {}
+        for block in instances:
+            given = _port_literals(block)
+            for (port, at), (length, enable) in self._inner_rests(circuit, block).items():
+                bit = given[port][at]
+                if readers[bit] == 1 and bit > TRUE and not bit & 1:
+                    name, place_, inverted = enable or ("", 0, 0)
+                    outer = given[name][place_] ^ inverted if enable else TRUE
+                    found[bit] = Rest(length, outer if outer > TRUE else None)
+        return found
+
+    def _inner_rests(self, circuit: Circuit, instance: Block) -> _Rests:
+        """Returns rows from ports of a module: their length, and port, place and sense of enables.
+
+        Those of all instances are those of the first one, whatever the constants at their ports.
+        """
+        op = instance.op
+        assert isinstance(op, hw.InstanceOp)
+        name = op.module_name.string_value()
+        if name not in self._rows:
+            (interface,) = _groups(circuit, [instance])
+            inner = self._circuit(interface)
+            places = {
+                bit: (port, at)
+                for port, bits in inner.ports.items()
+                for at, bit in enumerate(bits)
+                if bit > TRUE
+            }
+            live = live_literals(inner)
+            rests = Rows.of(inner, live, self._heads(inner, live)).rests(places)
+            known = {b: r for b, r in rests.items() if r.enable is None or r.enable & ~1 in places}
+            self._rows[name] = {
+                places[bit]: (
+                    rest.length,
+                    None if rest.enable is None else (*places[rest.enable & ~1], rest.enable & 1),
+                )
+                for bit, rest in known.items()
+            }
+        return self._rows[name]
+
+    def _in_registers(self, block: Block, live: set[int]) -> bool:
+        """Whether a memory's words come out of registers beside it."""
+        found = self._place(block.op, len(live & set(block.makes)))
+        return found.ram is None or found.ram.kind == "distributed"
+
+    def _place(self, op: Operation, width: int) -> Placement:
+        """Returns where a memory is kept, of whose words so many bits are read."""
+        assert isinstance(op, rtl.RomOp | rtl.RamOp)
+        rom = isinstance(op, rtl.RomOp)
+        one_address = not rom and op.read_address is op.write_address
+        memory = Memory(op.depth_words, width, op.ram_style.data, rom=rom, one_address=one_address)
+        return place(self._family.rams, memory, self._family.logic_rom_bit)
+
     def _is_block(self, op: rtl.RomOp, made: set[int]) -> bool:
         """Whether a ROM stands in block memories, one deep."""
-        memory = Memory(op.depth_words, len(made), op.ram_style.data, rom=True)
-        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        found = self._place(op, len(made))
         return found.ram is not None and found.banks == 1
 
     def _inner_operands(self, circuit: Circuit, instance: Block) -> list[frozenset[int]]:
@@ -229,9 +309,7 @@ class Estimator:
             self._rom(op, width, counts)
             return
         assert isinstance(op, rtl.RamOp)
-        depth, one_address = op.depth_words, op.read_address is op.write_address
-        memory = Memory(depth, width, op.ram_style.data, one_address=one_address)
-        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        depth, found = op.depth_words, self._place(op, width)
         if found.ram is None:
             counts["ff"] += width * (depth + 1)
             counts["register_file_bits"] += width * depth
@@ -244,19 +322,24 @@ class Estimator:
             counts["ram_luts"] += found.units
             return
         counts["block"] += found.units
-        counts["bank_mux_bits"] += (found.banks - 1) * width
-        if not found.ram.reads_old:
-            address = _width(op.read_address)
+        self._banks(found, width, counts)
+        if not found.reads_old:
+            address = width_of(op.read_address)
             counts["ff"] += 2 * width + address + 2
             counts["read_first_bits"] += width
             counts["read_first"] += 1
 
+    def _banks(self, found: Placement, width: int, counts: Counts) -> None:
+        """Counts the choice of a bank, which is kept while the memory reads."""
+        ways = 4 if self._family.inputs >= 6 else 2  # that a table chooses from
+        counts["bank_mux_luts"] += -(-(found.banks - 1) // (ways - 1)) * width
+        counts["ff"] += (found.banks - 1).bit_length()
+
     def _rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
-        memory = Memory(op.depth_words, width, op.ram_style.data, rom=True)
-        found = place(self._family.rams, memory, self._family.logic_rom_bit)
+        found = self._place(op, width)
         if found.ram is not None:
             counts["block"] += found.units
-            counts["bank_mux_bits"] += (found.banks - 1) * width
+            self._banks(found, width, counts)
             return
         columns = rom_columns(op.lane_values(), op.lane_width.value.data)
         if address_bits(op.depth_words) <= self._family.widest:
@@ -286,14 +369,10 @@ def _port_literals(block: Block) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     at = 0
     for name, operand in zip(op.arg_names, op.operands, strict=True):
-        width = _width(operand)
+        width = width_of(operand)
         found[name.data] = tuple(block.reads[at : at + width])
         at += width
     return found
-
-
-def _width(value: SSAValue) -> int:
-    return value.type.width.data if isa(value.type, IntegerType) else 1
 
 
 def _groups(circuit: Circuit, blocks: list[Block]) -> dict[_Interface, list[Block]]:
@@ -313,46 +392,3 @@ def _groups(circuit: Circuit, blocks: list[Block]) -> dict[_Interface, list[Bloc
         late = frozenset(n.data for n, v in pairs if n.data in fixed and circuit.is_late(v))
         found[op.module_name.string_value(), constants, late].append(block)
     return dict(found)
-
-
-def _common(circuit: Circuit, shared: frozenset[str]) -> set[int]:
-    """Returns the gates that depend on the shared ports only."""
-    if not shared:
-        return set()
-    common = {0} | {bit >> 1 for port in shared for bit in circuit.ports.get(port, [])}
-    for node in range(circuit.gates.size):
-        fanins = circuit.gates.fanins(node)
-        if fanins and all(fanin in common for fanin in fanins):
-            common.add(node)
-    return common
-
-
-def _live(circuit: Circuit) -> set[int]:
-    """Returns the literals of leaves that something depends on."""
-    owner = {bit: block for block in circuit.blocks for bit in block.makes}
-    place_ = {bit: i for block in circuit.blocks for i, bit in enumerate(block.makes)}
-    waiting = [bit >> 1 for output in circuit.outputs for bit in output]
-    for block in circuit.blocks:
-        if block.kind == "instance":
-            waiting += [bit >> 1 for bit in block.reads]
-    seen: set[int] = set()
-    done: set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        waiting += [f for f in circuit.gates.fanins(node) if f not in seen]
-        block = owner.get(2 * node)
-        if block is None or block.kind == "instance":
-            continue
-        at = place_[2 * node]
-        if block.kind == "register":
-            waiting.append(block.reads[at] >> 1)
-            waiting += [bit >> 1 for bit in block.enable if bit is not None]
-        elif block.kind == "adder":
-            waiting += [bit >> 1 for pair in block.pairs[: at + 1] for bit in pair]
-        elif id(block) not in done:
-            done.add(id(block))
-            waiting += [bit >> 1 for bit in block.reads]
-    return {2 * node for node in seen}

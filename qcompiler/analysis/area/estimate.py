@@ -21,7 +21,7 @@ COEFFICIENTS = Path(__file__).with_name("coefficients.toml")
 FINAL = ("ff", "block", "dsp")
 """Features that are counts of the device's resources; the others become look-up tables."""
 UNFITTED = {
-    "adder_bits": 0.0, "bank_mux_bits": 1.3, "compare_bits": 0.5, "const_compare_bits": 0.3,
+    "adder_bits": 0.0, "bank_mux_luts": 1.3, "compare_bits": 0.5, "const_compare_bits": 0.3,
     "read_first": 8.0, "register_file_bits": 0.7,
 }  # fmt: skip
 """What a feature costs where nothing was fitted; 1 for others."""
@@ -108,6 +108,9 @@ def count_modules(
         name: estimator.count(instances[name]) for name, _ in network.named() if name in instances
     }
     layers[GLUE] = estimator.count_alone(top.sym_name.data)
+    if rules.constants_for:
+        multipliers = sum(counts["dsp"] for counts in layers.values())
+        layers[GLUE]["constant_luts"] += 2 * -(-multipliers // rules.constants_for)
     return layers
 
 

@@ -55,6 +55,8 @@ class Family:
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
         absorbs: whether multipliers and block memories take registers, see `absorbed.py`.
+        constants_for: so many multipliers share two tables of constants; 0 if there are none.
+        shift_registers: registers in a row from which on tables take them; 0 if they never do.
     """
 
     inputs: int
@@ -65,6 +67,8 @@ class Family:
     logic_rom_bit: float
     rams: tuple[Ram, ...]
     absorbs: bool = False
+    constants_for: int = 0
+    shift_registers: int = 0
 
     def without_multipliers(self) -> "Family":
         """Returns the rules of a part that has none, or may not use them."""
@@ -87,7 +91,7 @@ class Rules:
 _WIDE = (1, 2, 4, 9, 18, 36)
 _TRELLIS = (
     Ram("distributed", 4, 4, (4,), 4),
-    Ram("block", 128, 14, (1, 2, 4, 9, 18), 1, reads_old=False),
+    Ram("block", 128, 14, (1, 2, 4, 9, 18), 1, reads_old=False, one_port=True),
     Ram("block", 128, 14, _WIDE, 1, reads_old=False),
 )
 _XILINX_BLOCKS = (
@@ -97,6 +101,7 @@ _XILINX_BLOCKS = (
 FAMILIES = {
     "ecp5": Family(
         4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS, absorbs=True,
+        constants_for=4,
     ),
     "nexus": Family(4, 6, "pair", 5, Multiplier((18, 18)), 1 / 16, _TRELLIS),
     "ice40": Family(
@@ -119,6 +124,6 @@ FAMILIES = {
         Ram("distributed", 16, 5, (14,), 8, by_width=True),
         Ram("distributed", 16, 6, (7,), 8, by_width=True),
         *_XILINX_BLOCKS,
-    )),
+    ), shift_registers=3),
     "generic": Family(6, 6, "logic", 3, None, 1 / 64, ()),
 }  # fmt: skip

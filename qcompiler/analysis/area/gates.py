@@ -5,7 +5,6 @@ Literals 0 and 1 are the constants. Equal gates are one gate, as in a synthesis 
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 FALSE, TRUE = 0, 1
 _CUTS_KEPT = 2
@@ -56,10 +55,10 @@ class Gates:
         key = (kind, a, b, c)
         found = self._known.get(key)
         if found is None:
-            literals = (a, b, c) if kind in ("mux", "maj") else (a, b)
-            self._fanins.append(tuple(literal >> 1 for literal in literals))
+            three = kind in ("mux", "maj")
+            self._fanins.append((a >> 1, b >> 1, c >> 1) if three else (a >> 1, b >> 1))
             self._kinds.append(kind)
-            self._operands.append(literals)
+            self._operands.append((a, b, c) if three else (a, b))
             found = self._known[key] = 2 * (len(self._fanins) - 1)
         return found
 
@@ -155,11 +154,11 @@ def cover(gates: Gates, roots: Sequence[int], inputs: int) -> set[int]:
             flow[node] = 0.0
             cuts[node] = [frozenset((node,))] if node else [none]
             continue
-        found: dict[frozenset[int], float] = {}
-        for chosen in product(*(cuts[fanin] for fanin in fanins)):
-            leaves = none.union(*chosen)
-            if len(leaves) <= inputs and leaves not in found:
-                found[leaves] = sum(flow[leaf] for leaf in leaves)
+        unions = dict.fromkeys(cuts[fanins[0]])
+        for fanin in fanins[1:]:
+            others = cuts[fanin]
+            unions = {u: None for x in unions for y in others if len(u := x | y) <= inputs}
+        found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
         ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
         best[node] = ranked[0]
         flow[node] = (1 + found[ranked[0]]) / max(1, readers.get(node, 0))

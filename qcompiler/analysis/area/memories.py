@@ -33,6 +33,7 @@ class Ram:
         reads_old: whether it reads the old word of an address that is written; if not, the tool
             puts logic around it.
         one_address: whether one address serves reading and writing.
+        one_port: whether a port can do both, and reads the old word if there is one address.
     """
 
     kind: Literal["block", "distributed"]
@@ -44,6 +45,11 @@ class Ram:
     reads_old: bool = True
     one_address: bool = False
     by_bit: bool = False
+    one_port: bool = False
+
+    def is_old(self, memory: "Memory") -> bool:
+        """Whether it reads the old word of an address that is written, as it is."""
+        return self.reads_old or (self.one_port and memory.one_address)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,14 @@ class Placement:
         copies: how many of it.
         banks: copies behind each other, with a multiplexer for the words read.
         units: of the report: block memories or look-up tables.
+        reads_old: whether it reads the old word of an address that is written, as it is.
     """
 
     ram: Ram | None
     copies: int = 0
     banks: int = 1
     units: int = 0
+    reads_old: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,19 +112,22 @@ def place(rams: tuple[Ram, ...], memory: Memory, logic_rom_bit: float) -> Placem
             continue
         for step, unit in enumerate(ram.widths):
             banks = -(-memory.depth // (1 << (ram.address_bits - step)))
-            copies = -(-banks * memory.width // unit)
+            # Banks of a ROM stand side by side in one; those of a RAM are not written together.
+            copies = (
+                -(-banks * memory.width // unit) if memory.rom else banks * -(-memory.width // unit)
+            )
             found = _price(ram, memory, copies, banks, unit)
             if found < price:
                 units = (banks * memory.width if ram.by_bit else copies) * ram.units
-                best, price = Placement(ram, copies, banks, int(units)), found
+                best, price = Placement(ram, copies, banks, int(units), ram.is_old(memory)), found
     return best
 
 
 def _price(ram: Ram, memory: Memory, copies: int, banks: int, unit: int) -> float:
     scaled = ram.price * banks * memory.width / unit if ram.by_width else ram.price * copies
     price = scaled + (banks - 1) * memory.width * _PER_MUX_BIT
-    price += 0.0 if ram.one_address else _READ_PORT
+    price += 0.0 if ram.one_address or (ram.one_port and memory.one_address) else _READ_PORT
     if memory.rom:
         return price
     demux = banks * _PER_DEMUX_BIT if banks > 1 else 0.0
-    return price + demux + (0.0 if ram.reads_old else _EMULATED_READ_FIRST)
+    return price + demux + (0.0 if ram.is_old(memory) else _EMULATED_READ_FIRST)

@@ -3,7 +3,10 @@
 import itertools
 
 from qcompiler.analysis.area.columns import Columns
+from qcompiler.analysis.area.count import Estimator
+from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates, cover
+from qcompiler.rtl.builder import ModuleBuilder
 
 
 def evaluate(gates: Gates, literal: int, values: dict[int, int]) -> int:
@@ -86,3 +89,12 @@ def test_columns_add_up():
             values |= {bit >> 1: number >> i & 1 for i, bit in enumerate(bits)}
         total = sum(evaluate(gates, bit, values) << i for row in rows for i, bit in enumerate(row))
         assert total % (1 << width) == (x * y + z + 5) % (1 << width)
+
+
+def test_reach_goes_through_carries_upwards_only():
+    """Of an adder's outputs, one depends on the places below it."""
+    b = ModuleBuilder("m")
+    a, c = (b.delay(name, b.input(f"{name}_in", 8)) for name in "ac")
+    b.output("y", (a + c).slice(0, 5))
+    found = Estimator({"m": b.build()}, FAMILIES["ecp5"]).count("m")
+    assert (found["ff"], found["adder_luts"]) == (5 + 5, 6)

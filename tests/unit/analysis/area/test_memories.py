@@ -28,6 +28,8 @@ def kept(family, memory):
         (256, 6, ("block", 1)),
         (256, 144, ("block", 4)),
         (300, 4, ("distributed", 76)),
+        (64, 1, ("distributed", 16)),  # each bank is written alone
+        (40, 6, ("distributed", 24)),
     ],
 )
 def test_memories_of_ecp5(depth, width, expected):
@@ -75,3 +77,10 @@ def test_a_style_is_heeded():
     assert kept(ECP5, Memory(16, 4, "block", rom=True)) == ("block", 1)
     assert kept(ECP5, Memory(4096, 36, "distributed", rom=True)) == ("logic", 0)
     assert kept(XILINX, Memory(64, 7, "distributed")) == ("distributed", 8)
+
+
+def test_a_port_that_reads_and_writes_reads_the_old_word():
+    """Of two ports it takes logic, of one it does not; words of 36 bits have two."""
+    for width, one_address, old in ((16, True, True), (16, False, False), (32, True, False)):
+        memory = Memory(98, width, one_address=one_address)
+        assert place(ECP5.rams, memory, ECP5.logic_rom_bit).reads_old == old
