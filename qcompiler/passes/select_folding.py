@@ -87,9 +87,7 @@ def read_folding(path: Path) -> dict[str, dict[str, Any]]:
     entries = cast(dict[str, Any], content)
     entries.pop("Defaults", None)
     problems = [
-        Problem(
-            f"{path}: {name}", f"expected integers PE and SIMD, a text style, got {factors}", remedy
-        )
+        Problem(f"{path}: {name}", f"expected PE and SIMD as integers, got {factors}", remedy)
         for name, factors in entries.items()
         if not _is_folding(factors)
     ]

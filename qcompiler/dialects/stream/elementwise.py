@@ -125,9 +125,9 @@ class WidthAdapterOp(Pipe):
         turns = min(self.input_channel.beats, self.output_channel.beats)
         every = np.arange(self.ratio, dtype=np.int64)
         if self.output_channel.lanes.data >= self.input_channel.lanes.data:
-            return Schedule.pipe(turns, self.ratio, every, every[-1:], 2)
+            return Schedule.pipe(self.ratio, every, every[-1:], 2, turns)
         # A wide beat is accepted one cycle before its first part leaves.
-        return Schedule.pipe(turns, self.ratio, every[:1], every, 2)
+        return Schedule.pipe(self.ratio, every[:1], every, 2, turns)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -171,7 +171,7 @@ class ConcatOp(Process):
         ends = np.cumsum(self.runs)
         consume = tuple(turn[end - run : end] for run, end in zip(self.runs, ends, strict=True))
         turns = self.output_channels[0].beats // len(turn)
-        return Schedule(turns, len(turn), consume, (turn,), 2)
+        return Schedule(len(turn), consume, (turn,), 2, turns)
 
     def verify_(self) -> None:
         made, axis = self.output_channels[0], self.axis.value.data

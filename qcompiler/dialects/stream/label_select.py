@@ -56,7 +56,7 @@ class LabelSelectOp(Pipe):
         # issue -> operand -> largest of the beat -> largest so far -> output register
         latency = 4 + self.added_latency
         turns = self.output_channel.beats
-        return Schedule.pipe(turns, self.steps, every, every[-1:], latency)
+        return Schedule.pipe(self.steps, every, every[-1:], latency, turns)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -169,7 +169,7 @@ class MvauOp(Pipe):
         latency = 4 if synapse > 1 else 3
         latency += self.added_latency
         turns = self.vectors * self.groups.value.data
-        return Schedule.pipe(turns, neuron * synapse, consume, produce, latency)
+        return Schedule.pipe(neuron * synapse, consume, produce, latency, turns)
 
     def verify_(self) -> None:
         groups = self.groups.value.data

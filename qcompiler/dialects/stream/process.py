@@ -130,30 +130,32 @@ class Schedule:
     follow back to back.
 
     Attributes:
-        turns: how many make a frame.
         cycles: cycles that one turn occupies the process.
         consume: per input: cycle in which each beat is accepted, shape [beats / turns], increasing.
         produce: per output: cycle in which the work for each beat is issued, [beats / turns].
         latency: cycles from the issue of an output beat to its appearance on the output.
+        turns: how many make a frame.
     """
 
-    turns: int
     cycles: int
     consume: tuple[Times, ...]
     produce: tuple[Times, ...]
     latency: int
+    turns: int = 1
 
     @staticmethod
-    def pipe(turns: int, cycles: int, consume: Times, produce: Times, latency: int) -> "Schedule":
+    def pipe(
+        cycles: int, consume: Times, produce: Times, latency: int, turns: int = 1
+    ) -> "Schedule":
         """Returns the schedule of a process with one input and one output."""
-        return Schedule(turns, cycles, (consume,), (produce,), latency)
+        return Schedule(cycles, (consume,), (produce,), latency, turns)
 
     @staticmethod
     def beat_by_beat(process: "Process", latency: int) -> "Schedule":
         """Returns the schedule of a process that moves one beat everywhere in each cycle."""
         now = (np.zeros(1, np.int64),)
         inputs, outputs = len(process.operands), len(process.results)
-        return Schedule(process.output_channels[0].beats, 1, now * inputs, now * outputs, latency)
+        return Schedule(1, now * inputs, now * outputs, latency, process.output_channels[0].beats)
 
     @property
     def frame_cycles(self) -> int:

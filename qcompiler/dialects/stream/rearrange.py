@@ -109,7 +109,7 @@ class ReorderOp(Buffered):
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
         cycles = max(beats, self.input_channel.beats)
-        return Schedule.pipe(1, cycles, taken, every, self.read_latency)
+        return Schedule.pipe(cycles, taken, every, self.read_latency)
 
     @property
     def buffering(self) -> Buffering:
@@ -199,7 +199,7 @@ class SliceOp(Pipe):
         beats = np.arange(self.input_channel.with_lanes(self.input_lanes).beats, dtype=np.int64)
         kept = beats.reshape([extent for extent, *_ in bounds])
         kept = kept[tuple(slice(start, end, step) for _, start, end, step in bounds)]
-        return Schedule.pipe(1, len(beats), beats, kept.reshape(-1), 2)
+        return Schedule.pipe(len(beats), beats, kept.reshape(-1), 2)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -150,7 +150,7 @@ class SlidingWindowOp(Buffered):
         every = np.arange(beats, dtype=np.int64)
         taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
         cycles = self.cycles_per_frame
-        return Schedule.pipe(1, cycles, taken, every, self.read_latency)
+        return Schedule.pipe(cycles, taken, every, self.read_latency)
 
     @property
     def buffering(self) -> Buffering:
@@ -226,7 +226,7 @@ class Reduction(Pipe):
     def schedule(self) -> Schedule:
         every = np.arange(self.steps, dtype=np.int64)
         latency = self.latency_cycles + self.added_latency
-        return Schedule.pipe(self.output_channel.beats, self.steps, every, every[-1:], latency)
+        return Schedule.pipe(self.steps, every, every[-1:], latency, self.output_channel.beats)
 
     @property
     def latency_cycles(self) -> int:
