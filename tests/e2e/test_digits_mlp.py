@@ -192,6 +192,16 @@ def test_reported_folding_can_be_given_back(capfd, directory, tmp_path):
     assert contents(tmp_path / "out" / "rtl") == contents(directory / "rtl")
 
 
+def test_reported_styles_can_be_given_back(tmp_path):
+    first = qcompiler.compile(MODEL, device="ecp5-25k", max_dsps=12)
+    folding = first.report().files()["folding_config.json"]
+    assert folding["fc1_mvau"]["style"] == "pairs"
+    path = tmp_path / "folding.json"
+    path.write_text(json.dumps(folding))
+    again = qcompiler.compile(MODEL, device="ecp5-25k", folding=path)
+    assert again.verilog.files == first.verilog.files
+
+
 @pytest.mark.simulation
 def test_numerics_of_onnxruntime(vectors):
     design = qcompiler.compile(MODEL, numerics="onnxruntime", cycles=256, validate=True)

@@ -15,6 +15,7 @@ from qcompiler.analysis.sources import source_node
 from qcompiler.analysis.throughput import Timing
 from qcompiler.devices import Device
 from qcompiler.dialects import qint, stream
+from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,13 @@ class Report:
     def files(self) -> dict[str, Any]:
         """Returns the contents of the report files by name."""
         foldings = {
-            layer.name: {"PE": layer.detail["PE"], "SIMD": layer.detail["SIMD"]}
+            layer.name: {key: layer.detail[key] for key in ("PE", "SIMD")}
             for layer in self.layers
             if "SIMD" in layer.detail
         }
+        for layer in self.layers:
+            if layer.detail.get("style") in (LOGIC, PAIRS):  # others are their plug-in's to set
+                foldings[layer.name]["style"] = layer.detail["style"]
         return {
             "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},
             "estimate_layer_resources.json": {
