@@ -107,14 +107,12 @@ class Search:
             rules = rules.without_multipliers()
         self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
-        self._guesses: dict[str, LayerGuess] = {}
+        self._guesses = {name: LayerGuess(layer, rules) for name, layer in self._layers.items()}
+        self._areas: dict[tuple[str, Folding], Area] = {}
         for name, layer in self._layers.items():
-            guess = LayerGuess(layer, rules)
             plain = [self.fixed[name]] if name in self.fixed else layer.foldings
             foldings = [s for folding in plain for s in self._styles(name, folding)]
-            self._options[name] = [(f, layer.cycles(f), guess.area(f)) for f in foldings]
-            self._guesses[name] = guess
-        self._areas: dict[tuple[str, Folding], Area] = {}
+            self._options[name] = [(f, layer.cycles(f), self._area(name, f)) for f in foldings]
         self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
         self._most_trials = max(
             _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
