@@ -131,8 +131,7 @@ class Layer:
     def weight_range(self) -> IntRange:
         """Range of the weights that there are."""
         assert not isinstance(self.op, stream.PoolOp), "it has no weights"
-        values = self.op.weights_op.values
-        return IntRange(int(values.min()), int(values.max()))
+        return self.op.weights_op.range
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""

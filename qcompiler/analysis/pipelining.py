@@ -59,15 +59,11 @@ def _tree_levels(model: DelayModel, count: int, ns: Callable[[int], float]) -> t
         levels += 1
 
 
-def _weight_range(weights: stream.WeightsOp) -> IntRange:
-    return _range(weights.values)
-
-
 def _dot_product(
     model: DelayModel, op: stream.MvauOp | stream.VvauOp, terms: int, width: int
 ) -> tuple[list[Segment], int]:
     """Returns the logic from operands to the first level of the sum, and how many levels follow."""
-    x, weights = op.input_channel.element.range, _weight_range(op.weights_op)
+    x, weights = op.input_channel.element.range, op.weights_op.range
     factors = signed_width(x), signed_width(weights)
     levels, first = _tree_levels(model, terms, lambda size: model.add(size, width))
     if weights.lo >= -1 and weights.hi <= 1:
@@ -88,7 +84,7 @@ def _mvau(model: DelayModel, op: stream.MvauOp) -> dict[str, int]:
     neuron, synapse = op.folds
     width = op.output_channel.element.width_bits
     simd, pe, groups = op.simd.value.data, op.pe.value.data, op.groups.value.data
-    weights = _weight_range(op.weights_op)
+    weights = op.weights_op.range
     if (neuron, synapse, groups) == (1, 1, 1):
         return _parallel(model, weights, simd, width)
     segments, levels = _dot_product(model, op, simd, width)
@@ -111,7 +107,7 @@ def _parallel(model: DelayModel, weights: IntRange, terms: int, width: int) -> d
 def _vvau(model: DelayModel, op: stream.VvauOp) -> dict[str, int]:
     made = op.output_channel
     simd, lanes = op.simd.value.data, made.lanes.data
-    weights = _weight_range(op.weights_op)
+    weights = op.weights_op.range
     segments, levels = _dot_product(model, op, simd, made.element.width_bits)
     depth = op.steps * made.channels // lanes
     start = model.read(depth, lanes * simd * weights.width_bits, rom=True)

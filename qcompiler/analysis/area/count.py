@@ -167,12 +167,7 @@ class Estimator:
         if name not in self._rows:
             (interface,) = _groups(circuit, [instance])
             inner = self._circuit(interface)
-            places = {
-                bit: (port, at)
-                for port, bits in inner.ports.items()
-                for at, bit in enumerate(bits)
-                if bit > TRUE
-            }
+            places = _places(inner)
             live = live_literals(inner)
             rests = Rows.of(inner, live, self._heads(inner, live)).rests(places)
             known = {b: r for b, r in rests.items() if r.enable is None or r.enable & ~1 in places}
@@ -208,12 +203,7 @@ class Estimator:
         (interface,) = _groups(circuit, [instance])
         if interface not in self._operands:
             inner = self._circuit(interface)
-            places = {
-                bit: (port, at)
-                for port, bits in inner.ports.items()
-                for at, bit in enumerate(bits)
-                if bit > TRUE
-            }
+            places = _places(inner)
             self._operands[interface] = [
                 [places[bit] for bit in bits]
                 for bits in operands_of(inner, lambda b: self._inner_operands(inner, b))
@@ -373,6 +363,16 @@ def _port_literals(block: Block) -> dict[str, tuple[int, ...]]:
         found[name.data] = tuple(block.reads[at : at + width])
         at += width
     return found
+
+
+def _places(circuit: Circuit) -> dict[int, tuple[str, int]]:
+    """Returns the port, and the place in it, of each literal that comes in."""
+    return {
+        bit: (port, at)
+        for port, bits in circuit.ports.items()
+        for at, bit in enumerate(bits)
+        if bit > TRUE
+    }
 
 
 def _groups(circuit: Circuit, blocks: list[Block]) -> dict[_Interface, list[Block]]:

@@ -19,6 +19,7 @@ from xdsl.irdl import (
 from xdsl.traits import SymbolOpInterface, SymbolTable
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_from_dense
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
@@ -49,6 +50,12 @@ class WeightsOp(IRDLOperation):
     def array(self) -> Array:
         """The weights as int64, shape [inputs, outputs]."""
         return self.values.astype(np.int64)
+
+    @property
+    def range(self) -> IntRange:
+        """Range of the weights that there are."""
+        values = self.values
+        return IntRange(int(values.min()), int(values.max()))
 
     def verify_(self) -> None:
         if len(self.value.get_shape()) != 2:
