@@ -23,6 +23,11 @@ _MOST_SHIFTS = 4
 
 RamStyle = Literal["auto", "block", "distributed"]
 
+# Yosys (0.70) prices a deep memory with one address as if it fitted a single look-up table of
+# UltraScale+, chooses that, and then finds that it does not.
+_DEEPEST_OF_LUTS = 512
+"""Words of a RAM up to which a tool may make it of look-up tables."""
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -342,7 +347,6 @@ class ModuleBuilder:
         depth: int,
         write: tuple[Signal, Signal, Signal],
         read: tuple[Signal, Signal],
-        style: RamStyle = "auto",
     ) -> Signal:
         """Adds a RAM with registered read.
 
@@ -351,14 +355,13 @@ class ModuleBuilder:
             depth: words.
             write: (enable, address, data).
             read: (enable, address).
-            style: where it is kept.
         """
         op = rtl.RamOp(
             self.clock,
             (write[0].value, write[1].value, write[2].value),
             (read[0].value, read[1].value),
             depth,
-            style,
+            "block" if depth > _DEEPEST_OF_LUTS else "auto",
         )
         return self.emit(op).named(name)
 
