@@ -23,10 +23,9 @@ _MOST_SHIFTS = 4
 
 RamStyle = Literal["auto", "block", "distributed"]
 
-# Yosys (0.70) prices a deep memory with one address as if it fitted a single look-up table of
-# UltraScale+, chooses that, and then finds that it does not.
-_DEEPEST_OF_LUTS = 512
-"""Words of a RAM up to which a tool may make it of look-up tables."""
+# Yosys (0.70) takes a deeper one for a single look-up table of UltraScale+, and gives up later.
+_DEEPEST_OF_LUTS = 256
+"""Words of a RAM with one address up to which a tool may make it of look-up tables."""
 
 
 @dataclass(frozen=True)
@@ -356,12 +355,13 @@ class ModuleBuilder:
             write: (enable, address, data).
             read: (enable, address).
         """
+        one_address = write[1].value is read[1].value
         op = rtl.RamOp(
             self.clock,
             (write[0].value, write[1].value, write[2].value),
             (read[0].value, read[1].value),
             depth,
-            "block" if depth > _DEEPEST_OF_LUTS else "auto",
+            "block" if one_address and depth > _DEEPEST_OF_LUTS else "auto",
         )
         return self.emit(op).named(name)
 
