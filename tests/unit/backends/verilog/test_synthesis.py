@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from rtl_testing import parse, write
+from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.backends.verilog.emit import emit_verilog
+from qcompiler.rtl.builder import ModuleBuilder
 
 PRODUCT = """
 hw.module @product(in %x : i6, in %y : i6, out p : i12) {
@@ -32,11 +34,11 @@ hw.module @memory(in %clk : !seq.clock, in %en : i1, in %we : i1, in %a : i10, i
 
 
 def _yosys(
-    text: str, script: str, directory: Path, monkeypatch: pytest.MonkeyPatch, report: str
+    module: ModuleOp, script: str, directory: Path, monkeypatch: pytest.MonkeyPatch, report: str
 ) -> str:
     """Returns what the Yosys command `report` says after `script`."""
     libyosys = import_module("pyosys.libyosys")  # no type stubs
-    (source,) = write(emit_verilog(parse(text)).files, directory)
+    (source,) = write(emit_verilog(module).files, directory)
     monkeypatch.chdir(directory)
     design = libyosys.Design()
     commands = f"read_verilog {source.name}; {script}; tee -q -o report.txt {report}"
@@ -48,7 +50,7 @@ def test_product_of_extended_values_is_a_small_signed_multiplier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = "proc; opt; wreduce; opt_clean"
-    cell = _yosys(PRODUCT, script, tmp_path, monkeypatch, "dump t:$mul")
+    cell = _yosys(parse(PRODUCT), script, tmp_path, monkeypatch, "dump t:$mul")
     values = dict(re.findall(r"parameter \\(\w+) (\d+)", cell))
     expected = {"A_SIGNED": "1", "B_SIGNED": "1", "A_WIDTH": "6", "B_WIDTH": "6", "Y_WIDTH": "12"}
     assert values == expected
@@ -57,5 +59,19 @@ def test_product_of_extended_values_is_a_small_signed_multiplier(
 def test_rom_and_ram_become_block_memories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Only up to the step that maps block memories, to save time.
     script = "synth_ecp5 -top memory -run :map_ffram"
-    said = _yosys(MEMORY, script, tmp_path, monkeypatch, "stat")
+    said = _yosys(parse(MEMORY), script, tmp_path, monkeypatch, "stat")
     assert re.search(r"\b2\s+DP16KD\b", said), said
+
+
+@pytest.mark.parametrize(("depth", "width"), [(512, 8), (2048, 3), (300, 1)])
+def test_yosys_can_keep_a_deep_memory_with_one_address(
+    depth: int, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left to choose, it takes look-up tables of UltraScale+ for these that there are not."""
+    b = ModuleBuilder("memory")
+    on, data = b.input("on", 1), b.input("data", width)
+    address = b.input("address", (depth - 1).bit_length())
+    b.output("word", b.ram("word", depth=depth, write=(on, address, data), read=(on, address)))
+    script = "synth_xilinx -family xcup -top memory -run :map_ffram"
+    said = _yosys(ModuleOp([b.build()]), script, tmp_path, monkeypatch, "stat")
+    assert re.search(r"\b1\s+RAMB18E2\b", said), said
