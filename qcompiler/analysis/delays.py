@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qcompiler.analysis.area.family import FAMILIES
-from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.analysis.area.memories import Memory
 from qcompiler.devices import Device
 from qcompiler.rtl.blocks.factors import PIECE_BITS
 
@@ -141,7 +141,7 @@ class DelayModel:
     def read(self, depth: int, width: int, *, rom: bool) -> float:
         """Returns how much later than a register's output what a memory reads comes."""
         family = FAMILIES[self.device.family]
-        found = place(family.rams, Memory(depth, width, rom=rom), family.logic_rom_bit)
+        found = family.place(Memory(depth, width, rom=rom))
         if found.ram is None or found.ram.kind != "block":
             return 0.0
         delays = self.device.delays

@@ -6,6 +6,7 @@ folded, with its adapters and FIFOs, and its area estimated in full; guesses are
 comes out, until the number of cycles stays.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, product
@@ -13,18 +14,21 @@ from math import prod
 
 from xdsl.dialects.builtin import ModuleOp
 
-from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.area.family import FAMILIES
-from qcompiler.analysis.area.process import network_area
+from qcompiler.analysis.area.process import network_area, process_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.folding import Folding, fold, foldable_layers
+from qcompiler.analysis.folding import Foldable, Folding, fold, foldable_layers
 from qcompiler.analysis.network import Network
+from qcompiler.dialects import stream
 from qcompiler.passes.pipeline import run_passes
 from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 Foldings = Mapping[str, Folding]
 
+_GUESSED = Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
+"""What `LayerGuess` knows of, besides requantizers."""
 _REWEIGHTINGS = 12
 _WHOLE_SEARCH = 256
 """Networks with no more foldings than that are searched as a whole."""
@@ -130,18 +134,24 @@ class Search:
         """Folds the network, and estimates it in full."""
         key = tuple(sorted(foldings.items(), key=lambda item: item[0]))
         if key not in self._trials:
-            module = self.module.clone()
-            network = Network.of(module)
-            assert network is not None
-            layers = foldable_layers(network)
-            target = max((layers[n].cycles(f) for n, f in foldings.items()), default=1)
-            fold(network, foldings, target)
-            run_passes(module, ["insert-width-adapters", self.registers, "size-fifos"])
+            module, network = self._folded(foldings)
+            run_passes(module, ["size-fifos"])
             cycles = {name: p.cycles_per_frame for name, p in network.named()}
             slowest = max(cycles, key=lambda name: cycles[name])
             area = network_area(network, self.budget.family, dsp=self.budget.dsp)
             self._trials[key] = Trial(dict(foldings), cycles[slowest], slowest, area)
         return self._trials[key]
+
+    def _folded(self, foldings: Foldings) -> tuple[ModuleOp, Network]:
+        """Returns a copy in foldings, with width adapters and registers but without FIFOs."""
+        module = self.module.clone()
+        network = Network.of(module)
+        assert network is not None
+        layers = foldable_layers(network)
+        target = max((layers[n].cycles(f) for n, f in foldings.items()), default=1)
+        fold(network, foldings, target)
+        run_passes(module, ["insert-width-adapters", self.registers])
+        return module, network
 
     def guess(self, target_cycles: int, weights: Mapping[str, float]) -> tuple[Foldings, Area]:
         """Returns the cheapest foldings that reach a number of cycles, and their area, guessed.
@@ -238,8 +248,7 @@ class Search:
         return None
 
     def _corrected(self, area: Area) -> Area:
-        n = {kind: max(0, v + self._offset[kind]) for kind, v in area.as_dict().items()}
-        return Area(n["LUT"], n["FF"], n["BRAM"], n["DSP"])
+        return Area.of({k: max(0, v + self._offset[k]) for k, v in area.as_dict().items()})
 
     def _learn(self, trial: Trial) -> None:
         """Corrects guesses by what a trial took more: what is not guessed changes little."""
@@ -247,13 +256,29 @@ class Search:
         for kind, number in self._guessed(trial.foldings).as_dict().items():
             self._offset[kind] = have[kind] - number
 
+    def _look_ahead(self, foldings: Foldings) -> None:
+        """Corrects guesses by what stands between layers: that is counted soon, and exactly."""
+        _, network = self._folded(foldings)
+        guessed = (self._guesses[name].requantizer(folding) for name, folding in foldings.items())
+        between = (p for p in network.processes if not isinstance(p, _GUESSED))
+        have = (process_area(p, self.budget.family, dsp=self.budget.dsp) for p in between)
+        self._offset = (total(have) - total(guessed)).as_dict()
+
     def _guessed(self, foldings: Foldings) -> Area:
         """Returns the guessed area of foldings."""
         return sum((self._area(name, folding) for name, folding in foldings.items()), Area())
 
-    def _hopeless(self, foldings: Foldings) -> bool:
+    def _least(self, target_cycles: int) -> Area:
+        """Returns the least of each resource that any foldings take that reach a rate, guessed."""
+        least = Counter[str]()
+        for options in self._options.values():
+            fast = [o[2].as_dict() for o in options if o[1] <= target_cycles]
+            least.update({kind: min(a[kind] for a in fast) for kind in self._offset})
+        return Area.of(least)
+
+    def _hopeless(self, guessed: Area) -> bool:
         """Whether a guess, corrected by the trials before, is far beyond a limit."""
-        excess = self.budget.excess(self._corrected(self._guessed(foldings)))
+        excess = self.budget.excess(self._corrected(guessed))
         return any(
             number > _DOUBT[kind][0] * self.budget.limits[kind] + _DOUBT[kind][1]
             for kind, number in excess.items()
@@ -336,9 +361,10 @@ class Search:
         rates = self.rates
         low, high = 0, len(rates) - 1  # what is faster breaks the budget, what is slower need not
         at = self._first_within(rates, low)
+        self._look_ahead(self._at(rates[at]))
+        at = self._first_within(rates, low)
         while len(self._trials) < self._most_trials or not self._any_within():
-            rate = rates[at]
-            trial = self.trial(self.cheapest(rate) or self.guess(rate, self.budget.prices)[0])
+            trial = self.trial(self._at(rates[at]))
             self._learn(trial)
             if self.budget.excess(trial.area):
                 low = at + 1
@@ -353,6 +379,9 @@ class Search:
         self._polish(rates)
         return list(self._trials.values())
 
+    def _at(self, rate: int) -> Foldings:
+        return self.cheapest(rate) or self.guess(rate, self.budget.prices)[0]
+
     def _any_within(self) -> bool:
         return any(not self.budget.excess(trial.area) for trial in self._trials.values())
 
@@ -366,10 +395,12 @@ class Search:
 
     def _fits(self, rate: int) -> bool:
         """Whether some variation at a rate is within the budget, as far as trials are left."""
+        if self._hopeless(self._least(rate)):
+            return False
         for foldings in self._variations(rate):
             if len(self._trials) >= self._most_trials:
                 return False
-            if self._hopeless(foldings):
+            if self._hopeless(self._guessed(foldings)):
                 continue
             if not self.budget.excess(self.trial(foldings).area):
                 return True

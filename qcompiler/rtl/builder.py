@@ -7,11 +7,21 @@ cut behind the reader's back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Literal
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, IntegerType, StringAttr, SymbolRefAttr, i1
-from xdsl.ir import Block, Operation, Region, SSAValue, TypeAttribute
+from xdsl.dialects.builtin import (
+    I32,
+    ArrayAttr,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    SymbolRefAttr,
+    i1,
+    i32,
+)
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue, TypeAttribute
 from xdsl.utils.hints import isa
 
 from qcompiler.dialects import rtl
@@ -28,6 +38,21 @@ _DEEPEST_OF_LUTS = 256
 """Words of a RAM with one address up to which a tool may make it of look-up tables."""
 
 
+_integer_type = cache(IntegerType)
+
+
+@cache
+def _low_bit(place: int) -> IntegerAttr[I32]:
+    return IntegerAttr(place, i32)
+
+
+@cache
+def _register_attributes(operands: int) -> dict[str, Attribute]:
+    """Returns what says which of a register's operands are there, see `ModuleBuilder.make`."""
+    data, clock = Block(arg_types=[i1, seq.clock]).args
+    return seq.CompRegOp(data, clock, (data, data) if operands > 2 else None).attributes
+
+
 @dataclass(frozen=True)
 class Signal:
     """A wire inside a module under construction."""
@@ -35,7 +60,7 @@ class Signal:
     builder: "ModuleBuilder"
     value: SSAValue
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Width in bits."""
         assert isa(self.value.type, IntegerType)
@@ -52,17 +77,17 @@ class Signal:
         assert self.width == other.width, f"widths differ: {self.width} and {other.width}"
         return other
 
-    def _emit(self, op: Operation) -> "Signal":
-        return self.builder.emit(op)
+    def _with(self, kind: type[Operation], other: "Signal | int") -> "Signal":
+        return self.builder.make(kind, (self, self._same(other)), self.width)
 
     def __add__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.AddOp([self.value, self._same(other).value]))
+        return self._with(comb.AddOp, other)
 
     def __sub__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.SubOp(self.value, self._same(other).value))
+        return self._with(comb.SubOp, other)
 
     def __mul__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.MulOp([self.value, self._same(other).value]))
+        return self._with(comb.MulOp, other)
 
     def scaled(self, factor: int) -> "Signal":
         """Returns a multiple as a sum of few shifted copies: no hard multiplier is spent on it.
@@ -83,20 +108,20 @@ class Signal:
         return b.sum(shifted)
 
     def __and__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.AndOp([self.value, self._same(other).value]))
+        return self._with(comb.AndOp, other)
 
     def __or__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.OrOp([self.value, self._same(other).value]))
+        return self._with(comb.OrOp, other)
 
     def __xor__(self, other: "Signal | int") -> "Signal":
-        return self._emit(comb.XorOp([self.value, self._same(other).value]))
+        return self._with(comb.XorOp, other)
 
     def __invert__(self) -> "Signal":
         return self ^ self.builder.constant((1 << self.width) - 1, self.width)
 
     def compare(self, predicate: Predicate, other: "Signal | int") -> "Signal":
         """Returns the 1-bit result of a comparison; `s*` predicates read two's complement."""
-        return self._emit(comb.ICmpOp(self.value, self._same(other).value, predicate))
+        return self.builder.emit(comb.ICmpOp(self.value, self._same(other).value, predicate))
 
     def equals(self, other: "Signal | int") -> "Signal":
         """Returns 1 when both are equal."""
@@ -109,7 +134,7 @@ class Signal:
         assert low + width <= self.width, f"slice beyond {self.width} bits"
         if low == 0 and width == self.width:
             return self
-        return self._emit(comb.ExtractOp(self.value, IntegerAttr(low, 32), IntegerType(width)))
+        return self.builder.make(comb.ExtractOp, (self,), width, lowBit=_low_bit(low))
 
     def bit(self, index: int) -> "Signal":
         """Returns one bit."""
@@ -144,7 +169,7 @@ class Signal:
         """Returns the signal `count` times side by side."""
         if count == 1:
             return self
-        return self._emit(comb.ReplicateOp(self.value, IntegerType(self.width * count)))
+        return self.builder.make(comb.ReplicateOp, (self,), self.width * count)
 
     def lanes(self, count: int) -> list["Signal"]:
         """Splits into `count` equal parts, lane 0 in the low bits."""
@@ -257,6 +282,21 @@ class ModuleBuilder:
         self._block.add_op(op)
         return Signal(self, op.results[0])
 
+    def make(
+        self, kind: type[Operation], operands: Sequence[Signal], width: int, **properties: Attribute
+    ) -> Signal:
+        """Adds an operation with one integer for its result.
+
+        A large network has tens of thousands of them. Their own constructors would sort operands
+        and verify attributes, which takes several times as long.
+        """
+        op = kind.create(
+            operands=[operand.value for operand in operands],
+            result_types=[_integer_type(width)],
+            properties=properties,
+        )
+        return self.emit(op)
+
     @property
     def reset(self) -> Signal:
         """Active-high reset."""
@@ -277,7 +317,7 @@ class ModuleBuilder:
         """Returns `condition ? if_true : if_false`."""
         assert condition.width == 1
         assert if_true.width == if_false.width
-        return self.emit(comb.MuxOp(condition.value, if_true.value, if_false.value))
+        return self.make(comb.MuxOp, (condition, if_true, if_false), if_true.width)
 
     def concat(self, high_to_low: Sequence[Signal]) -> Signal:
         """Returns the signals side by side, the first in the high bits."""
@@ -287,9 +327,7 @@ class ModuleBuilder:
         if whole is not None:
             return Signal(self, whole)
         width = sum(signal.width for signal in high_to_low)
-        return self.emit(
-            comb.ConcatOp([signal.value for signal in high_to_low], IntegerType(width))
-        )
+        return self.make(comb.ConcatOp, high_to_low, width)
 
     def pack(self, lanes: Sequence[Signal]) -> Signal:
         """Returns the lanes side by side, lane 0 in the low bits."""
@@ -299,15 +337,18 @@ class ModuleBuilder:
         """Returns the sum of terms of equal width, modulo 2**width."""
         if len(terms) == 1:
             return terms[0]
-        return self.emit(comb.AddOp([term.value for term in terms]))
+        return self.make(comb.AddOp, terms, terms[0].width)
 
     def register(self, name: str, width: int, *, reset: int | None = None) -> Register:
         """Adds a register; drive it once. Without `reset` its start value is undefined."""
-        placeholder = self.constant(0, width).value
-        pair = None
+        operands = [self.constant(0, width).value, self.clock]
         if reset is not None:
-            pair = (self.reset.value, self.constant(reset, width).value)
-        op = seq.CompRegOp(placeholder, self.clock, pair)
+            operands += [self.reset.value, self.constant(reset, width).value]
+        op = seq.CompRegOp.create(
+            operands=operands,
+            result_types=[_integer_type(width)],
+            attributes=_register_attributes(len(operands)),
+        )
         self._block.add_op(op)
         op.data.name_hint = name
         return Register(self, op.data, op)

@@ -15,7 +15,7 @@ from qcompiler.analysis.area.blocks import Block, width_of
 from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
-from qcompiler.analysis.area.memories import Memory, Placement, place
+from qcompiler.analysis.area.memories import Memory, Placement
 from qcompiler.analysis.area.reach import common_nodes, live_literals
 from qcompiler.analysis.area.roms import (
     address_bits,
@@ -62,6 +62,7 @@ class Estimator:
         self._circuits: dict[_Interface, Circuit] = {}
         self._rows: dict[str, _Rests] = {}
         self._operands: dict[_Interface, list[list[tuple[str, int]]]] = {}
+        self._lives: dict[Circuit, set[int]] = {}
 
     def count(self, name: str) -> Counts:
         """Returns the counts of a module with those of its instances."""
@@ -79,7 +80,7 @@ class Estimator:
         return self._known[key]
 
     def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
-        live = live_literals(circuit)
+        live = self._live(circuit)
         blocks = [b for b in circuit.blocks if b.kind == "instance" or live & set(b.makes)]
         tally = Tally()
         gone = self._absorbed(circuit, live)
@@ -117,6 +118,11 @@ class Estimator:
         tally.own["ff"] -= same
         tally.shared["ff"] += same
         return tally
+
+    def _live(self, circuit: Circuit) -> set[int]:
+        if circuit not in self._lives:
+            self._lives[circuit] = live_literals(circuit)
+        return self._lives[circuit]
 
     def _absorbed(self, circuit: Circuit, live: set[int]) -> set[int]:
         """Returns the outputs of registers that hard cells take."""
@@ -168,7 +174,7 @@ class Estimator:
             (interface,) = _groups(circuit, [instance])
             inner = self._circuit(interface)
             places = _places(inner)
-            live = live_literals(inner)
+            live = self._live(inner)
             rests = Rows.of(inner, live, self._heads(inner, live)).rests(places)
             known = {b: r for b, r in rests.items() if r.enable is None or r.enable & ~1 in places}
             self._rows[name] = {
@@ -191,7 +197,7 @@ class Estimator:
         rom = isinstance(op, rtl.RomOp)
         one_address = not rom and op.read_address is op.write_address
         memory = Memory(op.depth_words, width, op.ram_style.data, rom=rom, one_address=one_address)
-        return place(self._family.rams, memory, self._family.logic_rom_bit)
+        return self._family.place(memory)
 
     def _is_block(self, op: rtl.RomOp, made: set[int]) -> bool:
         """Whether a ROM stands in block memories, one deep."""

@@ -59,6 +59,11 @@ class Area:
             self.dsps - other.dsps,
         )
 
+    @classmethod
+    def of(cls, numbers: Mapping[str, int]) -> "Area":
+        """Returns the area with the figures of `as_dict`."""
+        return cls(numbers["LUT"], numbers["FF"], numbers["BRAM"], numbers["DSP"])
+
     def as_dict(self) -> dict[str, int]:
         """Returns the figures by the names that reports use."""
         return {"LUT": self.luts, "FF": self.ffs, "BRAM": self.brams, "DSP": self.dsps}

@@ -1,8 +1,9 @@
 """What the synthesis of each family does with adders, multiplications and memories."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from qcompiler.analysis.area.memories import Ram
+from qcompiler.analysis.area.memories import Memory, Placement, Ram, place
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,16 @@ class Family:
     def without_multipliers(self) -> "Family":
         """Returns the rules of a part that has none, or may not use them."""
         return replace(self, multiplier=None)
+
+    def place(self, memory: Memory) -> Placement:
+        """Returns where a memory is kept."""
+        if memory not in self._placed:
+            self._placed[memory] = place(self.rams, memory, self.logic_rom_bit)
+        return self._placed[memory]
+
+    @cached_property
+    def _placed(self) -> dict[Memory, Placement]:
+        return {}  # a folding search asks for the same ones thousands of times
 
 
 @dataclass(frozen=True)

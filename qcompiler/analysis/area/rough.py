@@ -7,10 +7,11 @@ widths. `process_area` has the last word, and says by how much the guesses of a 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.family import Family
-from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.analysis.area.memories import Memory
 from qcompiler.analysis.folding import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.dialects import qint, stream
@@ -44,9 +45,16 @@ class LayerGuess:
 
     def area(self, folding: Folding) -> Area:
         """Returns what the layer takes in a folding."""
-        return sum(self._parts(folding), Area())
+        return sum(self._unit(folding), start=self.requantizer(folding))
 
-    def _parts(self, folding: Folding) -> Iterable[Area]:
+    def requantizer(self, folding: Folding) -> Area:
+        """Returns what of that the requantizer takes."""
+        if self._form is None:
+            return Area()
+        sums = self.layer.op.output_channel.element.width_bits
+        return sum(self._requantizer(self._form, folding.pe, sums), Area())
+
+    def _unit(self, folding: Folding) -> Iterable[Area]:
         op, code = self.layer.op, self._code
         x, sums = op.input_channel.element.width_bits, op.output_channel.element.width_bits
         pe, simd = folding.pe, folding.simd
@@ -64,8 +72,6 @@ class LayerGuess:
         window = op.input.owner
         if isinstance(window, stream.SlidingWindowOp):
             yield from self._window(window, folding, x)
-        if self._form is not None:
-            yield from self._requantizer(self._form, pe, sums)
 
     def _products(self, folding: Folding, code: WeightCode, x: int, sums: int) -> Area:
         count = folding.pe * folding.simd
@@ -114,8 +120,7 @@ class LayerGuess:
         row_beats = given.with_lanes(lanes).beats // given.frame_shape[0]
         rows = window.window.extent[0] + 1
         yield Area(150 + 2 * taps * lanes * x, 80 + 2 * taps * lanes * x)
-        for _ in range(taps):
-            yield self._memory(Memory(max(2, rows * row_beats // taps), lanes * x))
+        yield from repeat(self._memory(Memory(max(2, rows * row_beats // taps), lanes * x)), taps)
 
     def _requantizer(self, form: Requantizer, lanes: int, sums: int) -> Iterable[Area]:
         channels = self.layer.op.output_channel.channels
@@ -144,7 +149,7 @@ class LayerGuess:
             yield self._memory(Memory(words, lanes * bits, rom=True))
 
     def _memory(self, memory: Memory) -> Area:
-        found = place(self.family.rams, memory, self.family.logic_rom_bit)
+        found = self.family.place(memory)
         if found.ram is None:
             per_table = 16 if memory.rom else 1
             return Area(memory.depth * memory.width // per_table, memory.width)
