@@ -49,6 +49,18 @@ class _Blocks:
         most = self._one_of(1, 1, 3, 7, 31, 127)
         pe, simd = self._one_of(1, 2, 4, 8), self._one_of(1, 2, 4, 8, 16)
         mw, mh = simd * self._one_of(1, 4, 9, 32), pe * self._one_of(2, 4, 16)
+        self._mvau(x, (mw, mh), (pe, simd), most)
+
+    def deep_matrix(self) -> None:
+        """Adds a matrix unit whose weights take several block memories behind each other."""
+        pe, simd = self._one_of(1, 2), self._one_of(1, 2, 4)
+        shape = simd * self._one_of(64, 80, 128), pe * self._one_of(80, 128, 160)
+        self._mvau(IntRange.for_bits(8, True), shape, (pe, simd), 127)
+
+    def _mvau(
+        self, x: IntRange, shape: tuple[int, int], folding: tuple[int, int], most: int
+    ) -> None:
+        (mw, mh), (pe, simd) = shape, folding
         # As trained weights are: many small ones.
         values = np.clip(np.rint(self.rng.normal(0, most / 2.5, (mw, mh))), -most, most)
         values = values.astype(np.int64)
@@ -91,6 +103,11 @@ class _Blocks:
         given = self._input(IntRange.for_bits(bits, True), (lanes * 64,), lanes)
         self._add(stream.FifoOp(given, self._one_of(1, 2, 4, 9, 16, 40, 64, 130, 500, 1000)))
 
+    def deep_buffer(self) -> None:
+        """Adds a FIFO of several distributed memories behind each other."""
+        given = self._input(IntRange.for_bits(self._one_of(4, 8), True), (64,), 1)
+        self._add(stream.FifoOp(given, self._one_of(40, 60, 75, 90, 110, 120, 150, 180)))
+
     def adapter(self) -> None:
         """Adds a width adapter."""
         narrow = self._one_of(1, 2, 4)
@@ -122,6 +139,15 @@ def random_blocks(seed: int) -> Design:
     return blocks.design()
 
 
+def memories(seed: int) -> Design:
+    """Returns memories of several banks each."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    blocks.deep_matrix()
+    for _ in range(3):
+        blocks.deep_buffer()
+    return blocks.design()
+
+
 def examples() -> Iterator[tuple[str, Design]]:
     """Yields the project's example networks at a few foldings, with names."""
     for example in _EXAMPLES:
@@ -135,3 +161,5 @@ def sweep(seeds: int) -> Iterator[tuple[str, Design]]:
     yield from examples()
     for seed in range(seeds):
         yield f"blocks {seed}", random_blocks(seed)
+        if seed % 2:
+            yield f"memories {seed}", memories(seed)

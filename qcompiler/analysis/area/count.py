@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.dialects import hw
-from xdsl.ir import Operation
 
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
 from qcompiler.analysis.area.blocks import Block, width_of
 from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
+from qcompiler.analysis.area.instances import (
+    Interface,
+    groups_of,
+    needless_products,
+    places_of,
+    port_literals,
+)
 from qcompiler.analysis.area.memories import Memory, Placement
 from qcompiler.analysis.area.reach import common_nodes, live_literals
 from qcompiler.analysis.area.roms import (
@@ -33,9 +39,6 @@ Counts = Counter[str]
 """By feature: `ff`, `block`, `large`, `dsp` are final; the others become look-up tables."""
 
 _Rests = dict[tuple[str, int], tuple[int, tuple[str, int, int] | None]]
-_Constants = tuple[tuple[str, tuple[int | None, ...]], ...]
-_Interface = tuple[str, _Constants, frozenset[str]]
-"""Of an instance: module, constants at its ports, ports whose constants come out of ROMs."""
 
 
 @dataclass
@@ -58,10 +61,10 @@ class Estimator:
         self._modules = modules
         self._family = family
         self._rules = Rules(family.multiplier, family.shortest_chain)
-        self._known: dict[tuple[_Interface, frozenset[str]], Tally] = {}
-        self._circuits: dict[_Interface, Circuit] = {}
+        self._known: dict[tuple[Interface, frozenset[str]], Tally] = {}
+        self._circuits: dict[Interface, Circuit] = {}
         self._rows: dict[str, _Rests] = {}
-        self._operands: dict[_Interface, list[list[tuple[str, int]]]] = {}
+        self._operands: dict[Interface, list[list[tuple[str, int]]]] = {}
         self._lives: dict[Circuit, set[int]] = {}
 
     def count(self, name: str) -> Counts:
@@ -73,7 +76,7 @@ class Estimator:
         circuit = Circuit(self._modules[name], {}, self._rules)
         return self._count(circuit, frozenset(), instances=False).own
 
-    def _tally(self, interface: _Interface, shared: frozenset[str]) -> Tally:
+    def _tally(self, interface: Interface, shared: frozenset[str]) -> Tally:
         key = interface, shared
         if key not in self._known:
             self._known[key] = self._count(self._circuit(interface), shared)
@@ -95,15 +98,20 @@ class Estimator:
             self._COUNTERS[block.kind](self, circuit, block, live, into, roots)
         counts["ff"] -= len(gone)
         self._shift_registers(circuit, live, counts)
-        by_module: defaultdict[str, list[tuple[_Interface, list[Block]]]] = defaultdict(list)
-        for interface, group in _groups(circuit, blocks).items():
-            by_module[interface[0]].append((interface, group))
+        alike: defaultdict[tuple[str, ...], list[tuple[Interface, list[Block]]]]
+        alike = defaultdict(list)
+        for interface, group in groups_of(circuit, blocks).items():
+            alike[interface[0], *needless_products(interface)].append((interface, group))
             roots += [bit for block in group for bit in block.reads]
-        for groups in by_module.values() if instances else ():
+        for groups in alike.values() if instances else ():
             sample = groups[:: -(-len(groups) // _SAMPLE)]
             share = sum(len(g) for _, g in groups) / sum(len(g) for _, g in sample)
+            own = Counter[str]()
             for interface, group in sample:
-                self._instances(interface, group, tally, share)
+                each = self._instance(interface, group)
+                own.update({feature: n * len(group) for feature, n in each.own.items()})
+                tally.own.update(each.shared)
+            tally.own.update({feature: round(n * share) for feature, n in own.items()})
         made = cover(circuit.gates, roots, self._family.inputs)
         for node in made:
             feature = _TABLES[circuit.gates.kind(abs(node))]
@@ -131,7 +139,7 @@ class Estimator:
         words = [
             block
             for block in circuit.blocks
-            if isinstance(block.op, rtl.RomOp) and self._is_block(block.op, live & set(block.makes))
+            if isinstance(block.op, rtl.RomOp) and self._is_block(circuit, block, live)
         ]
         operands = operands_of(circuit, lambda b: self._inner_operands(circuit, b))
         return absorbed(circuit, live, operands, words) if words or operands else set()
@@ -145,7 +153,8 @@ class Estimator:
         counts.update(shift_registers(rows, inner, shortest))
 
     def _heads(self, circuit: Circuit, live: set[int]) -> list[Block]:
-        return [b for b in circuit.blocks if b.kind == "memory" and self._in_registers(b, live)]
+        memories = (block for block in circuit.blocks if block.kind == "memory")
+        return [block for block in memories if self._in_registers(circuit, block, live)]
 
     def _rests(self, circuit: Circuit) -> dict[int, Rest]:
         """Returns the rows of registers that go on inside instances, by what these take."""
@@ -153,7 +162,7 @@ class Estimator:
         readers = Counter(bit for block in instances for bit in block.reads)
         found: dict[int, Rest] = {}
         for block in instances:
-            given = _port_literals(block)
+            given = port_literals(block)
             for (port, at), (length, enable) in self._inner_rests(circuit, block).items():
                 bit = given[port][at]
                 if readers[bit] == 1 and bit > TRUE and not bit & 1:
@@ -171,9 +180,9 @@ class Estimator:
         assert isinstance(op, hw.InstanceOp)
         name = op.module_name.string_value()
         if name not in self._rows:
-            (interface,) = _groups(circuit, [instance])
+            (interface,) = groups_of(circuit, [instance])
             inner = self._circuit(interface)
-            places = _places(inner)
+            places = places_of(inner)
             live = self._live(inner)
             rests = Rows.of(inner, live, self._heads(inner, live)).rests(places)
             known = {b: r for b, r in rests.items() if r.enable is None or r.enable & ~1 in places}
@@ -186,42 +195,48 @@ class Estimator:
             }
         return self._rows[name]
 
-    def _in_registers(self, block: Block, live: set[int]) -> bool:
+    def _in_registers(self, circuit: Circuit, block: Block, live: set[int]) -> bool:
         """Whether a memory's words come out of registers beside it."""
-        found = self._place(block.op, len(live & set(block.makes)))
+        found, _ = self._place(circuit, block, live)
         return found.ram is None or found.ram.kind == "distributed"
 
-    def _place(self, op: Operation, width: int) -> Placement:
-        """Returns where a memory is kept, of whose words so many bits are read."""
+    def _place(self, circuit: Circuit, block: Block, live: set[int]) -> tuple[Placement, int]:
+        """Returns where a memory is kept, and how many bits of its words are.
+
+        They are the ones that are read and no constants. When a tool places a ROM, it has not
+        found out yet that some are copies of others.
+        """
+        op = block.op
         assert isinstance(op, rtl.RomOp | rtl.RamOp)
+        width = sum(bit in live and bit > TRUE for bit in circuit.bits(op.results[0]))
         rom = isinstance(op, rtl.RomOp)
         one_address = not rom and op.read_address is op.write_address
         memory = Memory(op.depth_words, width, op.ram_style.data, rom=rom, one_address=one_address)
-        return self._family.place(memory)
+        return self._family.place(memory), width
 
-    def _is_block(self, op: rtl.RomOp, made: set[int]) -> bool:
+    def _is_block(self, circuit: Circuit, block: Block, live: set[int]) -> bool:
         """Whether a ROM stands in block memories, one deep."""
-        found = self._place(op, len(made))
+        found, _ = self._place(circuit, block, live)
         return found.ram is not None and found.banks == 1
 
     def _inner_operands(self, circuit: Circuit, instance: Block) -> list[frozenset[int]]:
         """Returns what an instance multiplies of the literals at its ports, by multiplier."""
-        (interface,) = _groups(circuit, [instance])
+        (interface,) = groups_of(circuit, [instance])
         if interface not in self._operands:
             inner = self._circuit(interface)
-            places = _places(inner)
+            places = places_of(inner)
             self._operands[interface] = [
                 [places[bit] for bit in bits]
                 for bits in operands_of(inner, lambda b: self._inner_operands(inner, b))
                 if bits <= places.keys()
             ]
-        given = _port_literals(instance)
+        given = port_literals(instance)
         return [
             frozenset(given[port][at] for port, at in places)
             for places in self._operands[interface]
         ]
 
-    def _circuit(self, interface: _Interface) -> Circuit:
+    def _circuit(self, interface: Interface) -> Circuit:
         if interface not in self._circuits:
             name, constants, late = interface
             self._circuits[interface] = Circuit(
@@ -229,16 +244,11 @@ class Estimator:
             )
         return self._circuits[interface]
 
-    def _instances(
-        self, interface: _Interface, group: list[Block], tally: Tally, share: float
-    ) -> None:
-        """Adds instances of one module with the same constants, `share` times."""
-        common = [_port_literals(block) for block in group]
+    def _instance(self, interface: Interface, group: list[Block]) -> Tally:
+        """Returns the counts of each of some instances of one module with the same constants."""
+        common = [port_literals(block) for block in group]
         same = frozenset(p for p in common[0] if all(c[p] == common[0][p] for c in common))
-        inner = self._tally(interface, same if len(group) > 1 else frozenset())
-        for feature, number in inner.own.items():
-            tally.own[feature] += round(number * len(group) * share)
-        tally.own.update(inner.shared)
+        return self._tally(interface, same if len(group) > 1 else frozenset())
 
     def _register(
         self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
@@ -299,13 +309,17 @@ class Estimator:
         self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
     ) -> None:
         op = block.op
-        width = len(live & set(block.makes))
+        found, width = self._place(circuit, block, live)
         roots += block.reads
         if isinstance(op, rtl.RomOp):
-            self._rom(op, width, counts)
+            if found.ram is None:
+                self._logic_rom(op, len(live & set(block.makes)), counts)
+            else:
+                counts["block"] += found.units
+                self._banks(found, width, counts)
             return
         assert isinstance(op, rtl.RamOp)
-        depth, found = op.depth_words, self._place(op, width)
+        depth = op.depth_words
         if found.ram is None:
             counts["ff"] += width * (depth + 1)
             counts["register_file_bits"] += width * depth
@@ -331,12 +345,7 @@ class Estimator:
         counts["bank_mux_luts"] += -(-(found.banks - 1) // (ways - 1)) * width
         counts["ff"] += (found.banks - 1).bit_length()
 
-    def _rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
-        found = self._place(op, width)
-        if found.ram is not None:
-            counts["block"] += found.units
-            self._banks(found, width, counts)
-            return
+    def _logic_rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
         columns = rom_columns(op.lane_values(), op.lane_width.value.data)
         if address_bits(op.depth_words) <= self._family.widest:
             counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
@@ -357,44 +366,3 @@ class Estimator:
 
 _TABLES = {"leaf": "lut", "and": "lut", "mux": "mux_luts", "xor": "sum_luts", "maj": "sum_luts"}
 """Features of look-up tables, by the gate at their output."""
-
-
-def _port_literals(block: Block) -> dict[str, tuple[int, ...]]:
-    op = block.op
-    assert isinstance(op, hw.InstanceOp)
-    found: dict[str, tuple[int, ...]] = {}
-    at = 0
-    for name, operand in zip(op.arg_names, op.operands, strict=True):
-        width = width_of(operand)
-        found[name.data] = tuple(block.reads[at : at + width])
-        at += width
-    return found
-
-
-def _places(circuit: Circuit) -> dict[int, tuple[str, int]]:
-    """Returns the port, and the place in it, of each literal that comes in."""
-    return {
-        bit: (port, at)
-        for port, bits in circuit.ports.items()
-        for at, bit in enumerate(bits)
-        if bit > TRUE
-    }
-
-
-def _groups(circuit: Circuit, blocks: list[Block]) -> dict[_Interface, list[Block]]:
-    """Returns the instances by module and constants."""
-    found: defaultdict[_Interface, list[Block]] = defaultdict(list)
-    for block in blocks:
-        op = block.op
-        if not isinstance(op, hw.InstanceOp):
-            continue
-        constants = tuple(
-            (port, tuple(bit if bit <= TRUE else None for bit in bits))
-            for port, bits in _port_literals(block).items()
-            if any(bit <= TRUE for bit in bits)
-        )
-        fixed = {port for port, _ in constants}
-        pairs = zip(op.arg_names, op.operands, strict=True)
-        late = frozenset(n.data for n, v in pairs if n.data in fixed and circuit.is_late(v))
-        found[op.module_name.string_value(), constants, late].append(block)
-    return dict(found)

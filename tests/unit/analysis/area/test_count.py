@@ -66,6 +66,27 @@ def test_roms_have_no_registers_for_constant_and_equal_columns():
     assert (found["ff"], found["rom_luts"]) == (1, 1)
 
 
+def test_block_memories_hold_equal_columns_twice():
+    b = ModuleBuilder("m")
+    column = np.random.default_rng(1).integers(0, 1 << 18, (1024, 1))
+    words = np.hstack([column, column])  # a memory holds 18 bits of 1024 words
+    b.output("y", b.rom("table", b.input("a", 10), b.input("enable", 1), words, 18))
+    assert counts(b)["block"] == 2
+
+
+def test_multipliers_of_a_sample_of_instances_are_all_counted():
+    inner = ModuleBuilder("inner")
+    product = inner.input("x", 12).sext(24) * inner.input("factor", 12).sext(24)
+    inner.output("product", product)
+    module = inner.build()
+    b = ModuleBuilder("m")
+    x = b.input("x", 12)
+    for factor in (*range(1001, 1046, 2), 1024):  # 23 of them, and a shift
+        lane = b.instance(f"lane{factor}", module, x=x, factor=b.constant(factor, 12))
+        b.output(f"y{factor}", lane.output(b, "product"))
+    assert counts(b, module)["dsp"] == 23
+
+
 def test_what_instances_have_in_common_is_counted_once():
     inner = ModuleBuilder("inner")
     x, first, second = (inner.input(name, 1) for name in ("x", "first", "second"))
