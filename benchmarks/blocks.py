@@ -57,6 +57,13 @@ class _Blocks:
         shape = simd * self._one_of(64, 80, 128), pe * self._one_of(80, 128, 160)
         self._mvau(IntRange.for_bits(8, True), shape, (pe, simd), 127)
 
+    def logic_matrix(self) -> None:
+        """Adds a matrix unit whose weights are some hundred wide words: logic in large tables."""
+        pe, simd = self._one_of(2, 4, 8), self._one_of(4, 8)
+        shape = simd * self._one_of(9, 16, 18), pe * self._one_of(8, 16)
+        most = self._one_of(1, 7, 31, 127)
+        self._mvau(IntRange.for_bits(self._one_of(4, 8), True), shape, (pe, simd), most)
+
     def _mvau(
         self, x: IntRange, shape: tuple[int, int], folding: tuple[int, int], most: int
     ) -> None:
@@ -122,6 +129,7 @@ class _Blocks:
         types = [a.type for a in self.block.args], [value.type for value in self.results]
         module = ModuleOp([*self.weights, func.FuncOp("core", types, Region(self.block))])
         module.verify()
+        run_passes(module, ["pipeline-registers"])  # as every compilation does
         hardware = module.clone()
         run_passes(hardware, ["convert-stream-to-rtl"])
         return Design({"stream": module, "rtl": hardware, "last": hardware})
@@ -140,9 +148,10 @@ def random_blocks(seed: int) -> Design:
 
 
 def memories(seed: int) -> Design:
-    """Returns memories of several banks each."""
+    """Returns memories of several banks each, and a large table."""
     blocks = _Blocks(np.random.default_rng(seed))
     blocks.deep_matrix()
+    blocks.logic_matrix()
     for _ in range(3):
         blocks.deep_buffer()
     return blocks.design()
