@@ -1,6 +1,6 @@
 """How much of each process works in parallel: what is legal, how fast it is, and how it is set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd, log2
@@ -185,15 +185,17 @@ class Layer:
             window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
 
 
-def choose(layer: Layer, target_cycles: int) -> Folding:
+def choose(layer: Layer, target_cycles: int, foldings: Iterable[Folding] | None = None) -> Folding:
     """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
+
+    It is one of `foldings`, if they are given.
 
     What needs no width adapter behind a window comes first. Among equals, no more than one tap of a
     window a beat, which needs one memory; then SIMD about twice PE: adders are cheaper than
     accumulators. The fastest folding if none is fast enough.
     """
     best: tuple[tuple[int, bool, int, bool, float], Folding] | None = None
-    for folding in layer.foldings:
+    for folding in layer.foldings if foldings is None else foldings:
         pe, simd = folding.pe, folding.simd
         late = max(0, layer.cycles(folding) - target_cycles)
         adapted, taps = layer.needs_adapter(folding), simd > layer.one_tap

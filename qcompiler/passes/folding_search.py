@@ -91,14 +91,15 @@ class Search:
     Attributes:
         module: at the stream level; it is not changed.
         budget: what may be taken.
-        fixed: layers whose PE and SIMD are given, and their style if they have one.
+        bound: foldings that layers must have one of; all of a layer's have the same style, which
+            it has then, or none.
         registers: puts the pipeline registers, whose area counts.
         logic: whether logic may multiply where hard multipliers do not suffice.
     """
 
     module: ModuleOp
     budget: Budget
-    fixed: Foldings = field(default_factory=dict[str, Folding])
+    bound: Mapping[str, Sequence[Folding]] = field(default_factory=dict[str, list[Folding]])
     registers: PipelineRegistersPass = field(default_factory=PipelineRegistersPass)
     logic: bool = False
 
@@ -114,7 +115,7 @@ class Search:
         self._guesses = {name: LayerGuess(layer, rules) for name, layer in self._layers.items()}
         self._areas: dict[tuple[str, Folding], Area] = {}
         for name, layer in self._layers.items():
-            plain = [self.fixed[name]] if name in self.fixed else layer.foldings
+            plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
             self._options[name] = [(f, layer.cycles(f), self._area(name, f)) for f in foldings]
         self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
@@ -182,7 +183,7 @@ class Search:
         return self.budget.limits.get("DSP", float("inf"))
 
     def _given_style(self, name: str) -> str | None:
-        return self.fixed[name].style if name in self.fixed else None
+        return self.bound[name][0].style if name in self.bound else None
 
     def _styled(self, chosen: Foldings, area: Area) -> tuple[Foldings, Area]:
         """Gives layers styles that save hard multipliers, as far as those do not suffice.
@@ -222,7 +223,7 @@ class Search:
     def _styles(self, name: str, folding: Folding) -> list[Folding]:
         """Returns a folding with every style that it may have; that which the user gave is alone."""
         if self._given_style(name) is not None:
-            return [self.fixed[name]]
+            return [folding]
         styles = self._layers[name].styles(replace(folding, style=None), self._multiplier)
         return [style for style in styles if self.logic or style.style != LOGIC]
 
@@ -291,7 +292,14 @@ class Search:
         """
         trials = [self.trial(f) for f in self._candidates(target_cycles)]
         reached = [t for t in trials if t.cycles <= target_cycles] or trials
-        return min(reached, key=lambda t: (self._breach(t.area), self.budget.price(t.area)))
+        return min(reached, key=lambda t: (self._breach(t.area), *self._cost(t)))
+
+    def _cost(self, trial: Trial) -> tuple[int, float]:
+        """Returns how many layers have styles, which only save multipliers, and the price."""
+        styled = sum(
+            folding.style != self._given_style(name) for name, folding in trial.foldings.items()
+        )
+        return styled, self.budget.price(trial.area)
 
     def _candidates(self, target_cycles: int) -> Iterable[Foldings]:
         every = self._every(target_cycles)
@@ -319,7 +327,7 @@ class Search:
                 yield self._with_styles({**plain, name: other})
 
     def _every(self, target_cycles: int | None) -> list[Foldings] | None:
-        """Returns all foldings (that reach a number of cycles), if they are few."""
+        """Returns all foldings and styles (that reach a number of cycles), if they are few."""
         per_layer = [
             [f for f, cycles, _ in options if target_cycles is None or cycles <= target_cycles]
             or [min(options, key=lambda o: o[1])[0]]
@@ -327,8 +335,7 @@ class Search:
         ]
         if prod(map(len, per_layer)) > _WHOLE_SEARCH:
             return None
-        every = (dict(zip(self._options, chosen, strict=True)) for chosen in product(*per_layer))
-        return [self._with_styles(chosen) for chosen in every]
+        return [dict(zip(self._options, chosen, strict=True)) for chosen in product(*per_layer)]
 
     def _with_styles(self, chosen: Foldings) -> Foldings:
         """Returns foldings with styles, if hard multipliers do not suffice."""
@@ -352,8 +359,8 @@ class Search:
         else:
             trials = self._explore()
 
-        def rank(trial: Trial) -> tuple[float, int, float]:
-            return self._breach(trial.area), trial.cycles, self.budget.price(trial.area)
+        def rank(trial: Trial) -> tuple[float, int, int, float]:
+            return self._breach(trial.area), trial.cycles, *self._cost(trial)
 
         return min(trials, key=rank)
 

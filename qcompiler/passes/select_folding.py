@@ -39,7 +39,7 @@ rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,9 +104,9 @@ def _is_folding(factors: Any) -> bool:
     return all(type(value) is kinds.get(key) for key, value in pairs)
 
 
-def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Path) -> set[str]:
-    """Replaces what a file gives; returns the layers that it names."""
-    given: set[str] = set()
+def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
+    """Returns the foldings that a file leaves to the layers that it names."""
+    bound: dict[str, list[Folding]] = {}
     problems: list[Problem] = []
     for name, factors in read_folding(path).items():
         # Layers go by the model's node, too: `fc1` for the process `fc1_mvau`.
@@ -118,24 +118,11 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
                 Problem(f"{path}: {name}", "no such layer", f"the foldable layers are {known}")
             )
             continue
-        folding = Folding(
-            factors.get("PE", chosen[name].pe),
-            factors.get("SIMD", chosen[name].simd),
-            factors.get("style"),
-        )
-        legal_styles = layer.legal_styles(folding)
-        if folding.style is not None and folding.style not in legal_styles:
-            problems.append(
-                Problem(
-                    f"{path}: {name}",
-                    f"style {folding.style!r} is not one that PE {folding.pe} can have",
-                    f"choose one of {', '.join(legal_styles)}" if legal_styles else "leave it out",
-                )
-            )
-        for key, factor, factors_ in (
-            ("PE", folding.pe, layer.pe),
-            ("SIMD", folding.simd, layer.simd),
-        ):
+        if name in bound:
+            problems.append(Problem(f"{path}: {name}", "named twice", "leave one of them"))
+        bound[name] = []
+        for key, factors_ in (("PE", layer.pe), ("SIMD", layer.simd)):
+            factor = factors.get(key, factors_[0])
             if factor not in factors_:
                 extent = max(factors_)
                 legal = ", ".join(map(str, factors_))
@@ -149,11 +136,31 @@ def _override(layers: Mapping[str, Layer], chosen: dict[str, Folding], path: Pat
                         f"choose one of {legal}",
                     )
                 )
-        chosen[name] = folding
-        given.add(name)
+        style = factors.get("style")
+        fits = [
+            replace(folding, style=style)
+            for folding in layer.foldings
+            if factors.get("PE", folding.pe) == folding.pe
+            and factors.get("SIMD", folding.simd) == folding.simd
+        ]
+        legal_styles = {s: None for folding in fits for s in layer.legal_styles(folding)}
+        bound[name] = [f for f in fits if style is None or style in layer.legal_styles(f)]
+        if fits and not bound[name]:
+            problems.append(
+                Problem(
+                    f"{path}: {name}",
+                    f"style {style!r} is not one that {_factors(factors)} can have",
+                    f"choose one of {', '.join(legal_styles)}" if legal_styles else "leave it out",
+                )
+            )
     if problems:
         raise ModelError(problems)
-    return given
+    return bound
+
+
+def _factors(given: Mapping[str, Any]) -> str:
+    """Returns the factors of an entry, in words."""
+    return ", ".join(f"{key} {given[key]}" for key in ("PE", "SIMD") if key in given) or "the layer"
 
 
 @dataclass(frozen=True)
@@ -177,17 +184,14 @@ class SelectFoldingPass(ModulePass):
         layers = foldable_layers(network)
         largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
-        chosen = {name: choose(layer, target) for name, layer in layers.items()}
-        fixed: set[str] = set()
-        if self.folding is not None:
-            fixed = _override(layers, chosen, Path(self.folding))
+        bound = {} if self.folding is None else _bound(layers, Path(self.folding))
         budget = self._budget()
         if budget is None or not layers:
+            chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}
             fold(network, chosen, target)
             return
         registers = PipelineRegistersPass(self.mhz, self.device)
-        given = {name: chosen[name] for name in fixed}
-        search = Search(op, budget, given, registers, self.multipliers == "any")
+        search = Search(op, budget, bound, registers, self.multipliers == "any")
         trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
@@ -208,7 +212,9 @@ class SelectFoldingPass(ModulePass):
         }
         if self.device is not None:
             usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
-            limits = usable | limits
+            # What is asked for may go beyond what is easily routed, not beyond the device.
+            asked = {kind: min(number, capacity[kind]) for kind, number in limits.items()}
+            limits = usable | asked
         return Budget(device.family, limits, prices, device.dsp is not None)
 
     def _check(self, search: Search, trial: Trial) -> None:
@@ -230,6 +236,8 @@ class SelectFoldingPass(ModulePass):
             remedy += f", or ask for {best.cycles} cycles a frame, the best that fits"
         elif self.target_cycles:
             remedy += f"; nothing fits: the least is {_short(search, best)}"
+        if search.bound:
+            remedy += ", or loosen the folding file"
         raise ModelError([Problem("select-folding", "; ".join(found), remedy)])
 
 

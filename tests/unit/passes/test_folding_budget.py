@@ -7,6 +7,7 @@ import pytest
 from xdsl.parser import Parser
 
 import qcompiler
+from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.folding import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.errors import ModelError
@@ -117,6 +118,19 @@ def test_what_multipliers_are_short_of(family, logic, cycles, style, whole, monk
     assert plenty.foldings["y_mvau"].style is None
 
 
+@pytest.mark.parametrize("most", [4, 9, 16, 20, 33, 40])
+def test_few_foldings_are_all_tried(most, monkeypatch):
+    """However wrong guesses are: a style that they deem needless may be the one that fits."""
+    monkeypatch.setattr(folding_search.LayerGuess, "area", lambda *_: Area())
+    module = Parser(make_context(), BYTES).parse_module()
+    search = Search(module, Budget("xilinx", {"DSP": most}, PRICES))
+    (layer,) = foldable_layers(Network.of(module)).values()
+    styles = [s for plain in layer.foldings for s in search._styles("y_mvau", plain)]
+    every = [search.trial({"y_mvau": folding}) for folding in styles]
+    within = [t.cycles for t in every if not search.budget.excess(t.area)]
+    assert search.fastest().cycles == min(within)
+
+
 def test_a_style_may_be_given(tmp_path):
     path = tmp_path / "folding.json"
     path.write_text('{"fc1_mvau": {"PE": 2, "SIMD": 2, "style": "pairs"}}')
@@ -158,6 +172,25 @@ def test_a_folding_file_binds_the_search(tmp_path):
     assert (fc2.pe.value.data, fc2.simd.value.data) == (1, 1)
     assert fc1.cycles_per_frame <= 12  # no more than the layer that is bound
     assert "12 cycles a frame" in network.core.attributes["stream.choice"].data["bottleneck"].data
+
+
+def test_a_factor_that_is_not_given_is_searched(tmp_path):
+    path = tmp_path / "folding.json"
+    path.write_text('{"fc1_mvau": {"PE": 3}}')
+    fc1, _ = folded(max_dsps=9, target_cycles=8, folding=str(path)).processes
+    assert (fc1.pe.value.data, fc1.simd.value.data) == (3, 1)
+    fc1, _ = folded(target_cycles=2, folding=str(path)).processes  # without a budget
+    assert (fc1.pe.value.data, fc1.simd.value.data) == (3, 4)
+    path.write_text('{"fc1_mvau": {"PE": 3}, "fc2_mvau": {"PE": 2, "SIMD": 6}}')
+    with pytest.raises(ModelError, match="or loosen the folding file"):
+        folded(max_dsps=9, folding=str(path))
+
+
+def test_a_limit_does_not_go_beyond_the_device():
+    select = make_pass("select-folding", {"device": "ice40-up5k", "max_luts": 5000})
+    assert select._budget().limits["LUT"] == 5000  # more than what is easily routed
+    select = make_pass("select-folding", {"device": "ice40-up5k", "max_luts": 100000})
+    assert select._budget().limits["LUT"] == 5280
 
 
 def test_a_device_bounds_a_design_and_names_its_neighbours():
