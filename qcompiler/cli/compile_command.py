@@ -158,7 +158,7 @@ def run(parsed: argparse.Namespace) -> int:
     elif parsed.json:
         print_json({"directory": str(directory), **design.report().files()})
     else:
-        _summary(design, directory, time.perf_counter() - start)
+        _summary(design, directory, time.perf_counter() - start, parsed.cycles)
     return 0
 
 
@@ -185,7 +185,7 @@ def _emit(design: Design, level: str) -> None:
         sys.stdout.write(print_module(design.level(level)))
 
 
-def _summary(design: Design, directory: Path, seconds: float) -> None:
+def _summary(design: Design, directory: Path, seconds: float, asked: int | None) -> None:
     report = design.report()
     layers = table(
         f"{design.name}: {len(report.layers)} processes",
@@ -210,6 +210,11 @@ def _summary(design: Design, directory: Path, seconds: float) -> None:
         f"predicted: {report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
         f"{report.mhz:g} MHz, latency {report.latency_cycles} cycles"
     )
+    if asked is not None and report.cycles_per_frame > asked:
+        out.print(
+            f"[yellow]note:[/yellow]      not the {asked} cycles a frame that were asked for: "
+            f"{escape(report.bottleneck)} cannot be faster in this folding"
+        )
     _show_area(design)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     out.print(f"next:    qcc verify {escape(str(directory))}")

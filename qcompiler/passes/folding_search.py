@@ -21,11 +21,10 @@ from qcompiler.analysis.area.rough import LayerGuess
 from qcompiler.analysis.folding import Foldable, Folding, fold, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
+from qcompiler.passes.folding_budget import Budget, Foldings, Trial
 from qcompiler.passes.pipeline import run_passes
 from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 from qcompiler.rtl.blocks.weight_codes import LOGIC
-
-Foldings = Mapping[str, Folding]
 
 _GUESSED = Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
 """What `LayerGuess` knows of, besides requantizers."""
@@ -39,49 +38,6 @@ _DOUBT = {"LUT": (1.0, 0), "FF": (1.0, 0), "BRAM": (0.15, 4), "DSP": (0.05, 8)}
 
 What is further beyond a limit is not tried.
 """
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What may be taken.
-
-    Attributes:
-        family: of the device, for estimates.
-        limits: most of each resource, by LUT, FF, BRAM, DSP; one that is not there has no limit.
-        prices: what one of each costs when area is compared.
-        dsp: whether there are hard multipliers; else logic multiplies.
-    """
-
-    family: str
-    limits: Mapping[str, int]
-    prices: Mapping[str, float]
-    dsp: bool = True
-
-    def excess(self, area: Area) -> dict[str, int]:
-        """Returns how much too much of each resource an area takes."""
-        over = {kind: n - self.limits.get(kind, n) for kind, n in area.as_dict().items()}
-        return {kind: number for kind, number in over.items() if number > 0}
-
-    def price(self, area: Area) -> float:
-        """Returns what an area costs."""
-        return sum(self.prices[kind] * number for kind, number in area.as_dict().items())
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A folded network.
-
-    Attributes:
-        foldings: of its layers.
-        cycles: a frame takes in its slowest process.
-        bottleneck: that process.
-        area: estimated, adapters and FIFOs included.
-    """
-
-    foldings: dict[str, Folding]
-    cycles: int
-    bottleneck: str
-    area: Area
 
 
 @dataclass
@@ -123,6 +79,7 @@ class Search:
             _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
         )
         self._offset = dict.fromkeys(Area().as_dict(), 0)
+        self._tried_all = False
 
     @property
     def rates(self) -> list[int]:
@@ -356,6 +313,7 @@ class Search:
         every = self._every(None)
         if every is not None:
             trials: Sequence[Trial] = [self.trial(f) for f in every]
+            self._tried_all = True
         else:
             trials = self._explore()
 
@@ -425,7 +383,17 @@ class Search:
         return low
 
     def step(self, trial: Trial, *, up: bool) -> tuple[int, Area] | None:
-        """Returns the next rate up (faster) or down, and the area that it takes, guessed."""
+        """Returns the next rate up (faster) or down, and the area that it takes.
+
+        The area is guessed, unless all foldings were tried.
+        """
+        if self._tried_all:
+            others = [t for t in self._trials.values() if self._is_beyond(t, trial, up=up)]
+            if not others:
+                return None
+            rate = (max if up else min)(other.cycles for other in others)
+            same = (other for other in others if other.cycles == rate)
+            return rate, min(same, key=lambda t: (self._breach(t.area), *self._cost(t))).area
         self._learn(trial)
         if up:
             rates = [rate for rate in reversed(self.rates) if rate < trial.cycles]
@@ -436,6 +404,13 @@ class Search:
             if any(trial.foldings[name] != folding for name, folding in foldings.items()):
                 return rate, self._corrected(area)
         return None
+
+    def _is_beyond(self, other: Trial, here: Trial, *, up: bool) -> bool:
+        """Whether a trial is faster, or slower and cheaper."""
+        if up:
+            return other.cycles < here.cycles
+        cheaper = self.budget.price(other.area) < self.budget.price(here.area)
+        return other.cycles > here.cycles and cheaper
 
 
 def _priced(area: Area, weights: Mapping[str, float]) -> float:

@@ -57,9 +57,11 @@ from qcompiler.analysis.folding import (
     foldable_layers,
 )
 from qcompiler.analysis.network import Network
+from qcompiler.analysis.sources import own_nodes
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.errors import ModelError, Problem
-from qcompiler.passes.folding_search import Budget, Search, Trial
+from qcompiler.passes.folding_budget import Budget, Trial
+from qcompiler.passes.folding_search import Search
 from qcompiler.passes.pipeline_registers import DEFAULT_MHZ, PipelineRegistersPass
 
 _DEFAULT_MULTIPLIERS = 64
@@ -87,21 +89,28 @@ def read_folding(path: Path) -> dict[str, dict[str, Any]]:
     entries = cast(dict[str, Any], content)
     entries.pop("Defaults", None)
     problems = [
-        Problem(f"{path}: {name}", f"expected PE and SIMD as integers, got {factors}", remedy)
+        Problem(f"{path}: {name}", what, remedy)
         for name, factors in entries.items()
-        if not _is_folding(factors)
+        for what in _faults(factors)
     ]
     if problems:
         raise ModelError(problems)
     return entries
 
 
-def _is_folding(factors: Any) -> bool:
+def _faults(factors: Any) -> list[str]:
+    """Returns what is wrong with the form of an entry."""
     if not isinstance(factors, dict):
-        return False
-    pairs = cast(dict[str, Any], factors).items()
-    kinds = {"PE": int, "SIMD": int, "style": str}
-    return all(type(value) is kinds.get(key) for key, value in pairs)
+        return [f"expected PE and SIMD as integers, got {factors}"]
+    found: list[str] = []
+    for key, value in cast(dict[str, Any], factors).items():
+        kind = {"PE": int, "SIMD": int, "style": str}.get(key)
+        if kind is None:
+            found.append(f"there is no factor {key!r}, only PE, SIMD, style")
+        elif type(value) is not kind:
+            words = "a name" if kind is str else "an integer"
+            found.append(f"expected {key} as {words}, got {value!r}")
+    return found
 
 
 def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
@@ -109,8 +118,7 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
     bound: dict[str, list[Folding]] = {}
     problems: list[Problem] = []
     for name, factors in read_folding(path).items():
-        # Layers go by the model's node, too: `fc1` for the process `fc1_mvau`.
-        name = next((n for n in layers if name in (n, n.rpartition("_")[0])), name)
+        name = next((n for n, la in layers.items() if name in _names(n, la)), name)
         layer = layers.get(name)
         if layer is None:
             known = ", ".join(layers)
@@ -156,6 +164,11 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
     if problems:
         raise ModelError(problems)
     return bound
+
+
+def _names(process: str, layer: Layer) -> tuple[str, ...]:
+    """Returns what a layer goes by: its process `fc1_mvau`, and the model's node."""
+    return process, process.rpartition("_")[0], *own_nodes(layer.op)[:1]
 
 
 def _factors(given: Mapping[str, Any]) -> str:

@@ -136,5 +136,6 @@ FAMILIES = {
         Ram("distributed", 16, 6, (7,), 8, by_width=True),
         *_XILINX_BLOCKS,
     ), shift_registers=3),
-    "generic": Family(6, 6, "logic", 3, None, 1 / 64, ()),
+    # Every memory is kept whole, whatever its size.
+    "generic": Family(6, 6, "logic", 3, None, 1 / 64, (Ram("block", 0, 64, (1 << 32,), 1),)),
 }  # fmt: skip

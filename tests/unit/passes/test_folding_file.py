@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from xdsl.dialects.builtin import NameLoc, StringAttr, UnknownLoc
 from xdsl.parser import Parser
 
 from qcompiler.dialects import stream
@@ -59,6 +60,19 @@ def test_entries_override_the_choice(tmp_path, entries, expected):
     assert folded(tmp_path, json.dumps(entries))[:2] == expected
 
 
+def test_layers_go_by_the_node_of_the_model(tmp_path):
+    path = tmp_path / "folding.json"
+    path.write_text('{"block/conv;1": {"PE": 4, "SIMD": 3}}')
+    module = Parser(make_context(), MODULE).parse_module()
+    (unit,) = (op for op in module.walk() if isinstance(op, stream.MvauOp))
+    unit.location = NameLoc(StringAttr("block/conv;1"), UnknownLoc())
+    run_passes(module, [make_pass("select-folding", {"folding": str(path)})])
+    assert (unit.output_channel.lanes.data, unit.simd.value.data) == (4, 3)
+    path.write_text('{"block/conv;1": {"PE": 4}, "fc1_mvau": {"SIMD": 3}}')
+    with pytest.raises(ModelError, match="named twice"):
+        run_passes(module, [make_pass("select-folding", {"folding": str(path)})])
+
+
 @pytest.mark.parametrize("simd", [1, 2, 4, 12])
 def test_windows_are_taken_by_blocks_of_taps(tmp_path, simd):
     entries = json.dumps({"fc1": {"SIMD": simd}})
@@ -91,11 +105,11 @@ def test_taps_of_a_pool_that_are_no_block_are_refused(tmp_path):
         ("[]", "the folding must be a JSON object"),
         (
             '{"fc1_mvau": {"PE": "4"}}',
-            "fc1_mvau: expected PE and SIMD as integers, got {'PE': '4'}",
+            "fc1_mvau: expected PE as an integer, got '4'",
         ),
-        ('{"fc1_mvau": {"PE": true}}', "expected PE and SIMD as integers, got {'PE': True}"),
+        ('{"fc1_mvau": {"PE": true}}', "expected PE as an integer, got True"),
         ('{"fc1_mvau": 4}', "expected PE and SIMD as integers, got 4"),
-        ('{"fc1_mvau": {"pe": 4}}', "expected PE and SIMD as integers, got {'pe': 4}"),
+        ('{"fc1_mvau": {"pe": 4}}', "there is no factor 'pe', only PE, SIMD, style"),
         ('{"fc9": {"PE": 4}}', "fc9: no such layer; the foldable layers are fc1_mvau"),
         ('{"fc1_mvau": {"PE": 3}}', "fc1_mvau: PE must divide 4, got 3; choose one of 1, 2, 4"),
         ('{"fc1_mvau": {"PE": 0}}', "PE must divide 4, got 0; choose one of 1, 2, 4"),
