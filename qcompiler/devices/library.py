@@ -32,6 +32,8 @@ _USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
 
 _added: dict[str, Device] = {}
 
+# Titles get into scripts of vendors' tools: nothing that quotes or runs anything in Tcl or make.
+_TITLE = r"[^\x00-\x1f\x7f\"$;`#{}\[\]\\]{1,100}"
 _NAME = r"[a-z0-9][a-z0-9._-]*"
 # Only a synth command with plain words: the file must not smuggle commands into Yosys.
 _COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
@@ -116,7 +118,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
     top = Table(file, "", data, problems)
     device = Device(
         name=top.text("name", _NAME, "ecp5-25k"),
-        title=top.text("title", r"[^\x00-\x1f]{1,100}", "Lattice ECP5 LFE5U-25F"),
+        title=top.text("title", _TITLE, "Lattice ECP5 LFE5U-25F"),
         family=top.choice("family", FAMILIES),
         speed=top.text("speed", r"[\w./ -]{1,40}", "6"),
         logic=_logic(top.table("logic", "add [logic] with luts, lut_inputs, flip_flops")),

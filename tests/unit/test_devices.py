@@ -1,5 +1,6 @@
 """Device files: those that ship, those of users, and what is said about faulty ones."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -79,3 +80,16 @@ def test_not_toml(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text("name = ")
     assert problems(path)[0].startswith(f"{path}: cannot be read")
+
+
+@pytest.mark.parametrize("title", ['V"; exec touch x', "[exec x]", "$x", "a\\b", "a;b", "a\nb"])
+def test_title_cannot_hold_commands(tmp_path, title):
+    path = tmp_path / "bad.toml"
+    path.write_text(ECP5.replace('"Lattice ECP5 LFE5U-25F"', json.dumps(title)))
+    assert f"{path}: title: must be like 'Lattice ECP5 LFE5U-25F', got {title!r}" in problems(path)
+
+
+def test_pins_are_of_ports(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(ECP5 + '\n[place.pins]\n"clk] [x" = "A1"\n')
+    assert f"{path}: place.pins.clk] [x: must be the name of a port" in problems(path)
