@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ from qcompiler.devices.reader import Table
 from qcompiler.errors import ModelError, Problem
 
 FOLDER_VARIABLE = "QCOMPILER_DEVICES"
-"""Environment variable: a folder with device files of the user, which come before ours."""
+"""Environment variable: a folder with device files of the user, beside ours."""
 
 DEFAULT_DEVICE = "ecp5-25k"
 
 _USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
 """Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
+_SHIPPED = Path(__file__).parent
 _added: dict[str, Device] = {}
 
 # Titles get into scripts of vendors' tools: nothing that quotes or runs anything in Tcl or make.
@@ -43,7 +45,7 @@ _ARGUMENTS = r"--[\w=./-]+( [\w=./-]+)*"
 
 def _folders() -> list[Path]:
     own = os.environ.get(FOLDER_VARIABLE)
-    return [*([Path(own)] if own else []), Path(__file__).parent]
+    return [*([Path(own)] if own else []), _SHIPPED]
 
 
 def device_names() -> list[str]:
@@ -86,11 +88,11 @@ def load_device(name: str) -> Device:
         ModelError: there is none of that name, or the file is faulty; lists every fault.
     """
     if name.endswith(".toml"):
-        return _read(Path(name))
+        return replace(_read(Path(name)), file=str(Path(name).absolute()))
     if re.fullmatch(_NAME, name):
         path = _file_of(name)
         if path is not None:
-            return _read(path)
+            return _named(_read(path), path)
         plugins.known()  # installed packages add their devices
         if name in _added:
             return _added[name]
@@ -129,10 +131,27 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
         place=_place(top.table("place", "")) if "place" in top else None,
         vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
     )
+    if _is_taken(device.name, Path(file)):
+        what = f"{device.name} is that of a shipped device, and this is another file"
+        top.fault("name", what, "give the copy a name of its own")
     top.close()
     if problems:
         raise ModelError(problems)
     return device
+
+
+def _named(device: Device, path: Path) -> Device:
+    """Returns a device that was looked up by its file's name, which reports must not contradict."""
+    if device.name == path.stem:
+        return device
+    what = f"is {device.name}, but the file is called {path.name}"
+    raise ModelError([Problem(f"{path}: name", what, f'write name = "{path.stem}"')])
+
+
+def _is_taken(name: str, file: Path) -> bool:
+    """Whether a file has the name of a part that ships, and would be taken for it in reports."""
+    shipped = _SHIPPED / f"{name}.toml"
+    return shipped.is_file() and shipped.resolve() != file.resolve()
 
 
 def _logic(table: Table) -> Logic:
