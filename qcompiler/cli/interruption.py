@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from qcompiler.processes import end_all
+from qcompiler.processes import end_all, start_again
 
 # By name: Windows has no SIGHUP.
 _SIGNALS = tuple(
@@ -28,8 +28,8 @@ def interruptible(work: Callable[[], int]) -> int:
 
     def interrupt(number: int, _: FrameType | None) -> None:
         got.append(number)
-        end_all()
-        raise KeyboardInterrupt  # the one exception that asyncio and others let through
+        if end_all():
+            raise KeyboardInterrupt  # the one exception that asyncio and others let through
 
     former = {number: signal.getsignal(number) for number in _SIGNALS}
     # None: set by a program that Python runs in; nobody could put it back.
@@ -47,3 +47,4 @@ def interruptible(work: Callable[[], int]) -> int:
     finally:
         for number in ours:
             signal.signal(number, former[number])
+        start_again()

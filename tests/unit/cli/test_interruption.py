@@ -12,6 +12,9 @@ import pytest
 
 from qcompiler.cli.interruption import interruptible
 from qcompiler.cli.main import main
+from qcompiler.processes import run_to_end
+
+POPEN = subprocess.Popen
 
 # The tool, as Yosys does with ABC, starts another program, which says its number.
 TOOL = "sh -c 'echo $$ > grandchild; exec sleep 60' & wait"
@@ -58,6 +61,22 @@ def test_tools_end_too(tmp_path, work, number):
     _, words = process.communicate(timeout=20)
     assert (words.decode(), process.returncode) == ("interrupted\n", 128 + number)
     assert waited(lambda: not runs(int(file.read_text())), 5)
+
+
+def test_program_that_is_just_being_started(monkeypatch, capsys):
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def popen(*arguments, **options):
+        begun.append(POPEN(*arguments, **options))
+        signal.raise_signal(signal.SIGTERM)
+        return begun[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    assert interruptible(lambda: run_to_end(["sleep", "60"]).returncode) == 143
+    assert begun[0].returncode == -signal.SIGKILL
+    monkeypatch.undo()
+    assert run_to_end(["true"]).returncode == 0
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_handlers_are_put_back_and_errors_pass(capsys):
