@@ -189,6 +189,7 @@ def _identity(design: "Design") -> dict[str, Any]:
         "top": design.name,
         "mhz": design.mhz,
         "device": design.device.name if design.sized else None,
+        "device_file": design.device.file if design.sized else None,
         "sources": [f"rtl/{name}" for name in design.verilog.files],
     }
 

@@ -15,7 +15,7 @@ from qcompiler.backends.output import LEVELS, MANIFEST, is_ours
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.design import Design
-from qcompiler.devices import Device, device_names, load_device
+from qcompiler.devices import DEFAULT_DEVICE, Device, device_names, load_device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context
@@ -105,15 +105,10 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
     Raises:
         ModelError: the directory holds no design, or one that cannot be read.
     """
-    if not is_ours(directory):
-        problem = Problem(
-            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
-        )
-        raise ModelError([problem])
-    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    manifest = _manifest(directory)
     try:
         modules = _modules(directory / "ir", levels)
-        design = Design(modules, float(manifest["mhz"]), _device(manifest.get("device")))
+        design = Design(modules, float(manifest["mhz"]), _known_device(manifest))
         sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
         missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
         if missing:
@@ -125,9 +120,43 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
     return design, rtl
 
 
-def _device(name: str | None) -> Device | None:
-    """Returns the device that a design was compiled for, as far as it is known by its name here."""
-    return load_device(name) if name in device_names() else None
+def device_of(directory: Path) -> Device:
+    """Returns the device that a written design was compiled for, or the default one.
+
+    Raises:
+        ModelError: the directory holds no design; or its device is not known here, or its file is
+            gone or faulty.
+    """
+    manifest = _manifest(directory)
+    name, file = manifest.get("device"), manifest.get("device_file")
+    if not isinstance(name, str):
+        return load_device(DEFAULT_DEVICE)
+    try:
+        return load_device(file if isinstance(file, str) else name)
+    except ModelError as error:
+        what = f"was compiled for the device {name}, which cannot be loaded"
+        remedy = "give --device; or --plugin, if a plugin adds it"
+        raise ModelError([Problem(str(directory), what, remedy), *error.problems]) from None
+
+
+def _known_device(manifest: dict[str, Any]) -> Device | None:
+    """Returns the device that a design was compiled for, as far as it is known here."""
+    name, file = manifest.get("device"), manifest.get("device_file")
+    try:
+        if isinstance(file, str):
+            return load_device(file)
+        return load_device(name) if name in device_names() else None
+    except ModelError:  # all but its areas can be told without it
+        return None
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    if not is_ours(directory):
+        problem = Problem(
+            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
+        )
+        raise ModelError([problem])
+    return json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
 
 
 def _modules(directory: Path, levels: Sequence[str]) -> dict[str, ModuleOp]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from qcompiler import __version__
+from qcompiler.cli.interruption import interruptible
 
 COMMANDS = {
     "compile": "compile a model to Verilog",
@@ -34,7 +35,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qcc",
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
-        epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage",
+        epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage; "
+        "128 + N ended by signal N",
     )
     parser.add_argument("--version", action="version", version=f"qcc {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -46,7 +48,11 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line; returns the exit status, 128 + its number if a signal ended it."""
+    return interruptible(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["opt"]:
         return import_module("qcompiler.cli.opt_command").run(arguments[1:])

@@ -16,7 +16,9 @@ from qcompiler.assembly import print_module, read_module
 from qcompiler.cli.common import add_plugin_argument, err
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_context, make_pass, run_pass
+from qcompiler.processes import run_to_end
 
+_NULL = subprocess.DEVNULL
 _BUILT_IN = ("validate", "fails")
 
 
@@ -84,7 +86,7 @@ def _command(text: str) -> Test:
             given = [word.replace("{}", str(path)) for word in words]
             if given == words:
                 given.append(str(path))
-            done = subprocess.run(given, capture_output=True, check=False)
+            done = run_to_end(given, stdin=_NULL, stdout=_NULL, stderr=_NULL)
         return done.returncode == 0
 
     return test

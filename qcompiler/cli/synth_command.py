@@ -13,6 +13,7 @@ from qcompiler.backends.synthesis.flow import (
     synthesize,
 )
 from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.backends.verification import device_of
 from qcompiler.cli.common import (
     add_plugin_argument,
     err,
@@ -34,9 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         metavar="NAME|FILE",
-        default=DEFAULT_DEVICE,
-        help=f"the part, or a device file that ends in .toml (default: {DEFAULT_DEVICE}); "
-        f"there are {', '.join(device_names())}",
+        help="the part, or a device file that ends in .toml (default: the one that the design was "
+        f"compiled for, or {DEFAULT_DEVICE}); there are {', '.join(device_names())}",
     )
     parser.add_argument(
         "--mhz", type=positive, help="clock to aim at (default: the one it was compiled for)"
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Synthesizes; exit status 0 if the design fits and, once placed, reaches its clock; else 1."""
-    device = load_device(parsed.device)
+    device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
     if parsed.project:
         from qcompiler.backends.synthesis.vendor import write_project
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from qcompiler.backends.verification import Verification, verify
+from qcompiler.backends.verification import Verification, device_of, verify
 from qcompiler.cli.common import (
     add_plugin_argument,
     err,
@@ -15,7 +15,7 @@ from qcompiler.cli.common import (
     print_json,
     table,
 )
-from qcompiler.devices import DEFAULT_DEVICE, load_device
+from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 
 
 def _probability(text: str) -> float:
@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         metavar="NAME|FILE",
-        default=DEFAULT_DEVICE,
-        help=f"of the netlist (default: {DEFAULT_DEVICE})",
+        help="of the netlist (default: the one that the design was compiled for, or "
+        f"{DEFAULT_DEVICE})",
     )
     add_plugin_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -72,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Verifies; exit status 0 if every integer is equal, else 1."""
+    device: Device | None = None
+    if parsed.netlist:
+        device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
     with err.status("simulating"), naming_nodes(parsed.directory):
         result = verify(
             parsed.directory,
@@ -80,7 +83,7 @@ def run(parsed: argparse.Namespace) -> int:
             seed=parsed.seed,
             stalls=parsed.stalls,
             tool=parsed.simulator,
-            netlist=load_device(parsed.device) if parsed.netlist else None,
+            netlist=device,
         )
     if parsed.json:
         print_json(result.as_dict())

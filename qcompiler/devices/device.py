@@ -1,6 +1,6 @@
 """A part as its device file describes it. Figures are those of the data sheet named there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FAMILIES = ("ecp5", "ice40", "nexus", "gowin", "xilinx", "generic")
 """Cell libraries that `qcc synth` can count."""
@@ -135,6 +135,7 @@ class Device:
         synthesis: Yosys.
         place: nextpnr, None where there is none.
         vendor: None where there is none.
+        file: its path, if it was given by that; None for a device that is known by its name.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Device:
     synthesis: Synthesis
     place: Place | None
     vendor: Vendor | None
+    file: str | None = field(default=None, compare=False)
 
     def capacity(self) -> dict[str, int]:
         """Returns how many of each resource there are: LUT, FF, BRAM, LARGE (memories), DSP."""

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ from qcompiler.devices.reader import Table
 from qcompiler.errors import ModelError, Problem
 
 FOLDER_VARIABLE = "QCOMPILER_DEVICES"
-"""Environment variable: a folder with device files of the user, which come before ours."""
+"""Environment variable: a folder with device files of the user, beside ours."""
 
 DEFAULT_DEVICE = "ecp5-25k"
 
 _USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
 """Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
+_SHIPPED = Path(__file__).parent
 _added: dict[str, Device] = {}
 
+# Titles get into scripts of vendors' tools: nothing that quotes or runs anything in Tcl or make.
+_TITLE = r"[^\x00-\x1f\x7f\"$;`#{}\[\]\\]{1,100}"
 _NAME = r"[a-z0-9][a-z0-9._-]*"
 # Only a synth command with plain words: the file must not smuggle commands into Yosys.
 _COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
@@ -41,7 +45,7 @@ _ARGUMENTS = r"--[\w=./-]+( [\w=./-]+)*"
 
 def _folders() -> list[Path]:
     own = os.environ.get(FOLDER_VARIABLE)
-    return [*([Path(own)] if own else []), Path(__file__).parent]
+    return [*([Path(own)] if own else []), _SHIPPED]
 
 
 def device_names() -> list[str]:
@@ -84,11 +88,11 @@ def load_device(name: str) -> Device:
         ModelError: there is none of that name, or the file is faulty; lists every fault.
     """
     if name.endswith(".toml"):
-        return _read(Path(name))
+        return replace(_read(Path(name)), file=str(Path(name).absolute()))
     if re.fullmatch(_NAME, name):
         path = _file_of(name)
         if path is not None:
-            return _read(path)
+            return _named(_read(path), path)
         plugins.known()  # installed packages add their devices
         if name in _added:
             return _added[name]
@@ -116,7 +120,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
     top = Table(file, "", data, problems)
     device = Device(
         name=top.text("name", _NAME, "ecp5-25k"),
-        title=top.text("title", r"[^\x00-\x1f]{1,100}", "Lattice ECP5 LFE5U-25F"),
+        title=top.text("title", _TITLE, "Lattice ECP5 LFE5U-25F"),
         family=top.choice("family", FAMILIES),
         speed=top.text("speed", r"[\w./ -]{1,40}", "6"),
         logic=_logic(top.table("logic", "add [logic] with luts, lut_inputs, flip_flops")),
@@ -127,10 +131,27 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
         place=_place(top.table("place", "")) if "place" in top else None,
         vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
     )
+    if _is_taken(device.name, Path(file)):
+        what = f"{device.name} is that of a shipped device, and this is another file"
+        top.fault("name", what, "give the copy a name of its own")
     top.close()
     if problems:
         raise ModelError(problems)
     return device
+
+
+def _named(device: Device, path: Path) -> Device:
+    """Returns a device that was looked up by its file's name, which reports must not contradict."""
+    if device.name == path.stem:
+        return device
+    what = f"is {device.name}, but the file is called {path.name}"
+    raise ModelError([Problem(f"{path}: name", what, f'write name = "{path.stem}"')])
+
+
+def _is_taken(name: str, file: Path) -> bool:
+    """Whether a file has the name of a part that ships, and would be taken for it in reports."""
+    shipped = _SHIPPED / f"{name}.toml"
+    return shipped.is_file() and shipped.resolve() != file.resolve()
 
 
 def _logic(table: Table) -> Logic:

@@ -122,6 +122,9 @@ class Table:
 
     def strings(self) -> dict[str, str]:
         """Returns all keys of this table, whose values must be strings."""
+        for key in self._data:
+            if not re.fullmatch(r"\w+", key):  # it goes into a file of constraints
+                self.fault(key, "must be the name of a port", 'e.g. clk = "A1"')
         return {key: self.text(key, r"[\w./-]+", "A1") for key in self._data}
 
     def _sub(self, key: str) -> str:

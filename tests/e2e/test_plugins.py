@@ -231,7 +231,7 @@ def test_a_device_whose_name_is_taken(capfd, tmp_path):
     plugin.write_text(DEVICE.replace("tiny-ice40", "ecp5-25k"))
     result = qcc(capfd, "check", saved_mlp(tmp_path), "--plugin", plugin)
     assert result.status == 1
-    assert "a device ecp5-25k exists already" in result.words
+    assert "ecp5-25k is that of a shipped device" in result.words
 
 
 TARGET = '''

@@ -1,5 +1,6 @@
 """Device files: those that ship, those of users, and what is said about faulty ones."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from qcompiler.errors import ModelError
 
 FOLDER = Path(__file__).parents[2] / "qcompiler" / "devices"
 ECP5 = (FOLDER / "ecp5-25k.toml").read_text()
+MINE = ECP5.replace('"ecp5-25k"', '"mine"')
 
 
 def problems(path: Path) -> list[str]:
@@ -37,7 +39,7 @@ def test_figures_of_the_smallest_ecp5():
 
 
 def test_file_of_the_user_by_path_and_by_folder(tmp_path, monkeypatch):
-    (tmp_path / "mine.toml").write_text(ECP5.replace('"ecp5-25k"', '"mine"'))
+    (tmp_path / "mine.toml").write_text(MINE)
     assert load_device(str(tmp_path / "mine.toml")).name == "mine"
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     assert load_device("mine").name == "mine"
@@ -53,7 +55,7 @@ def test_unknown_name_lists_the_known_ones():
 
 def test_all_faults_at_once(tmp_path):
     path = tmp_path / "bad.toml"
-    text = ECP5.replace("luts = 24288", "luts = -1").replace('family = "ecp5"', 'family = "ecp6"')
+    text = MINE.replace("luts = 24288", "luts = -1").replace('family = "ecp5"', 'family = "ecp6"')
     text = text.replace("count = 56\n", "").replace("[[18, 18]]", "[18, 18]")
     path.write_text(text.replace('"synth_ecp5"', '"synth_ecp5; exec -- rm"') + "\nspeeed = 6\n")
     assert problems(path) == [
@@ -68,9 +70,9 @@ def test_all_faults_at_once(tmp_path):
 
 def test_missing_table_is_one_problem(tmp_path):
     path = tmp_path / "bad.toml"
-    data = tomllib.loads(ECP5)
+    data = tomllib.loads(MINE)
     assert "logic" in data
-    path.write_text(ECP5.replace("[logic]", "[logics]"))
+    path.write_text(MINE.replace("[logic]", "[logics]"))
     found = problems(path)
     assert found == [f"{path}: logic: is missing", f"{path}: logics: is not a key of device files"]
 
@@ -79,3 +81,28 @@ def test_not_toml(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text("name = ")
     assert problems(path)[0].startswith(f"{path}: cannot be read")
+
+
+@pytest.mark.parametrize("title", ['V"; exec touch x', "[exec x]", "$x", "a\\b", "a;b", "a\nb"])
+def test_title_cannot_hold_commands(tmp_path, title):
+    path = tmp_path / "bad.toml"
+    path.write_text(MINE.replace('"Lattice ECP5 LFE5U-25F"', json.dumps(title)))
+    assert f"{path}: title: must be like 'Lattice ECP5 LFE5U-25F', got {title!r}" in problems(path)
+
+
+def test_pins_are_of_ports(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(MINE + '\n[place.pins]\n"clk] [x" = "A1"\n')
+    assert f"{path}: place.pins.clk] [x: must be the name of a port" in problems(path)
+
+
+def test_copy_needs_a_name_of_its_own(tmp_path, monkeypatch):
+    path = tmp_path / "mine.toml"
+    path.write_text(ECP5)
+    taken = "name: ecp5-25k is that of a shipped device, and this is another file"
+    assert problems(path) == [f"{path}: {taken}"]
+    assert load_device(str(FOLDER / "ecp5-25k.toml")) == load_device("ecp5-25k")
+    path.write_text(ECP5.replace('"ecp5-25k"', '"other"'))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(ModelError, match="is other, but the file is called mine"):
+        load_device("mine")

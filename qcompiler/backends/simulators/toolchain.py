@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from qcompiler.backends.simulators.base import SimulationError
+from qcompiler.processes import run_to_end
 
 LANGUAGE = "1364-2005"
 """What the emitted Verilog is, as Verilator's `--default-language` writes it."""
@@ -42,7 +43,7 @@ def run_tool(
     command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None
 ) -> Outcome:
     """Runs a program to its end and returns its status and words, whatever they are."""
-    done = subprocess.run(
+    done = run_to_end(
         [str(word) for word in command],
         cwd=cwd,
         env=environment,
@@ -51,7 +52,6 @@ def run_tool(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
     )
     return Outcome(done.returncode, done.stdout)
 

@@ -14,9 +14,11 @@ from qcompiler.backends.synthesis.netlist import read_netlist
 from qcompiler.backends.synthesis.nextpnr import REPORT, bitstream, check_installed, place
 from qcompiler.backends.synthesis.timing import Timing, read_timing
 from qcompiler.backends.synthesis.tools import Limits, Progress
+from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.synthesis.wrapper import wrapper_source
 from qcompiler.backends.synthesis.yosys import WRAPPER_FILE, Job, run_yosys
 from qcompiler.backends.verification import load_design
+from qcompiler.design import Design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
 
@@ -147,7 +149,8 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
     """Synthesizes a written design, and places and routes it if asked for.
 
     Args:
-        directory: as `Design.write` made it; gets `synth/DEVICE` and a report.
+        directory: as `Design.write` made it; gets `synth/DEVICE` and a report, both as they were
+            if anything fails.
         request: what to find out.
         progress: told what goes on.
 
@@ -159,7 +162,27 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
     if request.place:
         check_installed(device)
     design, rtl = load_design(directory, _LEVELS)
-    folder = work_folder(directory, device)
+    target = work_folder(directory, device)
+    with fresh_folder(target) as folder:
+        found = _run(design, rtl, request, folder, progress)
+        found = replace(
+            found,
+            directory=str(target),
+            bitstream=str(target / found.bitstream) if found.bitstream else None,
+        )
+        text = json.dumps(found.as_dict(), indent=2) + "\n"
+        (folder / RESULT).write_text(text, encoding="utf-8")
+    report = directory / "report" / f"synthesis_{found.device}.json"
+    report.write_text(text, encoding="utf-8")
+    renew_page(directory)
+    return found
+
+
+def _run(
+    design: Design, rtl: RtlDesign, request: Request, folder: Path, progress: Progress
+) -> SynthesisResult:
+    """Runs the tools in `folder`; the result's bitstream is a name there."""
+    device = request.device
     names = prepare(rtl, folder)
     (folder / WRAPPER_FILE).write_text(wrapper_source(rtl), encoding="ascii")
     job = Job(rtl.top, names, device, request.dsp, request.place)
@@ -184,7 +207,6 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
         bitstream=None,
         directory=str(folder),
     )
-    _write(directory, folder, found)
     if not request.place:
         return found
     if found.excess:
@@ -192,14 +214,4 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
     seconds["nextpnr"] = place(device, mhz, request.seed, folder, request.limits, progress)
     timing = read_timing(folder / REPORT, netlist.layers)
     packed = bitstream(device, folder, request.limits, progress)
-    found = replace(found, timing=timing, bitstream=str(packed) if packed else None)
-    _write(directory, folder, found)
-    return found
-
-
-def _write(directory: Path, folder: Path, found: SynthesisResult) -> None:
-    text = json.dumps(found.as_dict(), indent=2) + "\n"
-    (folder / RESULT).write_text(text, encoding="utf-8")
-    name = f"synthesis_{found.device}.json"
-    (directory / "report" / name).write_text(text, encoding="utf-8")
-    renew_page(directory)
+    return replace(found, timing=timing, bitstream=packed.name if packed else None)

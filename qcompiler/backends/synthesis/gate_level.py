@@ -23,7 +23,7 @@ def netlist_design(directory: Path, rtl: RtlDesign, device: Device) -> RtlDesign
         SynthesisError: a cell has no simulation model.
     """
     folder = work_folder(directory, device)
-    remedy = f"run qcc synth {directory} --device {device.name}"
+    remedy = f"run qcc synth {directory} --device {device.file or device.name}"
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         netlist = json.loads((folder / NETLIST_JSON).read_text(encoding="utf-8"))

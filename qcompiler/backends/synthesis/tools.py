@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qcompiler.errors import printable
+from qcompiler.processes import started
 
 Progress = Callable[[str], None]
 _POLL_SECONDS = 0.2
@@ -51,16 +51,16 @@ def run_limited(
         SynthesisError: the program failed or reached a limit.
     """
     start = time.monotonic()
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            list(command),
+    with (
+        log.open("wb") as file,
+        started(
+            command,
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+        ) as process,
+    ):
         _limit_memory(process.pid, limits.memory_bytes)
         while process.poll() is None:
             if time.monotonic() - start > limits.seconds:
@@ -70,8 +70,6 @@ def run_limited(
                 )
             progress(f"{name}: {_doing(log)}")
             time.sleep(_POLL_SECONDS)
-    finally:
-        _stop(process)
     if process.returncode:
         words = _last_words(log)
         starved = process.returncode < 0 or re.search(r"(?i)\balloc|bad_alloc|memory", words)
@@ -90,13 +88,6 @@ def _limit_memory(pid: int, size_bytes: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_DATA, (size_bytes, size_bytes))
         except ProcessLookupError:  # it is done already
             return
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a program and its children, if it still runs."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _tail(log: Path) -> list[str]:

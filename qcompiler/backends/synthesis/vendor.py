@@ -2,19 +2,31 @@
 
 import importlib
 import importlib.util
+import logging
+import re
 import shutil
-from contextlib import redirect_stdout
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from qcompiler.backends.synthesis.tools import SynthesisError
+from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.verification import load_design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
 
 _CLOCKS = "clocks"
-_FILE_TYPES = {".v": "verilogSource-2005", ".mem": "user"}
+_VERILOG = "verilogSource-2005"
+# edalize knows no type of memory contents for Quartus, which finds what $readmemh names in the
+# project's folder.
+_FILE_TYPES = {
+    "vivado": {".v": _VERILOG, ".mem": "mem"},
+    "quartus": {".v": _VERILOG, ".mem": "user"},
+}
+# edalize puts words into Tcl scripts and Makefiles as they are: these mean nothing more there.
+_PLAIN = re.compile(r"\w[\w ()./+-]*", re.ASCII)
 
 
 def write_project(directory: Path, device: Device, tool: str, mhz: float | None) -> Path:
@@ -27,7 +39,8 @@ def write_project(directory: Path, device: Device, tool: str, mhz: float | None)
         mhz: clock for the constraints; None is the one that the design was compiled for.
 
     Raises:
-        ModelError: the directory holds no design, or the device is another vendor's.
+        ModelError: the directory holds no design, the device is another vendor's, or a name would
+            be more than a word in the tool's scripts.
         SynthesisError: edalize is not installed.
     """
     if device.vendor is None or device.vendor.tool != tool:
@@ -40,28 +53,56 @@ def write_project(directory: Path, device: Device, tool: str, mhz: float | None)
             "projects need edalize, which is not installed; pip install qcompiler[vendor]"
         )
     design, rtl = load_design(directory)
-    folder = directory / "synth" / f"{device.name}_{tool}"
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
     files: list[Path] = [*rtl.sources, *sorted(rtl.sources[0].parent.glob("*.mem"))]
+    options = _options(device, tool)
+    _check_plain(device.name, "of the device file", options.values())
+    _check_plain(str(directory), "of the design", [rtl.top, *(file.name for file in files)])
+    target = directory / "synth" / f"{device.name}_{tool}"
+    with fresh_folder(target) as folder:
+        _fill(folder, rtl.top, files, tool, options, mhz or design.mhz)
+    return target
+
+
+def _fill(
+    folder: Path, top: str, files: list[Path], tool: str, options: dict[str, str], mhz: float
+) -> None:
     for file in files:
         shutil.copyfile(file, folder / file.name)
-    clocks = _clock_file(folder, tool, mhz or design.mhz)
+    clocks = _clock_file(folder, tool, mhz)
+    types = _FILE_TYPES[tool]
     description = {
-        "name": rtl.top,
-        "toplevel": rtl.top,
-        "files": [
-            *({"name": file.name, "file_type": _FILE_TYPES[file.suffix]} for file in files),
-            clocks,
-        ],
-        "tool_options": {tool: _options(device, tool)},
+        "name": top,
+        "toplevel": top,
+        "files": [*({"name": f.name, "file_type": types[f.suffix]} for f in files), clocks],
+        "tool_options": {tool: options},
     }
     backend: Any = importlib.import_module("edalize.edatool").get_edatool(tool)
-    # edalize prints that its tool API is deprecated; its flow API has no Quartus.
-    with redirect_stdout(StringIO()):
+    with _quiet():
         backend(edam=description, work_root=str(folder)).configure()
-    return folder
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Lets edalize say errors only: its tool API is deprecated, but its flow API has no Quartus."""
+    logger = logging.getLogger("edalize")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _check_plain(where: str, whose: str, texts: Iterable[str]) -> None:
+    remedy = "use letters, digits, blanks and ( ) . / + - _ only; it goes into scripts of the tool"
+    problems = [
+        Problem(where, f"a name {whose} cannot be written into a project: {text!r}", remedy)
+        for text in texts
+        if not _PLAIN.fullmatch(text)
+    ]
+    if problems:
+        raise ModelError(problems)
 
 
 def _options(device: Device, tool: str) -> dict[str, str]:

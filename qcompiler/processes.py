@@ -1,0 +1,70 @@
+"""Child processes, each with a process group of its own, which end when we are interrupted."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+_running: set[subprocess.Popen[Any]] = set()
+_starting: set[int] = set()
+"""Threads that are just starting a program, which is not in `_running` yet."""
+_interrupted = threading.Event()
+
+
+@contextmanager
+def started(command: Sequence[str], **options: Any) -> Generator[subprocess.Popen[Any]]:
+    """Starts a program; ends it and its children when the block is left before it is done.
+
+    Args:
+        command: words, never given to a shell.
+        options: of `subprocess.Popen`.
+    """
+    thread = threading.get_ident()
+    _starting.add(thread)
+    try:
+        process = subprocess.Popen(list(command), start_new_session=True, **options)
+        _running.add(process)
+    finally:
+        _starting.discard(thread)
+    try:
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
+        yield process
+    finally:
+        if process.poll() is None:
+            _kill(process)
+            process.wait()
+        _running.discard(process)
+
+
+def run_to_end(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+    """Runs a program as `subprocess.run` does without `check`, but as `started` starts it."""
+    with started(command, **options) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
+
+
+def end_all() -> bool:
+    """Ends what runs, in all threads; does not wait, so that a signal's handler may call it.
+
+    What is started from now on ends at once with KeyboardInterrupt, until `start_again`. Returns
+    False if this thread is just starting a program: the handler must let it, lest nobody knows it.
+    """
+    _interrupted.set()
+    for process in list(_running):
+        if process.returncode is None:
+            _kill(process)
+    return threading.get_ident() not in _starting
+
+
+def start_again() -> None:
+    """Allows programs to be started after `end_all`."""
+    _interrupted.clear()
+
+
+def _kill(process: subprocess.Popen[Any]) -> None:
+    with suppress(ProcessLookupError):  # it ended just now
+        os.killpg(process.pid, signal.SIGKILL)
