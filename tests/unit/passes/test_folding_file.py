@@ -68,7 +68,7 @@ def test_layers_go_by_the_node_of_the_model(tmp_path):
     unit.location = NameLoc(StringAttr("block/conv;1"), UnknownLoc())
     run_passes(module, [make_pass("select-folding", {"folding": str(path)})])
     assert (unit.output_channel.lanes.data, unit.simd.value.data) == (4, 3)
-    path.write_text('{"block/conv;1": {"PE": 4}, "fc1_mvau": {"SIMD": 3}}')
+    path.write_text('{"block/conv;1": {"PE": 4}, "block_conv_1": {"SIMD": 3}}')
     with pytest.raises(ModelError, match="named twice"):
         run_passes(module, [make_pass("select-folding", {"folding": str(path)})])
 
