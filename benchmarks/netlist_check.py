@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -35,12 +36,14 @@ class Model:
         path: of the model.
         cycles: a frame may take; many, so that simulating the netlist is quick.
         inputs: `--input` by name.
+        folding: what a folding file says.
     """
 
     name: str
     path: Path
     cycles: int
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    folding: Mapping[str, Mapping[str, int | str]] | None = None
 
 
 def models() -> tuple[Model, ...]:
@@ -49,6 +52,15 @@ def models() -> tuple[Model, ...]:
     jets = ZOO[0]
     found = (
         Model("digits_mlp", examples / "digits_mlp" / "digits_mlp.onnx", 1024),
+        Model(
+            "digits_mlp, styles",
+            examples / "digits_mlp" / "digits_mlp.onnx",
+            1024,
+            folding={
+                "fc1": {"PE": 2, "SIMD": 1, "style": "pairs"},
+                "fc2": {"PE": 1, "SIMD": 2, "style": "logic"},
+            },
+        ),
         Model("digits_cnn", examples / "digits_cnn" / "digits_cnn_qonnx.onnx", 9216),
         Model(jets.name, jets.path, 1024, jets.inputs),
     )
@@ -94,7 +106,13 @@ def rows(chosen: tuple[Model, ...], devices: tuple[str, ...], frames: int) -> It
     """Yields what each netlist computes."""
     for model in chosen:
         with TemporaryDirectory() as folder:
-            made = compile_model(model.path, inputs=model.inputs, cycles=model.cycles)
+            given = None
+            if model.folding is not None:
+                given = Path(folder) / "folding.json"
+                given.write_text(json.dumps(model.folding), encoding="utf-8")
+            made = compile_model(
+                model.path, inputs=model.inputs, cycles=model.cycles, folding=given
+            )
             design = made.write(Path(folder) / "design")
             for name in devices:
                 yield _check(model, design, made.timing.cycles_per_frame, name, frames)
@@ -126,7 +144,8 @@ Made by `python -m benchmarks.netlist_check --write-docs`; do not edit.
 Each model is compiled, synthesized with Yosys, and its netlist simulated in Verilator with models
 of the device's cells (`qcc verify --netlist`, see [synthesis.md](synthesis.md)): {frames} frames
 back to back and {frames} with random stalls. Every integer of the outputs is compared with the
-interpreter's.
+interpreter's. `digits_mlp, styles` has layers with two products in a multiplier, and with
+multiplications in logic ([synthesis.md](synthesis.md)).
 
 {table}
 
