@@ -240,7 +240,7 @@ def _folding(folder, content):
         ('{"fc1_mvau": {"PE": 3, "SIMD": 8}}',
          ("PE must divide 4, got 3", "SIMD must divide 4, got 8", "choose one of 1, 2, 4")),
         ('{"fc9": {"PE": 1}}', ("fc9", "no such layer", "fc1_mvau", "fc2_mvau")),
-        ('{"fc1_mvau": {"PE": "two"}}', ("expected PE and SIMD as integers",)),
+        ('{"fc1_mvau": {"PE": "two"}}', ("expected PE as an integer",)),
         ("[1, 2", ("cannot read the folding",)),
         ("[]", ("must be a JSON object",)),
     ],
