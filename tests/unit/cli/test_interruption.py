@@ -27,8 +27,11 @@ from qcompiler.backends.simulators.toolchain import run_tools
 work = lambda: run_tools([["sh", "-c", {TOOL!r}]] * 9, Path())
 """
 COMMAND = """
-import sys
+import signal, sys
 from pathlib import Path
+# Those that run the tests may ignore signals, as nohup does.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 from qcompiler.cli.interruption import interruptible
 {}
 sys.exit(interruptible(work))
