@@ -10,8 +10,6 @@
 """
 
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +24,7 @@ from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends import source_map
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
+from qcompiler.backends.folders import put_in_place
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.page import PAGE, build_page
 from qcompiler.backends.simulators import write_testbench
@@ -95,20 +94,11 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
             lines = _write_ir(design, fresh / "ir", weights)
             _fill(design, fresh, inputs, expected)
             _write_texts(fresh, {source_map.FILE: source_map.build_map(design, lines).text()})
-            _put_in_place(fresh, directory, Path(temporary) / "old")
+            put_in_place(fresh, directory, Path(temporary))
     except OSError as error:
         problem = Problem(str(directory), f"cannot write: {error}", "choose another directory")
         raise ModelError([problem]) from None
     return directory
-
-
-def _put_in_place(fresh: Path, directory: Path, old: Path) -> None:
-    """Exchanges directories by renaming: a reader sees the old design or the new one."""
-    if directory.exists():
-        os.rename(directory, old)
-    os.rename(fresh, directory)
-    if old.exists():
-        shutil.rmtree(old)
 
 
 def _write_ir(design: "Design", directory: Path, weights: str | None) -> source_map.Lines:

@@ -1,14 +1,12 @@
 """A folder that tools work in, beside the one that it replaces when all has gone well."""
 
-import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from qcompiler.backends.folders import put_in_place
 from qcompiler.backends.synthesis.tools import SynthesisError
-
-_ATTEMPTS = 20
 
 
 @contextmanager
@@ -29,22 +27,8 @@ def fresh_folder(target: Path) -> Generator[Path]:
             yield work
         except Exception as error:
             failed = target.with_name(f"{target.name}.failed")
-            _put_in_place(work, failed, Path(aside))
+            put_in_place(work, failed, Path(aside))
             if isinstance(error, SynthesisError):
                 raise SynthesisError(str(error).replace(str(work), str(failed))) from None
             raise
-        _put_in_place(work, target, Path(aside))
-
-
-def _put_in_place(work: Path, target: Path, aside: Path) -> None:
-    """Exchanges folders by renaming; again if another run has put its own there meanwhile."""
-    for attempt in range(_ATTEMPTS):
-        with suppress(FileNotFoundError):  # there is none, or the other run has just moved it
-            os.rename(target, aside / f"old{attempt}")
-        try:
-            os.rename(work, target)
-        except OSError:
-            if attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return
+        put_in_place(work, target, Path(aside))
