@@ -9,7 +9,13 @@ from mkdocs.structure.pages import Page
 
 from qcompiler.universe import DIALECTS
 
-_GUIDES = ("look-inside", "write-a-pass", "write-an-operation", "write-a-device")
+_GUIDES = (
+    "quantize-a-model",
+    "look-inside",
+    "write-a-pass",
+    "write-an-operation",
+    "write-a-device",
+)
 _CONCEPTS = {
     "Architecture": "architecture.md",
     "Numerics": "numerics.md",

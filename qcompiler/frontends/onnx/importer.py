@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -18,6 +19,7 @@ from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx import naming, ops
+from qcompiler.frontends.onnx.float_models import float_problem
 from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
 from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
 from qcompiler.frontends.onnx.functions import has_subgraph
@@ -27,7 +29,7 @@ from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
 from qcompiler.frontends.onnx.tensors import array_of
-from qcompiler.frontends.onnx.unsupported import reason_and_remedy
+from qcompiler.frontends.onnx.unsupported import is_dynamic, reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
@@ -79,7 +81,7 @@ def _import(
     path: Path, inputs: Mapping[str, InputSpec], numerics: str | None
 ) -> tuple[ModuleOp, list[Problem]]:
     walk = _GraphImporter(load_model(path), path.parent, inputs, numerics)
-    return walk.run(path.stem), walk.problems
+    return walk.run(path), walk.problems
 
 
 class _GraphImporter:
@@ -98,6 +100,7 @@ class _GraphImporter:
         numerics: str | None,
     ):
         self.problems: list[Problem] = []
+        self.unsupported: dict[Problem, NodeProto] = {}
         self.broken: set[str] = set()
         self.constants: set[str] = set()
         self.graph: GraphProto = model.graph
@@ -110,8 +113,8 @@ class _GraphImporter:
         self.used = {i for n in self.graph.node for i in n.input}
         self.used.update(o.name for o in self.graph.output)
 
-    def run(self, name: str) -> ModuleOp:
-        """Returns the module; it is of use only if no problem was found."""
+    def run(self, path: Path) -> ModuleOp:
+        """Returns the module of the file `path`; it is of use only if no problem was found."""
         self._declare_constants()
         inputs = self._declare_inputs()
         for node in self.graph.node:
@@ -119,9 +122,10 @@ class _GraphImporter:
                 self._import_node(node)
         outputs = [output.name for output in self.graph.output]
         self._return(outputs)
-        self._check_quantized()
+        self._check_quantized(path.name, inputs)
+        self._merge_dynamic()
         nodes = naming.node_types(self.graph.node)
-        module = finished_module(self.block, name, inputs, outputs, self.numerics, nodes)
+        module = finished_module(self.block, path.stem, inputs, outputs, self.numerics, nodes)
         keep_nodes(module, self._node_graph(outputs))
         return module
 
@@ -214,7 +218,7 @@ class _GraphImporter:
         if constant_only:
             self.constants.update(node.output)
         if has_subgraph(node) or (importer is None and not constant_only):
-            raise RefusalError(*reason_and_remedy(node))
+            self._refuse_operation(node)
         self._check_order(node)
         if any(name in self.broken for name in node.input):
             return
@@ -231,6 +235,11 @@ class _GraphImporter:
         self._bind_outputs(node.output, [result] if single else result)
         if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
             self._keep_integers(node)
+
+    def _refuse_operation(self, node: NodeProto) -> NoReturn:
+        problem = Problem(naming.where(node), *reason_and_remedy(node))
+        self.unsupported[problem] = node
+        raise RefusalError(problem.what, problem.remedy)
 
     def _keep_integers(self, node: NodeProto) -> None:
         """Integers that a node moves stay integers of the same type."""
@@ -304,16 +313,19 @@ class _GraphImporter:
             self.problems.append(Problem("graph", "has no outputs", _NOT_VALID))
         self.block.add_op(ReturnOp(*operands))
 
-    def _check_quantized(self) -> None:
+    def _check_quantized(self, file: str, inputs: Sequence[str]) -> None:
+        """Gives a model of floating point one problem, in place of one for each node."""
         # By a plugin, too.
         kinds = QuantizeOp | DequantizeOp | Rounding
         quantizes = any(isinstance(op, kinds) for op in self.block.ops)
         if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
             return
-        self.problems.append(
-            Problem(
-                "graph",
-                "the network has no quantizer, all of it computes in floating point",
-                "quantize it, e.g. with Brevitas or QKeras, and export in QONNX",
-            )
-        )
+        listed = [problem for problem in self.problems if problem not in self.unsupported]
+        name = inputs[0] if inputs else "input"
+        problem = float_problem(file, name, list(self.unsupported.values()))
+        self.problems[:] = [problem, *listed]
+
+    def _merge_dynamic(self) -> None:
+        """Of the problems of a model that was quantized dynamically the first says it all."""
+        _, *others = [p for p, n in self.unsupported.items() if is_dynamic(n)] or [None]
+        self.problems[:] = [problem for problem in self.problems if problem not in others]

@@ -25,8 +25,9 @@ _ADVICE: tuple[_Advice, ...] = (
     ),
     _group(
         "DynamicQuantizeLinear",
-        "a scale that depends on the input is not supported",
-        "quantize statically, with calibrated scales",
+        "the model was quantized dynamically: scales that depend on the input are not supported",
+        "quantize the float model with quantize_static of onnxruntime.quantization in place of "
+        "quantize_dynamic",
     ),
     _group(
         "QLinearSoftmax QLinearReduceMean QLinearWhere QAttention QEmbedLayerNormalization",
@@ -87,3 +88,8 @@ def reason_and_remedy(node: NodeProto) -> tuple[str, str]:
         f"operation {naming.op_name(node)} is not supported",
         "end the model before it, or register an importer for it in a plugin",
     )
+
+
+def is_dynamic(node: NodeProto) -> bool:
+    """Returns whether the node computes its scale, as `quantize_dynamic` wants at every layer."""
+    return node.op_type == "DynamicQuantizeLinear"

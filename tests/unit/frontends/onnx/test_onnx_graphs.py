@@ -14,8 +14,10 @@ from onnx_models import (
     problems,
     quant,
     quantized,
+    save,
 )
 
+from qcompiler.frontends.onnx import inspect_problems
 from qcompiler.frontends.onnx.unsupported import _ADVICE
 
 
@@ -56,7 +58,35 @@ def test_control_flow(tmp_path):
 def test_float_network(tmp_path):
     (problem,) = problems(model([node("Relu", ["x"], ["y"])]), tmp_path)
     assert problem.what == "the network has no quantizer, all of it computes in floating point"
-    assert "Brevitas" in problem.remedy
+    assert "quantize_static('net.onnx', 'net_int8.onnx', reader)" in problem.remedy
+    assert "{'x': array}" in problem.remedy
+
+
+def test_float_network_is_one_problem(tmp_path):
+    nodes = [node("Elu", ["x"], ["e"]), node("Celu", ["e"], ["c"]), node("Elu", ["c"], ["y"])]
+    (problem,) = problems(model(nodes), tmp_path)
+    assert problem.what.endswith(", and ONNX Elu, ONNX Celu will not compile quantized either")
+
+
+def test_names_in_the_recipe_are_whole_or_absent(tmp_path):
+    name = "x" * 200
+    proto = model([node("Relu", [name], ["y"])], inputs={name: [1, 4]})
+    (problem,) = inspect_problems(save(proto, tmp_path, f"{name}.onnx"))
+    assert "quantize_static('model.onnx', " in problem.remedy
+    assert "{'input': array}" in problem.remedy
+    assert "..." not in str(problem)
+
+
+def test_dynamic_quantization_is_one_problem(tmp_path):
+    nodes = [
+        node("DynamicQuantizeLinear", ["x"], ["a", "s", "z"]),
+        node("DequantizeLinear", ["a", "s", "z"], ["b"]),
+        node("DynamicQuantizeLinear", ["b"], ["c", "t", "u"]),
+        node("DequantizeLinear", ["c", "t", "u"], ["y"]),
+    ]
+    (problem,) = problems(model(nodes), tmp_path)
+    assert problem.where == "a (ONNX DynamicQuantizeLinear)"
+    assert "quantize_static" in problem.remedy
 
 
 @pytest.mark.parametrize("opset", [1, 8])
