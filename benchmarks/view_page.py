@@ -17,7 +17,8 @@ from typing import Any
 import qcompiler
 from benchmarks.common import MODELS, REPOSITORY, print_table, save_results
 from qcompiler.backends.view import write_page
-from qcompiler.compiler import Options, compile_module, import_model
+from qcompiler.compiler import compile_module, import_model
+from qcompiler.options import Options
 
 LARGEST_MB = 5.0
 LONGEST_SECONDS = 2.0

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,10 @@ from qcompiler.assembly import WeightFile, describe, print_module
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.source_map import explain_places
 from qcompiler.backends.synthesis.tools import SynthesisError
-from qcompiler.compiler import MULTIPLIERS, Options
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
+from qcompiler.options import MULTIPLIERS, Options
 from qcompiler.passes.pipeline import PassLike, parse_passes
 from qcompiler.plugins import load_plugin
 
@@ -108,6 +108,35 @@ def input_option(text: str) -> tuple[str, InputSpec]:
         return parse_input_option(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def given_inputs(given: Sequence[tuple[str, InputSpec]]) -> dict[str, InputSpec]:
+    """Returns what --input gave, by name.
+
+    Raises:
+        ModelError: an input was given twice.
+    """
+    found: dict[str, InputSpec] = {}
+    for name, spec in given:
+        if name in found:
+            what = f"is given twice for {name}"
+            raise ModelError([Problem("--input", what, "give each input once")])
+        found[name] = spec
+    return found
+
+
+def refuse_unused(command: str, given: Mapping[str, bool], why: str) -> None:
+    """Ends the command with status 2 if options were given that it would not follow.
+
+    Args:
+        command: for the message.
+        given: by option, whether it was given.
+        why: in words.
+    """
+    unused = [option for option, was_given in given.items() if was_given]
+    if unused:
+        err.print(f"qcc {command}: {escape(', '.join(unused))} has no effect {escape(why)}")
+        raise SystemExit(2)
 
 
 def positive(text: str) -> float:
@@ -270,7 +299,7 @@ def _insertions(given: Sequence[tuple[str, list[PassLike]]]) -> dict[str, list[P
 def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
     """Returns the options that `add_model_arguments` read."""
     return Options(
-        inputs=dict(parsed.input),
+        inputs=given_inputs(parsed.input),
         numerics=parsed.numerics,
         fps=parsed.fps,
         cycles=parsed.cycles,

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +22,14 @@ from qcompiler.cli.common import (
     out,
     print_ir,
     print_json,
+    refuse_unused,
     table,
     weight_file,
 )
-from qcompiler.compiler import Options, compile_module, import_model, with_options
+from qcompiler.compiler import compile_module, import_model
 from qcompiler.design import Design
+from qcompiler.errors import ModelError, suggestion
+from qcompiler.options import Options, with_options
 from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes, pass_name
 
 LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
@@ -127,14 +131,12 @@ class _Snapshots:
 
 def run(parsed: argparse.Namespace) -> int:
     """Compiles; returns the exit status."""
+    _refuse_unused(parsed)
     if parsed.passes is not None:
         return _run_passes(parsed)
     options = model_options(parsed, validate=parsed.validate, start=parsed.start)
     names = [pass_name(pass_) for pass_ in options.pipeline()]
-    unknown = set(parsed.print_ir_after) - {"all", *names}
-    if unknown:
-        known = ", ".join(names)
-        err.print(f"qcc compile: no pass is called {escape(', '.join(unknown))}; there are {known}")
+    if _unknown(parsed.print_ir_after, names):
         return 2
     snapshots = _Snapshots(parsed.print_ir_after, options)
     printer = _printer(parsed.print_ir_after) if parsed.emit is not None else snapshots.after
@@ -145,6 +147,8 @@ def run(parsed: argparse.Namespace) -> int:
     with _Progress(len(names)) as progress:
         module = import_model(parsed.model, options)
         if parsed.emit == "nn":
+            if unused := options.unused([]):
+                raise ModelError(unused)
             sys.stdout.write(print_module(module))
             return 0
         design = compile_module(module, options, [printer, progress.after])
@@ -162,6 +166,40 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _unknown(wanted: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether IR is wanted after passes that do not run; says so."""
+    unknown = [name for name in wanted if name not in ("all", *names)]
+    if unknown:
+        remedy = suggestion(unknown[0], names, f"these do: {', '.join(names) or 'none'}")
+        err.print(
+            f"qcc compile: --print-ir-after: {escape(', '.join(unknown))} does not run; "
+            f"{escape(remedy)}"
+        )
+    return bool(unknown)
+
+
+def _refuse_unused(parsed: argparse.Namespace) -> None:
+    """Ends the command if options contradict what --emit or --passes print."""
+    writing = {
+        "-o": parsed.output is not None,
+        "--weights": parsed.weights is not None,
+        "--json": parsed.json,
+    }
+    if parsed.passes is not None:
+        given = {**writing, "--emit": parsed.emit is not None, "--from": parsed.start is not None}
+        refuse_unused("compile", given, "with --passes, which prints the IR")
+    elif parsed.emit is not None:
+        refuse_unused("compile", writing, "with --emit, which prints and writes nothing")
+    if parsed.passes is None and parsed.emit == "nn":
+        running = {
+            "--validate": parsed.validate,
+            "--print-ir-after": bool(parsed.print_ir_after),
+            "--pass-before": bool(parsed.pass_before),
+            "--pass-after": bool(parsed.pass_after),
+        }
+        refuse_unused("compile", running, "with --emit nn, before any pass")
+
+
 def _run_passes(parsed: argparse.Namespace) -> int:
     """Runs the passes that the user lists, with the options given, and prints what comes out."""
     try:
@@ -170,6 +208,8 @@ def _run_passes(parsed: argparse.Namespace) -> int:
         err.print(f"qcc compile: {escape(str(error))}")
         return 2
     options = model_options(parsed, validate=parsed.validate, passes=listed)
+    if _unknown(parsed.print_ir_after, [pass_name(pass_) for pass_ in options.pipeline()]):
+        return 2
     printer = _printer(parsed.print_ir_after)
     design = compile_module(import_model(parsed.model, options), options, [printer])
     sys.stdout.write(print_module(design.level("last")))

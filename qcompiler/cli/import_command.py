@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -9,13 +10,15 @@ from rich.markup import escape
 from qcompiler.cli.common import (
     add_meaning_arguments,
     add_plugin_argument,
+    given_inputs,
     non_negative_int,
     out,
 )
-from qcompiler.compiler import Options, import_model
+from qcompiler.compiler import import_model
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.files import may_be_named
 from qcompiler.frontends.text.printer import INLINE_ELEMENTS, print_network
+from qcompiler.options import Options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--types", action="store_true", help="write the type of every value, not of constants only"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="replace files that exist, with what was edited there"
+    )
     add_plugin_argument(parser)
+
+
+def _keep_others(paths: Sequence[Path], *, force: bool) -> None:
+    """Raises ModelError if files that exist would be replaced without `force`."""
+    if force:
+        return
+    remedy = "name another file with -o, or replace it with --force"
+    found = [path for path in paths if os.path.lexists(path)]
+    if found:
+        what = "exists already; nothing was written"
+        raise ModelError([Problem(str(path), what, remedy) for path in found])
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -47,9 +64,12 @@ def run(parsed: argparse.Namespace) -> int:
     if not may_be_named(beside):
         what = f"texts cannot name the file {beside!r}, which is for the weights"
         raise ModelError([Problem(str(path), what, "name another file with -o")])
-    options = Options(inputs=dict(parsed.input), numerics=parsed.numerics)
+    _keep_others([path], force=parsed.force)  # before the work
+    options = Options(inputs=given_inputs(parsed.input), numerics=parsed.numerics)
     module = import_model(parsed.model, options)
     printed = print_network(module, beside, inline=parsed.inline, types=parsed.types)
+    weights = [path.with_suffix(".npz")] if printed.arrays else []
+    _keep_others([path, *weights], force=parsed.force)
     part = path.with_name(f".{path.stem}.part.qnn")
     try:
         for file in reversed(printed.write(part)):

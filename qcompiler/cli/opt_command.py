@@ -79,6 +79,11 @@ class _Driver(xDSLOptMain):
             unknown = [name for name in wanted if name not in ("all", *names)]
             if unknown:
                 raise ValueError(f"{option}: the pipeline has no pass {', '.join(unknown)}")
+        args = self.args
+        if args.target != "mlir" and (args.elide_constants, args.weights) != (None, None):
+            raise ValueError("--elide-constants, --weights: only IR as text has constants")
+        if args.elide_constants is not None and args.weights is not None:
+            raise ValueError("--elide-constants, --weights: give one of them")
         watch = _Watch(self.args)
 
         def between(before: ModulePass | None, module: ModuleOp, after: ModulePass | None) -> None:

@@ -22,6 +22,7 @@ from qcompiler.cli.common import (
     positive,
     positive_int,
     print_json,
+    refuse_unused,
     table,
 )
 from qcompiler.devices import DEFAULT_DEVICE, device_names, load_device
@@ -48,20 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-dsp", action="store_true", help="multiply in look-up tables, not in DSP blocks"
     )
     parser.add_argument(
-        "--seed", type=positive_int, default=1, help="of the placement (default: 1)"
+        "--seed", type=positive_int, metavar="N", help="of the placement (default: 1)"
     )
     parser.add_argument(
         "--timeout",
         type=positive,
         metavar="SECONDS",
-        default=1800.0,
         help="most that each tool may take (default: 1800)",
     )
     parser.add_argument(
         "--memory",
         type=positive,
         metavar="GIB",
-        default=8.0,
         help="most memory that each tool may take, on Linux (default: 8)",
     )
     parser.add_argument(
@@ -75,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Synthesizes; exit status 0 if the design fits and, once placed, reaches its clock; else 1."""
+    _refuse_unused(parsed)
     device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
     if parsed.project:
         from qcompiler.backends.synthesis.vendor import write_project
@@ -90,8 +90,8 @@ def run(parsed: argparse.Namespace) -> int:
         parsed.mhz,
         parsed.place,
         not parsed.no_dsp,
-        parsed.seed,
-        Limits(parsed.timeout, int(parsed.memory * 2**30)),
+        parsed.seed or 1,
+        Limits(parsed.timeout or 1800.0, int((parsed.memory or 8.0) * 2**30)),
     )
     status = err.status(f"synthesizing for {device.name}")
     with status, naming_nodes(parsed.directory):
@@ -101,6 +101,23 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(result)
     return 1 if result.excess or _too_slow(result) else 0
+
+
+def _refuse_unused(parsed: argparse.Namespace) -> None:
+    """Ends the command if options are given for tools that do not run."""
+    placing = {"--seed": parsed.seed is not None}
+    if parsed.project:
+        running = {
+            "--place": parsed.place,
+            "--no-dsp": parsed.no_dsp,
+            **placing,
+            "--timeout": parsed.timeout is not None,
+            "--memory": parsed.memory is not None,
+        }
+        refuse_unused("synth", running, "with --project, which runs no tool")
+    elif not parsed.place:
+        timed = {"--mhz": parsed.mhz is not None, **placing}
+        refuse_unused("synth", timed, "without --place: nothing is placed and timed")
 
 
 def _too_slow(result: SynthesisResult) -> bool:

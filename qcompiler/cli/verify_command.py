@@ -13,6 +13,7 @@ from qcompiler.cli.common import (
     out,
     positive_int,
     print_json,
+    refuse_unused,
     table,
 )
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
@@ -31,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vectors",
         type=positive_int,
-        default=1000,
         metavar="N",
         help="random frames (default: 1000)",
     )
@@ -72,13 +72,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Verifies; exit status 0 if every integer is equal, else 1."""
+    if parsed.from_file is not None:
+        given = {"--vectors": parsed.vectors is not None}
+        refuse_unused("verify", given, "with --from-file, all frames of which are sent")
+    if not parsed.netlist:
+        given = {"--device": parsed.device is not None}
+        refuse_unused("verify", given, "without --netlist: the Verilog is for any device")
     device: Device | None = None
     if parsed.netlist:
         device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
     with err.status("simulating"), naming_nodes(parsed.directory):
         result = verify(
             parsed.directory,
-            vectors=parsed.vectors,
+            vectors=parsed.vectors or 1000,
             file=parsed.from_file,
             seed=parsed.seed,
             stalls=parsed.stalls,

@@ -8,8 +8,9 @@ from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 
 from qcompiler.analysis.sources import model_nodes, own_nodes, source_nodes
 from qcompiler.assembly import parse_module, print_module
-from qcompiler.compiler import Options, compile_module, import_model
+from qcompiler.compiler import compile_module, import_model
 from qcompiler.dialects import nn
+from qcompiler.options import Options
 from qcompiler.passes.pipeline import make_context, run_pass
 
 CHAIN = """

@@ -9,8 +9,9 @@ from qcompiler import pipelines
 from qcompiler.analysis.requantizer_choice import describe, reconsider
 from qcompiler.arith.requantizer_selection import ALL_FORMS
 from qcompiler.assembly import parse_module
-from qcompiler.compiler import Options, import_model
+from qcompiler.compiler import import_model
 from qcompiler.dialects import qint
+from qcompiler.options import Options
 from qcompiler.passes.pipeline import make_context, run_passes
 from qcompiler.passes.select_requantizer import selection_for
 
