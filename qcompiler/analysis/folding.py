@@ -265,14 +265,14 @@ def _follow(process: stream.Process, target_cycles: int) -> None:
     if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
         for result in process.results:  # a reshaped frame may have fewer channels
             given = process.input_channels[0].lanes.data
-            _set_lanes(result, gcd(given, stream.channel_of(result).channels))
+            _set_lanes(result, gcd(given, process.largest_lanes))
     elif isinstance(process, stream.ReorderOp | stream.SliceOp):
         _set_lanes(process.result, _moving_lanes(process, target_cycles))
     elif isinstance(process, stream.SlidingWindowOp) and not _is_folded(process):
         _set_lanes(process.result, process.input_channel.lanes.data)
     elif isinstance(process, stream.AddOp | stream.MulOp | stream.ConcatOp):
         (made,) = process.output_channels
-        legal = gcd(*(channel.channels for channel in process.input_channels))
+        legal = process.largest_lanes
         least = _enough_lanes(made, target_cycles)
         given = sorted(channel.lanes.data for channel in process.input_channels)
         wanted = next((lanes for lanes in given if lanes >= least), least)

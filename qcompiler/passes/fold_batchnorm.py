@@ -60,7 +60,7 @@ class _Chain:
 
 def _exact(chain: _Chain, op: nn.BatchNormOp, parameters: Sequence[Array]) -> None:
     scale, bias, mean, var = (chain.add(nn.ConstantOp(p)) for p in parameters)
-    epsilon = chain.add(nn.ConstantOp(np.array([op.epsilon.value.data], np.float32)))
+    epsilon = chain.add(nn.ConstantOp(np.array(op.epsilon.value.data, np.float32)))
     deviation = chain.add(nn.SqrtOp(chain.add(nn.AddOp(var, epsilon))))
     centred = chain.add(nn.SubOp(op.input, mean))
     gained = chain.add(nn.DivOp(chain.add(nn.MulOp(centred, scale)), deviation))
@@ -80,7 +80,8 @@ class _FoldBatchNorm(RewritePattern):
     def match_and_rewrite(self, op: nn.BatchNormOp, rewriter: PatternRewriter) -> None:
         arrays = [constant_array(v) for v in (op.scale, op.bias, op.mean, op.var)]
         rank = len(shape_of(op.input.type))
-        parameters = [a.reshape(1, -1, *[1] * (rank - 2)) for a in arrays if a is not None]
+        per_channel = [1, -1, *[1] * (rank - 2)]
+        parameters = [a.reshape(per_channel if a.size > 1 else ()) for a in arrays if a is not None]
         if len(parameters) != 4:
             return
         chain = _Chain()

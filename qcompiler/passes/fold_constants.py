@@ -17,6 +17,7 @@ func.func @main() -> tensor<2xf32> {
 }
 ```
 Requires: nothing.
+A constant of one element that an activation meets becomes a number without axes.
 Keeps: every value. With numerics `exact` an operation whose result no f64 holds exactly (a third, a
 root) stays in the IR, and is evaluated as a real number where it is used; with `onnxruntime` every
 operation rounds to float32, as that runtime does.
@@ -32,13 +33,14 @@ from typing import Any
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
+from xdsl.rewriter import InsertPoint
 
 from qcompiler.arith.rounding import RoundingMode, round_float, round_fraction
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.rewriting import apply_patterns, constant_array, numerics_of, replace
 
 _LARGEST_EXACT = 1_000_000
@@ -96,6 +98,36 @@ class _FoldBinary(RewritePattern):
         folded = _fold_binary(op, lhs, rhs, numerics_of(op))
         if folded is not None:
             replace(rewriter, op, [nn.ConstantOp(folded)])
+
+
+class _PlainNumbers(RewritePattern):
+    """A constant of one element that an activation meets is a number, of no shape.
+
+    Shaped `[1, 1, 1, 1]` it would be one value per channel of one channel, which no move of the
+    activation may change. Where its shape gives the result more axes, the activation gets them.
+    """
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, nn.Binary):
+            return
+        arrays = [constant_array(operand) for operand in op.operands]
+        numbers = [a is not None and a.size == 1 and a.ndim > 0 for a in arrays]
+        if all(a is not None for a in arrays) or not any(numbers):
+            return
+        shape = shape_of(op.result.type)
+        operands: list[SSAValue] = []
+        for operand, array, number in zip(op.operands, arrays, numbers, strict=True):
+            moved: Operation | None = None
+            if number and array is not None:
+                moved = nn.ConstantOp(array.reshape(()))
+            elif shape_of(operand.type) != shape:
+                moved = nn.ReshapeOp(operand, shape)
+            if moved is not None:
+                moved.location = op.location
+                moved.results[0].name_hint = operand.name_hint
+                rewriter.insert(moved, InsertPoint.before(op))
+            operands.append(operand if moved is None else moved.results[0])
+        replace(rewriter, op, [nn.same_op(op, operands)])
 
 
 class _PowToSqrt(RewritePattern):
@@ -224,7 +256,10 @@ def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) 
 
 def fold_constant_patterns() -> list[RewritePattern]:
     """Returns the patterns of this pass, for passes that create new constant arithmetic."""
-    return [_PowToSqrt(), _FoldBinary(), _FoldSqrt(), _FoldLayout(), _FoldAffine(), _FoldQuantize()]
+    return [
+        _PlainNumbers(), _PowToSqrt(), _FoldBinary(), _FoldSqrt(), _FoldLayout(), _FoldAffine(),
+        _FoldQuantize(),
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

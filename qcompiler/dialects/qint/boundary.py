@@ -56,8 +56,9 @@ class Boundary(IRDLOperation):
 
     @property
     def channel_axis(self) -> int | None:
-        """The axis along which scale and zero point vary, if they do."""
-        return None if self.axis is None else self.axis.value.data
+        """The axis along which scale and zero point vary, if they do: one channel does not."""
+        counts = self.scale_array.size, self.zero_point_array.size
+        return None if self.axis is None or counts == (1, 1) else self.axis.value.data
 
     def _verify_parameters(self, shape: tuple[int, ...]) -> None:
         scale = self.scale_array

@@ -168,8 +168,9 @@ class AffineOp(IRDLOperation):
 
     @property
     def channel_axis(self) -> int | None:
-        """The axis along which multiplier and offset vary, if they do."""
-        return None if self.axis is None else self.axis.value.data
+        """The axis along which multiplier and offset vary, if they do: one channel does not."""
+        counts = self.multiplier_array.size, self.offset_array.size
+        return None if self.axis is None or counts == (1, 1) else self.axis.value.data
 
     def verify_(self) -> None:
         shape = shape_of(self.input.type)

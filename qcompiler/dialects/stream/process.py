@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -265,6 +266,15 @@ class Process(IRDLOperation, ABC):
         Most processes take as many as they make.
         """
         return (self.output_channels[0].lanes.data,) * len(self.operands)
+
+    @property
+    def largest_lanes(self) -> int:
+        """The lanes of what it makes divide this.
+
+        A process that takes as many a beat as it makes needs a number that divides the channels on
+        all sides.
+        """
+        return gcd(*(c.channels for c in (*self.input_channels, *self.output_channels)))
 
     @abstractmethod
     def schedule(self) -> Schedule:

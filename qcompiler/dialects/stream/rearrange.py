@@ -83,7 +83,7 @@ class ReorderOp(Buffered):
         """Lanes divide this: the run of neighbours that every beat is part of."""
         *outer, (count, stride) = self.loops
         run = count if stride == 1 else 1
-        return gcd(run, self.block.value.data, *(s for _, s in outer))
+        return gcd(super().largest_lanes, run, self.block.value.data, *(s for _, s in outer))
 
     @property
     def block_beats(self) -> int:
@@ -183,7 +183,7 @@ class SliceOp(Pipe):
     def largest_lanes(self) -> int:
         """Lanes divide this: where the kept channels begin and end."""
         start, end, step = self.bounds[-1]
-        return gcd(start, end, self.input_channel.channels) if step == 1 else 1
+        return gcd(super().largest_lanes, start, end) if step == 1 else 1
 
     @property
     def beat_bounds(self) -> list[tuple[int, int, int, int]]:

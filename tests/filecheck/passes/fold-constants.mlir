@@ -32,10 +32,10 @@ func.func @a_division_by_zero_stays() -> tensor<1xf32> {
   func.return %y : tensor<1xf32>
 }
 // CHECK-LABEL: func.func @powers(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1xf32>)
-// CHECK-NEXT: %three = nn.constant dense<3.000000e+00> : tensor<1xf32> -> tensor<1xf32>
 // CHECK-NEXT: %root = nn.sqrt %x : (tensor<1xf32>) -> tensor<1xf32>
 // CHECK-NEXT: %square = nn.mul %x, %x : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
-// CHECK-NEXT: %cube = nn.pow %x, %three : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+// CHECK-NEXT: %three = nn.constant dense<3.000000e+00> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %cube = nn.pow %x, %three : (tensor<1xf32>, tensor<f32>) -> tensor<1xf32>
 // CHECK-NEXT: func.return %root, %square, %cube : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>
 func.func @powers(%x : tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) {
   %half = nn.constant dense<[0.5]> : tensor<1xf32> -> tensor<1xf32>
@@ -45,6 +45,20 @@ func.func @powers(%x : tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1
   %square = nn.pow %x, %two : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
   %cube = nn.pow %x, %three : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
   func.return %root, %square, %cube : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>
+}
+// CHECK-LABEL: func.func @one_channel_is_a_number(%x: tensor<1x1x2xf32>, %z: tensor<2xf32>) -> (tensor<1x1x2xf32>, tensor<1x2xf32>)
+// CHECK-NEXT: %a = nn.constant dense<3.000000e+00> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %y = nn.mul %x, %a : (tensor<1x1x2xf32>, tensor<f32>) -> tensor<1x1x2xf32>
+// CHECK-NEXT: %b = nn.constant dense<3.000000e+00> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %z_1 = nn.reshape %z : (tensor<2xf32>) -> tensor<1x2xf32>
+// CHECK-NEXT: %w = nn.sub %b, %z_1 : (tensor<f32>, tensor<1x2xf32>) -> tensor<1x2xf32>
+// CHECK-NEXT: func.return %y, %w : tensor<1x1x2xf32>, tensor<1x2xf32>
+func.func @one_channel_is_a_number(%x : tensor<1x1x2xf32>, %z : tensor<2xf32>) -> (tensor<1x1x2xf32>, tensor<1x2xf32>) {
+  %a = nn.constant dense<[[3.0]]> : tensor<1x1xf32> -> tensor<1x1xf32>
+  %y = nn.mul %x, %a : (tensor<1x1x2xf32>, tensor<1x1xf32>) -> tensor<1x1x2xf32>
+  %b = nn.constant dense<[[3.0]]> : tensor<1x1xf32> -> tensor<1x1xf32>
+  %w = nn.sub %b, %z : (tensor<1x1xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  func.return %y, %w : tensor<1x1x2xf32>, tensor<1x2xf32>
 }
 // CHECK-LABEL: func.func @only_rational_roots() -> (tensor<1xf32>, tensor<1xf32>)
 // CHECK-NEXT: %b = nn.constant dense<2.000000e+00> : tensor<1xf32> -> tensor<1xf32>

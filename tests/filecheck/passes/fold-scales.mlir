@@ -13,8 +13,8 @@ func.func @one_scale_per_output(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x
 // CHECK-LABEL: func.func @a_product_that_f64_does_not_hold(%a: tensor<1x1x!qint.int<0, 3>>, %w: tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1xf32>
 // CHECK-NEXT: %y = qint.matmul %a, %w : (tensor<1x1x!qint.int<0, 3>>, tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
 // CHECK-NEXT: %y_1 = qint.dequantize %y {scale = 1.000000e-01 : f64, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32>
-// CHECK-NEXT: %y_2 = nn.constant dense<1.000000e-01> : tensor<1xf64> -> tensor<1xf64>
-// CHECK-NEXT: %y_3 = nn.mul %y_1, %y_2 : (tensor<1x1xf32>, tensor<1xf64>) -> tensor<1x1xf32>
+// CHECK-NEXT: %y_2 = nn.constant dense<1.000000e-01> : tensor<f64> -> tensor<f64>
+// CHECK-NEXT: %y_3 = nn.mul %y_1, %y_2 : (tensor<1x1xf32>, tensor<f64>) -> tensor<1x1xf32>
 // CHECK-NEXT: func.return %y_3 : tensor<1x1xf32>
 func.func @a_product_that_f64_does_not_hold(%a : tensor<1x1x!qint.int<0, 3>>, %w : tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1xf32> {
   %x = qint.dequantize %a {scale = 0.1 : f64, zero_point = 0 : i64} : (tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1xf32>
@@ -34,8 +34,8 @@ func.func @zero_points_become_integers(%a : tensor<1x2x!qint.int<0, 3>>) -> tens
 // CHECK-NEXT: %w = qint.constant dense<{{\[\[}}1], [-3{{\]\]}}> : tensor<2x1xi8> -> tensor<2x1x!qint.int<-3, 1>>
 // CHECK-NEXT: %y = qint.matmul %a, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x1x!qint.int<-3, 1>>) -> tensor<1x1x!qint.int<-9, 3>>
 // CHECK-NEXT: %y_1 = qint.dequantize %y {scale = 1.250000e-01 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-9, 3>>) -> tensor<1x1xf32>
-// CHECK-NEXT: %y_2 = nn.constant dense<-7.500000e-01> : tensor<1xf32> -> tensor<1xf32>
-// CHECK-NEXT: %y_3 = nn.add %y_1, %y_2 : (tensor<1x1xf32>, tensor<1xf32>) -> tensor<1x1xf32>
+// CHECK-NEXT: %y_2 = nn.constant dense<-7.500000e-01> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %y_3 = nn.add %y_1, %y_2 : (tensor<1x1xf32>, tensor<f32>) -> tensor<1x1xf32>
 // CHECK-NEXT: func.return %y_3 : tensor<1x1xf32>
 func.func @a_number_added_before_a_product(%a : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1xf32> {
   %c = nn.constant dense<[1.5]> : tensor<1xf32> -> tensor<1xf32>
