@@ -102,6 +102,20 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
     return None
 
 
+def run_constants(ops: Sequence[Operation]) -> dict[SSAValue, Array]:
+    """Returns what operations make that depend on constants only, each rounded to float32.
+
+    Args:
+        ops: of nn and qint, operands first.
+    """
+    interpreter = _interpreter(ModuleOp([], {"qint.numerics": StringAttr("onnxruntime")}))
+    known: dict[SSAValue, Array] = {}
+    for op in ops:
+        given = tuple(known[operand] for operand in op.operands)
+        known.update(zip(op.results, interpreter.run_op(op, given), strict=True))
+    return {value: array[0] for value, array in known.items()}
+
+
 def _as_argument(array: Array, type_: Attribute, real: Any) -> Array:
     """Returns a batch in the shape and number type of a function's argument."""
     shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)

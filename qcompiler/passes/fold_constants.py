@@ -20,15 +20,15 @@ Requires: nothing.
 A constant of one element that an activation meets becomes a number without axes.
 Keeps: every value. With numerics `exact` an operation whose result no f64 holds exactly (a third, a
 root) stays in the IR, and is evaluated as a real number where it is used; with `onnxruntime` every
-operation rounds to float32, as that runtime does.
-Leaves alone: tensors of more than a million elements under `exact` elementwise arithmetic (they are
-weights, whose quantizers fold); results that are not finite.
+operation rounds to float32, as that runtime does. Quantizers of constants are evaluated whatever
+leads to them, exactly. What rounds to integers, and arithmetic on these, stays integers: weights
+that were quantized by a formula are `qint.constant` behind one `qint.dequantize`.
+Leaves alone: expressions with more than four million elements (weights, whose quantizers fold);
+results that are not finite.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -38,66 +38,92 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from xdsl.rewriter import InsertPoint
 
+from qcompiler.analysis.constant_expressions import (
+    constant_reals,
+    elementwise_reals,
+    quantized_codes,
+    quantized_constant,
+)
 from qcompiler.arith.rounding import RoundingMode, round_float, round_fraction
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
-from qcompiler.passes.rewriting import apply_patterns, constant_array, numerics_of, replace
+from qcompiler.passes.constant_moves import constant_move_patterns
+from qcompiler.passes.rewriting import (
+    apply_patterns,
+    channel_axis_of,
+    constant_array,
+    numerics_of,
+    replace,
+)
 
-_LARGEST_EXACT = 1_000_000
 _LARGEST = 2**62  # codes beyond it saturate in every quantizer
-_BINARY: dict[type[nn.Binary], Callable[[Any, Any], Any]] = {
-    nn.AddOp: lambda a, b: a + b,
-    nn.SubOp: lambda a, b: a - b,
-    nn.MulOp: lambda a, b: a * b,
-    nn.DivOp: lambda a, b: a / b,
-}
+_LARGEST_WEIGHT = 2**31
+_ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)
+_KEEPS_INTEGERS = (nn.AddOp, nn.SubOp, nn.MinOp, nn.MaxOp, nn.ClipOp, nn.ReluOp, nn.NegOp)
 
 
-def _narrowest(array: Array) -> Array:
-    """Returns float64 values as float32 where that loses nothing."""
-    with np.errstate(over="ignore"):
-        narrow = array.astype(np.float32)
-    return narrow if np.array_equal(narrow.astype(np.float64), array) else array
+def _integers(array: Array) -> list[Operation]:
+    """Returns whole numbers as integers that stand for themselves."""
+    codes = qint.ConstantOp(array.astype(np.int64))
+    return [codes, qint.DequantizeOp(codes.result, _ONE, _ZERO)]
 
 
-def _exact_binary(op: Callable[[Any, Any], Any], lhs: Array, rhs: Array) -> Array | None:
-    """Returns the result if every element is a float64 number, else None."""
-    lhs, rhs = np.broadcast_arrays(lhs, rhs)
-    result = np.empty(lhs.shape, np.float64)
-    for index in np.ndindex(lhs.shape):
-        a, b = Fraction(float(lhs[index])), Fraction(float(rhs[index]))
-        if b == 0 and op is _BINARY[nn.DivOp]:
-            return None
-        exact = op(a, b)
-        result[index] = float(exact)
-        if Fraction(result[index].item()) != exact:
-            return None
-    return _narrowest(result)
+def _holds_integers(value: SSAValue) -> bool:
+    """Whether a value is integer constants that stand for themselves."""
+    found = quantized_constant(value)
+    return found is not None and bool((found[1] == 1).all())
 
 
-def _fold_binary(op: nn.Binary, lhs: Array, rhs: Array, numerics: str) -> Array | None:
-    function = _BINARY.get(type(op))
-    if function is None:
-        return None
-    if numerics == "onnxruntime":
-        with np.errstate(all="ignore"):
-            result = np.asarray(function(lhs.astype(np.float32), rhs.astype(np.float32)))
-        return result if np.isfinite(result).all() else None
-    if max(lhs.size, rhs.size) > _LARGEST_EXACT:
-        return None
-    return _exact_binary(function, lhs, rhs)
+class _FoldElementwise(RewritePattern):
+    """Functions of constants; where integers make integers, they stay such."""
 
-
-class _FoldBinary(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.Binary):
+        if not isinstance(op, nn.Binary | nn.Unary):
             return
-        lhs, rhs = constant_array(op.lhs), constant_array(op.rhs)
-        if lhs is None or rhs is None:
+        numerics = numerics_of(op)
+        arrays = [constant_reals(operand, numerics) for operand in op.operands]
+        operands = [array for array in arrays if array is not None]
+        if len(operands) < len(arrays):
             return
-        folded = _fold_binary(op, lhs, rhs, numerics_of(op))
-        if folded is not None:
-            replace(rewriter, op, [nn.ConstantOp(folded)])
+        scaled = _scaled_integers(op)
+        if scaled is not None:
+            replace(rewriter, op, scaled)
+            return
+        result = elementwise_reals(op, operands, numerics)
+        if result is None:
+            return
+        kept = isinstance(op, _KEEPS_INTEGERS) and any(map(_holds_integers, op.operands))
+        if (kept or isinstance(op, nn.Rounding)) and _whole(result):
+            replace(rewriter, op, _integers(result))
+        else:
+            replace(rewriter, op, [nn.ConstantOp(result)])
+
+
+def _whole(array: Array) -> bool:
+    return bool(((array == np.rint(array)) & (abs(array) < _LARGEST_WEIGHT)).all())
+
+
+def _scaled_integers(op: Operation) -> list[Operation] | None:
+    """Returns integer constants with the scale by which `op` multiplies them, else None."""
+    if not isinstance(op, nn.MulOp):
+        return None
+    for integers, factor in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
+        scale = constant_array(factor)
+        if not _holds_integers(integers) or scale is None or not (scale > 0).all():
+            continue
+        if shape_of(integers.type) != shape_of(op.result.type):
+            continue
+        try:
+            axis = channel_axis_of(scale.shape, shape_of(op.result.type))
+        except ValueError:  # it varies along several axes
+            continue
+        dequantize = integers.owner
+        assert isinstance(dequantize, qint.DequantizeOp)
+        zero_point = dequantize.zero_point_array
+        if zero_point.size > 1 and dequantize.channel_axis != axis:
+            continue
+        return [qint.DequantizeOp(dequantize.input, scale.reshape(-1), zero_point, axis=axis)]
+    return None
 
 
 class _PlainNumbers(RewritePattern):
@@ -146,41 +172,6 @@ class _PowToSqrt(RewritePattern):
             replace(rewriter, op, [nn.MulOp(op.lhs, op.lhs)])
 
 
-class _FoldSqrt(RewritePattern):
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.SqrtOp):
-            return
-        array = constant_array(op.input)
-        if array is None or (array < 0).any():
-            return
-        if numerics_of(op) == "onnxruntime":
-            replace(rewriter, op, [nn.ConstantOp(np.sqrt(array.astype(np.float32)))])
-            return
-        root = np.sqrt(array.astype(np.float64))
-        pairs = zip(root.reshape(-1).tolist(), array.reshape(-1).tolist(), strict=True)
-        if all(Fraction(r) ** 2 == Fraction(x) for r, x in pairs):
-            replace(rewriter, op, [nn.ConstantOp(_narrowest(root))])
-
-
-class _FoldLayout(RewritePattern):
-    """Reshapes and transposes constants."""
-
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.ReshapeOp | nn.TransposeOp | qint.ReshapeOp | qint.TransposeOp):
-            return
-        source = op.input.owner
-        if not isinstance(source, nn.ConstantOp | qint.ConstantOp):
-            return
-        if isinstance(op, nn.TransposeOp | qint.TransposeOp):
-            array = source.array.transpose(op.permutation.get_values())
-        else:
-            array = source.array.reshape(op.result.type.get_shape())
-        if isinstance(source, nn.ConstantOp):
-            replace(rewriter, op, [nn.ConstantOp(array)])
-        else:
-            replace(rewriter, op, [qint.ConstantOp(array, qint.range_of(source.result.type))])
-
-
 class _FoldAffine(RewritePattern):
     """Applies integer affine maps to constants, such as the codes of bipolar weights."""
 
@@ -196,15 +187,16 @@ class _FoldAffine(RewritePattern):
 
 
 class _FoldQuantize(RewritePattern):
-    """Quantizes constants: weights become integers."""
+    """Quantizes constants, and what is computed from constants: weights become integers."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         if not isinstance(op, qint.QuantizeOp):
             return
-        array = constant_array(op.input)
-        if array is None:
-            return
-        replace(rewriter, op, [qint.ConstantOp(quantize_reals(op, array), op.range)])
+        numerics = numerics_of(op)
+        array = constant_reals(op.input, numerics)
+        codes = quantized_codes(op, numerics) if array is None else quantize_reals(op, array)
+        if codes is not None:
+            replace(rewriter, op, [qint.ConstantOp(codes, op.range)])
 
 
 def quantize_reals(op: qint.QuantizeOp, array: Array) -> Array:
@@ -257,9 +249,13 @@ def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) 
 def fold_constant_patterns() -> list[RewritePattern]:
     """Returns the patterns of this pass, for passes that create new constant arithmetic."""
     return [
-        _PlainNumbers(), _PowToSqrt(), _FoldBinary(), _FoldSqrt(), _FoldLayout(), _FoldAffine(),
+        _PlainNumbers(),
+        _PowToSqrt(),
+        _FoldElementwise(),
+        *constant_move_patterns(),
+        _FoldAffine(),
         _FoldQuantize(),
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)

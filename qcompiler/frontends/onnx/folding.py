@@ -10,14 +10,11 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError
-from qcompiler.frontends.onnx.tensors import check_elements, code_type
-from qcompiler.frontends.onnx.values import Values
+from qcompiler.frontends.onnx.tensors import MAX_FOLDED, check_elements, code_type
 
 # Their results have no static shape, but no more elements than input elements times rank.
 _DATA_DEPENDENT = frozenset({"Compress", "NonZero", "Unique"})
 _RANDOM_PREFIXES = ("Random", "Bernoulli", "Multinomial", "Dropout")
-MAX_FOLDED = 2**24
-"""Bound on the elements of one result: a tiny file can ask for a huge one."""
 _SMALL = 1024  # elements; only lists of axes, extents and the like shape a result
 _HALF_PRECISION_ITEMSIZE = 2
 
@@ -51,36 +48,6 @@ def fold(node: NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Ar
     except Exception as error:  # whatever a kernel raises on a node that is not valid
         raise _cannot_evaluate(error) from error
     return [_value(result) for result in results]
-
-
-def evaluate_derived(name: str, values: Values, opset: int) -> Array:
-    """Returns a real tensor that the model computes from constants, as ONNX rounds it.
-
-    Raises:
-        RefusalError: a node on the way is not valid.
-    """
-    known: dict[str, Array] = {}
-    for node in _nodes_needed(name, values):
-        inputs = [known.get(i, values.array(i)) for i in node.input]
-        known.update(zip(filter(None, node.output), fold(node, inputs, opset), strict=True))
-    return known[name]
-
-
-def _nodes_needed(name: str, values: Values) -> list[NodeProto]:
-    """Returns the nodes from which `name` follows, in order of evaluation."""
-    order: list[NodeProto] = []
-    stack = [(name, False)]
-    seen: set[str] = set()
-    while stack:
-        current, inputs_done = stack.pop()
-        node = values.derived[current]
-        if inputs_done:
-            order.append(node)
-        elif node.output[0] not in seen:
-            seen.add(node.output[0])
-            stack.append((current, True))
-            stack.extend((i, False) for i in node.input if i in values.derived)
-    return order
 
 
 def _one_node_model(node: NodeProto, given: dict[str, Array], opset: int) -> ModelProto:

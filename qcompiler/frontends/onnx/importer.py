@@ -13,14 +13,13 @@ from xdsl.ir import Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
-from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx import naming, ops
 from qcompiler.frontends.onnx.float_models import float_problem
-from qcompiler.frontends.onnx.folding import evaluate_derived, fold, is_deterministic
+from qcompiler.frontends.onnx.folding import fold, is_deterministic
 from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
 from qcompiler.frontends.onnx.functions import has_subgraph
 from qcompiler.frontends.onnx.inputs import InputSpec
@@ -88,8 +87,7 @@ class _GraphImporter:
     """One walk over a graph.
 
     A tensor is in `values`, or in `broken` when a problem that was reported keeps it from being
-    computed; what depends on it is passed over in silence. Those in `constants` do not depend on
-    the network's inputs, whether broken or not.
+    computed; what depends on it is passed over in silence.
     """
 
     def __init__(
@@ -102,7 +100,6 @@ class _GraphImporter:
         self.problems: list[Problem] = []
         self.unsupported: dict[Problem, NodeProto] = {}
         self.broken: set[str] = set()
-        self.constants: set[str] = set()
         self.graph: GraphProto = model.graph
         self.opset = opset_of(model)
         self.specs = inputs
@@ -168,7 +165,7 @@ class _GraphImporter:
     def _declare_constants(self) -> None:
         for tensor in self.graph.initializer:
             with self._reporting(f"{tensor.name} (initializer)", [tensor.name]):
-                self.constants.add(tensor.name)
+                self.values.constants.add(tensor.name)
                 self._bind(tensor.name, array_of(tensor, self.values.folder))
         for sparse in self.graph.sparse_initializer:
             name = sparse.values.name
@@ -214,24 +211,22 @@ class _GraphImporter:
     def _import_node(self, node: NodeProto) -> None:
         """Binds the outputs of a node, unless an input is broken."""
         importer = IMPORTERS.get((naming.domain_of(node), node.op_type))
-        constant_only = self._is_constant_only(node)
+        constant_only = self._is_constant_only(node, importer)
         if constant_only:
-            self.constants.update(node.output)
+            self.values.constants.update(node.output)
         if has_subgraph(node) or (importer is None and not constant_only):
             self._refuse_operation(node)
         self._check_order(node)
         if any(name in self.broken for name in node.input):
             return
         if constant_only and self._folds(node, importer):
-            inputs = [self._folded_input(name) for name in node.input]
+            inputs = [self.values.elements(name) if name else None for name in node.input]
             results: list[Value] = list(fold(node, inputs, self.opset))
             self._bind_outputs([name for name in node.output if name], results)
             return
         assert importer is not None
         result = importer.function(NodeContext(node, self.opset, self.values))
         single = isinstance(result, SSAValue | np.ndarray)
-        if constant_only:
-            self.values.derived.update((name, node) for name in node.output if name)
         self._bind_outputs(node.output, [result] if single else result)
         if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
             self._keep_integers(node)
@@ -250,15 +245,11 @@ class _GraphImporter:
             if kind is not None and isinstance(value, SSAValue) and not is_integer(value):
                 self.values.integers[name] = kind
 
-    def _is_constant_only(self, node: NodeProto) -> bool:
-        """Returns whether ONNX's reference could evaluate the node without the network's inputs."""
+    def _is_constant_only(self, node: NodeProto, importer: Importer | None) -> bool:
+        """Returns whether what the node makes is known without the network's inputs."""
         names = [name for name in node.input if name]
-        return (
-            bool(names)
-            and is_deterministic(node)
-            and (node.op_type == "DequantizeLinear" or not is_quantizer(node))
-            and all(n in self.constants or self.values.array(n) is not None for n in names)
-        )
+        evaluable = importer is not None or is_deterministic(node)
+        return bool(names) and evaluable and all(map(self.values.is_constant, names))
 
     def _folds(self, node: NodeProto, importer: Importer | None) -> bool:
         """Returns whether to evaluate a node of constants now; real arithmetic is for passes."""
@@ -268,12 +259,6 @@ class _GraphImporter:
         if any(array is None for array in arrays):
             return False
         return importer.moves_data or all(a is None or a.dtype.kind != "f" for a in arrays)
-
-    def _folded_input(self, name: str) -> Array | None:
-        """Returns a constant, or None for an optional input that is left out."""
-        if name in self.values.derived:
-            return evaluate_derived(name, self.values, self.opset)
-        return self.values.array(name)
 
     def _check_order(self, node: NodeProto) -> None:
         for name in node.input:

@@ -8,7 +8,6 @@ from qcompiler.analysis.real_ranges import RealRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
-from qcompiler.frontends.onnx.folding import evaluate_derived
 from qcompiler.frontends.onnx.registry import RefusalError, Value
 from qcompiler.frontends.onnx.tensors import (
     array_of,
@@ -184,20 +183,18 @@ class NodeContext:
             RefusalError: the network computes it from its inputs.
         """
         name = self.input_name(index)
-        if name in self._values.derived:
-            return evaluate_derived(name, self._values, self.opset)
+        if self._values.is_constant(name):
+            return self._values.elements(name)
         value = self._values[name]
         if isinstance(value, BlockArgument):
             raise RefusalError(
                 f"{what} must be constant, but {name!r} is an input of the model",
                 "freeze it: store its value in the model, as an initializer",
             )
-        if isinstance(value, SSAValue):
-            raise RefusalError(
-                f"{what} must be constant, but {name!r} depends on the network's input",
-                "export with fixed input shapes and fixed quantizer parameters",
-            )
-        return value
+        raise RefusalError(
+            f"{what} must be constant, but {name!r} depends on the network's input",
+            "export with fixed input shapes and fixed quantizer parameters",
+        )
 
     def integers(self, index: int, what: str) -> list[int]:
         """Returns a constant input that lists integers, such as a shape or axes.

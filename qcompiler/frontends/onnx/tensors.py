@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from ml_dtypes import int2, int4, uint2, uint4
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
@@ -16,6 +16,9 @@ from qcompiler.frontends.onnx.registry import RefusalError
 
 MAX_ELEMENTS = 2**28
 """Bound on the elements of any one tensor; far above any device, far below a host's memory."""
+
+MAX_FOLDED = 2**24
+"""Bound on the elements of a result while compiling: a tiny file can ask for a huge one."""
 
 _RE_EXPORT = "export the model again, the file is damaged or not what it claims to be"
 
@@ -95,6 +98,11 @@ def smallest_type(range_: IntRange) -> int:
         if found is not None and found.lo <= range_.lo and range_.hi <= found.hi:
             return data_type
     return TensorProto.INT64
+
+
+def numpy_type(data_type: int) -> Any:
+    """Returns numpy's type for an element type of ONNX."""
+    return _PACKED_TYPES.get(data_type) or helper.tensor_dtype_to_np_dtype(data_type)
 
 
 def code_type(array: Array) -> int:

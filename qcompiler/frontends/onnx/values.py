@@ -3,17 +3,23 @@
 from pathlib import Path
 
 import numpy as np
-from onnx import NodeProto
 from xdsl.dialects.builtin import TensorType
-from xdsl.ir import Block, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.hints import isa
 
 from qcompiler.analysis.real_ranges import RealRanges
-from qcompiler.dialects import nn
-from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError, Value
-from qcompiler.frontends.onnx.tensors import MAX_ELEMENTS
+from qcompiler.frontends.onnx.tensors import (
+    MAX_ELEMENTS,
+    MAX_FOLDED,
+    check_elements,
+    numpy_type,
+    smallest_type,
+)
+from qcompiler.interpreters import run_constants
 
 MAX_CONSTANT_ELEMENTS = MAX_ELEMENTS
 """Bound on the elements of all constants: many tensors may name the same external data."""
@@ -25,8 +31,8 @@ class Values:
     Attributes:
         block: where operations go.
         folder: the model's folder, for external data.
-        derived: nodes, by the names of their outputs, that compute reals from constants only;
-            their operations stay for passes to fold exactly.
+        constants: names of tensors that do not depend on the network's inputs, whether broken or
+            not. Those that operations of the IR compute stay for passes to fold exactly.
         integers: ONNX's element types of tensors that arithmetic or a Cast made integers, by name;
             in the IR they are reals, whose every element is an integer.
         ranges: of the tensors so far.
@@ -39,7 +45,8 @@ class Values:
         self.numerics = numerics
         self.integers: dict[str, int] = {}
         self.ranges = RealRanges(numerics)
-        self.derived: dict[str, NodeProto] = {}
+        self.constants: set[str] = set()
+        self._evaluated: dict[str, Array] = {}
         self._constant_elements = 0
         self._values: dict[str, Value] = {}
         self._materialized: dict[str, SSAValue] = {}
@@ -76,6 +83,32 @@ class Values:
         value = self._values.get(name)
         return value if isinstance(value, np.ndarray) else None
 
+    def is_constant(self, name: str) -> bool:
+        """Returns whether a tensor does not depend on the network's inputs."""
+        return name in self.constants or self.array(name) is not None
+
+    def elements(self, name: str) -> Array:
+        """Returns the elements of a tensor that is constant, computed in float32 as runtimes do.
+
+        Raises:
+            RefusalError: what leads to it has too many elements.
+        """
+        value = self._values[name]
+        if isinstance(value, np.ndarray):
+            return value
+        if name not in self._evaluated:
+            self._evaluated[name] = self._typed(name, evaluated(value))
+        return self._evaluated[name]
+
+    def _typed(self, name: str, array: Array) -> Array:
+        """Returns integers in the element type that ONNX gives them, reals as they are."""
+        value = self._values[name]
+        assert isinstance(value, SSAValue)
+        held = self.integers.get(name)
+        if isinstance(element_of(value.type), qint.IntType):
+            held = smallest_type(qint.range_of(value.type))
+        return array if held is None else array.astype(numpy_type(held))
+
     def operand(self, name: str) -> SSAValue:
         """Returns the tensor as a value of the IR; a constant gets its operation at first use.
 
@@ -101,6 +134,29 @@ class Values:
         op.result.name_hint = naming.hint(name)
         self.block.add_op(op)
         return op.result
+
+
+def evaluated(value: SSAValue) -> Array:
+    """Returns the elements of a value of the IR that depends on constants only.
+
+    Raises:
+        RefusalError: an operation on the way makes too many elements.
+    """
+    order: dict[Operation, None] = {}
+    stack = [value]
+    while stack:
+        op = stack[-1].owner
+        assert isinstance(op, Operation), "it does not depend on an input"
+        missing = [operand for operand in op.operands if operand.owner not in order]
+        stack.extend(missing)
+        if not missing:
+            for result in op.results:
+                check_elements(
+                    shape_of(result.type), limit=MAX_FOLDED, what="a result while compiling"
+                )
+            order[op] = None
+            stack.pop()
+    return run_constants(list(order))[value]
 
 
 def check_real(array: Array, name: str) -> None:

@@ -90,8 +90,10 @@ def lower_pad(state: Conversion, op: qint.PadOp) -> None:
     """Padding of space is a sliding window of one element; channels are a matrix that selects."""
     given = state.values[op.input]
     frame = stream.channel_of(given).frame_shape
-    widths = op.widths[1:] if len(op.widths) > 3 else [(0, 0), *op.widths[1:]]
-    if len(frame) != 3 or len(widths) != 3:
+    batch, *inner = op.widths
+    widths = [*[(0, 0)] * (3 - len(inner)), *inner]  # a row of channels has one pixel
+    fits = len(frame) == 3 or len(inner) == 1
+    if any(batch) or not fits or len(widths) != 3:
         shape = list(shape_of(op.input.type))
         state.refuse(op, f"pads a tensor of shape {shape}", "pad rows, columns or channels")
         return

@@ -56,11 +56,37 @@ func.func @roundings_before_a_quantizer_are_left_alone(%a : tensor<1x2x!qint.int
   func.return %q : tensor<1x2x!qint.int<0, 3>>
 }
 
-// CHECK-LABEL: func.func @weights_with_fractions_are_left_alone
+// CHECK-LABEL: func.func @weights_without_a_common_grid_are_left_alone
 // CHECK-NEXT: nn.constant
 // CHECK-NEXT: nn.matmul
-func.func @weights_with_fractions_are_left_alone(%x : tensor<1x2xf32>) -> tensor<1x1xf32> {
-  %w = nn.constant dense<[[1.0], [0.5]]> : tensor<2x1xf32> -> tensor<2x1xf32>
+func.func @weights_without_a_common_grid_are_left_alone(%x : tensor<1x2xf32>) -> tensor<1x1xf32> {
+  %w = nn.constant dense<[[1.0], [0.3]]> : tensor<2x1xf32> -> tensor<2x1xf32>
   %y = nn.matmul %x, %w : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
   func.return %y : tensor<1x1xf32>
+}
+
+// CHECK-LABEL: func.func @written_out(%x: tensor<1x2xf32>) -> tensor<1x2xf32>
+// CHECK-NEXT: %c = qint.quantize %x {scale = 1.000000e+00 : f32, zero_point = 3 : i64, rounding = "half_even", zero_point_after_rounding} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<-8, 7>>
+// CHECK-NEXT: %y = qint.dequantize %c {scale = dense<[5.000000e-01, 2.500000e-01]> : tensor<2xf32>, zero_point = 3 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<-8, 7>>) -> tensor<1x2xf32>
+// CHECK-NEXT: func.return %y : tensor<1x2xf32>
+func.func @written_out(%x : tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %z = nn.constant dense<[3.0]> : tensor<1xf32> -> tensor<1xf32>
+  %s = nn.constant dense<[0.5, 0.25]> : tensor<2xf32> -> tensor<2xf32>
+  %r = nn.round %x : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  %a = nn.add %r, %z : (tensor<1x2xf32>, tensor<1xf32>) -> tensor<1x2xf32>
+  %c = nn.clip %a {lo = -8.0 : f32, hi = 7.0 : f32} : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  %d = nn.sub %c, %z : (tensor<1x2xf32>, tensor<1xf32>) -> tensor<1x2xf32>
+  %y = nn.mul %d, %s : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+
+// CHECK-LABEL: func.func @on_a_grid(%x: tensor<1x2xf32>) -> tensor<1x2xf32>
+// CHECK-NEXT: %w = qint.constant dense<{{\[\[}}1, 1], [-2, 0{{\]\]}}> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-2, 1>>
+// CHECK-NEXT: %w_1 = qint.dequantize %w {scale = dense<[7.500000e-01, 1.000000e-01]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<2x2x!qint.int<-2, 1>>) -> tensor<2x2xf32>
+// CHECK-NEXT: %y = nn.matmul %x, %w_1 : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+// CHECK-NEXT: func.return %y : tensor<1x2xf32>
+func.func @on_a_grid(%x : tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %w = nn.constant dense<[[0.75, 0.1], [-1.5, 0.0]]> : tensor<2x2xf32> -> tensor<2x2xf32>
+  %y = nn.matmul %x, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
 }
