@@ -23,7 +23,12 @@ _CONCEPTS = {
     "Synthesis": "synthesis.md",
     "The model language": "language.md",
 }
-_LAST = {"FAQ": "faq.md", "Dependencies": "dependencies.md", "Versions": "versions.md"}
+_LAST = {
+    "FAQ": "faq.md",
+    "Refusals": "refusals.md",
+    "Dependencies": "dependencies.md",
+    "Versions": "versions.md",
+}
 _FIRST = {"Home": "README.md", "From model to bitstream": "tutorial.md"}
 
 

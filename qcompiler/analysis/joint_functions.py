@@ -27,8 +27,17 @@ _LARGEST = 2**62
 _LARGEST_TABLE = 2**16
 
 
-class OtherJoin(VerifyException):
-    """Activations meet in an operation that no process computes, whatever their quantizers."""
+class JoinError(VerifyException):
+    """An operation keeps activations from being joined as integers.
+
+    Attributes:
+        op: which one.
+        remedy: what helps.
+    """
+
+    def __init__(self, op: Operation, what: str, remedy: str):
+        self.op, self.remedy = op, remedy
+        super().__init__(what)
 
 
 def _fractions(values: Array, channels: int) -> list[Fraction]:
@@ -40,6 +49,7 @@ def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> Joint
     """Returns what a region computes, as a function of the integers that go in.
 
     Raises:
+        JoinError: an operation keeps them apart.
         VerifyException: the operands meet in a way that has no integer form.
     """
     meeting = _meeting(body)
@@ -47,7 +57,16 @@ def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> Joint
         if numerics == "onnxruntime":
             return _float32(body, meeting, channels)
         return _exact(body, meeting, channels)
-    raise OtherJoin(f"activations can be added, subtracted or multiplied, not {meeting.name}")
+    raise JoinError(
+        meeting,
+        "joins activations, which can be added, subtracted or multiplied only",
+        "use one of these, or end the model before it",
+    )
+
+
+def _before_join(op: Operation) -> JoinError:
+    what = "its result is joined with another activation without a quantizer between"
+    return JoinError(op, what, "add a quantizer after it")
 
 
 def _meeting(body: qint.ScalarBody) -> Operation:
@@ -63,7 +82,11 @@ def _meeting(body: qint.ScalarBody) -> Operation:
         if meeting is None:
             meeting = op if support[op.results[0]] == every else None
         elif any(s and s != every for s in below):
-            raise VerifyException(f"{op.name} uses an activation again after it was joined")
+            raise JoinError(
+                op,
+                "uses an activation again that was joined with another before",
+                "add a quantizer between the two",
+            )
     if meeting is None:
         raise VerifyException("the region does not use all of its operands")
     return meeting
@@ -169,9 +192,7 @@ class _Lines:
             case nn.MulOp() if set(terms[0]) == {None}:
                 return self._scaled(terms[1], terms[0][None])
             case _:
-                raise VerifyException(
-                    f"{op.name} stands before activations are joined, without a quantizer between"
-                )
+                raise _before_join(op)
 
     @staticmethod
     def _scaled(
@@ -334,9 +355,7 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
         case _ if type(op) in _FLOAT32_OPS:
             return _FLOAT32_OPS[type(op)](*operands)
         case _:
-            raise VerifyException(
-                f"{op.name} stands before activations are joined, without a quantizer between"
-            )
+            raise _before_join(op)
 
 
 def _float32(body: qint.ScalarBody, meeting: Operation, channels: int) -> JointFunction:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import cast
 
+from onnx import defs
 from xdsl.dialects.builtin import (
     ArrayAttr,
     DictionaryAttr,
@@ -83,6 +84,21 @@ def source_of(op: Operation) -> str:
         return f"{op.location.filename.data}:{op.location.line.data} ({op.name})"
     hint = op.results[0].name_hint if op.results else None
     return f"%{hint} ({op.name})" if hint else op.name
+
+
+def place_of(op: Operation) -> str:
+    """Returns where `op` comes from as the author of the model calls it, e.g. `fc1 (ONNX MatMul)`.
+
+    Where no model tells, as in IR that somebody wrote, it is `source_of(op)`.
+    """
+    outer: Operation | None = op
+    while outer is not None and not isinstance(outer, ModuleOp):
+        outer = outer.parent_op()
+    name = source_node(op)
+    kind = None if outer is None or name is None else model_nodes(outer).get(name)
+    if kind is None:
+        return source_of(op)
+    return f"{name} (ONNX {kind})" if defs.has(kind) else f"{name} ({kind})"
 
 
 _NOISE = frozenset({"", "export_handler", "activation_impl"})

@@ -40,7 +40,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from qcompiler.analysis.sources import source_of
+from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
@@ -103,7 +103,9 @@ def _convert(state: Conversion, op: Operation) -> None:
         if isinstance(op, kind):
             rule(state, op)
             return
-    state.refuse(op, f"{op.name} has no process", "compute it outside the model")
+    state.refuse(
+        op, f"no hardware is known for {op.name}", "end the model before it, or leave it out"
+    )
 
 
 def _duplicate(block: Block) -> None:
@@ -129,7 +131,7 @@ def _check_batch(core: func.FuncOp) -> None:
     """Raises ModelError where a convolution or pool sees several images at once."""
     problems = [
         Problem(
-            source_of(op),
+            place_of(op),
             f"works on a batch of {shape_of(op.operands[0].type)[0]}",
             "export the model with a batch of 1; frames follow one another in hardware",
         )

@@ -39,9 +39,9 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
-from qcompiler.analysis.joint_functions import OtherJoin, joint_function
+from qcompiler.analysis.joint_functions import JoinError, joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
-from qcompiler.analysis.sources import source_of
+from qcompiler.analysis.sources import place_of
 from qcompiler.arith.joint_fit import fit, scaled
 from qcompiler.arith.joint_function import IntMap, map_range
 from qcompiler.arith.ranges import IntRange
@@ -82,7 +82,7 @@ class _SelectRequantizer(RewritePattern):
             selection = selection_for(op, self.forms, self.lanes)
         except ValueError as error:
             problem = Problem(
-                source_of(op), str(error), "use fewer output bits, or scales per tensor"
+                place_of(op), str(error), "use fewer output bits, or scales per tensor"
             )
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -91,7 +91,7 @@ class _SelectRequantizer(RewritePattern):
         if isinstance(form, Threshold) and form.thresholds.shape[1] > _MOST_COMPARISONS:
             count = form.thresholds.shape[1]
             problem = Problem(
-                source_of(op),
+                place_of(op),
                 f"no multiplication gives these codes, and {count} comparisons a lane are too many",
                 "use --numerics exact, which needs one multiplication, or fewer output bits",
             )
@@ -119,10 +119,9 @@ class _SelectJoin(RewritePattern):
         try:
             new = self._operations(op)
         except (ValueError, VerifyException) as error:
-            remedy = "quantize each activation before this node"
-            if isinstance(error, OtherJoin):
-                remedy = "use one of these, or end the model before this node"
-            problem = Problem(source_of(op), str(error), remedy)
+            found = error if isinstance(error, JoinError) else None
+            remedy = "quantize each activation before this node" if found is None else found.remedy
+            problem = Problem(place_of(op if found is None else found.op), str(error), remedy)
             if problem not in self.problems:
                 self.problems.append(problem)
             return

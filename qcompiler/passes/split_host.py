@@ -37,12 +37,12 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
-from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.hints import isa
 
-from qcompiler.analysis.sources import source_of
+from qcompiler.analysis.obstacles import Network, obstacles
+from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
@@ -103,93 +103,16 @@ class _Cut:
         inside = op in self.after_core and op in self.before_core
         return isinstance(op, self.compute) or (inside and op not in self.constant)
 
-    def problems(self, main: func.FuncOp) -> list[Problem]:
-        """Returns why the network cannot be cut, one problem a node."""
-        found = [_unquantized(op) for op in self.ops if isinstance(op, nn.MatMulOp | nn.ConvOp)]
-        if not any(isinstance(op, self.compute) for op in self.ops) and not found:
-            found.append(
-                Problem(
-                    "model",
-                    "no operation works on quantized values, so there is nothing to put in hardware",
-                    "export the network with quantizers on its weights and activations",
-                )
-            )
-        stray = [
+    def problems(self) -> list[Problem]:
+        """Returns why the network cannot be cut, one problem for each cause."""
+        stray = {
             o for o in self.ops if self.in_core(o) and not isinstance(o, (*self.compute, *_BETWEEN))
-        ]
-        # The quantizers around a stray operation are not to blame, unless there is no other.
-        guilty = [o for o in stray if not isinstance(o, _QUANTIZERS)] or stray
-        for op in guilty:
-            found.append(
-                Problem(
-                    source_of(op),
-                    f"{op.name} works on real numbers between two integer operations",
-                    "add a quantizer with one scale for the tensor after this node",
-                )
-            )
-        return found
-
-
-def _unquantized(op: nn.MatMulOp | nn.ConvOp) -> Problem:
-    where = source_of(op)
-    for name, value in zip(("activation", "weight"), op.operands, strict=True):
-        reals = _real_input(value)
-        if reals is not None:
-            return Problem(
-                where,
-                f"its {name} comes from the model's input {reals} without a quantizer",
-                f"give the input's type and scale, e.g. --input {reals}=int16:0.0009765625",
-            )
-        concat = _unequal_concat(value)
-        if concat is not None:
-            return Problem(
-                source_of(concat),
-                f"joins activations of different scales, so that {where} has no integer input",
-                "add a quantizer after it",
-            )
-    return Problem(
-        where,
-        "its operands have no common integer form (a scale per input channel, or no quantizer)",
-        "quantize both operands, the activation with one scale for the tensor",
-    )
-
-
-def _unequal_concat(value: SSAValue) -> nn.ConcatOp | None:
-    """Returns the concatenation of reals that `value` comes from, if nothing quantizes it."""
-    owner = value.owner
-    while isinstance(owner, nn.Unary | nn.ReshapeOp | nn.TransposeOp | nn.Pool):
-        owner = owner.operands[0].owner
-    return owner if isinstance(owner, nn.ConcatOp) else None
-
-
-def _real_input(value: SSAValue) -> str | None:
-    """Returns the name of the model input that reaches `value` through real operations only."""
-    if isinstance(value, BlockArgument):
-        return None if _is_integer(value) else _input_name(value)
-    owner = value.owner
-    assert isinstance(owner, Operation)
-    if isinstance(owner, qint.DequantizeOp | qint.QuantizeOp):
-        return None
-    for operand in owner.operands:
-        name = _real_input(operand)
-        if name is not None:
-            return name
-    return None
-
-
-def _input_name(argument: BlockArgument) -> str:
-    """Returns what the model calls an input, which is what --input wants."""
-    op: Operation | None = argument.block.parent_op()
-    while op is not None and not isinstance(op, ModuleOp):
-        op = op.parent_op()
-    names = None if op is None else op.attributes.get("nn.inputs")
-    if isa(names, ArrayAttr[StringAttr]) and argument.index < len(names):
-        return names.data[argument.index].data
-    return argument.name_hint or f"input {argument.index}"
-
-
-def _is_integer(value: SSAValue) -> bool:
-    return isinstance(qint.element_of(value.type), qint.IntType)
+        }
+        found = obstacles(Network(self.ops, self.constant, stray))
+        if found or any(isinstance(op, self.compute) for op in self.ops):
+            return found
+        what = "no operation works on quantized values, so there is nothing to put in hardware"
+        return [Problem("model", what, "quantize the weights and the activation of a layer")]
 
 
 def _constant_ops(ops: Sequence[Operation]) -> set[Operation]:
@@ -255,7 +178,7 @@ class SplitHostPass(ModulePass):
         if main is None:
             return
         cut = _Cut(main)
-        problems = cut.problems(main)
+        problems = cut.problems()
         if problems:
             raise ModelError(problems)
         core = [o for o in cut.ops if cut.in_core(o)]
@@ -283,7 +206,7 @@ class SplitHostPass(ModulePass):
 
 def _bypass(value: SSAValue) -> Problem:
     owner = value.owner
-    where = source_of(owner) if isinstance(owner, Operation) else str(value.name_hint)
+    where = place_of(owner) if isinstance(owner, Operation) else str(value.name_hint)
     return Problem(
         where,
         "an output of the model depends on this value without passing through the hardware",

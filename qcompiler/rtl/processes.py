@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from xdsl.dialects import hw
 
-from qcompiler.analysis.sources import own_nodes, source_node, source_of
+from qcompiler.analysis.sources import own_nodes, place_of, source_node
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.errors import ModelError, Problem
@@ -141,7 +141,7 @@ def _weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
         return styled_code(op.style, op.weights_op.array, op.input_channel.element.range, pe)
     except ValueError as error:
         remedy = "load its plugin, or remove the attribute stream.style"
-        raise ModelError([Problem(source_of(op), str(error), remedy)]) from None
+        raise ModelError([Problem(place_of(op), str(error), remedy)]) from None
 
 
 def _sliding_window(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:

@@ -191,12 +191,12 @@ REFUSED = {
         [*branch(), node("Concat", ["d", "e"], ["c"], axis=1), real(),
          node("Conv", ["c", "wr"], ["r"])],
         {"w": weights(3, 8, 1, 1)},
-        r"c \(nn.concat.*different scales, so that r .*add a quantizer",
+        r"c \(ONNX Concat.*different scales, and its result reaches r .*add a quantizer",
     ),
     "quotient of activations": (
         [*branch(), node("Div", ["d", "e"], ["r"])],
         {},
-        "added, subtracted or multiplied, not nn.div.*end the model before",
+        r"^r \(ONNX Div\): .*added, subtracted or multiplied only.*end the model before",
     ),
 }  # fmt: skip
 

@@ -14,7 +14,9 @@ def lower_matmul(state: Conversion, op: qint.MatMulOp) -> None:
     weights = op.rhs.owner
     if not isinstance(weights, qint.ConstantOp) or weights.array.ndim < 2:
         state.refuse(
-            op, "a product of two activations has no process yet", "compute it outside the model"
+            op,
+            "a product of two activations is not built in hardware yet",
+            "make one of them constant, or end the model before it",
         )
         return
     element = qint.int_type_of(op.result.type)
@@ -74,7 +76,7 @@ def lower_conv(state: Conversion, op: qint.ConvOp) -> None:
     weights = op.weights.owner
     channels = shape_of(op.input.type)[-1]
     if not isinstance(weights, qint.ConstantOp):
-        state.refuse(op, "its weights are not constant", "export with constant weights")
+        state.refuse(op, "its weights depend on the input of the model", "store them as constants")
         return
     outputs, taps = weights.array.shape[-1], op.window.taps
     element = qint.int_type_of(op.result.type)

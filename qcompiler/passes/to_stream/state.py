@@ -6,7 +6,7 @@ from xdsl.builder import Builder
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from qcompiler.analysis.sources import identifier, source_of
+from qcompiler.analysis.sources import identifier, place_of
 from qcompiler.arith.requantizers import Requantizer
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, shape_of
@@ -62,7 +62,7 @@ class Conversion:
 
     def refuse(self, op: Operation, what: str, remedy: str) -> None:
         """Records why an operation has no process."""
-        self.problems.append(Problem(source_of(op), what, remedy))
+        self.problems.append(Problem(place_of(op), what, remedy))
 
     def emit(self, op: Operation, process: stream.Process) -> None:
         """Adds the process for an operation and carries name and source over."""

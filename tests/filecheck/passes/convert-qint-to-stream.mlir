@@ -20,7 +20,7 @@ func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1
 
 // -----
 
-// CHECK: MatMul_0 (qint.matmul): a product of two activations has no process yet; compute it outside the model
+// CHECK: MatMul_0 (qint.matmul): a product of two activations is not built in hardware yet; make one of them constant, or end the model before it
 func.func @core(%x : tensor<2x2x!qint.int<0, 1>>, %z : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> {
   %p = qint.matmul %x, %z : (tensor<2x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> loc("MatMul_0")
   func.return %p : tensor<2x2x!qint.int<0, 2>>

@@ -30,7 +30,7 @@ func.func @main(%x : tensor<1x1x!qint.int<0, 3>>) -> (tensor<1x1x!qint.int<0, 1>
 
 // -----
 
-// CHECK: fc1 (nn.matmul): its activation comes from the model's input x without a quantizer; give the input's type and scale, e.g. --input x=int16:0.0009765625
+// CHECK: x (input): reaches fc1 (nn.matmul) without a quantizer; give the input's type and scale, e.g. --input x=int16:0.0009765625
 func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
   %w = nn.constant dense<1.0> : tensor<1x1xf32> -> tensor<1x1xf32>
   %y = nn.matmul %x, %w : (tensor<1x1xf32>, tensor<1x1xf32>) -> tensor<1x1xf32> loc("fc1")
@@ -39,17 +39,18 @@ func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
 
 // -----
 
-// CHECK: fc2 (nn.matmul): its operands have no common integer form (a scale per input channel, or no quantizer); quantize both operands, the activation with one scale for the tensor
+// CHECK: Dequantize_1 (qint.dequantize): gives each channel a scale of its own, and fc2 (nn.matmul) sums over channels; quantize this activation with one scale for the tensor
+// CHECK-NEXT: fc2 (nn.matmul): its weights have no quantizer; quantize its weights, too (QuantizeLinear and DequantizeLinear, or Quant)
 func.func @main(%a : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32> {
   %w = nn.constant dense<1.0> : tensor<2x2xf32> -> tensor<2x2xf32>
-  %x = qint.dequantize %a {scale = dense<[1.0, 2.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32>
+  %x = qint.dequantize %a {scale = dense<[1.0, 2.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2xf32> loc("Dequantize_1")
   %y = nn.matmul %x, %w : (tensor<1x2xf32>, tensor<2x2xf32>) -> tensor<1x2xf32> loc("fc2")
   func.return %y : tensor<1x2xf32>
 }
 
 // -----
 
-// CHECK: model: no operation works on quantized values, so there is nothing to put in hardware; export the network with quantizers on its weights and activations
+// CHECK: model: no operation works on quantized values, so there is nothing to put in hardware; quantize the weights and the activation of a layer
 func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
   %y = nn.relu %x : (tensor<1x1xf32>) -> tensor<1x1xf32>
   func.return %y : tensor<1x1xf32>
@@ -57,7 +58,7 @@ func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
 
 // -----
 
-// CHECK: Softmax_4 (nn.softmax): nn.softmax works on real numbers between two integer operations; add a quantizer with one scale for the tensor after this node
+// CHECK: Softmax_4 (nn.softmax): stands between quantized layers, and is built for the host only, not in hardware; end the model before it, or leave it out
 func.func @main(%x : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 2>> {
   %w = qint.constant dense<1> : tensor<2x2xi8> -> tensor<2x2x!qint.int<1, 1>>
   %a = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<1, 1>>) -> tensor<1x2x!qint.int<0, 2>>

@@ -1,0 +1,160 @@
+"""Quantizers that are missing, and what stands between quantized layers."""
+
+import numpy as np
+
+from refusals.cases import refused
+from refusals.net import Net
+
+_CHAPTER = "Quantizers that are missing"
+_BETWEEN = "Between quantized layers"
+_CUT = "the node made the last one, its input the output of the model"
+
+
+@refused(_CHAPTER, "an input without a quantizer", "x (input)", "`--input x=int16:0.01`",
+         mended_options={"inputs": ["x=int16:0.01"]})  # fmt: skip
+def input_without_quantizer(net: Net, mended: bool):
+    y = net.quantized(net.dense("x"))
+    net.dense(y)
+
+
+@refused(_CHAPTER, "weights without a quantizer", "matmul_0", "int8 weights, DequantizeLinear")
+def weights_without_quantizer(net: Net, mended: bool):
+    weights = net.weights(4, 4) if mended else net.normal(4, 4)
+    net.quantized(net.op("MatMul", net.quantized(), weights))
+
+
+@refused(_CHAPTER, "quantizers on weights alone", "model", "quantizers on the activations")
+def weights_alone(net: Net, mended: bool):
+    x = "x"
+    for _ in range(3):
+        x = net.op("Relu", net.dense(net.quantized(x) if mended else x))
+
+
+@refused(_CHAPTER, "ReLU6 straight into a layer", "clip_0", "a quantizer after the Clip")
+def clip_without_quantizer(net: Net, mended: bool):
+    y = net.op("Clip", net.dense(net.quantized()), net.const(0), net.const(6))
+    net.dense(net.quantized(y) if mended else y)
+
+
+@refused(_CHAPTER, "batch normalization, Relu, and a layer", "relu_0", "a quantizer after the Relu",
+         shape=(1, 2, 5, 5))  # fmt: skip
+def batch_norm_without_quantizer(net: Net, mended: bool):
+    parameters = [net.const(net.random.uniform(0.5, 2, 2)) for _ in range(4)]
+    y = net.op("BatchNormalization", net.conv(net.quantized()), *parameters)
+    y = net.op("Relu", y)
+    net.conv(net.quantized(y) if mended else y)
+
+
+@refused(_CHAPTER, "a global average straight into a layer", "globalaveragepool_0",
+         "quantizers before and after the pool", shape=(1, 2, 6, 6))  # fmt: skip
+def pool_without_quantizer(net: Net, mended: bool):
+    y = net.op("Relu", net.conv(net.quantized()))
+    y = net.op("GlobalAveragePool", net.quantized(y) if mended else y)
+    y = net.op("Flatten", net.quantized(y) if mended else y)
+    net.op("Gemm", y, net.weights(2, 3))
+
+
+@refused(_CHAPTER, "a sum of different scales straight into a layer", "residual",
+         "a quantizer after the sum")  # fmt: skip
+def sum_without_quantizer(net: Net, mended: bool):
+    x = net.quantized()
+    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 0.13)]
+    y = net.op("Add", *parts, name="residual")
+    net.dense(net.quantized(y) if mended else y)
+
+
+@refused(_CHAPTER, "a concatenation of different scales straight into a layer", "joined",
+         "a quantizer after the concatenation")  # fmt: skip
+def concat_without_quantizer(net: Net, mended: bool):
+    x = net.quantized()
+    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 0.13)]
+    y = net.op("Concat", *parts, axis=1, name="joined")
+    net.dense(net.quantized(y) if mended else y, 8)
+
+
+@refused(_CHAPTER, "a gate straight into a layer", "mul_0", "a quantizer after the product")
+def gate_without_quantizer(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    y = net.op("Mul", y, net.op("Sigmoid", y))
+    net.dense(net.quantized(y) if mended else y)
+
+
+@refused(_BETWEEN, "softmax inside the network", "softmax_0", _CUT)
+def softmax_inside(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    if not mended:
+        net.dense(net.quantized(net.op("Softmax", y)))
+
+
+@refused(_BETWEEN, "batch normalization and softmax inside the network", "softmax_0", _CUT,
+         shape=(1, 2, 5, 5))  # fmt: skip
+def softmax_behind_batch_norm(net: Net, mended: bool):
+    parameters = [net.const(net.random.uniform(0.5, 2, 2)) for _ in range(4)]
+    y = net.op("BatchNormalization", net.conv(net.quantized()), *parameters)
+    if not mended:
+        net.conv(net.quantized(net.op("Softmax", y, axis=1)))
+
+
+@refused(_BETWEEN, "softmax straight into a layer", "softmax_0", _CUT)
+def softmax_without_quantizer(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    if not mended:
+        net.dense(net.op("Softmax", y))
+
+
+@refused(_BETWEEN, "attention: a product of two activations", "matmul_1",
+         "the other operand constant", shape=(1, 3, 4))  # fmt: skip
+def product_of_activations(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    other = net.weights(1, 4, 3) if mended else net.op("Transpose", y, perm=[0, 2, 1])
+    net.quantized(net.op("MatMul", y, other))
+
+
+@refused(_BETWEEN, "a convolution with weights from an input", "conv_0", "the weights constant",
+         shape=(1, 2, 5, 5))  # fmt: skip
+def weights_from_input(net: Net, mended: bool):
+    weights = net.weights(2, 2, 3, 3) if mended else net.quantized(net.input("w", [2, 2, 3, 3]))
+    net.op("Conv", net.quantized(), weights)
+
+
+@refused(_BETWEEN, "a quotient of two activations", "div_0",
+         "the operands made the outputs of the model")  # fmt: skip
+def quotient(net: Net, mended: bool):
+    x = net.quantized()
+    a, b = (net.quantized(net.dense(x), zero=zero) for zero in (0, 3))
+    if mended:
+        return net.model(a, b)
+    net.quantized(net.op("Div", a, b))
+    return None
+
+
+@refused(_BETWEEN, "nothing but quantizers", "model", "a layer with quantized weights")
+def nothing_to_compute(net: Net, mended: bool):
+    y = net.quantized()
+    if mended:
+        net.dense(y)
+
+
+@refused("Scales", "an activation with a scale for each channel", "dequantizelinear_0",
+         "one scale for the tensor")  # fmt: skip
+def activation_scales(net: Net, mended: bool):
+    if mended:
+        y = net.quantized()
+    else:
+        y = net.quantized(scale=[0.1, 0.2, 0.3, 0.4], zero=[0] * 4, axis=1)
+    net.dense(y)
+
+
+@refused("Scales", "weights with a scale for each input of a matrix product", "dequantizelinear_0",
+         "a scale for each output")  # fmt: skip
+def matrix_scales(net: Net, mended: bool):
+    scales = [0.1, 0.2, 0.3, 0.4]
+    weights = net.dq(net.codes(4, 4), scales, [0] * 4, np.int8, axis=1 if mended else 0)
+    net.op("MatMul", net.quantized(), weights)
+
+
+@refused("Scales", "weights with a scale for each input channel of a convolution",
+         "dequantizelinear_0", "a scale for each output channel", shape=(1, 2, 5, 5))  # fmt: skip
+def convolution_scales(net: Net, mended: bool):
+    weights = net.dq(net.codes(2, 2, 3, 3), [0.1, 0.2], [0, 0], np.int8, axis=0 if mended else 1)
+    net.op("Conv", net.quantized(), weights)

@@ -1,0 +1,96 @@
+"""Operations that are not supported, or not with these attributes."""
+
+import numpy as np
+
+from refusals.cases import refused
+from refusals.net import Net
+
+_CHAPTER = "Operations"
+_IMAGE = (1, 2, 5, 5)
+_HOST = "the model ended before it"
+
+
+def _activation(kind: str, **attributes):
+    @refused(_CHAPTER, f"{kind}", f"{kind.lower()}_0", "Relu in its place")
+    def build(net: Net, mended: bool):
+        y = net.dense(net.quantized())
+        y = net.op("Relu", y) if mended else net.op(kind, y, **attributes)
+        net.dense(net.quantized(y))
+
+    build.__name__ = kind.lower()
+
+
+for _kind in ("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign", "Abs", "Exp"):
+    _activation(_kind)
+
+
+@refused(_CHAPTER, "layer normalization", "layernormalization_0", "BatchNormalization",
+         shape=(1, 4))  # fmt: skip
+def layer_normalization(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    if mended:
+        parameters = [net.const(net.random.uniform(0.5, 2, 4)) for _ in range(4)]
+        y = net.op("BatchNormalization", y, *parameters)
+    else:
+        y = net.op("LayerNormalization", y, net.normal(4))
+    net.dense(net.quantized(y))
+
+
+@refused(_CHAPTER, "an operation that nobody knows", "mything_0", _HOST)
+def unknown(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    if not mended:
+        net.quantized(net.op("MyThing", y, domain="my.operations"))
+
+
+@refused(_CHAPTER, "a recurrent layer", "lstm_0", "a dense layer", shape=(1, 1, 4))
+def recurrent(net: Net, mended: bool):
+    x = net.quantized()
+    if mended:
+        net.dense(x)
+    else:
+        net.op("LSTM", x, net.normal(1, 16, 4), net.normal(1, 16, 4), hidden_size=4)
+        return net.model("lstm_0")
+    return None
+
+
+@refused(_CHAPTER, "a sum along an axis", "reducesum_0", "ReduceMean", shape=_IMAGE)
+def reduce_sum(net: Net, mended: bool):
+    kind = "ReduceMean" if mended else "ReduceSum"
+    y = net.op(kind, net.quantized(), net.const([2, 3], np.int64), keepdims=0)
+    net.dense(net.quantized(y), 2)
+
+
+@refused(_CHAPTER, "bilinear interpolation", "resize_0", "nearest", shape=_IMAGE)
+def bilinear(net: Net, mended: bool):
+    mode = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor"} if mended else {"mode": "linear"}  # fmt: skip
+    y = net.op("Resize", net.quantized(), "", net.const([1, 1, 2, 2]), **mode)
+    net.conv(y)
+
+
+@refused(_CHAPTER, "a three-dimensional convolution", "conv_0", "a two-dimensional one",
+         shape=(1, 1, 4, 4))  # fmt: skip
+def volume(net: Net, mended: bool):
+    x = net.quantized()
+    if not mended:
+        x = net.op("Unsqueeze", x, net.const([2], np.int64))
+    net.op("Conv", x, net.weights(2, 1, *([3, 3] if mended else [1, 3, 3])))
+
+
+@refused(_CHAPTER, "padding by reflection", "pad_0", "padding with a constant", shape=_IMAGE)
+def reflection(net: Net, mended: bool):
+    pads = net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+    net.conv(net.op("Pad", net.quantized(), pads, mode="constant" if mended else "reflect"))
+
+
+@refused(_CHAPTER, "the three largest", "topk_0", "k = 1")
+def top_three(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    return net.model(*net.op("TopK", y, net.const([1 if mended else 3], np.int64), outputs=2)[1:])
+
+
+@refused(_CHAPTER, "the smallest", "argmin_0", "ArgMax of the negative")
+def smallest(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    net.op("ArgMax", net.op("Neg", y), axis=1) if mended else net.op("ArgMin", y, axis=1)
