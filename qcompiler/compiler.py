@@ -13,6 +13,7 @@ from qcompiler.assembly import read_module
 from qcompiler.design import Design
 from qcompiler.devices import load_device
 from qcompiler.errors import ModelError, Problem
+from qcompiler.faults import guarded
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.interpreters import functions, numerics
 from qcompiler.options import Options, resume_options
@@ -32,6 +33,7 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     Raises:
         ModelError: the file or the options are at fault.
         ParseError, LocatedError: the text is.
+        InternalError: the front end is.
     """
     problems = options.problems()
     if problems:
@@ -41,10 +43,11 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     if options.start is not None:
         what = f"{Path(path).name} is no IR that a pass left (.mlir), but a model"
         raise ModelError([Problem("--from", what, "leave --from out")])
-    if Path(path).suffix == ".qnn":
-        return _import_text(path, options)
     plugins.known()  # installed packages register their importers
-    return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
+    with guarded("import"):
+        if Path(path).suffix == ".qnn":
+            return _import_text(path, options)
+        return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
 
 
 def _keeps_meaning(module: ModuleOp, options: Options) -> ModuleOp:
@@ -113,6 +116,7 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
     Raises:
         ModelError: a pass refuses the network; says which node, why, and what helps.
         ValidationError: `options.validate` found a pass that changes the network.
+        InternalError: a pass is at fault, or left IR that does not verify.
     """
     unused = options.unused()
     if unused:
@@ -206,6 +210,7 @@ def compile(
     Raises:
         ModelError: the model or an option is at fault; lists every problem.
         ValidationError: `validate` found a pass that changes what the network computes.
+        InternalError: the compiler or a plug-in is at fault, not the model.
 
     Examples:
         >>> import qcompiler

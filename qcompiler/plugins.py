@@ -10,6 +10,7 @@ import importlib.util
 import sys
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import entry_points
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
@@ -22,8 +23,23 @@ from xdsl.utils.target import Target
 
 from qcompiler.errors import ModelError, Problem
 
+OURS = ("qcompiler", "xdsl")
+"""Packages whose entry points are no plug-ins."""
+
 _KINDS = ("dialects", "passes", "targets")
 _loaded: dict[Path, Universe] = {}
+
+
+@cache
+def _packages() -> frozenset[str]:
+    """Returns the top-level packages of installed plug-ins."""
+    found = entry_points(group="xdsl.universe")
+    return frozenset(point.module.partition(".")[0] for point in found) - {*OURS}
+
+
+def modules() -> frozenset[str]:
+    """Returns what plug-ins are made of: top-level packages, and modules of files."""
+    return _packages() | {_module_name(path) for path in _loaded}
 
 
 @cache
@@ -63,9 +79,13 @@ def load_plugin(path: str | Path) -> Universe:
     return _loaded[path]
 
 
-def _load(path: Path) -> ModuleType:
+def _module_name(path: Path) -> str:
     # A name of its own, as two files in different folders may be called the same.
-    name = f"qcompiler_plugin_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"qcompiler_plugin_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _load(path: Path) -> ModuleType:
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ModelError([Problem(str(path), "is no file of Python", "give a .py file")])

@@ -10,7 +10,8 @@ from qcompiler.cli.opt_command import build_parser as build_opt_parser
 _HEAD = """# Command line
 
 Made from the parsers: what `qcc COMMAND --help` says. Results are printed on stdout, progress and
-errors on stderr. Exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage.
+errors on stderr. Exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage;
+3 `qcc` itself or a plug-in is at fault.
 
 """
 

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.source_map import explain_places
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.errors import ModelError, Problem, printable
+from qcompiler.faults import TRACEBACK, InternalError, fault_of
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.options import MULTIPLIERS, Options
@@ -32,6 +35,10 @@ out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+FAULT = 3
+"""Exit status if the program is at fault, ours or a plug-in."""
+
+
 @dataclass
 class Outcome:
     """The exit status of a command."""
@@ -40,8 +47,8 @@ class Outcome:
 
 
 @contextmanager
-def report_failures() -> Generator[Outcome]:
-    """Turns the errors that users can mend into messages on stderr and exit status 1."""
+def report_failures(command: str | None) -> Generator[Outcome]:
+    """Turns errors into messages on stderr: exit status 1 if users can mend them, else 3."""
     outcome = Outcome()
     try:
         yield outcome
@@ -59,6 +66,22 @@ def report_failures() -> Generator[Outcome]:
     except BrokenPipeError:  # the reader of our output went away
         sys.stderr.close()
         outcome.status = 1
+    except OSError as error:
+        said = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+        err.print("[red]error:[/red]", escape(printable(said or str(error))))
+        outcome.status = 1
+    except Exception as error:  # nobody expected it, so the program is at fault
+        found = error if isinstance(error, InternalError) else fault_of(error, f"qcc {command}")
+        _print_fault(found, found.__cause__ or error)
+        outcome.status = FAULT
+
+
+def _print_fault(error: InternalError, cause: BaseException) -> None:
+    if os.environ.get(TRACEBACK):
+        sys.stderr.write("".join(format_exception(cause)))
+    err.print(f"[red]internal error:[/red] [bold]{escape(printable(error.where))}[/bold]")
+    err.print(f"  {escape(printable(error.what, 600))}")
+    err.print(f"  [green]remedy:[/green] {escape(printable(error.remedy))}")
 
 
 @contextmanager

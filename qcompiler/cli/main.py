@@ -36,7 +36,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         prog="qcc",
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
         epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage; "
-        "128 + N ended by signal N",
+        "3 qcc or a plug-in is at fault; 128 + N ended by signal N",
     )
     parser.add_argument("--version", action="version", version=f"qcc {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str]) -> int:
     parser = build_parser(only)
     from qcompiler.cli.common import report_failures
 
-    with report_failures() as outcome:
+    with report_failures(only) as outcome:
         parsed = parser.parse_args(arguments)  # loads plugins, too
         command = import_module(f"qcompiler.cli.{parsed.command}_command")
         outcome.status = command.run(parsed)

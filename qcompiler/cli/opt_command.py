@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline, get_pass_option_infos
 from xdsl.universe import XDSL_UNIVERSE
@@ -27,7 +28,8 @@ from qcompiler.cli.common import (
     report_failures,
     weight_file,
 )
-from qcompiler.passes.pipeline import parse_passes, pass_class, verify_after
+from qcompiler.faults import guarded, verify_after
+from qcompiler.passes.pipeline import parse_passes, pass_class
 from qcompiler.universe import PASSES
 
 _DESCRIPTION = "Runs passes on textual IR."
@@ -91,7 +93,7 @@ class _Driver(xDSLOptMain):
                 timed(before, module, after)
             watch.between(before, module, after)
 
-        self.pipeline = PassPipeline(self.pipeline.passes, between)
+        self.pipeline = _Pipeline(self.pipeline.passes, between)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
         args = self.args
@@ -108,6 +110,18 @@ class _Driver(xDSLOptMain):
         if weights is not None:
             weights.save(Path() if args.output_file is None else Path(args.output_file).parent)
         return text
+
+
+class _Pipeline(PassPipeline):
+    """xDSL's pipeline, whose passes tell refusals from faults."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for before, after in pairwise([None, *self.passes, None]):
+            if before is not None:
+                with guarded(f"pass {type(before).name}", before):
+                    before.apply(ctx, op)
+            if self.callback is not None:
+                self.callback(before, op, after)
 
 
 class _Watch:
@@ -127,7 +141,7 @@ class _Watch:
             self._begin(module)
         else:
             keep_nodes(module, self._nodes)
-            self._after(type(before).name, module)
+            self._after(before, module)
         self._nodes = node_graph(module)
         if after is not None and self._wants(self._args.print_ir_before, type(after).name):
             print_ir("before", type(after).name, module, self._args.elide_constants)
@@ -145,10 +159,10 @@ class _Watch:
             except InterpretationError as error:
                 raise ValidationError(f"--validate: the input cannot be run: {error}") from None
 
-    def _after(self, name: str, module: ModuleOp) -> None:
-        args = self._args
+    def _after(self, pass_: ModulePass, module: ModuleOp) -> None:
+        args, name = self._args, type(pass_).name
         if args.verify_each == "true" and not args.disable_verify:
-            verify_after(name, module)
+            verify_after(pass_, name, module)
         if self._wants(args.print_ir_after, name):
             print_ir("after", name, module, args.elide_constants)
         if args.print_ir_diff:
@@ -282,11 +296,11 @@ def _before_reading(arguments: Sequence[str]) -> bool:
 def run(arguments: Sequence[str]) -> int:
     """Runs the driver; returns the exit status."""
     sys.argv[0] = "qcc opt"  # argparse names the program by it
-    try:
-        with report_failures() as outcome:
+    with report_failures("opt") as outcome:
+        try:
             if not _before_reading(arguments):
                 _Driver(_DESCRIPTION, _expanded(arguments)).run()
-    except (ValueError, OSError, ArgSpecParseError) as error:  # an unknown pass, a missing file
-        sys.stderr.write(f"qcc opt: {error}\n")
-        return 2
+        except (ValueError, OSError, ArgSpecParseError) as error:  # an unknown pass, a missing file
+            sys.stderr.write(f"qcc opt: {error}\n")
+            outcome.status = 2
     return outcome.status

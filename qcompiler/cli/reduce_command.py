@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.utils.exceptions import InterpretationError, PassFailedException, VerifyException
+from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.analysis.reduction import Test, count_operations, reduce_module
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import print_module, read_module
 from qcompiler.cli.common import add_plugin_argument, err
 from qcompiler.errors import ModelError, Problem
+from qcompiler.faults import InternalError
 from qcompiler.passes.pipeline import make_context, make_pass, run_pass
 from qcompiler.processes import run_to_end
 
@@ -67,10 +68,10 @@ def _fails(text: str) -> Test:
         try:
             run_pass(make_context(), module, pass_)
         except Exception as error:
+            kind = error.kind if isinstance(error, InternalError) else type(error)
             if not kinds:
-                kinds.append(type(error))
-            refused = isinstance(error, PassFailedException | VerifyException)
-            return type(error) is kinds[0] and (refused or not isinstance(error, ModelError))
+                kinds.append(kind)
+            return kind is kinds[0]
         return False
 
     return test

@@ -8,11 +8,11 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, get_pass_option_infos
 from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
-from xdsl.utils.exceptions import ArgSpecParseError, ParseError, VerifyException
+from xdsl.utils.exceptions import ArgSpecParseError, ParseError
 
 from qcompiler import plugins
 from qcompiler.analysis.keep_sources import keep_nodes, node_graph
-from qcompiler.analysis.sources import source_of
+from qcompiler.faults import guarded, verify_after
 from qcompiler.universe import PASSES
 
 AfterPass = Callable[[str, ModuleOp], None]
@@ -88,45 +88,20 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
 
     Raises:
         PassFailedException: the pass refuses the module (`ModelError` says why).
-        VerifyException: the pass left a module that does not verify.
+        InternalError: the pass stopped otherwise, or left a module that does not verify.
     """
     if isinstance(pass_, str):
         pass_ = make_pass(pass_)
     before = node_graph(module)
-    try:
+    name = pass_name(pass_)
+    with guarded(f"pass {name}", pass_):
         if isinstance(pass_, ModulePass):
             pass_.apply(context, module)
         else:
             pass_(module)
-    except Exception as error:  # whatever it is, its traceback should say which pass stopped
-        error.add_note(f"the pass {pass_name(pass_)} stopped here")
-        raise
-    verify_after(pass_name(pass_), module)
+    verify_after(pass_, name, module)
     keep_nodes(module, before)
-    return pass_name(pass_)
-
-
-def verify_after(name: str, module: ModuleOp) -> None:
-    """Verifies what the pass called `name` left.
-
-    Raises:
-        VerifyException: names the pass, the operation that is refused, and its source node.
-    """
-    try:
-        module.verify()
-    except VerifyException as error:
-        raise VerifyException(
-            f"{name}: this pass left IR that does not verify: {_refusal(module, error)}"
-        ) from None
-
-
-def _refusal(module: ModuleOp, error: VerifyException) -> str:
-    for op in module.walk(region_first=True):  # inner operations before those around them
-        try:
-            op.verify(verify_nested_ops=False)
-        except VerifyException as found:
-            return f"{source_of(op)}: {found}"
-    return str(error)
+    return name
 
 
 def pass_name(pass_: PassLike) -> str:
@@ -188,7 +163,7 @@ def run_passes(
     """Applies passes in order, verifies after each, and tells the listeners.
 
     Raises:
-        PassFailedException, VerifyException: as `run_pass`.
+        PassFailedException, InternalError: as `run_pass`.
     """
     context = make_context()
     for pass_ in passes:

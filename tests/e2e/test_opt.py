@@ -93,8 +93,10 @@ def test_a_pass_that_leaves_wrong_ir_is_named(capfd, path, tmp_path):
     plugin = tmp_path / "breaks.py"
     plugin.write_text(BREAKS)
     result = qcc(capfd, "opt", "--plugin", plugin, "-p", "cse,breaks", path)
-    assert result.status == 1
-    assert "breaks: this pass left IR that does not verify: %y (qint.matmul): pro" in result.words
+    assert result.status == 3
+    assert "internal error: pass breaks, at %y (qint.matmul)" in result.words
+    assert "this pass left IR that does not verify: pro" in result.words
+    assert f"a fault of the plug-in {plugin}, not of the model" in result.words
     kept = qcc(capfd, "opt", "--plugin", plugin, "-p", "breaks", "--verify-each=false", path)
     assert (kept.status, kept.words) == (0, "")
 

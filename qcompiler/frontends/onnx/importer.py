@@ -16,6 +16,7 @@ from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
+from qcompiler.faults import guarded
 from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx import naming, ops
 from qcompiler.frontends.onnx.float_models import float_problem
@@ -225,7 +226,9 @@ class _GraphImporter:
             self._bind_outputs([name for name in node.output if name], results)
             return
         assert importer is not None
-        result = importer.function(NodeContext(node, self.opset, self.values))
+        refusals = (RefusalError, VerifyException)
+        with guarded("import", importer.function, naming.where(node), refusals):
+            result = importer.function(NodeContext(node, self.opset, self.values))
         single = isinstance(result, SSAValue | np.ndarray)
         self._bind_outputs(node.output, [result] if single else result)
         if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
