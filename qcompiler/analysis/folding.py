@@ -3,12 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import gcd, log2
-from typing import TypeAlias
+from math import log2
 
 from xdsl.dialects.builtin import IntegerAttr, i64
-from xdsl.ir import SSAValue
-from xdsl.rewriter import Rewriter
 
 from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.network import Network
@@ -18,17 +15,6 @@ from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, signed_wid
 
 CHOICE = "stream.choice"
 """Attribute of the core: in words, what bounds its folding, and its neighbours."""
-
-Foldable: TypeAlias = stream.MvauOp | stream.VvauOp | stream.PoolOp
-"""Processes whose parallelism is chosen; the others follow them."""
-
-
-def window_before(op: Foldable) -> stream.SlidingWindowOp | None:
-    """Returns the sliding window that sends a process its input, if it does, adapters aside."""
-    owner = op.input.owner
-    while isinstance(owner, stream.WidthAdapterOp | stream.FifoOp):
-        owner = owner.input.owner
-    return owner if isinstance(owner, stream.SlidingWindowOp) else None
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class Layer:
         window_lanes: lanes that the sliding window before it can send, if there is one.
     """
 
-    op: Foldable
+    op: stream.Foldable
     work: int
     pe: tuple[int, ...]
     simd: tuple[int, ...]
@@ -67,23 +53,11 @@ class Layer:
     window_lanes: tuple[int, ...] = ()
 
     @staticmethod
-    def of(op: Foldable) -> "Layer":
+    def of(op: stream.Foldable) -> "Layer":
         """Returns what can be chosen for a process."""
-        window = window_before(op)
-        blocks = [] if window is None else window.window.tap_blocks
-        several = sorted(rows * columns for rows, columns in blocks)[1:]
-        if isinstance(op, stream.MvauOp):
-            inputs, outputs = op.matrix_shape
-            work = op.vectors * op.mh * inputs
-            pe, simd = tuple(stream.divisors(outputs)), tuple(stream.divisors(inputs))
-            if window is None:
-                return Layer(op, work, pe, simd, inputs)
-            one = window.input_channel.channels // op.groups.value.data
-            lanes = *stream.divisors(one), *(one * taps for taps in several)
-            return Layer(op, work, pe, simd, one, lanes)
-        work = op.input_channel.with_lanes(1).beats
-        pe = tuple(stream.divisors(op.output_channel.channels))
-        return Layer(op, work, pe, (1, *several), 1)
+        window = op.window
+        pe, simd = op.legal_pe, op.legal_simd(window)
+        return Layer(op, op.work, pe, simd, op.one_tap(window), op.window_lanes(window))
 
     @property
     def foldings(self) -> list[Folding]:
@@ -93,7 +67,7 @@ class Layer:
     @property
     def chosen(self) -> Folding:
         """The folding that the process has now."""
-        return Folding(self.op.output_channel.lanes.data, self.op.simd.value.data, self.op.style)
+        return Folding(*self.op.folding, self.op.style)
 
     def styles(self, folding: Folding, multiplier: Multiplier | None) -> list[Folding]:
         """Returns a folding with every style that saves hard multipliers, itself first."""
@@ -113,52 +87,47 @@ class Layer:
 
     def legal_styles(self, folding: Folding) -> list[str]:
         """Returns the styles of multiplication that the hardware of a folding may have."""
-        if isinstance(self.op, stream.PoolOp) or self._is_parallel(folding):
+        if self.op.weights_op is None or self.op.is_constant(folding.pe, folding.simd):
             return []
         if self.weight_range.lo >= -1 and self.weight_range.hi <= 1:
             return []
-        in_pairs = isinstance(self.op, stream.MvauOp) and folding.pe % 2 == 0
-        return [LOGIC, PAIRS] if in_pairs else [LOGIC]
-
-    def _is_parallel(self, folding: Folding) -> bool:
-        """Whether a matrix unit computes a frame a cycle: its weights are constants."""
-        return isinstance(self.op, stream.MvauOp) and (
-            (folding.pe, folding.simd) == self.op.matrix_shape[::-1]
-            and self.op.groups.value.data == 1
-        )
+        return [LOGIC, PAIRS] if self.op.shares_inputs and folding.pe % 2 == 0 else [LOGIC]
 
     @cached_property
     def weight_range(self) -> IntRange:
         """Range of the weights that there are."""
-        assert not isinstance(self.op, stream.PoolOp), "it has no weights"
-        return self.op.weights_op.range
+        weights = self.op.weights_op
+        assert weights is not None, "it has no weights"
+        return weights.range
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
         own = self.work // (folding.pe * folding.simd)
-        window = window_before(self.op)
+        window = self.op.window
         if window is None:
             return own
-        if not isinstance(self.op, stream.MvauOp):
+        if not self.window_lanes:
             return max(own, window.input_channel.with_lanes(folding.pe).beats)
         return max(own, self._window_cycles[self.lanes_of_window(folding)])
 
     @cached_property
     def _window_cycles(self) -> dict[int, int]:
-        """Cycles of a frame that the window before a matrix unit takes, by the lanes it sends."""
-        window = window_before(self.op)
+        """Cycles of a frame that the window before the layer takes, by the lanes it sends."""
+        window = self.op.window
         assert window is not None, "the caller looked"
         given = window.input_channel.with_lanes(1).beats
         made = self.op.input_channel.with_lanes(1).beats
         return {n: max(given // min(n, self.one_tap), made // n) for n in self.window_lanes}
 
     def lanes_of_window(self, folding: Folding) -> int:
-        """Returns the lanes that the sliding window before a matrix unit sends a beat.
+        """Returns the lanes that the sliding window before the layer sends a beat.
 
         Those that the unit takes, if they are channels of one tap or a block of taps. Else a width
         adapter goes between: the fewest lanes that keep pace, as the unit takes a vector once and
         works on it for several rounds.
         """
+        if not self.window_lanes:
+            return folding.pe * folding.simd
         if folding.simd in self.window_lanes:
             return folding.simd
         own = self.work // (folding.pe * folding.simd)
@@ -166,22 +135,17 @@ class Layer:
         return min(fits, key=lambda lanes: (max(self._window_cycles[lanes], own), lanes))
 
     def needs_adapter(self, folding: Folding) -> bool:
-        """Whether the sliding window before a matrix unit cannot send what that takes a beat."""
+        """Whether the sliding window before the layer cannot send what that takes a beat."""
         return bool(self.window_lanes) and folding.simd not in self.window_lanes
 
     def fold(self, folding: Folding) -> None:
         """Gives the process, and the sliding window before it, their lanes."""
-        window = window_before(self.op)
-        if isinstance(self.op, stream.MvauOp):
-            self.op.properties["pe"] = IntegerAttr(folding.pe, i64)
-        self.op.properties["simd"] = IntegerAttr(folding.simd, i64)
+        window = self.op.window
+        self.op.fold(folding.pe, folding.simd)
         if folding.style is not None:
             self.op.style = folding.style
-        _set_lanes(self.op.result, folding.pe)
         if window is not None:
-            matrix = isinstance(self.op, stream.MvauOp)
-            lanes = self.lanes_of_window(folding) if matrix else self.op.input_lanes
-            _set_lanes(window.result, lanes)
+            stream.set_lanes(window.result, self.lanes_of_window(folding))
             window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
 
 
@@ -208,7 +172,7 @@ def choose(layer: Layer, target_cycles: int, foldings: Iterable[Folding] | None 
 
 def foldable_layers(network: Network) -> dict[str, Layer]:
     """Returns what can be chosen in a network, by name."""
-    return {name: Layer.of(p) for name, p in network.named() if isinstance(p, Foldable)}
+    return {name: Layer.of(p) for name, p in network.named() if isinstance(p, stream.Foldable)}
 
 
 def fold(network: Network, chosen: Mapping[str, Folding], target_cycles: int) -> None:
@@ -223,74 +187,16 @@ def fold(network: Network, chosen: Mapping[str, Folding], target_cycles: int) ->
     for name, layer in foldable_layers(network).items():
         layer.fold(chosen[name])
     for value in network.inputs:
-        _set_lanes(value, _input_lanes(value, target_cycles))
+        stream.set_lanes(value, stream.reader_lanes(value, target_cycles))
     for process in network.processes:
-        _follow(process, target_cycles)
+        process.follow(target_cycles)
     network.update_type()
 
 
 def _drop_buffers(network: Network) -> None:
     """Removes adapters and FIFOs, which belong to an earlier folding."""
     for process in network.processes:
-        if isinstance(process, stream.WidthAdapterOp | stream.FifoOp):
-            process.result.replace_all_uses_with(process.input)
+        if process.is_buffer:
+            process.results[0].replace_all_uses_with(process.operands[0])
             process.detach()
             process.erase()
-
-
-def _set_lanes(value: SSAValue, lanes: int) -> None:
-    Rewriter.replace_value_with_new_type(value, stream.channel_of(value).with_lanes(lanes))
-
-
-def _input_lanes(value: SSAValue, target_cycles: int) -> int:
-    """Returns the lanes of an input of the network: what its first user takes a cycle."""
-    for use in value.uses:
-        user = use.operation
-        if isinstance(user, stream.MvauOp | stream.SlidingWindowOp):
-            return user.input_lanes
-        if isinstance(user, stream.DuplicateOp):
-            return max(_input_lanes(copy, target_cycles) for copy in user.results)
-    return _enough_lanes(stream.channel_of(value), target_cycles)
-
-
-def _enough_lanes(channel: stream.ChannelType, target_cycles: int) -> int:
-    """Returns the fewest lanes that move a frame in the target cycles."""
-    elements = channel.with_lanes(1).beats
-    fits = [d for d in stream.divisors(channel.channels) if elements <= target_cycles * d]
-    return fits[0] if fits else channel.channels
-
-
-def _follow(process: stream.Process, target_cycles: int) -> None:
-    """Gives a process without parallelism of its own the lanes of what feeds it."""
-    if isinstance(process, stream.RequantizeOp | stream.ReshapeOp | stream.DuplicateOp):
-        for result in process.results:  # a reshaped frame may have fewer channels
-            given = process.input_channels[0].lanes.data
-            _set_lanes(result, gcd(given, process.largest_lanes))
-    elif isinstance(process, stream.ReorderOp | stream.SliceOp):
-        _set_lanes(process.result, _moving_lanes(process, target_cycles))
-    elif isinstance(process, stream.SlidingWindowOp) and not _is_folded(process):
-        _set_lanes(process.result, process.input_channel.lanes.data)
-    elif isinstance(process, stream.AddOp | stream.MulOp | stream.ConcatOp):
-        (made,) = process.output_channels
-        legal = process.largest_lanes
-        least = _enough_lanes(made, target_cycles)
-        given = sorted(channel.lanes.data for channel in process.input_channels)
-        wanted = next((lanes for lanes in given if lanes >= least), least)
-        fits = [d for d in stream.divisors(legal) if d >= wanted]
-        _set_lanes(process.result, fits[0] if fits else legal)
-
-
-def _is_folded(window: stream.SlidingWindowOp) -> bool:
-    """Whether the lanes of a window are the business of the layer behind it."""
-    return any(isinstance(use.operation, Foldable) for use in window.result.uses)
-
-
-def _moving_lanes(process: stream.ReorderOp | stream.SliceOp, target_cycles: int) -> int:
-    """Returns the lanes of the input, if legal and enough, or else the fewest that are."""
-    legal = stream.divisors(process.largest_lanes)
-    sizes = [process.input_channel.with_lanes(1).beats, process.output_channel.with_lanes(1).beats]
-    enough = [d for d in legal if max(sizes) <= target_cycles * d]
-    given = process.input_channel.lanes.data
-    if given in enough:
-        return given
-    return enough[0] if enough else legal[-1]

@@ -8,7 +8,7 @@ the padding of an image, whose products a streaming window does not leave out.
 
 from dataclasses import dataclass
 
-from qcompiler.analysis.folding import Folding, Layer, window_before
+from qcompiler.analysis.folding import Folding, Layer
 from qcompiler.dialects import stream
 
 _IMAGE = 3
@@ -33,18 +33,13 @@ class Products:
 
     @staticmethod
     def of(process: stream.Process) -> "Products | None":
-        """Returns the multiplications of a process; None if it is no matrix or vector unit."""
-        if isinstance(process, stream.MvauOp):
-            each, factor = process.matrix_shape[0], process.pe.value.data
-        elif isinstance(process, stream.VvauOp):
-            each, factor = process.taps, process.output_channel.lanes.data
-        else:
+        """Returns the multiplications of a process; None if it has no weights."""
+        if not isinstance(process, stream.Foldable) or process.weights_op is None:
             return None
         made = process.output_channel
-        macs = made.with_lanes(1).beats * each
+        macs = made.with_lanes(1).beats * process.terms
         convolution = len(made.frame_shape) == _IMAGE
-        multipliers = factor * process.simd.value.data
-        return Products(macs, _on_padding(process, macs), multipliers, convolution)
+        return Products(macs, _on_padding(process, macs), process.macs_per_cycle, convolution)
 
     def efficiency(self, cycles: int) -> float:
         """Returns the share of the places for products that are filled, those on padding too.
@@ -59,9 +54,9 @@ class Products:
         return (self.macs - self.padding) / (self.multipliers * cycles)
 
 
-def _on_padding(process: stream.MvauOp | stream.VvauOp, macs: int) -> int:
+def _on_padding(process: stream.Foldable, macs: int) -> int:
     """Returns how many of a layer's products are with elements of the padding."""
-    window = window_before(process)
+    window = process.window
     if window is None:
         return 0
     spatial = window.input_channel.frame_shape[:-1]

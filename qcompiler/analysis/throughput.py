@@ -20,7 +20,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
-from qcompiler.dialects.stream.process import Times
+from qcompiler.dialects.stream.schedule import Times
 
 _FRAMES = 4
 

@@ -18,7 +18,7 @@ from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.process import network_area, process_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.folding import Foldable, Folding, fold, foldable_layers
+from qcompiler.analysis.folding import Folding, fold, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 from qcompiler.passes.folding_budget import Budget, Foldings, Trial
@@ -26,7 +26,7 @@ from qcompiler.passes.pipeline import run_passes
 from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
-_GUESSED = Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
+_GUESSED = stream.Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
 """What `LayerGuess` knows of, besides requantizers."""
 _REWEIGHTINGS = 12
 _WHOLE_SEARCH = 256

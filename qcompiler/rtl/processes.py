@@ -56,10 +56,6 @@ def describe(channel: stream.ChannelType) -> str:
     )
 
 
-def _of_groups(groups: int) -> str:
-    return f", {groups} groups" if groups > 1 else ""
-
-
 _MOST_NAMES = 6
 
 
@@ -72,40 +68,14 @@ def _merged(process: stream.Process, nodes: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _window(process: stream.SlidingWindowOp) -> str:
-    window = process.window
-    by = [" x ".join(map(str, part)) for part in (window.kernel, window.strides, window.dilations)]
-    padding = f"{list(window.pads_begin)} before and {list(window.pads_end)} after"
-    padded = any(window.pads_begin) or any(window.pads_end)
-    pads = f", padding {padding} of {process.pad_value.value.data}" if padded else ""
-    dilation = "" if set(window.dilations) == {1} else f", dilation {by[2]}"
-    return (
-        f"kernel {by[0]}, stride {by[1]}{dilation}{pads}, "
-        f"{process.buffer_rows} rows in the line buffer"
-    )
-
-
 def _comment(process: stream.Process, nodes: Mapping[str, str]) -> tuple[str, ...]:
     schedule = process.schedule()
     lines = [
         f"{process.name} from {source_node(process) or 'the model'}",
         *_merged(process, nodes),
     ]
-    if isinstance(process, stream.MvauOp):
-        lines.append(
-            f"MW = {process.mw}, MH = {process.mh}, PE = {process.pe.value.data}, "
-            f"SIMD = {process.simd.value.data}{_of_groups(process.groups.value.data)}"
-        )
-    elif isinstance(process, stream.VvauOp | stream.PoolOp):
-        what = "weights" if isinstance(process, stream.VvauOp) else f"{process.kind.data} of taps"
-        lines.append(
-            f"{process.taps} {what} a channel, PE = {process.output_channel.lanes.data} channels, "
-            f"SIMD = {process.simd.value.data} taps"
-        )
-    elif isinstance(process, stream.SlidingWindowOp):
-        lines.append(_window(process))
-    elif isinstance(process, stream.AddOp):
-        lines.append("y = {} * in0 + {} * in1".format(*process.factors))
+    if process.headline:
+        lines.append(process.headline)
     lines += [
         *(f"input:  {describe(channel)}" for channel in process.input_channels),
         *(f"output: {describe(channel)}" for channel in process.output_channels),

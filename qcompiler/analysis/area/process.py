@@ -43,7 +43,7 @@ def network_area(network: Network, family: str, *, dsp: bool = True) -> Area:
 def _configuration(process: stream.Process) -> tuple[Any, ...]:
     """Returns everything that a process's module depends on."""
     weights = None
-    if isinstance(process, stream.MvauOp | stream.VvauOp):
+    if process.weights_op is not None:
         array = process.weights_op.array
         weights = array.shape, array.dtype.str, array.tobytes()
     bodies = (op for region in process.regions for block in region.blocks for op in block.ops)

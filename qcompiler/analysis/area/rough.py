@@ -32,8 +32,8 @@ class LayerGuess:
 
     @cached_property
     def _code(self) -> WeightCode | None:
-        op = self.layer.op
-        return None if isinstance(op, stream.PoolOp) else WeightCode.of(op.weights_op.array)
+        weights = self.layer.op.weights_op
+        return None if weights is None else WeightCode.of(weights.array)
 
     @cached_property
     def _form(self) -> Requantizer | None:
@@ -59,16 +59,15 @@ class LayerGuess:
         x, sums = op.input_channel.element.width_bits, op.output_channel.element.width_bits
         pe, simd = folding.pe, folding.simd
         yield _CONTROL
-        beats = simd if isinstance(op, stream.MvauOp) else pe * simd
-        yield Area(0, 2 * beats * x)
+        taken = simd if op.shares_inputs else pe * simd
+        yield Area(0, 2 * taken * x)
         yield Area(round(pe * sums * (1 + _ADDER_BIT)), 4 * pe * sums)
         if code is None:
             yield Area(round(pe * simd * sums * 2))
         else:
             yield self._products(folding, code, x, sums)
             yield self._weights(folding, code)
-        if isinstance(op, stream.MvauOp):
-            yield from self._replay(op, folding, x)
+        yield from self._replay(op, folding, x)
         window = op.input.owner
         if isinstance(window, stream.SlidingWindowOp):
             yield from self._window(window, folding, x)
@@ -95,22 +94,22 @@ class LayerGuess:
         return PairCode.of_range(self.layer.weight_range, self.layer.op.input_channel.element.range)
 
     def _weights(self, folding: Folding, code: WeightCode) -> Area:
-        op, count = self.layer.op, folding.pe * folding.simd
-        assert not isinstance(op, stream.PoolOp), "it has no weights"
-        words = max(1, len(op.weights_op.value) // count)
+        weights, count = self.layer.op.weights_op, folding.pe * folding.simd
+        assert weights is not None, "the caller looked"
+        words = max(1, len(weights.value) // count)
         width = count // 2 * self._pair.width if folding.style == PAIRS else count * code.width
         return self._memory(Memory(words, width, rom=True)) if words > 1 else Area()
 
-    def _replay(self, op: stream.MvauOp, folding: Folding, x: int) -> Iterable[Area]:
-        inputs, outputs = op.matrix_shape
-        synapse = inputs // folding.simd
-        if synapse > 1 and outputs > folding.pe:
+    def _replay(self, op: stream.Foldable, folding: Folding, x: int) -> Iterable[Area]:
+        """Yields what keeps shared inputs while one group of outputs after the other takes them."""
+        synapse = op.terms // folding.simd
+        if op.shares_inputs and synapse > 1 and max(op.legal_pe) > folding.pe:
             yield self._memory(Memory(synapse, folding.simd * x, one_address=True))
 
     def _window(self, window: stream.SlidingWindowOp, folding: Folding, x: int) -> Iterable[Area]:
-        matrix = isinstance(self.layer.op, stream.MvauOp)
+        matrix = self.layer.op.shares_inputs
         one = self.layer.one_tap if matrix else folding.pe
-        beat = self.layer.lanes_of_window(folding) if matrix else folding.simd * folding.pe
+        beat = self.layer.lanes_of_window(folding)
         if matrix and beat != folding.simd:  # a width adapter
             wide = max(beat, folding.simd) * x
             yield Area(20 + (wide if beat > folding.simd else 0), 20 + wide)

@@ -1,6 +1,6 @@
 """Cycles, latency, area and folding of a design, as data and as the files that this field knows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -128,30 +128,9 @@ def _channel(channel: stream.ChannelType) -> str:
     return f"{frame} {type_name(channel.element)}, {channel.lanes.data} lanes"
 
 
-def _detail(process: stream.Process) -> Iterator[tuple[str, Any]]:
-    if process.style is not None:
-        yield "style", process.style
-    if isinstance(process, stream.MvauOp):
-        yield from (
-            ("MW", process.mw),
-            ("MH", process.mh),
-            ("PE", process.pe.value.data),
-            ("SIMD", process.simd.value.data),
-            ("reuse_factor", process.folds[0] * process.folds[1]),
-        )
-    elif isinstance(process, stream.VvauOp | stream.PoolOp):
-        lanes = process.output_channel.lanes.data
-        yield from (("PE", lanes), ("SIMD", process.simd.value.data))
-    elif isinstance(process, stream.RequantizeOp):
-        forms = [op.name.removeprefix("qint.") for op in process.scalar_body.operations]
-        yield "form", ", ".join(forms)
-    elif isinstance(process, stream.FifoOp):
-        yield "depth", process.depth.value.data
-    elif isinstance(process, stream.SlidingWindowOp):
-        yield from (
-            ("kernel", "x".join(map(str, process.window.kernel))),
-            ("rows", process.buffer_rows),
-        )
+def _detail(process: stream.Process) -> dict[str, Any]:
+    style = {} if process.style is None else {"style": process.style}
+    return {**style, **process.facts}
 
 
 def _element(channel: stream.ChannelType) -> dict[str, int]:
@@ -167,7 +146,7 @@ def _element(channel: stream.ChannelType) -> dict[str, int]:
 def _products(process: stream.Process, cycles: int) -> dict[str, Any]:
     """Returns what a process multiplies; `cycles` are those of the slowest process."""
     found = Products.of(process)
-    if found is None or not isinstance(process, stream.MvauOp | stream.VvauOp):
+    if found is None or not isinstance(process, stream.Foldable):
         return {}
     smaller = next_smaller(Layer.of(process))
     fewer = None
@@ -218,7 +197,7 @@ def build_report(found: Estimates) -> Report:
                 process.cycles_per_frame,
                 "; ".join(map(_channel, process.input_channels)),
                 "; ".join(map(_channel, process.output_channels)),
-                dict(_detail(process)),
+                _detail(process),
                 area,
                 [makers[value] for value in process.operands],
                 _element(process.output_channels[0]),

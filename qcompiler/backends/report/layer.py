@@ -42,12 +42,11 @@ def explain_layer(known: Known, name: str, process: stream.Process) -> dict[str,
         "outputs": [_channel(channel) for channel in process.output_channels],
         "cycles": _cycles(known, name, process),
     }
-    if isinstance(process, stream.MvauOp | stream.VvauOp | stream.PoolOp):
+    if isinstance(process, stream.Foldable):
         told["folding"] = _folding(known, process)
     if isinstance(process, stream.RequantizeOp):
         told["requantizer"] = _requantizer(known, process)
-    if isinstance(process, stream.SlidingWindowOp):
-        told["window"] = _window(process)
+    told |= process.details
     told["fifos"] = _fifos(known, process)
     told["area"] = _area(known.found, name)
     return told
@@ -73,27 +72,10 @@ def _cycles(known: Known, name: str, process: stream.Process) -> dict[str, Any]:
         bound = f"as slow as {slowest}: both bound the rate"
     else:
         bound = f"it waits for {slowest}, the slowest, with {period}"
-    return {"own": own, "of": period, "made of": _made_of(process), "bound": bound}
+    return {"own": own, "of": period, "made of": process.pace, "bound": bound}
 
 
-def _made_of(process: stream.Process) -> str:
-    """Returns where a process's cycles come from, in words."""
-    if isinstance(process, stream.MvauOp):
-        neuron, synapse = process.folds
-        parts = process.vectors * process.groups.value.data
-        return (
-            f"{parts} vectors, each {neuron} times (outputs / PE) {synapse} beats (inputs / SIMD)"
-        )
-    if isinstance(process, stream.VvauOp | stream.PoolOp):
-        return f"{process.output_channel.beats} beats made, each of {process.steps} beats of taps"
-    if isinstance(process, stream.SlidingWindowOp):
-        given, made = process.input_channel.beats, process.output_channel.beats
-        return f"{given} beats taken, {made} beats of windows made; the more of them, and waits"
-    most = max(channel.beats for channel in (*process.input_channels, *process.output_channels))
-    return f"{most} beats, one a cycle"
-
-
-def _folding(known: Known, process: stream.MvauOp | stream.VvauOp | stream.PoolOp) -> Data:
+def _folding(known: Known, process: stream.Foldable) -> Data:
     layer, period = Layer.of(process), known.found.cycles
     own, now = process.cycles_per_frame, layer.chosen
     others = [(folding, layer.cycles(folding)) for folding in layer.foldings]
@@ -176,17 +158,6 @@ def _core(module: ModuleOp) -> Iterator[Operation]:
     for function in module.ops:
         if isinstance(function, func.FuncOp) and function.sym_name.data == "core":
             yield from function.body.block.ops
-
-
-def _window(process: stream.SlidingWindowOp) -> Data:
-    window = process.window
-    return {
-        "kernel": list(window.kernel),
-        "strides": list(window.strides),
-        "dilations": list(window.dilations),
-        "pads": [list(window.pads_begin), list(window.pads_end)],
-        "buffer rows": process.buffer_rows,
-    }
 
 
 def _fifos(known: Known, process: stream.Process) -> Sequence[Data]:

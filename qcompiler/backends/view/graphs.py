@@ -59,22 +59,8 @@ class Costs:
 
 def _hardware(process: stream.Process) -> dict[str, int]:
     """Returns multipliers, and bits that memories hold, as far as the operation says so itself."""
-    found: dict[str, int] = {}
-    if isinstance(process, stream.MvauOp):
-        found["multipliers"] = process.pe.value.data * process.simd.value.data
-    elif isinstance(process, stream.VvauOp):
-        found["multipliers"] = process.output_channel.lanes.data * process.simd.value.data
-    bits = 0
-    if isinstance(process, stream.MvauOp | stream.VvauOp):
-        weights = process.weights_op.array
-        range_ = qint.IntRange(int(weights.min()), int(weights.max()))
-        bits = weights.size * range_.width_bits
-    elif isinstance(process, stream.FifoOp):
-        bits = process.depth.value.data * process.input_channel.width_bits
-    elif isinstance(process, stream.SlidingWindowOp):
-        _, width, channels = process.input_channel.frame_shape
-        bits = process.buffer_rows * width * channels * process.input_channel.element.width_bits
-    return {**found, "memory bits": bits} if bits else found
+    found = {"multipliers": process.macs_per_cycle, "memory bits": process.memory_bits}
+    return {name: number for name, number in found.items() if number}
 
 
 @dataclass
@@ -211,8 +197,9 @@ class _Builder:
 
 def _process(op: Operation) -> Iterator[tuple[str, str]]:
     """Yields what a process says of its weights."""
-    if isinstance(op, stream.MvauOp | stream.VvauOp):
-        yield "weight values", describe_constant(op.weights_op.value)
+    weights = op.weights_op if isinstance(op, stream.Process) else None
+    if weights is not None:
+        yield "weight values", describe_constant(weights.value)
 
 
 def _body(op: Operation) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ frame takes, how long the pipeline is, and in which cycle each beat is consumed 
 
 from xdsl.ir import Dialect
 
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.elementwise import (
     FifoOp,
     RequantizeOp,
@@ -15,10 +16,13 @@ from qcompiler.dialects.stream.elementwise import (
 )
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.label_select import LabelSelectOp
-from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors
-from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
+from qcompiler.dialects.stream.linear import MvauOp
+from qcompiler.dialects.stream.process import Pipe, Process, reader_lanes
 from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
-from qcompiler.dialects.stream.windows import PoolOp, SlidingWindowOp, VvauOp
+from qcompiler.dialects.stream.reductions import PoolOp, VvauOp
+from qcompiler.dialects.stream.schedule import Schedule
+from qcompiler.dialects.stream.weights import WeightsOp
+from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
 
 STREAM = Dialect(
     "stream",
@@ -45,7 +49,7 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp",
-    "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp", "RequantizeOp",
-    "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp",
-    "channel_of", "divisors",
+    "Foldable", "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp",
+    "RequantizeOp", "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp",
+    "WidthAdapterOp", "channel_of", "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

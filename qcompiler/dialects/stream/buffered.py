@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompiler.dialects.stream.line_buffer import Writer
-from qcompiler.dialects.stream.process import Demand, Pipe, Timeline, Times
+from qcompiler.dialects.stream.process import Pipe
+from qcompiler.dialects.stream.schedule import Demand, Timeline, Times
 
 _READ_LATENCY = 2
 """Cycles from the read of a beat to its appearance: memory, output register."""

@@ -21,7 +21,9 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.qint.requantizers import ScalarBody
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Pipe, Process, Schedule, channel_of
+from qcompiler.dialects.stream.channel import ChannelType, channel_of
+from qcompiler.dialects.stream.process import Facts, Pipe, Process, follow_input
+from qcompiler.dialects.stream.schedule import Schedule
 
 
 @irdl_op_definition
@@ -56,6 +58,14 @@ class RequantizeOp(Pipe):
         """The body as a scalar function."""
         return ScalarBody(self.body.block)
 
+    @property
+    def facts(self) -> Facts:
+        forms = [op.name.removeprefix("qint.") for op in self.scalar_body.operations]
+        return {"form": ", ".join(forms)}
+
+    def follow(self, target_cycles: int) -> None:
+        follow_input(self)
+
     def schedule(self) -> Schedule:
         # issue -> operands -> product or comparisons -> code -> output register
         return Schedule.beat_by_beat(self, 4 + self.added_latency)
@@ -86,6 +96,9 @@ class ReshapeOp(Pipe):
             result_types=[ChannelType(channel.element, frame, channel.lanes.data)],
         )
 
+    def follow(self, target_cycles: int) -> None:
+        follow_input(self)
+
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 0)
 
@@ -110,6 +123,10 @@ class WidthAdapterOp(Pipe):
 
     def __init__(self, input: SSAValue, lanes: int):
         super().__init__(operands=[input], result_types=[channel_of(input).with_lanes(lanes)])
+
+    @property
+    def is_buffer(self) -> bool:
+        return True
 
     @property
     def input_lanes(self) -> int:
@@ -159,6 +176,18 @@ class FifoOp(Pipe):
             properties={"depth": IntegerAttr(depth, i64)},
             result_types=[input.type],
         )
+
+    @property
+    def is_buffer(self) -> bool:
+        return True
+
+    @property
+    def memory_bits(self) -> int:
+        return self.depth.value.data * self.input_channel.width_bits
+
+    @property
+    def facts(self) -> Facts:
+        return {"depth": self.depth.value.data}
 
     @property
     def paced(self) -> bool:

@@ -10,7 +10,9 @@ from xdsl.irdl import var_result_def as var_results
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Process, Schedule, channel_of
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
+from qcompiler.dialects.stream.process import Process, follow_input, reader_lanes
+from qcompiler.dialects.stream.schedule import Schedule
 
 
 @irdl_op_definition
@@ -31,6 +33,12 @@ class DuplicateOp(Process):
     def __init__(self, input: SSAValue, count: int):
         super().__init__(operands=[input], result_types=[[input.type] * count])
 
+    def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
+        return max(reader_lanes(copy, target_cycles) for copy in self.copies)
+
+    def follow(self, target_cycles: int) -> None:
+        follow_input(self)
+
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 1)
 
@@ -48,8 +56,20 @@ def _verify_elementwise(process: Process) -> None:
             raise VerifyException(f"input {given} and result {made} must have equal frames")
 
 
+class Join(Process):
+    """A process where several paths meet."""
+
+    def follow(self, target_cycles: int) -> None:
+        (made,) = self.output_channels
+        legal = self.largest_lanes
+        least = made.enough_lanes(target_cycles)
+        given = sorted(channel.lanes.data for channel in self.input_channels)
+        wanted = next((lanes for lanes in given if lanes >= least), least)
+        set_lanes(self.results[0], next((d for d in divisors(legal) if d >= wanted), legal))
+
+
 @irdl_op_definition
-class AddOp(Process):
+class AddOp(Join):
     """Adds multiples beat by beat, `y = m[0] * a + m[1] * b`; waits for both inputs.
 
     Example: `%y = stream.add %a, %b multipliers [3, 1]
@@ -93,6 +113,10 @@ class AddOp(Process):
         """Whether a multiplier is no power of two, so that products get registers of their own."""
         return any(abs(factor) & (abs(factor) - 1) for factor in self.factors)
 
+    @property
+    def headline(self) -> str:
+        return "y = {} * in0 + {} * in1".format(*self.factors)
+
     def schedule(self) -> Schedule:
         # (operands -> products ->) sum -> output register
         return Schedule.beat_by_beat(self, (4 if self.multiplies else 2) + self.added_latency)
@@ -104,7 +128,7 @@ class AddOp(Process):
 
 
 @irdl_op_definition
-class MulOp(Process):
+class MulOp(Join):
     """Multiplies beat by beat; waits for both inputs.
 
     Example: `%y = stream.mul %a, %b
@@ -132,7 +156,7 @@ class MulOp(Process):
 
 
 @irdl_op_definition
-class ConcatOp(Process):
+class ConcatOp(Join):
     """Sends frames of several inputs as one: along `axis`, first the elements of the first input.
 
     Example: `%y = stream.concat %a, %b axis 2

@@ -7,7 +7,9 @@ from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
+from qcompiler.dialects.stream.channel import ChannelType, channel_of
+from qcompiler.dialects.stream.process import Pipe
+from qcompiler.dialects.stream.schedule import Schedule
 
 
 @irdl_op_definition

@@ -1,81 +1,21 @@
-"""Weights, and the processes that multiply by them."""
+"""The matrix unit."""
 
 import numpy as np
-from xdsl.dialects.builtin import (
-    I64,
-    IntegerAttr,
-    StringAttr,
-    SymbolNameConstraint,
-    SymbolRefAttr,
-    i64,
-)
-from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import (
-    IRDLOperation,
-    irdl_op_definition,
-    prop_def,
-    traits_def,
-)
-from xdsl.traits import SymbolOpInterface, SymbolTable
+from xdsl.dialects.builtin import I64, IntegerAttr, SymbolRefAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange
-from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_from_dense
 from qcompiler.dialects.qint.types import IntType
-from qcompiler.dialects.stream.process import ChannelType, Pipe, Schedule, channel_of
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
+from qcompiler.dialects.stream.process import Facts
+from qcompiler.dialects.stream.schedule import Schedule
+from qcompiler.dialects.stream.weights import WeightsOp, find_weights
+from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
 
 
 @irdl_op_definition
-class WeightsOp(IRDLOperation):
-    """Names constant weights, as a matrix [inputs, outputs].
-
-    Example: `stream.weights @fc1 dense<1> : tensor<16x64xi8>`
-    """
-
-    name = "stream.weights"
-    sym_name = prop_def(SymbolNameConstraint())
-    value = prop_def(DenseAttr)
-    traits = traits_def(SymbolOpInterface())
-    assembly_format = "$sym_name attr-dict $value"
-
-    def __init__(self, name: str, value: Array):
-        super().__init__(properties={"sym_name": StringAttr(name), "value": int_dense(value)})
-
-    @property
-    def values(self) -> Array:
-        """The weights as they are stored, shape [inputs, outputs]."""
-        return numpy_from_dense(self.value)
-
-    @property
-    def array(self) -> Array:
-        """The weights as int64, shape [inputs, outputs]."""
-        return self.values.astype(np.int64)
-
-    @property
-    def range(self) -> IntRange:
-        """Range of the weights that there are."""
-        values = self.values
-        return IntRange(int(values.min()), int(values.max()))
-
-    def verify_(self) -> None:
-        if len(self.value.get_shape()) != 2:
-            raise VerifyException(f"weights must be a matrix, got {self.value.type}")
-
-
-def find_weights(user: Operation, symbol: SymbolRefAttr) -> WeightsOp:
-    """Returns the operation that holds the weights named `symbol`.
-
-    Raises:
-        VerifyException: there is none.
-    """
-    op = SymbolTable.lookup_symbol(user, symbol)
-    if not isinstance(op, WeightsOp):
-        raise VerifyException(f"weights {symbol} not found")
-    return op
-
-
-@irdl_op_definition
-class MvauOp(Pipe):
+class MvauOp(Foldable):
     """Multiplies each vector of a frame by a constant matrix: `y = x @ W`.
 
     With `groups` > 1 a vector of MW elements has so many equal parts, one after the other, and each
@@ -125,10 +65,6 @@ class MvauOp(Pipe):
         )
 
     @property
-    def paced(self) -> bool:
-        return True
-
-    @property
     def mw(self) -> int:
         """Inputs of a vector, those of all groups."""
         return self.input_channel.channels
@@ -150,13 +86,77 @@ class MvauOp(Pipe):
         return outputs // self.pe.value.data, inputs // self.simd.value.data
 
     @property
+    def folding(self) -> tuple[int, int]:
+        return self.pe.value.data, self.simd.value.data
+
+    @property
     def input_lanes(self) -> int:
         return self.simd.value.data
 
+    def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
+        return self.input_lanes
+
     @property
     def window_groups(self) -> int:
-        """Groups of channels in which windows must come."""
         return self.groups.value.data
+
+    @property
+    def terms(self) -> int:
+        return self.matrix_shape[0]
+
+    @property
+    def work(self) -> int:
+        return self.vectors * self.mh * self.terms
+
+    @property
+    def legal_pe(self) -> tuple[int, ...]:
+        return tuple(divisors(self.matrix_shape[1]))
+
+    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+        return tuple(divisors(self.terms))
+
+    @property
+    def shares_inputs(self) -> bool:
+        return True
+
+    def one_tap(self, window: SlidingWindowOp | None) -> int:
+        if window is None:
+            return self.terms
+        return window.input_channel.channels // self.window_groups
+
+    def window_lanes(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+        if window is None:
+            return ()
+        one = self.one_tap(window)
+        return *divisors(one), *(one * taps for taps in window.several_taps)
+
+    def is_constant(self, pe: int, simd: int) -> bool:
+        return (simd, pe) == self.matrix_shape and self.groups.value.data == 1
+
+    def fold(self, pe: int, simd: int) -> None:
+        self.properties["pe"] = IntegerAttr(pe, i64)
+        super().fold(pe, simd)
+
+    @property
+    def headline(self) -> str:
+        groups = self.groups.value.data
+        grouped = f", {groups} groups" if groups > 1 else ""
+        pe, simd = self.folding
+        return f"MW = {self.mw}, MH = {self.mh}, PE = {pe}, SIMD = {simd}{grouped}"
+
+    @property
+    def facts(self) -> Facts:
+        pe, simd = self.folding
+        reuse = self.folds[0] * self.folds[1]
+        return {"MW": self.mw, "MH": self.mh, "PE": pe, "SIMD": simd, "reuse_factor": reuse}
+
+    @property
+    def pace(self) -> str:
+        neuron, synapse = self.folds
+        parts = self.vectors * self.groups.value.data
+        return (
+            f"{parts} vectors, each {neuron} times (outputs / PE) {synapse} beats (inputs / SIMD)"
+        )
 
     @property
     def weights_op(self) -> WeightsOp:
@@ -206,8 +206,3 @@ class MvauOp(Pipe):
             raise VerifyException(
                 f"weights must have shape [{inputs}, {self.mh}], got {self.weights_op.value.type}"
             )
-
-
-def divisors(number: int) -> list[int]:
-    """Returns the divisors of a positive number, ascending."""
-    return [d for d in range(1, number + 1) if number % d == 0]

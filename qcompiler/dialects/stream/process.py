@@ -1,195 +1,21 @@
-"""Channels, and what every process of the stream dialect can be asked."""
+"""What every process of the stream dialect can be asked."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import gcd
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    IntAttr,
-    IntegerAttr,
-    StringAttr,
-    i64,
-)
-from xdsl.ir import (
-    Attribute,
-    ParametrizedAttribute,
-    SSAValue,
-    TypeAttribute,
-)
-from xdsl.irdl import (
-    IRDLOperation,
-    irdl_attr_definition,
-    operand_def,
-    result_def,
-)
-from xdsl.parser import AttrParser
-from xdsl.printer import Printer
-from xdsl.utils.exceptions import VerifyException
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import IRDLOperation, operand_def, result_def
 
-from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, set_lanes
+from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
+from qcompiler.dialects.stream.weights import WeightsOp
 
-
-@irdl_attr_definition
-class ChannelType(ParametrizedAttribute, TypeAttribute):
-    """A stream of frames, `lanes` elements a beat.
-
-    Example: `!stream.channel<!qint.int<-32, 31>, frame = [16], lanes = 4>` moves 16 elements a
-    frame in 4 beats; the last entry of `frame` counts channels, `lanes` divides it.
-    """
-
-    name = "stream.channel"
-    element: IntType
-    frame: ArrayAttr[IntAttr]
-    lanes: IntAttr
-
-    def __init__(self, element: IntType, frame: Sequence[int], lanes: int):
-        super().__init__(element, ArrayAttr(IntAttr(extent) for extent in frame), IntAttr(lanes))
-
-    @property
-    def frame_shape(self) -> tuple[int, ...]:
-        """Extents of a frame, channels last."""
-        return tuple(extent.data for extent in self.frame)
-
-    @property
-    def channels(self) -> int:
-        """Extent of the innermost dimension."""
-        return self.frame_shape[-1]
-
-    @property
-    def beats(self) -> int:
-        """Beats per frame."""
-        return int(np.prod(self.frame_shape, dtype=object)) // self.lanes.data
-
-    @property
-    def width_bits(self) -> int:
-        """Bits moved in one beat."""
-        return self.lanes.data * self.element.width_bits
-
-    def with_lanes(self, lanes: int) -> "ChannelType":
-        """Returns the same stream with another number of lanes."""
-        return ChannelType(self.element, self.frame_shape, lanes)
-
-    def verify(self) -> None:
-        lanes = self.lanes.data
-        if not self.frame_shape or any(extent < 1 for extent in self.frame_shape):
-            raise VerifyException(f"frame must have positive extents, got {self.frame_shape}")
-        if lanes < 1 or self.channels % lanes:
-            raise VerifyException(
-                f"lanes must divide the {self.channels} channels of a frame, got {lanes}"
-            )
-
-    @classmethod
-    def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
-        with parser.in_angle_brackets():
-            element = parser.parse_attribute()
-            parser.parse_punctuation(",")
-            parser.parse_keyword("frame")
-            parser.parse_punctuation("=")
-            frame = parser.parse_comma_separated_list(
-                parser.Delimiter.SQUARE, lambda: IntAttr(parser.parse_integer())
-            )
-            parser.parse_punctuation(",")
-            parser.parse_keyword("lanes")
-            parser.parse_punctuation("=")
-            lanes = parser.parse_integer()
-        return [element, ArrayAttr(frame), IntAttr(lanes)]
-
-    def print_parameters(self, printer: Printer) -> None:
-        with printer.in_angle_brackets():
-            printer.print_attribute(self.element)
-            printer.print_string(", frame = [")
-            printer.print_list(self.frame.data, lambda extent: printer.print_int(extent.data))
-            printer.print_string(f"], lanes = {self.lanes.data}")
-
-
-def channel_of(value: SSAValue) -> ChannelType:
-    """Returns the channel type of `value`.
-
-    Raises:
-        VerifyException: it is not a channel.
-    """
-    if not isinstance(value.type, ChannelType):
-        raise VerifyException(f"expected a channel, got {value.type}")
-    return value.type
-
-
-Times: TypeAlias = NDArray[np.signedinteger[Any]]
-"""Cycles, one per beat; int32 where they fit, as there may be millions, otherwise int64."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When an undisturbed process moves its beats, in cycles from the start of a turn.
-
-    A frame is a number of turns, all alike: a matrix unit's are the vectors. Frames and their turns
-    follow back to back.
-
-    Attributes:
-        cycles: cycles that one turn occupies the process.
-        consume: per input: cycle in which each beat is accepted, shape [beats / turns], increasing.
-        produce: per output: cycle in which the work for each beat is issued, [beats / turns].
-        latency: cycles from the issue of an output beat to its appearance on the output.
-        turns: how many make a frame.
-    """
-
-    cycles: int
-    consume: tuple[Times, ...]
-    produce: tuple[Times, ...]
-    latency: int
-    turns: int = 1
-
-    @staticmethod
-    def pipe(
-        cycles: int, consume: Times, produce: Times, latency: int, turns: int = 1
-    ) -> "Schedule":
-        """Returns the schedule of a process with one input and one output."""
-        return Schedule(cycles, (consume,), (produce,), latency, turns)
-
-    @staticmethod
-    def beat_by_beat(process: "Process", latency: int) -> "Schedule":
-        """Returns the schedule of a process that moves one beat everywhere in each cycle."""
-        now = (np.zeros(1, np.int64),)
-        inputs, outputs = len(process.operands), len(process.results)
-        return Schedule(1, now * inputs, now * outputs, latency, process.output_channels[0].beats)
-
-    @property
-    def frame_cycles(self) -> int:
-        """Cycles that one frame occupies the process."""
-        return self.turns * self.cycles
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """When beats move.
-
-    Attributes:
-        taken: per input, when each beat is accepted.
-        made: per output, when each beat appears.
-    """
-
-    taken: tuple[Times, ...]
-    made: tuple[Times, ...]
-
-
-@dataclass(frozen=True)
-class Demand:
-    """How late a process may work.
-
-    Attributes:
-        inputs: per input, by when each beat must have come.
-        release: when each beat of the output may be made at the earliest, so that nothing is made
-            before it is needed; None for processes that hand on what comes at once.
-    """
-
-    inputs: tuple[Times, ...]
-    release: Times | None
-
+Facts: TypeAlias = Mapping[str, int | str]
+"""Names and values, as reports show them."""
 
 _REGISTERS = "stream.registers"
 _STYLE = "stream.style"
@@ -276,6 +102,59 @@ class Process(IRDLOperation, ABC):
         """
         return gcd(*(c.channels for c in (*self.input_channels, *self.output_channels)))
 
+    @property
+    def is_buffer(self) -> bool:
+        """Whether it changes timing only, and belongs to one folding of the network."""
+        return False
+
+    @property
+    def weights_op(self) -> WeightsOp | None:
+        """The operation that holds its weights."""
+        return None
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Products with weights that it computes at a time."""
+        return 0
+
+    @property
+    def memory_bits(self) -> int:
+        """Bits that its memories hold, as far as its operation tells."""
+        weights = self.weights_op
+        return 0 if weights is None else weights.values.size * weights.range.width_bits
+
+    @property
+    def headline(self) -> str:
+        """Parameters and folding in a line, for the head of the Verilog module; may be empty."""
+        return ""
+
+    @property
+    def facts(self) -> Facts:
+        """What reports show of it, in the field's words."""
+        return {}
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """Further parts of what `qcc explain` tells, by name."""
+        return {}
+
+    @property
+    def pace(self) -> str:
+        """Where its cycles come from, in words."""
+        channels = (*self.input_channels, *self.output_channels)
+        return f"{max(channel.beats for channel in channels)} beats, one a cycle"
+
+    def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
+        """Returns the lanes for an input of the network that it reads: the fewest that keep up."""
+        return channel.enough_lanes(target_cycles)
+
+    def follow(self, target_cycles: int) -> None:
+        """Gives the results the lanes that suit the inputs, which have theirs by now.
+
+        Args:
+            target_cycles: that a frame may take.
+        """
+
     @abstractmethod
     def schedule(self) -> Schedule:
         """Returns the cycles in which beats move, without stalls."""
@@ -294,7 +173,7 @@ class Process(IRDLOperation, ABC):
             release: as `latest` gives it.
         """
         schedule = self.schedule()
-        busy = _Busy.slots(schedule)
+        busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, arrivals[0].dtype)
         earliest = np.zeros_like(slots)
         held = zip(busy.consume, arrivals, strict=True)
@@ -322,7 +201,7 @@ class Process(IRDLOperation, ABC):
             frames: number of frames.
         """
         schedule = self.schedule()
-        busy = _Busy.slots(schedule)
+        busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, deadlines[0].dtype)
         end = max(int(deadline[-1]) for deadline in deadlines) + schedule.frame_cycles
         bound = np.full_like(slots, end)
@@ -343,43 +222,20 @@ class Process(IRDLOperation, ABC):
         return self.schedule().frame_cycles
 
 
-@dataclass(frozen=True)
-class _Busy:
-    """The slots of a turn in which beats move.
-
-    A slow process has many more slots than that; nothing can happen to it in the others.
-
-    Attributes:
-        at: the slots, increasing.
-        consume: per input, where among `at` its beats move.
-        produce: per output, likewise.
-    """
-
-    at: Times
-    consume: list[Times | slice]
-    produce: list[Times | slice]
-
-    @staticmethod
-    def slots(schedule: Schedule) -> "_Busy":
-        """Returns the busy slots of a schedule."""
-        parts = [*schedule.consume, *schedule.produce]
-        busy = np.unique(np.concatenate(parts))
-        places = [_as_slice(np.searchsorted(busy, part)) for part in parts]
-        inputs = len(schedule.consume)
-        return _Busy(busy, places[:inputs], places[inputs:])
-
-    def of_turns(self, cycles: int, turns: int, kind: np.dtype[np.signedinteger[Any]]) -> Times:
-        """Returns the slots of several turns back to back, [turns, slots]."""
-        start = np.arange(turns, dtype=kind) * kind.type(cycles)
-        return start[:, None] + self.at.astype(kind)
+def reader_lanes(value: SSAValue, target_cycles: int) -> int:
+    """Returns the lanes for an input of the network, which its reader knows."""
+    channel = channel_of(value)
+    for use in value.uses:
+        if isinstance(use.operation, Process):
+            return use.operation.first_lanes(channel, target_cycles)
+    return channel.enough_lanes(target_cycles)
 
 
-def _as_slice(places: Times) -> Times | slice:
-    """Returns increasing places as a slice if they are evenly spaced: it copies nothing."""
-    step = int(places[1] - places[0]) if places.size > 1 else 1
-    if (np.diff(places) != step).any():
-        return places
-    return slice(int(places[0]), int(places[-1]) + 1, step)
+def follow_input(process: Process) -> None:
+    """Gives the results the lanes of the first input, as far as they divide all channels."""
+    given = process.input_channels[0].lanes.data
+    for result in process.results:
+        set_lanes(result, gcd(given, process.largest_lanes))
 
 
 class Pipe(Process):

@@ -12,17 +12,30 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.arrays import IntArray
 from qcompiler.dialects.nn import slice_shape
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
-from qcompiler.dialects.stream.process import (
-    ChannelType,
-    Pipe,
-    Schedule,
-    channel_of,
-)
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
+from qcompiler.dialects.stream.process import Pipe
+from qcompiler.dialects.stream.schedule import Schedule
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
 
 BUFFERED_BLOCKS = 2
 """Blocks that a reorder keeps: one is read while the next one comes."""
+
+
+def _moving_lanes(process: Pipe, target_cycles: int) -> int:
+    """Returns the lanes of the input, if legal and enough, or else the fewest that are.
+
+    Args:
+        process: that moves elements.
+        target_cycles: that a frame may take.
+    """
+    legal = divisors(process.largest_lanes)
+    sizes = [process.input_channel.with_lanes(1).beats, process.output_channel.with_lanes(1).beats]
+    enough = [d for d in legal if max(sizes) <= target_cycles * d]
+    given = process.input_channel.lanes.data
+    if given in enough:
+        return given
+    return enough[0] if enough else legal[-1]
 
 
 @irdl_op_definition
@@ -84,6 +97,9 @@ class ReorderOp(Buffered):
         *outer, (count, stride) = self.loops
         run = count if stride == 1 else 1
         return gcd(super().largest_lanes, run, self.block.value.data, *(s for _, s in outer))
+
+    def follow(self, target_cycles: int) -> None:
+        set_lanes(self.result, _moving_lanes(self, target_cycles))
 
     @property
     def block_beats(self) -> int:
@@ -184,6 +200,9 @@ class SliceOp(Pipe):
         """Lanes divide this: where the kept channels begin and end."""
         start, end, step = self.bounds[-1]
         return gcd(super().largest_lanes, start, end) if step == 1 else 1
+
+    def follow(self, target_cycles: int) -> None:
+        set_lanes(self.result, _moving_lanes(self, target_cycles))
 
     @property
     def beat_bounds(self) -> list[tuple[int, int, int, int]]:

@@ -1,9 +1,11 @@
-"""Sliding windows, and the processes that reduce each window channel by channel."""
+"""Sliding windows, and what they agree on with the processes that read them."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, SymbolRefAttr, i64
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
 from xdsl.utils.exceptions import VerifyException
@@ -11,14 +13,10 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.line_buffer import frame_cycles, least_rows, rows_wanted
-from qcompiler.dialects.stream.linear import MvauOp, WeightsOp, divisors, find_weights
-from qcompiler.dialects.stream.process import (
-    ChannelType,
-    Pipe,
-    Schedule,
-    channel_of,
-)
+from qcompiler.dialects.stream.process import Facts, Pipe, Process
+from qcompiler.dialects.stream.schedule import Schedule
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
 
@@ -102,8 +100,21 @@ class SlidingWindowOp(Buffered):
         return next(found, None)
 
     @property
+    def several_taps(self) -> list[int]:
+        """How many taps a beat may hold, beside one."""
+        return sorted(rows * columns for rows, columns in self.window.tap_blocks)[1:]
+
+    @property
     def input_lanes(self) -> int:
         return min(self.output_channel.lanes.data, self.group_channels)
+
+    def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
+        return self.input_lanes
+
+    def follow(self, target_cycles: int) -> None:
+        # The lanes of a window are the business of the layer behind it, if there is one.
+        if not any(isinstance(use.operation, Foldable) for use in self.result.uses):
+            set_lanes(self.result, self.input_channel.lanes.data)
 
     @property
     def channel_folds(self) -> int:
@@ -159,6 +170,46 @@ class SlidingWindowOp(Buffered):
         out_beats = self.output_channel.beats // len(want)
         return Buffering(want, free, width * self.channel_folds, out_beats, self.buffer_rows)
 
+    @property
+    def memory_bits(self) -> int:
+        _, width, channels = self.input_channel.frame_shape
+        return self.buffer_rows * width * channels * self.input_channel.element.width_bits
+
+    @property
+    def headline(self) -> str:
+        window = self.window
+        kernel, stride, dilations = (
+            " x ".join(map(str, part)) for part in (window.kernel, window.strides, window.dilations)
+        )
+        padding = f"{list(window.pads_begin)} before and {list(window.pads_end)} after"
+        padded = any(window.pads_begin) or any(window.pads_end)
+        pads = f", padding {padding} of {self.pad_value.value.data}" if padded else ""
+        dilation = "" if set(window.dilations) == {1} else f", dilation {dilations}"
+        rows = f"{self.buffer_rows} rows in the line buffer"
+        return f"kernel {kernel}, stride {stride}{dilation}{pads}, {rows}"
+
+    @property
+    def facts(self) -> Facts:
+        return {"kernel": "x".join(map(str, self.window.kernel)), "rows": self.buffer_rows}
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        window = self.window
+        return {
+            "window": {
+                "kernel": list(window.kernel),
+                "strides": list(window.strides),
+                "dilations": list(window.dilations),
+                "pads": [list(window.pads_begin), list(window.pads_end)],
+                "buffer rows": self.buffer_rows,
+            }
+        }
+
+    @property
+    def pace(self) -> str:
+        given, made = self.input_channel.beats, self.output_channel.beats
+        return f"{given} beats taken, {made} beats of windows made; the more of them, and waits"
+
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
         if len(given.frame_shape) != 3:
@@ -185,135 +236,82 @@ class SlidingWindowOp(Buffered):
             raise VerifyException(f"buffer_rows must be at least {least}, got {self.buffer_rows}")
         for use in self.result.uses:
             reader = use.operation
-            if isinstance(reader, MvauOp | Reduction) and reader.window_groups != groups:
+            if isinstance(reader, Foldable) and reader.window_groups != groups:
                 raise VerifyException(
                     f"sends {groups} groups, but {reader.name} takes {reader.window_groups}"
                 )
 
 
-class Reduction(Pipe):
-    """A process that reduces windows channel by channel: [.., taps * C] to [.., C].
+class Foldable(Pipe):
+    """A process whose parallelism is chosen, `PE` outputs and `SIMD` inputs; others follow it.
 
-    It takes all taps of a beat of channels before the next channels: C / lanes groups, `simd` taps
-    a beat.
+    Subclasses have a property `simd`. Their result has PE lanes.
     """
-
-    simd = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
 
     @property
     def paced(self) -> bool:
         return True
 
     @property
+    @abstractmethod
+    def folding(self) -> tuple[int, int]:
+        """(PE, SIMD) as they are."""
+
+    @property
+    @abstractmethod
+    def work(self) -> int:
+        """Cycles of a frame at PE = SIMD = 1."""
+
+    @property
+    @abstractmethod
+    def terms(self) -> int:
+        """Inputs that each output is made of."""
+
+    @property
+    @abstractmethod
+    def legal_pe(self) -> tuple[int, ...]:
+        """Legal factors for the outputs."""
+
+    @abstractmethod
+    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+        """Returns legal factors for the inputs, which may come from a sliding window."""
+
+    @property
+    def shares_inputs(self) -> bool:
+        """Whether all outputs of a beat are made of the same inputs, as in a matrix product."""
+        return False
+
+    def one_tap(self, window: SlidingWindowOp | None) -> int:
+        """Returns the largest SIMD that needs no more than one tap of the window a beat."""
+        return 1
+
+    def window_lanes(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+        """Returns the lanes that the window can send; empty if they follow from the folding."""
+        return ()
+
+    @property
     def window_groups(self) -> int:
         """Groups of channels in which windows must come."""
-        return self.output_channel.channels // self.output_channel.lanes.data
+        return 1
+
+    def is_constant(self, pe: int, simd: int) -> bool:
+        """Whether a folding does all in one cycle, so that each weight is a constant."""
+        return False
+
+    def fold(self, pe: int, simd: int) -> None:
+        """Gives the process its parallelism, in place."""
+        self.properties["simd"] = IntegerAttr(simd, i64)
+        set_lanes(self.result, pe)
 
     @property
-    def taps(self) -> int:
-        """Elements of a window, per channel."""
-        return self.input_channel.channels // self.output_channel.channels
+    def macs_per_cycle(self) -> int:
+        pe, simd = self.folding
+        return 0 if self.weights_op is None else pe * simd
 
     @property
-    def steps(self) -> int:
-        """Beats of a window, per beat of channels."""
-        return self.taps // self.simd.value.data
-
-    @property
-    def input_lanes(self) -> int:
-        return self.output_channel.lanes.data * self.simd.value.data
-
-    def schedule(self) -> Schedule:
-        every = np.arange(self.steps, dtype=np.int64)
-        latency = self.latency_cycles + self.added_latency
-        return Schedule.pipe(self.steps, every, every[-1:], latency, self.output_channel.beats)
-
-    @property
-    def latency_cycles(self) -> int:
-        """The same without registers of pipeline-registers: from a last tap to its result."""
-        # issue -> operand -> product (-> accumulator) -> output register
-        return 4 if self.steps > 1 else 3
-
-    def _verify_frames(self) -> None:
-        given, made = self.input_channel, self.output_channel
-        if given.frame_shape[:-1] != made.frame_shape[:-1] or given.channels % made.channels:
-            raise VerifyException(f"cannot reduce {given} to {made}")
-        if self.simd.value.data < 1 or self.taps % self.simd.value.data:
-            raise VerifyException(
-                f"simd must divide {self.taps}, got {self.simd.value.data}; "
-                f"legal: {divisors(self.taps)}"
-            )
-
-
-def _reduced(windows: ChannelType, element: IntType, taps: int, simd: int) -> ChannelType:
-    frame = (*windows.frame_shape[:-1], windows.channels // taps)
-    return ChannelType(element, frame, windows.lanes.data // simd)
-
-
-@irdl_op_definition
-class VvauOp(Reduction):
-    """Multiplies windows by constants, channel by channel: `y[c] = sum_k w[k, c] * x[k, c]`.
-
-    Example: `%y = stream.vvau %x weights @dw
-        : (!stream.channel<!qint.int<0, 3>, frame = [8, 8, 18], lanes = 2>)
-        -> !stream.channel<!qint.int<-27, 27>, frame = [8, 8, 2], lanes = 2>`
-    """
-
-    name = "stream.vvau"
-    weights = prop_def(SymbolRefAttr)
-    assembly_format = (
-        "$input `weights` $weights (`simd` $simd^)? attr-dict `:` "
-        "functional-type(operands, results)"
-    )
-
-    def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int, simd: int = 1):
-        super().__init__(
-            operands=[input],
-            properties={"weights": SymbolRefAttr(weights), "simd": IntegerAttr(simd, i64)},
-            result_types=[_reduced(channel_of(input), element, taps, simd)],
-        )
-
-    @property
-    def weights_op(self) -> WeightsOp:
-        """The operation that holds the weights, a matrix [taps, channels]."""
-        return find_weights(self, self.weights)
-
-    def verify_(self) -> None:
-        self._verify_frames()
-        shape = (self.taps, self.output_channel.channels)
-        if self.weights_op.value.get_shape() != shape:
-            raise VerifyException(
-                f"weights must have shape {list(shape)}, got {self.weights_op.value.type}"
-            )
-
-
-@irdl_op_definition
-class PoolOp(Reduction):
-    """Takes the maximum or the sum of each window, channel by channel.
-
-    Example: `%y = stream.pool %x kind "max"
-        : (!stream.channel<!qint.int<0, 3>, frame = [4, 4, 8], lanes = 2>)
-        -> !stream.channel<!qint.int<0, 3>, frame = [4, 4, 2], lanes = 2>`
-    """
-
-    name = "stream.pool"
-    kind = prop_def(StringAttr)
-    assembly_format = (
-        "$input `kind` $kind (`simd` $simd^)? attr-dict `:` functional-type(operands, results)"
-    )
-
-    def __init__(self, input: SSAValue, kind: str, element: IntType, taps: int, simd: int = 1):
-        super().__init__(
-            operands=[input],
-            properties={"kind": StringAttr(kind), "simd": IntegerAttr(simd, i64)},
-            result_types=[_reduced(channel_of(input), element, taps, simd)],
-        )
-
-    @property
-    def latency_cycles(self) -> int:
-        return 3  # issue -> operand -> kept -> output register
-
-    def verify_(self) -> None:
-        self._verify_frames()
-        if self.kind.data not in ("max", "sum"):
-            raise VerifyException(f"kind must be max or sum, got {self.kind.data}")
+    def window(self) -> SlidingWindowOp | None:
+        """The sliding window that sends the input, if one does, buffers aside."""
+        owner = self.input.owner
+        while isinstance(owner, Process) and owner.is_buffer:
+            owner = owner.operands[0].owner
+        return owner if isinstance(owner, SlidingWindowOp) else None

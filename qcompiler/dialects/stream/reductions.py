@@ -1,0 +1,185 @@
+"""The processes that reduce each window channel by channel."""
+
+from abc import abstractmethod
+
+import numpy as np
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, SymbolRefAttr, i64
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, prop_def
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.dialects.qint.types import IntType
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
+from qcompiler.dialects.stream.process import Facts
+from qcompiler.dialects.stream.schedule import Schedule
+from qcompiler.dialects.stream.weights import WeightsOp, find_weights
+from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
+
+
+class Reduction(Foldable):
+    """A process that reduces windows channel by channel: [.., taps * C] to [.., C].
+
+    It takes all taps of a beat of channels before the next channels: C / lanes groups, `simd` taps
+    a beat.
+    """
+
+    simd = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
+
+    @property
+    def folding(self) -> tuple[int, int]:
+        return self.output_channel.lanes.data, self.simd.value.data
+
+    @property
+    def window_groups(self) -> int:
+        return self.output_channel.channels // self.output_channel.lanes.data
+
+    @property
+    def taps(self) -> int:
+        """Elements of a window, per channel."""
+        return self.input_channel.channels // self.output_channel.channels
+
+    @property
+    def terms(self) -> int:
+        return self.taps
+
+    @property
+    def work(self) -> int:
+        return self.input_channel.with_lanes(1).beats
+
+    @property
+    def legal_pe(self) -> tuple[int, ...]:
+        return tuple(divisors(self.output_channel.channels))
+
+    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+        return (1,) if window is None else (1, *window.several_taps)
+
+    @property
+    @abstractmethod
+    def reduced(self) -> str:
+        """What a window of a channel is made of, in a word."""
+
+    @property
+    def headline(self) -> str:
+        pe, simd = self.folding
+        return f"{self.taps} {self.reduced} a channel, PE = {pe} channels, SIMD = {simd} taps"
+
+    @property
+    def facts(self) -> Facts:
+        pe, simd = self.folding
+        return {"PE": pe, "SIMD": simd}
+
+    @property
+    def pace(self) -> str:
+        return f"{self.output_channel.beats} beats made, each of {self.steps} beats of taps"
+
+    @property
+    def steps(self) -> int:
+        """Beats of a window, per beat of channels."""
+        return self.taps // self.simd.value.data
+
+    @property
+    def input_lanes(self) -> int:
+        return self.output_channel.lanes.data * self.simd.value.data
+
+    def schedule(self) -> Schedule:
+        every = np.arange(self.steps, dtype=np.int64)
+        latency = self.latency_cycles + self.added_latency
+        return Schedule.pipe(self.steps, every, every[-1:], latency, self.output_channel.beats)
+
+    @property
+    def latency_cycles(self) -> int:
+        """The same without registers of pipeline-registers: from a last tap to its result."""
+        # issue -> operand -> product (-> accumulator) -> output register
+        return 4 if self.steps > 1 else 3
+
+    def _verify_frames(self) -> None:
+        given, made = self.input_channel, self.output_channel
+        if given.frame_shape[:-1] != made.frame_shape[:-1] or given.channels % made.channels:
+            raise VerifyException(f"cannot reduce {given} to {made}")
+        if self.simd.value.data < 1 or self.taps % self.simd.value.data:
+            raise VerifyException(
+                f"simd must divide {self.taps}, got {self.simd.value.data}; "
+                f"legal: {divisors(self.taps)}"
+            )
+
+
+def _reduced(windows: ChannelType, element: IntType, taps: int, simd: int) -> ChannelType:
+    frame = (*windows.frame_shape[:-1], windows.channels // taps)
+    return ChannelType(element, frame, windows.lanes.data // simd)
+
+
+@irdl_op_definition
+class VvauOp(Reduction):
+    """Multiplies windows by constants, channel by channel: `y[c] = sum_k w[k, c] * x[k, c]`.
+
+    Example: `%y = stream.vvau %x weights @dw
+        : (!stream.channel<!qint.int<0, 3>, frame = [8, 8, 18], lanes = 2>)
+        -> !stream.channel<!qint.int<-27, 27>, frame = [8, 8, 2], lanes = 2>`
+    """
+
+    name = "stream.vvau"
+    weights = prop_def(SymbolRefAttr)
+    assembly_format = (
+        "$input `weights` $weights (`simd` $simd^)? attr-dict `:` "
+        "functional-type(operands, results)"
+    )
+
+    def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int, simd: int = 1):
+        super().__init__(
+            operands=[input],
+            properties={"weights": SymbolRefAttr(weights), "simd": IntegerAttr(simd, i64)},
+            result_types=[_reduced(channel_of(input), element, taps, simd)],
+        )
+
+    @property
+    def reduced(self) -> str:
+        return "weights"
+
+    @property
+    def weights_op(self) -> WeightsOp:
+        """The operation that holds the weights, a matrix [taps, channels]."""
+        return find_weights(self, self.weights)
+
+    def verify_(self) -> None:
+        self._verify_frames()
+        shape = (self.taps, self.output_channel.channels)
+        if self.weights_op.value.get_shape() != shape:
+            raise VerifyException(
+                f"weights must have shape {list(shape)}, got {self.weights_op.value.type}"
+            )
+
+
+@irdl_op_definition
+class PoolOp(Reduction):
+    """Takes the maximum or the sum of each window, channel by channel.
+
+    Example: `%y = stream.pool %x kind "max"
+        : (!stream.channel<!qint.int<0, 3>, frame = [4, 4, 8], lanes = 2>)
+        -> !stream.channel<!qint.int<0, 3>, frame = [4, 4, 2], lanes = 2>`
+    """
+
+    name = "stream.pool"
+    kind = prop_def(StringAttr)
+    assembly_format = (
+        "$input `kind` $kind (`simd` $simd^)? attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(self, input: SSAValue, kind: str, element: IntType, taps: int, simd: int = 1):
+        super().__init__(
+            operands=[input],
+            properties={"kind": StringAttr(kind), "simd": IntegerAttr(simd, i64)},
+            result_types=[_reduced(channel_of(input), element, taps, simd)],
+        )
+
+    @property
+    def reduced(self) -> str:
+        return f"{self.kind.data} of taps"
+
+    @property
+    def latency_cycles(self) -> int:
+        return 3  # issue -> operand -> kept -> output register
+
+    def verify_(self) -> None:
+        self._verify_frames()
+        if self.kind.data not in ("max", "sum"):
+            raise VerifyException(f"kind must be max or sum, got {self.kind.data}")
