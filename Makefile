@@ -15,7 +15,7 @@ help:
 	@echo "make docs    build the documentation site into build/site"
 	@echo "make format  format the code"
 	@echo "make bench   run the benchmarks (slow)"
-	@echo "make fuzz    random networks and random bytes, without an end in sight (FUZZ_SECONDS=60)"
+	@echo "make fuzz    random networks, graphs and bytes, without an end in sight (FUZZ_SECONDS=60)"
 
 $(STAMP): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""Extents of one, and few channels: whatever is moved, the integers are onnxruntime's.
+"""Extents of one, few channels, the batch: whatever is moved, the integers are onnxruntime's.
 
 Scales are powers of two, so that float32 holds every number. An extent of one hides which axis
 counts channels, and lanes must divide the channels on both sides of a process.
@@ -81,8 +81,26 @@ CASES = {
     "concat of one and two": ((1, 2, 2, 3),
                               [node("ReduceMax", ["d", "ax"], ["m"]),
                                node("Concat", ["d", "m"], ["r"], axis=1)], {"ax": np.array([1])}),
+    "concat along the batch": ((1, 2, 2, 3),
+                               [node("Relu", ["d"], ["m"]),
+                                node("Concat", ["d", "m", "d"], ["r"], axis=0)], {}),
+    "concat rows of two axes": ((1, 2, 6),
+                                [node("Reshape", ["d", "to"], ["m"]),
+                                 node("Concat", ["m", "m"], ["r"], axis=0)],
+                                {"to": np.array([3, 4])}),
+    "pad the batch and channels": ((1, 2, 2, 3), [node("Pad", ["d", "p", "pv"], ["r"])],
+                                   {"p": np.array([1, 1, 0, 0, 0, 2, 1, 0]), "pv": F32(1.5)}),
+    "pad rows of two axes": ((1, 2, 6),
+                             [node("Reshape", ["d", "to"], ["m"]), node("Pad", ["m", "p"], ["r"])],
+                             {"to": np.array([3, 4]), "p": np.array([1, 0, 2, 1])}),
+    "slice rows of two axes": ((1, 2, 6),
+                               [node("Reshape", ["d", "to"], ["m"]),
+                                node("Slice", ["m", "b", "e", "ax"], ["r"])],
+                               {"to": np.array([3, 4]), "b": np.array([1, 2]),
+                                "e": np.array([3, 3]), "ax": np.array([0, 1])}),
 }  # fmt: skip
-SIMULATED = ("resize", "depth to one channel", "depth to three channels", "transposed to one",
+SIMULATED = ("concat along the batch", "pad the batch and channels", "slice rows of two axes",
+             "resize", "depth to one channel", "depth to three channels", "transposed to one",
              "conv from one", "normalized", "concat of one and two")  # fmt: skip
 
 

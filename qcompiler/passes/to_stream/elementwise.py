@@ -126,11 +126,20 @@ def lower_mul(state: Conversion, op: qint.MulOp) -> None:
 
 def lower_concat(state: Conversion, op: qint.ConcatOp) -> None:
     """Adds the process of a `qint.concat`."""
-    rank = len(shape_of(op.result.type))
-    axis = op.axis.value.data - rank + len(frame_of(op.result.type))
-    if any(value not in state.values for value in op.inputs) or axis < 0:
+    if any(value not in state.values for value in op.inputs):
         state.refuse(op, "one of its operands is constant", "concatenate activations only")
         return
     element = qint.int_type_of(op.result.type)
     given = [state.values[value] for value in op.inputs]
-    state.emit(op, stream.ConcatOp(given, axis, element))
+    axis, frame = op.axis.value.data, frame_of(op.result.type)
+    place = axis - len(shape_of(op.result.type)) + len(frame)
+    if place >= 0 and all(len(stream.channel_of(v).frame_shape) == len(frame) for v in given):
+        state.emit(op, stream.ConcatOp(given, place, element))
+        return
+    # Along the batch: all that lies within the axis are channels, all that lies along it are rows.
+    for index, value in enumerate(op.inputs):
+        shape = shape_of(value.type)
+        rows = (1, prod(shape[:axis]), prod(shape[axis:]))
+        given[index] = state.insert(op, stream.ReshapeOp(given[index], rows), value)
+    joined = state.insert(op, stream.ConcatOp(given, 2, element), op.result)
+    state.emit(op, stream.ReshapeOp(joined, frame))

@@ -1,5 +1,7 @@
 """Operations that move integers, as processes."""
 
+from math import prod
+
 import numpy as np
 from xdsl.ir import SSAValue
 
@@ -40,18 +42,12 @@ def lower_slice(state: Conversion, op: qint.SliceOp) -> None:
     frame = stream.channel_of(given).frame_shape
     shape = shape_of(op.input.type)
     parts = [list(part) for part in op.bounds]
-    if len(frame) < len(shape):
+    if len(frame) < len(shape):  # without the batch
         parts = [part[1:] for part in parts]
-    elif len(frame) > len(shape):
-        return state.refuse(op, f"slices a tensor of shape {list(shape)}", "reshape it first")
-    starts, ends, steps = parts if len(parts[0]) == len(frame) else _with_row(parts)
+    elif len(frame) > len(shape):  # with a unit row
+        parts = [[first, *part] for first, part in zip((0, 1, 1), parts, strict=True)]
+    starts, ends, steps = parts
     state.emit(op, stream.SliceOp(given, starts, ends, steps))
-    return None
-
-
-def _with_row(parts: list[list[int]]) -> list[list[int]]:
-    """Adds the unit row of a one-dimensional frame to starts, ends and steps."""
-    return [[first, *part] for first, part in zip((0, 1, 1), parts, strict=True)]
 
 
 def _spatial(op: qint.ResizeNearestOp | qint.DepthToSpaceOp) -> tuple[int, int, int]:
@@ -87,23 +83,21 @@ def lower_depth_to_space(state: Conversion, op: qint.DepthToSpaceOp) -> None:
 
 
 def lower_pad(state: Conversion, op: qint.PadOp) -> None:
-    """Padding of space is a sliding window of one element; channels are a matrix that selects."""
-    given = state.values[op.input]
-    frame = stream.channel_of(given).frame_shape
+    """Padding of space is a sliding window of one element; channels are a matrix that selects.
+
+    Other axes are padded one after the other, each as the width of an image.
+    """
+    frame = stream.channel_of(state.values[op.input]).frame_shape
     batch, *inner = op.widths
     widths = [*[(0, 0)] * (3 - len(inner)), *inner]  # a row of channels has one pixel
-    fits = len(frame) == 3 or len(inner) == 1
-    if any(batch) or not fits or len(widths) != 3:
-        shape = list(shape_of(op.input.type))
-        state.refuse(op, f"pads a tensor of shape {shape}", "pad rows, columns or channels")
+    if any(batch) or len(widths) != 3 or (len(frame) != 3 and len(inner) != 1):
+        _pad_axes(state, op)
         return
+    given = state.values[op.input]
     (top, bottom), (left, right), channels = widths
-    element = qint.int_type_of(op.result.type)
-    value = op.value.value.data
     made: list[stream.Process] = []
     if any((top, bottom, left, right)):
-        window = Window((1, 1), (1, 1), (1, 1), (top, left), (bottom, right))
-        made.append(stream.SlidingWindowOp(given, element, window, value, 1))
+        made.append(_bordered(op, given, (top, left), (bottom, right)))
         given = made[-1].results[0]
     if any(channels):
         made += _padded_channels(state, op, given, channels)
@@ -113,6 +107,28 @@ def lower_pad(state: Conversion, op: qint.PadOp) -> None:
         state.emit(op, made[-1])
     else:
         state.values[op.result] = given
+
+
+def _bordered(
+    op: qint.PadOp, given: SSAValue, begin: tuple[int, int], end: tuple[int, int]
+) -> stream.SlidingWindowOp:
+    """Returns the process that puts rows and columns of the padding's value around an image."""
+    window = Window((1, 1), (1, 1), (1, 1), begin, end)
+    element = qint.int_type_of(op.result.type)
+    return stream.SlidingWindowOp(given, element, window, op.value.value.data, 1)
+
+
+def _pad_axes(state: Conversion, op: qint.PadOp) -> None:
+    shape = list(shape_of(op.input.type))
+    value = state.values[op.input]
+    for axis, (before, after) in enumerate(op.widths):
+        if not before and not after:
+            continue
+        image = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+        value = state.insert(op, stream.ReshapeOp(value, image), op.result)
+        value = state.insert(op, _bordered(op, value, (0, before), (0, after)), op.result)
+        shape[axis] += before + after
+    state.emit(op, stream.ReshapeOp(value, frame_of(op.result.type)))
 
 
 def _padded_channels(
