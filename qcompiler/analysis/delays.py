@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.memories import Memory
-from qcompiler.devices import Device
+from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 from qcompiler.rtl.blocks.factors import PIECE_BITS
+
+DEFAULT_MHZ = 100.0
+"""The clock that is aimed at if none is asked for."""
 
 _ADDERS_ALONE = 2
 """Terms that a carry chain adds."""
@@ -52,6 +55,11 @@ class DelayModel:
 
     device: Device
     mhz: float
+
+    @staticmethod
+    def of(device: str | None, mhz: float = DEFAULT_MHZ) -> "DelayModel":
+        """Returns the model of the device that is called so, without a name of the default one."""
+        return DelayModel(load_device(device or DEFAULT_DEVICE), mhz)
 
     @property
     def budget(self) -> float:

@@ -1,11 +1,9 @@
-"""How much of each process works in parallel: what is legal, how fast it is, and how it is set."""
+"""How much of each process may work in parallel: what is legal, and how fast it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
-
-from xdsl.dialects.builtin import IntegerAttr, i64
 
 from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.network import Network
@@ -138,16 +136,6 @@ class Layer:
         """Whether the sliding window before the layer cannot send what that takes a beat."""
         return bool(self.window_lanes) and folding.simd not in self.window_lanes
 
-    def fold(self, folding: Folding) -> None:
-        """Gives the process, and the sliding window before it, their lanes."""
-        window = self.op.window
-        self.op.fold(folding.pe, folding.simd)
-        if folding.style is not None:
-            self.op.style = folding.style
-        if window is not None:
-            stream.set_lanes(window.result, self.lanes_of_window(folding))
-            window.properties["groups"] = IntegerAttr(self.op.window_groups, i64)
-
 
 def choose(layer: Layer, target_cycles: int, foldings: Iterable[Folding] | None = None) -> Folding:
     """Returns the folding with fewest multipliers that takes at most `target_cycles` a frame.
@@ -173,30 +161,3 @@ def choose(layer: Layer, target_cycles: int, foldings: Iterable[Folding] | None 
 def foldable_layers(network: Network) -> dict[str, Layer]:
     """Returns what can be chosen in a network, by name."""
     return {name: Layer.of(p) for name, p in network.named() if isinstance(p, stream.Foldable)}
-
-
-def fold(network: Network, chosen: Mapping[str, Folding], target_cycles: int) -> None:
-    """Gives every process its lanes; width adapters and FIFOs of an earlier folding go.
-
-    Args:
-        network: to change.
-        chosen: folding of each of its foldable layers, by name.
-        target_cycles: for the processes between them, which follow.
-    """
-    _drop_buffers(network)
-    for name, layer in foldable_layers(network).items():
-        layer.fold(chosen[name])
-    for value in network.inputs:
-        stream.set_lanes(value, stream.reader_lanes(value, target_cycles))
-    for process in network.processes:
-        process.follow(target_cycles)
-    network.update_type()
-
-
-def _drop_buffers(network: Network) -> None:
-    """Removes adapters and FIFOs, which belong to an earlier folding."""
-    for process in network.processes:
-        if process.is_buffer:
-            process.results[0].replace_all_uses_with(process.operands[0])
-            process.detach()
-            process.erase()

@@ -24,14 +24,13 @@ Leaves alone: channels whose lanes fit.
 """
 
 from dataclasses import dataclass
-from math import lcm
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.dialects import stream
+from qcompiler.folding.adapters import insert_width_adapters
 
 
 @dataclass(frozen=True)
@@ -42,21 +41,5 @@ class InsertWidthAdaptersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
-        if network is None:
-            return
-        for process in network.processes:
-            for index, wanted in enumerate(process.wanted_lanes):
-                _adapt(network, process, index, wanted)
-
-
-def _adapt(network: Network, process: stream.Process, index: int, wanted: int) -> None:
-    given = stream.channel_of(process.operands[index]).lanes.data
-    for lanes in dict.fromkeys((lcm(wanted, given), wanted)):
-        value = process.operands[index]
-        if lanes == stream.channel_of(value).lanes.data:
-            continue
-        adapter = stream.WidthAdapterOp(value, lanes)
-        adapter.location = process.location
-        adapter.result.name_hint = value.name_hint
-        network.core.body.block.insert_op_before(adapter, process)
-        process.operands[index] = adapter.result
+        if network is not None:
+            insert_width_adapters(network)

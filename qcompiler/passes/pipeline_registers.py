@@ -33,12 +33,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from qcompiler.analysis.delays import DelayModel
+from qcompiler.analysis.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.pipelining import registers_of
-from qcompiler.devices import DEFAULT_DEVICE, load_device
-
-DEFAULT_MHZ = 100.0
+from qcompiler.folding.registers import put_registers
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,5 @@ class PipelineRegistersPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
-        if network is None:
-            return
-        model = DelayModel(load_device(self.device or DEFAULT_DEVICE), self.mhz)
-        for process in network.processes:
-            process.registers = registers_of(model, process)
+        if network is not None:
+            put_registers(network, DelayModel.of(self.device, self.mhz))

@@ -48,21 +48,21 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.analysis.folding import (
     CHOICE,
     Folding,
     Layer,
     choose,
-    fold,
     foldable_layers,
 )
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import own_nodes
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.errors import ModelError, Problem
-from qcompiler.passes.folding_budget import Budget, Trial
-from qcompiler.passes.folding_search import Search
-from qcompiler.passes.pipeline_registers import DEFAULT_MHZ, PipelineRegistersPass
+from qcompiler.folding.budget import Budget, Trial
+from qcompiler.folding.fold import fold
+from qcompiler.folding.search import Search
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
@@ -203,8 +203,8 @@ class SelectFoldingPass(ModulePass):
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}
             fold(network, chosen, target)
             return
-        registers = PipelineRegistersPass(self.mhz, self.device)
-        search = Search(op, budget, bound, registers, self.multipliers == "any")
+        model = DelayModel.of(self.device, self.mhz)
+        search = Search(op, budget, bound, model, self.multipliers == "any")
         trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}

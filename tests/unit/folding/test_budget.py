@@ -11,9 +11,9 @@ from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.folding import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.errors import ModelError
-from qcompiler.passes import folding_search
-from qcompiler.passes.folding_budget import Budget
-from qcompiler.passes.folding_search import Search
+from qcompiler.folding import search as folding_search
+from qcompiler.folding.budget import Budget
+from qcompiler.folding.search import Search
 from qcompiler.passes.pipeline import make_context, make_pass, run_passes
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "digits_mlp" / "digits_mlp.onnx"

@@ -16,14 +16,14 @@ from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.area.family import FAMILIES
-from qcompiler.analysis.area.process import network_area, process_area
+from qcompiler.analysis.area.process import process_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.folding import Folding, fold, foldable_layers
+from qcompiler.analysis.delays import DelayModel
+from qcompiler.analysis.folding import Folding, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
-from qcompiler.passes.folding_budget import Budget, Foldings, Trial
-from qcompiler.passes.pipeline import run_passes
-from qcompiler.passes.pipeline_registers import PipelineRegistersPass
+from qcompiler.folding.budget import Budget, Foldings, Trial
+from qcompiler.folding.evaluate import evaluate, folded
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 _GUESSED = stream.Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
@@ -49,14 +49,14 @@ class Search:
         budget: what may be taken.
         bound: foldings that layers must have one of; all of a layer's have the same style, which
             it has then, or none.
-        registers: puts the pipeline registers, whose area counts.
+        model: of the delays that pipeline registers, whose area counts, follow from.
         logic: whether logic may multiply where hard multipliers do not suffice.
     """
 
     module: ModuleOp
     budget: Budget
     bound: Mapping[str, Sequence[Folding]] = field(default_factory=dict[str, list[Folding]])
-    registers: PipelineRegistersPass = field(default_factory=PipelineRegistersPass)
+    model: DelayModel = field(default_factory=lambda: DelayModel.of(None))
     logic: bool = False
 
     def __post_init__(self) -> None:
@@ -92,24 +92,8 @@ class Search:
         """Folds the network, and estimates it in full."""
         key = tuple(sorted(foldings.items(), key=lambda item: item[0]))
         if key not in self._trials:
-            module, network = self._folded(foldings)
-            run_passes(module, ["size-fifos"])
-            cycles = {name: p.cycles_per_frame for name, p in network.named()}
-            slowest = max(cycles, key=lambda name: cycles[name])
-            area = network_area(network, self.budget.family, dsp=self.budget.dsp)
-            self._trials[key] = Trial(dict(foldings), cycles[slowest], slowest, area)
+            self._trials[key] = evaluate(self.module, foldings, self.budget, self.model)
         return self._trials[key]
-
-    def _folded(self, foldings: Foldings) -> tuple[ModuleOp, Network]:
-        """Returns a copy in foldings, with width adapters and registers but without FIFOs."""
-        module = self.module.clone()
-        network = Network.of(module)
-        assert network is not None
-        layers = foldable_layers(network)
-        target = max((layers[n].cycles(f) for n, f in foldings.items()), default=1)
-        fold(network, foldings, target)
-        run_passes(module, ["insert-width-adapters", self.registers])
-        return module, network
 
     def guess(self, target_cycles: int, weights: Mapping[str, float]) -> tuple[Foldings, Area]:
         """Returns the cheapest foldings that reach a number of cycles, and their area, guessed.
@@ -178,7 +162,7 @@ class Search:
         return [(style, self._area(name, style) - now) for style in others]
 
     def _styles(self, name: str, folding: Folding) -> list[Folding]:
-        """Returns a folding with every style that it may have; that which the user gave is alone."""
+        """Returns a folding with every style that it may have; one that was given is alone."""
         if self._given_style(name) is not None:
             return [folding]
         styles = self._layers[name].styles(replace(folding, style=None), self._multiplier)
@@ -216,7 +200,7 @@ class Search:
 
     def _look_ahead(self, foldings: Foldings) -> None:
         """Corrects guesses by what stands between layers: that is counted soon, and exactly."""
-        _, network = self._folded(foldings)
+        network = folded(self.module, foldings, self.model)
         guessed = (self._guesses[name].requantizer(folding) for name, folding in foldings.items())
         between = (p for p in network.processes if not isinstance(p, _GUESSED))
         have = (process_area(p, self.budget.family, dsp=self.budget.dsp) for p in between)

@@ -1,0 +1,45 @@
+"""What a network takes, and how fast it is, in given foldings."""
+
+from xdsl.dialects.builtin import ModuleOp
+
+from qcompiler.analysis.area.process import network_area
+from qcompiler.analysis.delays import DelayModel
+from qcompiler.analysis.folding import foldable_layers
+from qcompiler.analysis.network import Network
+from qcompiler.folding.adapters import insert_width_adapters
+from qcompiler.folding.budget import Budget, Foldings, Trial
+from qcompiler.folding.fifos import size_fifos
+from qcompiler.folding.fold import fold
+from qcompiler.folding.registers import put_registers
+
+
+def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayModel) -> Trial:
+    """Returns cycles and estimated area of a network in given foldings.
+
+    It is a function of its arguments alone and changes none of them; they and the result can be
+    pickled, so that another process can evaluate.
+
+    Args:
+        module: at the stream level, with a core.
+        foldings: one of each layer, by name.
+        budget: whose family the area is estimated for.
+        model: of the delays that registers follow from.
+    """
+    network = folded(module, foldings, model)
+    size_fifos(network)
+    cycles = {name: process.cycles_per_frame for name, process in network.named()}
+    slowest = max(cycles, key=lambda name: cycles[name])
+    area = network_area(network, budget.family, dsp=budget.dsp)
+    return Trial(dict(foldings), cycles[slowest], slowest, area)
+
+
+def folded(module: ModuleOp, foldings: Foldings, model: DelayModel) -> Network:
+    """Returns a copy in foldings, with width adapters and registers but without FIFOs."""
+    network = Network.of(module.clone())
+    assert network is not None, "the caller looked"
+    layers = foldable_layers(network)
+    target = max((layers[name].cycles(f) for name, f in foldings.items()), default=1)
+    fold(network, foldings, target)
+    insert_width_adapters(network)
+    put_registers(network, model)
+    return network

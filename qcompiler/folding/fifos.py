@@ -1,0 +1,101 @@
+"""FIFOs where beats wait, and line buffers that keep up: the pass size-fifos."""
+
+from xdsl.dialects.builtin import IntegerAttr, i64
+from xdsl.ir import SSAValue
+
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.throughput import waiting_beats
+from qcompiler.dialects import stream
+from qcompiler.errors import ModelError, Problem
+
+SLICE_ENTRIES = 2
+"""Beats that the register slice at a block's output holds."""
+
+HELD_BESIDE_MEMORY = 3
+"""Beats that a FIFO has beside those in its memory, at full pace: one in the slice before it, one
+in its output register, one in its own slice. The second entry of a slice is for stalls only."""
+
+_ROUNDS = 8
+
+
+def size_fifos(network: Network) -> None:
+    """Puts FIFOs where beats wait, deep enough that no process waits for another's burst.
+
+    Raises:
+        ModelError: somewhere lanes do not meet.
+    """
+    _require_lanes_that_meet(network)
+    _resize_line_buffers(network)
+    # A FIFO takes cycles of its own, which other branches have to wait for: again until no
+    # depth grows.
+    for _ in range(_ROUNDS):
+        waiting = waiting_beats(network)
+        changed = [_buffer(network, value, beats) for value, beats in waiting.items()]
+        if not any(changed):
+            return
+
+
+def _require_lanes_that_meet(network: Network) -> None:
+    """Raises ModelError where a process takes another number of lanes than its channel has."""
+    problems = [
+        Problem(
+            name,
+            f"takes {wanted} lanes, its input {index} has {given}",
+            "run insert-width-adapters before size-fifos",
+        )
+        for name, process in network.named()
+        for index, wanted in enumerate(process.wanted_lanes)
+        if (given := stream.channel_of(process.operands[index]).lanes.data) != wanted
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
+def _resize_line_buffers(network: Network) -> None:
+    """Gives each sliding window the rows with which it is not the slowest for lack of them."""
+    windows = [p for p in network.processes if isinstance(p, stream.SlidingWindowOp)]
+    others = [p.cycles_per_frame for p in network.processes if p not in windows]
+    period = max((*others, *(window.least_cycles for window in windows)), default=0)
+    for window in windows:
+        window.resize_buffer(period)
+
+
+def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
+    """Gives a channel room for what waits on it; returns whether that changed anything."""
+    if waiting <= SLICE_ENTRIES or value in network.inputs:
+        return False
+    if isinstance(value.owner, stream.FifoOp):
+        return False  # what waits behind a FIFO is counted before it
+    value, waiting = _narrowest(value, waiting)
+    depth = max(1, waiting - HELD_BESIDE_MEMORY)
+    (use,) = value.uses
+    reader = use.operation
+    if not isinstance(reader, stream.Process):
+        return False
+    if isinstance(reader, stream.FifoOp):
+        if reader.depth.value.data >= depth:
+            return False
+        reader.properties["depth"] = IntegerAttr(depth, i64)
+        return True
+    fifo = stream.FifoOp(value, depth)
+    fifo.location = reader.location
+    fifo.result.name_hint = value.name_hint
+    network.core.body.block.insert_op_before(fifo, reader)
+    reader.operands[use.index] = fifo.result
+    return True
+
+
+def _narrowest(value: SSAValue, waiting: int) -> tuple[SSAValue, int]:
+    """Returns the channel on the way to `value` on which what waits takes the fewest bits.
+
+    A FIFO that is there already serves as well.
+    """
+    best, least = (value, waiting), waiting * stream.channel_of(value).width_bits
+    while isinstance(process := value.owner, stream.RequantizeOp | stream.WidthAdapterOp):
+        given, made = process.input_channel, process.output_channel
+        value, waiting = process.input, -(-waiting * given.beats // made.beats)
+        if isinstance(value.owner, stream.FifoOp):
+            return value.owner.input, waiting
+        if (bits := waiting * given.width_bits) < least:
+            best, least = (value, waiting), bits
+    return best

@@ -1,0 +1,11 @@
+"""Registers where a clock asks for them: the pass pipeline-registers."""
+
+from qcompiler.analysis.delays import DelayModel
+from qcompiler.analysis.network import Network
+from qcompiler.analysis.pipelining import registers_of
+
+
+def put_registers(network: Network, model: DelayModel) -> None:
+    """Gives each process the pipeline registers that the model's clock asks for."""
+    for process in network.processes:
+        process.registers = registers_of(model, process)
