@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from qcompiler.devices.device import (
     Vendor,
 )
 from qcompiler.devices.reader import Table
+from qcompiler.devices.words import (
+    PLACING,
+    known_synthesis_options,
+    options_fault,
+    synthesis_fault,
+)
 from qcompiler.errors import ModelError, Problem
 
 FOLDER_VARIABLE = "QCOMPILER_DEVICES"
@@ -36,11 +43,9 @@ _added: dict[str, Device] = {}
 
 # Titles get into scripts of vendors' tools: nothing that quotes or runs anything in Tcl or make.
 _TITLE = r"[^\x00-\x1f\x7f\"$;`#{}\[\]\\]{1,100}"
-_NAME = r"[a-z0-9][a-z0-9._-]*"
-# Only a synth command with plain words: the file must not smuggle commands into Yosys.
-_COMMAND = r"synth(_[a-z0-9_]+)?( -?[A-Za-z0-9_]+)*"
-_OPTIONS = r"(-[a-z0-9_]+( -?[A-Za-z0-9_]+)*)?"
-_ARGUMENTS = r"--[\w=./-]+( [\w=./-]+)*"
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_MOST_BYTES = 50_000
+_LINE = r"[ -~]{0,400}"
 
 
 def _folders() -> list[Path]:
@@ -103,7 +108,14 @@ def load_device(name: str) -> Device:
 
 def _read(path: Path) -> Device:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+        if len(raw) > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES} bytes")
+        data = tomllib.loads(raw.decode("utf-8"))
+    except RecursionError:
+        what = "cannot be read: it is nested too deeply"
+        raise ModelError([Problem(str(path), what, "write plain tables")]) from None
     except (OSError, ValueError) as error:
         remedy = "give a TOML file such as those in qcompiler/devices"
         raise ModelError([Problem(str(path), f"cannot be read: {error}", remedy)]) from None
@@ -205,23 +217,32 @@ def _delays(table: Table) -> Delays:
 
 def _synthesis(table: Table) -> Synthesis:
     made = Synthesis(
-        table.text("command", _COMMAND, "synth_ecp5"),
-        table.text("dsp", _OPTIONS, "-dsp", ""),
-        table.text("no_dsp", _OPTIONS, "-nodsp", ""),
+        _allowed(table, "command", table.text("command", _LINE, "synth_ecp5"), synthesis_fault),
+        _allowed(table, "dsp", table.text("dsp", _LINE, "-dsp", ""), options_fault),
+        _allowed(table, "no_dsp", table.text("no_dsp", _LINE, "-nodsp", ""), options_fault),
     )
     table.close()
     return made
+
+
+def _allowed(table: Table, key: str, line: str, fault: Callable[[list[str]], str | None]) -> str:
+    """Returns a line of words for Yosys; what it must not say is a fault."""
+    what = fault(line.split())
+    if what is not None:
+        table.fault(key, what, f"known here: {known_synthesis_options()}")
+    return " ".join(line.split())
 
 
 def _place(table: Table) -> Place:
     pins = table.table("pins", "").strings() if "pins" in table else {}
-    made = Place(
-        table.choice("tool", PLACERS),
-        tuple(table.text("arguments", _ARGUMENTS, "--25k --package CABGA381 --speed 6").split()),
-        tuple(pins.items()),
-    )
+    tool = table.choice("tool", PLACERS)
+    words = table.text("arguments", _LINE, "--25k --package CABGA381 --speed 6").split()
+    known = PLACING[tool]
+    # An example stands for what is missing: that has been said.
+    if "arguments" in table and (what := known.fault(words)) is not None:
+        table.fault("arguments", f"{what} with {tool}", f"known here: {known.names()}")
     table.close()
-    return made
+    return Place(tool, tuple(words), tuple(pins.items()))
 
 
 def _vendor(table: Table) -> Vendor:

@@ -74,7 +74,7 @@ class Table:
         value = self._get(key, remedy)
         if value is None:
             return example
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
             self.fault(key, f"must be like {example!r}, got {value!r}", remedy)
             return example
         return value
@@ -123,7 +123,7 @@ class Table:
     def strings(self) -> dict[str, str]:
         """Returns all keys of this table, whose values must be strings."""
         for key in self._data:
-            if not re.fullmatch(r"\w+", key):  # it goes into a file of constraints
+            if not re.fullmatch(r"\w+", key, re.ASCII):  # it goes into a file of constraints
                 self.fault(key, "must be the name of a port", 'e.g. clk = "A1"')
         return {key: self.text(key, r"[\w./-]+", "A1") for key in self._data}
 

@@ -63,7 +63,9 @@ def test_all_faults_at_once(tmp_path):
         f"{path}: logic.luts: must be an integer of at least 1, got -1",
         f"{path}: block_ram[0].count: is missing",
         f"{path}: dsp.operand_bits: must be pairs of positive integers, got [18, 18]",
-        f"{path}: synthesis.command: must be like 'synth_ecp5', got 'synth_ecp5; exec -- rm'",
+        f"{path}: synthesis.command: 'synth_ecp5;' is not one of synth, synth_anlogic, synth_ecp5, "
+        "synth_efinix, synth_gatemate, synth_gowin, synth_ice40, synth_intel_alm, synth_lattice, "
+        "synth_microchip, synth_nexus, synth_quicklogic, synth_xilinx",
         f"{path}: place.speeed: is not a key of device files",
     ]
 
@@ -106,3 +108,93 @@ def test_copy_needs_a_name_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(ModelError, match="is other, but the file is called mine"):
         load_device("mine")
+
+
+def _with(key: str, value: str) -> str:
+    """The user's file with another value of a key."""
+    lines = [f"{key} = {json.dumps(value)}" if line.startswith(f"{key} =") else line
+             for line in MINE.splitlines()]  # fmt: skip
+    assert lines != MINE.splitlines()
+    return "\n".join(lines)
+
+
+HOSTILE = [
+    ("arguments", "--25k --package CABGA381 --write ../victim.txt", "'--write' is none"),
+    ("arguments", "--25k --writ ../victim.txt", "'--writ' is none"),
+    ("arguments", "--25k --textcfg=/home/me/.profile", "'--textcfg' is none"),
+    ("arguments", "--25k --report x --sdf y", "'--report' is none"),
+    ("arguments", "--25k --run evil.py", "'--run' is none"),
+    ("arguments", "--25k --pre-place evil.py", "'--pre-place' is none"),
+    ("arguments", "--25k --package ../../x", "--package cannot be '../../x'"),
+    ("arguments", "--25k --package", "--package cannot be ''"),
+    ("arguments", "--25k --package=--write", "--package cannot be '--write'"),
+    ("arguments", "-o x --25k", "'-o' is none"),
+    ("arguments", "victim", "'victim' is none"),
+    ("arguments", "--25k --package CÄBGA", "arguments: must be like"),
+    ("arguments", "--25k\n--package x", "arguments: must be like"),
+    ("command", "synth_ecp5 -json victim", "'-json' is none"),
+    ("command", "synth_ecp5 -blif /home/me/x", "'-blif' is none"),
+    ("command", "synth_ecp5 -edif victim", "'-edif' is none"),
+    ("command", "synth -encfile victim", "'-encfile' is none"),
+    ("command", "synth -extra-map evil.v", "'-extra-map' is none"),
+    ("command", "synth_ecp5 -run begin", "'-run' is none"),
+    ("command", "synth_gowin -vout victim", "'-vout' is none"),
+    ("command", "synth_ecp5 ; shell rm", "';' is none"),
+    ("command", "exec -- rm", "'exec' is not one of synth"),
+    ("command", "synth_xilinx -family ../x", "-family cannot be '../x'"),
+    ("command", "", "'' is not one of synth"),
+    ("no_dsp", "-nodsp -json victim", "'-json' is none"),
+    ("no_dsp", "victim", "'victim' is none"),
+    ("no_dsp", "-nodsp\u00b2", "no_dsp: must be like"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), HOSTILE)
+def test_tools_are_told_known_options_only(tmp_path, key, value, words):
+    path = tmp_path / "hostile.toml"
+    path.write_text(_with(key, value), encoding="utf-8")
+    (found,) = problems(path)
+    assert f".{key}: " in found
+    assert words in found
+
+
+@pytest.mark.parametrize("tool", ["nextpnr-ice40", "nextpnr-nexus", "nextpnr-himbaechel-gowin"])
+@pytest.mark.parametrize("option", ["--write", "--asc", "--fasm", "--pdc", "--vopt", "--pcf"])
+def test_no_placer_takes_a_path(tmp_path, tool, option):
+    path = tmp_path / "hostile.toml"
+    text = MINE.replace('"nextpnr-ecp5"', f'"{tool}"')
+    text = text.replace("--25k --package CABGA381 --speed 6", f"{option} cst=victim")
+    path.write_text(text)
+    (found,) = problems(path)
+    assert "arguments" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 40_000,
+        "a = " + "{a=" * 15_000,
+        "[" + "a." * 4_000 + "a]",
+        "\0",
+        "a=1e999",
+        "#" * 60_000,
+    ],
+    ids=["arrays", "tables", "dotted", "zero", "infinite", "long"],
+)
+def test_odd_toml(tmp_path, text):
+    path = tmp_path / "odd.toml"
+    path.write_text(text)
+    assert all(str(path) in found for found in problems(path))
+
+
+@pytest.mark.parametrize("pin", ["\u00c41", "\u0661"])
+def test_pins_are_ascii(tmp_path, pin):
+    path = tmp_path / "odd.toml"
+    path.write_text(MINE + f'\n[place.pins]\nclk = "{pin}"\n', encoding="utf-8")
+    assert "place.pins.clk: must be like" in problems(path)[0]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "../x", "x" * 300 + ".toml", "\0.toml"])
+def test_odd_names(name):
+    with pytest.raises(ModelError):
+        load_device(name)
