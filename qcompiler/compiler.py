@@ -25,6 +25,7 @@ from qcompiler.passes.pipeline import (
     pass_name,
     run_passes,
 )
+from qcompiler.passes.range_check import false_ranges
 
 
 def import_model(path: str | Path, options: Options) -> ModuleOp:
@@ -39,7 +40,9 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     if problems:
         raise ModelError(problems)
     if Path(path).suffix == ".mlir":
-        return _keeps_meaning(read_module(Path(path), make_context()), options)
+        return _keeps_meaning(
+            read_module(Path(path), make_context(), checks=[false_ranges]), options
+        )
     if options.start is not None:
         what = f"{Path(path).name} is no IR that a pass left (.mlir), but a model"
         raise ModelError([Problem("--from", what, "leave --from out")])

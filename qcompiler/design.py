@@ -13,7 +13,6 @@ from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.estimate import Area, estimate_areas
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier
 from qcompiler.analysis.throughput import Timing, predict
 from qcompiler.backends.driver.packing import pack, unpack
 from qcompiler.backends.report.estimates import Estimates, Report, build_report
@@ -30,6 +29,7 @@ from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numpy_ops, run
+from qcompiler.rtl.names import top_name
 
 
 class Design:
@@ -81,12 +81,7 @@ class Design:
     @cached_property
     def name(self) -> str:
         """Name of the top module."""
-        attribute = self.level("last").attributes.get("nn.name")
-        return (
-            identifier(attribute.data, "network")
-            if isinstance(attribute, StringAttr)
-            else "network"
-        )
+        return top_name(self.level("last"))
 
     @cached_property
     def network(self) -> Network:

@@ -9,24 +9,31 @@ import re
 import zipfile
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Attribute, Operation, TypeAttribute
+from xdsl.ir import Attribute, Operation, SSAValue, TypeAttribute
 from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
 from xdsl.utils.lexer import Input, Span
 
+from qcompiler.assembly.order import early_uses
 from qcompiler.assembly.places import Lexer, decode, explain, marked, with_offset
 from qcompiler.assembly.printer import ELIDED, FILE_NAME
 from qcompiler.dialects.attributes import Array, DenseAttr, dense_from_numpy, shape_of
 from qcompiler.errors import ModelError, Problem
 
 T = TypeVar("T")
+
+Check = Callable[[ModuleOp], Iterable[tuple[Operation, str]]]
+"""Finds operations that verify, but must not be read as they are, and says why."""
+
+_MOST = 10
+"""Errors that are shown of a text."""
 
 
 class LocatedError(VerifyException):
@@ -118,12 +125,46 @@ class _Reader(Parser):
         for op, span in self.spans.items():
             lines[op] = bisect_right(starts, span.start) + 1
 
-    def check(self, module: ModuleOp) -> None:
+    def check(self, module: ModuleOp, checks: Sequence[Check]) -> None:
         """Verifies the module; an operation that is refused is named by its place."""
         try:
             module.verify()
         except VerifyException as error:
             self._place(module, error)
+        # First: what is made of itself has no range.
+        self._refuse([self._early(op, value) for op, value in early_uses(module)])
+        for check in checks:
+            self._refuse([(self._span(op), f"{op.name}: {what}") for op, what in check(module)])
+
+    def _refuse(self, found: Sequence[tuple[Span[str], str]]) -> None:
+        """Raises LocatedError if there is anything."""
+        lines = [marked(span, what) for span, what in found[:_MOST]]
+        if len(found) > _MOST:
+            lines.append(f"and {len(found) - _MOST} more")
+        if lines:
+            raise LocatedError("\n".join(lines))
+
+    def _span(self, op: Operation) -> Span[str]:
+        """Returns where an operation stands, or the one around it that has a place."""
+        while op not in self.spans and (outer := op.parent_op()) is not None:
+            op = outer
+        return self.spans[op]
+
+    def _early(self, op: Operation, value: SSAValue) -> tuple[Span[str], str]:
+        """Returns where an operand stands that is not made yet, and what is wrong with it."""
+        span = self._span(op)
+        text = str(span.input.content[span.start : span.end])
+        # xDSL keeps `%h_3` as a hint `h`, and of `%3` nothing.
+        hint = re.escape(value.name_hint) if value.name_hint else r"\d+"
+        name = re.compile(rf"%{hint}(_\d+)?(?![\w$.-])").search(text, text.find("=") + 1)
+        if name is not None:
+            start = span.start + name.start()
+            span = Span(start, start + len(name[0]), span.input, self._offset)
+        told = name[0] if name is not None else "an operand"
+        if value.owner is op:
+            return span, f"{op.name}: {told} is made of itself"
+        what = f"{told} is used before it is defined; write what makes it further up"
+        return span, f"{op.name}: {what}"
 
     def _place(self, module: ModuleOp, error: VerifyException) -> NoReturn:
         redefined = re.match(r"Redefinition of symbol (\".*\")", str(error).strip())
@@ -150,6 +191,7 @@ def parse_module(
     offset: int = 0,
     implicit_module: bool = True,
     verify: bool = True,
+    checks: Sequence[Check] = (),
     lines: dict[Operation, int] | None = None,
 ) -> ModuleOp:
     """Returns the module in `text`, verified.
@@ -162,6 +204,7 @@ def parse_module(
         offset: lines before this text in its file.
         implicit_module: allow text without a module around it.
         verify: check every operation.
+        checks: what else must hold, if it is verified.
         lines: takes the line, counted from 1, in which each operation begins.
 
     Raises:
@@ -175,16 +218,19 @@ def parse_module(
         explained = explain(error, Input(text, name), context)
         raise with_offset(explained, offset) from error
     if verify:
-        reader.check(module)
+        reader.check(module, checks)
     if lines is not None:
         reader.note_lines(lines)
     return module
 
 
 def read_module(
-    path: Path, context: Context, lines: dict[Operation, int] | None = None
+    path: Path,
+    context: Context,
+    lines: dict[Operation, int] | None = None,
+    checks: Sequence[Check] = (),
 ) -> ModuleOp:
-    """Returns the module in a file; `lines` as in `parse_module`.
+    """Returns the module in a file; `lines` and `checks` as in `parse_module`.
 
     Raises:
         ModelError: the file cannot be read.
@@ -196,4 +242,4 @@ def read_module(
         problem = Problem(str(path), f"cannot be read: {error}", "give a file of textual IR")
         raise ModelError([problem]) from None
     text = decode(data, str(path))
-    return parse_module(context, text, str(path), folder=path.parent, lines=lines)
+    return parse_module(context, text, str(path), folder=path.parent, lines=lines, checks=checks)

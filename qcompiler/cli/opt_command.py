@@ -30,6 +30,7 @@ from qcompiler.cli.common import (
 )
 from qcompiler.faults import guarded, verify_after
 from qcompiler.passes.pipeline import parse_passes, pass_class
+from qcompiler.passes.range_check import false_ranges
 from qcompiler.universe import PASSES
 
 _DESCRIPTION = "Runs passes on textual IR."
@@ -69,6 +70,7 @@ class _Driver(xDSLOptMain):
             offset=start_offset,
             implicit_module=not self.args.no_implicit_module,
             verify=not self.args.disable_verify,
+            checks=[false_ranges],
         )
 
     def setup_pipeline(self) -> None:

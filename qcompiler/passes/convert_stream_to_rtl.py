@@ -18,15 +18,16 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier, model_nodes
+from qcompiler.analysis.sources import model_nodes
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_top
+from qcompiler.rtl.names import top_name
 from qcompiler.rtl.processes import build_process, describe, is_known
 from qcompiler.rtl.streaming import Library
 
@@ -72,8 +73,7 @@ class ConvertStreamToRtlPass(ModulePass):
         if network is None:
             return
         _check(network)
-        name = op.attributes.get("nn.name")
-        top = identifier(name.data, "network") if isinstance(name, StringAttr) else "network"
+        top = top_name(op)
         nodes = model_nodes(op)
         library = Library()
         blocks: list[BlockInstance] = []

@@ -126,6 +126,17 @@ _RULES: dict[type[Operation], Callable[..., IntRange]] = {
 }
 
 
+def bounds_of(op: Operation) -> IntRange | None:
+    """Returns the bounds of what an operation makes, None where its type decides, as by clamping.
+
+    Raises:
+        ValueError: they do not fit 63 bits.
+    """
+    rule = _RULES.get(type(op))
+    clamps = isinstance(op, qint.RequantizeOp | qint.JoinOp)
+    return None if rule is None or clamps else rule(op)
+
+
 RangeRule = Callable[[Any], IntRange]
 """Returns the range of an operation's result from its operands' (`qint.range_of`)."""
 

@@ -1,6 +1,7 @@
 """Processes where paths part and meet again."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, i64
@@ -9,6 +10,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, var
 from xdsl.irdl import var_result_def as var_results
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.process import Process, follow_input, reader_lanes
@@ -121,6 +123,14 @@ class AddOp(Join):
         # (operands -> products ->) sum -> output register
         return Schedule.beat_by_beat(self, (4 if self.multiplies else 2) + self.added_latency)
 
+    @property
+    def inferred_range(self) -> IntRange:
+        lhs, rhs = (
+            channel.element.range * IntRange(factor, factor)
+            for channel, factor in zip(self.input_channels, self.factors, strict=True)
+        )
+        return lhs + rhs
+
     def verify_(self) -> None:
         _verify_elementwise(self)
         if len(self.multipliers.get_values()) != 2:
@@ -150,6 +160,11 @@ class MulOp(Join):
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 3)  # operands first
+
+    @property
+    def inferred_range(self) -> IntRange:
+        lhs, rhs = (channel.element.range for channel in self.input_channels)
+        return lhs * rhs
 
     def verify_(self) -> None:
         _verify_elementwise(self)
@@ -196,6 +211,11 @@ class ConcatOp(Join):
         consume = tuple(turn[end - run : end] for run, end in zip(self.runs, ends, strict=True))
         turns = self.output_channels[0].beats // len(turn)
         return Schedule(len(turn), consume, (turn,), 2, turns)
+
+    @property
+    def inferred_range(self) -> IntRange:
+        first, *others = (channel.element.range for channel in self.input_channels)
+        return reduce(IntRange.union, others, first)
 
     def verify_(self) -> None:
         made, axis = self.output_channels[0], self.axis.value.data

@@ -6,6 +6,7 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.process import Facts
@@ -162,6 +163,11 @@ class MvauOp(Foldable):
     def weights_op(self) -> WeightsOp:
         """The operation that holds the weights."""
         return find_weights(self, self.weights)
+
+    @property
+    def inferred_range(self) -> IntRange:
+        lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
+        return IntRange(int(lo.min()), int(hi.max()))
 
     @property
     def vectors(self) -> int:

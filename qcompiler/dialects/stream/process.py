@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, set_lanes
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
 from qcompiler.dialects.stream.weights import WeightsOp
@@ -106,6 +107,15 @@ class Process(IRDLOperation, ABC):
     def is_buffer(self) -> bool:
         """Whether it changes timing only, and belongs to one folding of the network."""
         return False
+
+    @property
+    def inferred_range(self) -> IntRange | None:
+        """Bounds of what it computes from its inputs' ranges; None where its type decides.
+
+        Raises:
+            ValueError: they do not fit 63 bits.
+        """
+        return None
 
     @property
     def weights_op(self) -> WeightsOp | None:

@@ -8,6 +8,8 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.dialects.qint.convolution import pool_range
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.process import Facts
@@ -140,6 +142,11 @@ class VvauOp(Reduction):
         """The operation that holds the weights, a matrix [taps, channels]."""
         return find_weights(self, self.weights)
 
+    @property
+    def inferred_range(self) -> IntRange:
+        lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
+        return IntRange(int(lo.min()), int(hi.max()))
+
     def verify_(self) -> None:
         self._verify_frames()
         shape = (self.taps, self.output_channel.channels)
@@ -178,6 +185,10 @@ class PoolOp(Reduction):
     @property
     def latency_cycles(self) -> int:
         return 3  # issue -> operand -> kept -> output register
+
+    @property
+    def inferred_range(self) -> IntRange:
+        return pool_range(self.kind.data, self.input_channel.element.range, self.taps)
 
     def verify_(self) -> None:
         self._verify_frames()

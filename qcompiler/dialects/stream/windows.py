@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
@@ -209,6 +210,14 @@ class SlidingWindowOp(Buffered):
     def pace(self) -> str:
         given, made = self.input_channel.beats, self.output_channel.beats
         return f"{given} beats taken, {made} beats of windows made; the more of them, and waits"
+
+    @property
+    def inferred_range(self) -> IntRange:
+        given = self.input_channel.element.range
+        if not any((*self.pads_begin.get_values(), *self.pads_end.get_values())):
+            return given
+        value = self.pad_value.value.data
+        return given.union(IntRange(value, value))
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel

@@ -1,0 +1,77 @@
+"""Finds ranges in types that are narrower than what is computed, in IR that people may have edited.
+
+Hardware is as wide as the types say: a range that is false gives wrong integers. Quantizers and
+requantizers clamp to their type, which therefore cannot be false.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Attribute, Operation
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects import qint, stream
+from qcompiler.interpreters import functions
+from qcompiler.passes.infer_ranges import bounds_of
+
+
+def _element(type_: Attribute) -> qint.IntType | None:
+    if isinstance(type_, stream.ChannelType):
+        return type_.element
+    element = qint.element_of(type_)
+    return element if isinstance(element, qint.IntType) else None
+
+
+def _computed(op: Operation) -> IntRange | None:
+    return op.inferred_range if isinstance(op, stream.Process) else bounds_of(op)
+
+
+def _fault(op: Operation) -> str | None:
+    """Returns what is wrong with the range of an operation's result."""
+    declared = _element(op.results[0].type) if op.results else None
+    if declared is None:
+        return None
+    try:
+        computed = _computed(op)
+    except (ValueError, VerifyException) as error:
+        return str(error)
+    if computed is None or declared.range.contains(computed):
+        return None
+    return (
+        f"its type says {declared.lo.data} to {declared.hi.data}, but it computes "
+        f"{computed.lo} to {computed.hi}; write !qint.int<{computed.lo}, {computed.hi}>"
+    )
+
+
+def _handed_over(
+    function: func.FuncOp, given: Sequence[Attribute], giver: str
+) -> Iterator[tuple[Operation, str]]:
+    """Yields arguments of a function that are narrower than what another one hands over."""
+    taken = [argument.type for argument in function.args]
+    if len(taken) != len(given):
+        what = f"takes {len(taken)} values, but @{giver} gives {len(given)}"
+        yield function, what
+        return
+    for index, (wanted, have) in enumerate(zip(taken, given, strict=True)):
+        wide, narrow = _element(have), _element(wanted)
+        if wide is None or narrow is None or narrow.range.contains(wide.range):
+            continue
+        what = (
+            f"argument {index} holds {narrow.lo.data} to {narrow.hi.data}, but @{giver} gives "
+            f"{wide.lo.data} to {wide.hi.data}"
+        )
+        yield function, what
+
+
+def false_ranges(module: ModuleOp) -> Iterator[tuple[Operation, str]]:
+    """Yields operations whose types are narrower than what they compute, and says how."""
+    for op in module.walk():
+        what = _fault(op)
+        if what is not None:
+            yield op, what
+    found = functions(module)
+    for giver, taker in (("head", "core"), ("core", "tail")):
+        if giver in found and taker in found:
+            yield from _handed_over(found[taker], found[giver].function_type.outputs.data, giver)
