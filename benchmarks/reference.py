@@ -146,8 +146,12 @@ class Comparison:
             self.notes.append(text)
 
 
-class _Replay:
-    """Runs @main at the nn level in float64, with the reference's tensors beside it."""
+class Replay:
+    """Runs @main at the nn level in float64, with the reference's tensors beside it.
+
+    Attributes:
+        found: what the comparison of each quantizer's codes found.
+    """
 
     def __init__(self, design: Design, tensors: Mapping[str, Array], graph: onnx.GraphProto):
         module = design.level("nn")
@@ -270,8 +274,8 @@ class _Replay:
         if explained:
             self.found.largest_tie_distance = max(self.found.largest_tie_distance, float(distance))
         self.found.note(
-            f"{source_node(op)}: {code} exact, {reference} in qonnx; before rounding {exact:.9g}, "
-            f"{distance:.3g} from the switch point, float32 resolves {bound:.3g}"
+            f"{source_node(op)}: {code} exact, {reference} in the reference; before rounding "
+            f"{exact:.9g}, {distance:.3g} from the switch point, float32 resolves {bound:.3g}"
             f"{'' if explained else ': MISMATCH'}"
         )
 
@@ -312,7 +316,7 @@ def compare(
     count = len(next(iter(given.values())))
     fed = {n: a.reshape(count, *a.shape[2:]) for n, a in reals.items()}
     tensors, graph = executed(path, fed)
-    replay = _Replay(design, tensors, graph)
+    replay = Replay(design, tensors, graph)
     replay.run([_argument(given[name]) for name in design.names("inputs")])
     found = replay.found
     found.frames = count
@@ -332,7 +336,7 @@ def _argument(array: Array) -> Array:
     return array.astype(np.float64) if array.dtype.kind == "f" else array.astype(np.int64)
 
 
-def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> None:
+def _compare_last(design: Design, core: tuple[Array, ...], replay: Replay) -> None:
     """Compares the hardware's outputs with the reference's tensor at the same place."""
     tail, found = functions(design.level("qint"))["tail"], replay.found
     values: dict[SSAValue, Array] = dict(zip(tail.args, core, strict=True))
@@ -377,7 +381,7 @@ def _compare_last(design: Design, core: tuple[Array, ...], replay: _Replay) -> N
             found.note(f"{node}: core and nn level differ in {int((~undisturbed).sum())} frames")
 
 
-def _replayed(replay: _Replay, node: str) -> tuple[Array, Array] | None:
+def _replayed(replay: Replay, node: str) -> tuple[Array, Array] | None:
     """Returns the replay's matrix product at a node of the model, and what the node adds to it.
 
     A Gemm adds its bias, which is the host's when the model ends there.

@@ -30,9 +30,12 @@ def weighted(op, *more, **attributes):
     ]
 
 
-def resized(*scales):
+TWO = node("Concat", ["d", "d"], ["m"], axis=0)
+
+
+def resized(*scales, x="d"):
     how = {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
-    nodes = [node("Resize", ["d", "", "sc"], ["r"], mode="nearest", **how)]
+    nodes = [node("Resize", [x, "", "sc"], ["r"], mode="nearest", **how)]
     return nodes, {"sc": F32([1, 1, *scales])}
 
 
@@ -84,6 +87,9 @@ CASES = {
     "concat along the batch": ((1, 2, 2, 3),
                                [node("Relu", ["d"], ["m"]),
                                 node("Concat", ["d", "m", "d"], ["r"], axis=0)], {}),
+    "resize of two images": ((1, 2, 2, 3), [TWO, *resized(2, 3, x="m")[0]], resized(2, 3)[1]),
+    "depth of two images": ((1, 4, 2, 3), [TWO, node("DepthToSpace", ["m"], ["r"], blocksize=2)],
+                            {}),
     "concat rows of two axes": ((1, 2, 6),
                                 [node("Reshape", ["d", "to"], ["m"]),
                                  node("Concat", ["m", "m"], ["r"], axis=0)],
@@ -99,9 +105,10 @@ CASES = {
                                {"to": np.array([3, 4]), "b": np.array([1, 2]),
                                 "e": np.array([3, 3]), "ax": np.array([0, 1])}),
 }  # fmt: skip
-SIMULATED = ("concat along the batch", "pad the batch and channels", "slice rows of two axes",
-             "resize", "depth to one channel", "depth to three channels", "transposed to one",
-             "conv from one", "normalized", "concat of one and two")  # fmt: skip
+SIMULATED = ("resize of two images", "concat along the batch", "pad the batch and channels",
+             "slice rows of two axes", "resize", "depth to one channel", "depth to three channels",
+             "transposed to one", "conv from one", "normalized",
+             "concat of one and two")  # fmt: skip
 
 
 def between_layers(shape, nodes, constants):

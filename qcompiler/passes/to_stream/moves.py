@@ -1,5 +1,6 @@
 """Operations that move integers, as processes."""
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -50,26 +51,33 @@ def lower_slice(state: Conversion, op: qint.SliceOp) -> None:
     state.emit(op, stream.SliceOp(given, starts, ends, steps))
 
 
-def _spatial(op: qint.ResizeNearestOp | qint.DepthToSpaceOp) -> tuple[int, int, int]:
-    """Returns height, width and channels of what an operation takes."""
-    frame = frame_of(op.input.type)
-    height, width, channels = frame if len(frame) == 3 else (1, 1, frame[-1])
-    return height, width, channels
-
-
 def lower_resize(state: Conversion, op: qint.ResizeNearestOp) -> None:
-    """Adds the process of a `qint.resize`."""
-    _, width, channels = _spatial(op)
-    *_, rows, columns, depth = (1, 1, *op.factors)
-    inner = [(columns, 0), (channels, 1), (depth, 0)]
-    loops = inner if rows == 1 else [(rows, 0), (width, channels), *inner]
-    block = channels if rows == 1 else width * channels
-    state.emit(op, stream.ReorderOp(state.values[op.input], block, loops, frame_of(op.result.type)))
+    """Adds the process of a `qint.resize_nearest`."""
+    shape, factors = shape_of(op.input.type), op.factors
+    first = next((axis for axis, factor in enumerate(factors) if factor > 1), len(shape) - 1)
+    # What lies within an element of the first axis that grows is sent again and again.
+    loops = [(factors[first], 0)]
+    for axis in range(first + 1, len(shape)):
+        loops += [(shape[axis], prod(shape[axis + 1 :])), (factors[axis], 0)]
+    frame, block = frame_of(op.result.type), prod(shape[first + 1 :])
+    state.emit(op, stream.ReorderOp(state.values[op.input], block, _merged(loops), frame))
+
+
+def _merged(loops: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Returns (count, stride) of nested loops without those of one round, neighbours as one."""
+    found: list[tuple[int, int]] = []
+    for count, stride in loops:
+        if count == 1:
+            continue
+        if found and stride and found[-1][1] == stride * count:
+            count *= found.pop()[0]
+        found.append((count, stride))
+    return found
 
 
 def lower_depth_to_space(state: Conversion, op: qint.DepthToSpaceOp) -> None:
     """Adds the process of a `qint.depth_to_space`."""
-    _, width, channels = _spatial(op)
+    *_, width, channels = (1, *shape_of(op.input.type))
     *_, rows, columns = (1, *op.blocks)
     depth = channels // (rows * columns)
     if op.mode.data == "DCR":
