@@ -22,10 +22,7 @@ from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.qint.select import positions
-from qcompiler.interpreters import numpy_ops
-
-# Sums below these bounds are exact in the float type, so that its BLAS may be used.
-_EXACT_FLOATS = ((2**24, np.float32), (2**53, np.float64))
+from qcompiler.interpreters import exact_windows, numpy_ops
 
 
 def exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
@@ -34,12 +31,15 @@ def exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
     Raises:
         InterpretationError: 64 bits do not hold the sums.
     """
-    for bound, real in _EXACT_FLOATS:
-        if largest <= bound:
-            return np.matmul(lhs.astype(real), rhs.astype(real)).astype(np.int64)
-    if largest >= 2**63:
-        raise InterpretationError(f"sums up to {largest} exceed 64 bits")
-    return np.matmul(lhs, rhs)
+    kind = _exact_type(largest)
+    return np.matmul(lhs.astype(kind), rhs.astype(kind)).astype(np.int64)
+
+
+def _exact_type(largest: int) -> np.dtype[np.generic]:
+    try:
+        return exact_windows.exact_type(largest)
+    except OverflowError as error:
+        raise InterpretationError(str(error)) from None
 
 
 def largest_sum(op: qint.MatMulOp) -> int:
@@ -53,11 +53,9 @@ def _largest(range_: IntRange) -> int:
     return max(abs(range_.lo), abs(range_.hi))
 
 
-def _windows(op: qint.Windowed, x: Array) -> Array:
-    """Returns all windows of a batched input: [windows of the whole batch, taps, channels]."""
-    merged = x.reshape(-1, *x.shape[2:])  # the model's own batch dimension joins the batch
-    windows = op.window.gather(merged, op.pad_value.value.data)
-    return windows.reshape(-1, op.window.taps, x.shape[-1])
+def _images(x: Array) -> Array:
+    """Returns a batched input as images; the model's own batch dimension joins the batch."""
+    return x.reshape(-1, *x.shape[2:])
 
 
 def check_range(op: Operation, value: Array) -> Array:
@@ -120,27 +118,20 @@ class QintFunctions(InterpreterFunctions):
     @impl(qint.ConvOp)
     def conv(self, i: Interpreter, op: qint.ConvOp, args: PythonValues) -> PythonValues:
         x, weights = args
-        windows = _windows(op, x)  # [rows, taps, channels]
-        matrix = weights.reshape(op.window.taps, -1, weights.shape[-1])
-        inputs, outputs = matrix.shape[1], weights.shape[-1] // op.groups
-        largest = _largest(op.padded_range) * _largest(qint.range_of(op.weights.type))
-        parts = [
-            exact_matmul(
-                windows[..., g * inputs : (g + 1) * inputs].reshape(len(windows), -1),
-                matrix[..., g * outputs : (g + 1) * outputs].reshape(-1, outputs),
-                largest * op.window.taps * inputs,
+        pad, magnitude = op.pad_value.value.data, _largest(op.padded_range)
+        try:
+            result = exact_windows.convolve(
+                _images(x), weights, op.window, op.groups, pad, magnitude
             )
-            for g in range(op.groups)
-        ]
-        result = np.concatenate(parts, axis=-1)
+        except OverflowError as error:
+            raise InterpretationError(f"{source_of(op)}: {error}") from None
         return (check_range(op, result.reshape(x.shape[0], *shape_of(op.result.type))),)
 
     @impl(qint.PoolOp)
     def pool(self, i: Interpreter, op: qint.PoolOp, args: PythonValues) -> PythonValues:
-        windows = _windows(op, args[0])
-        reduced = windows.max(axis=1) if op.kind.data == "max" else windows.sum(axis=1)
-        shaped = reduced.reshape(args[0].shape[0], *shape_of(op.result.type))
-        return (check_range(op, shaped),)
+        pad = op.pad_value.value.data
+        reduced = exact_windows.pool(_images(args[0]), op.window, op.kind.data, pad)
+        return (check_range(op, reduced.reshape(args[0].shape[0], *shape_of(op.result.type))),)
 
     @impl(qint.ReshapeOp)
     def reshape(self, i: Interpreter, op: qint.ReshapeOp, args: PythonValues) -> PythonValues:
