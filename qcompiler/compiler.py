@@ -17,6 +17,7 @@ from qcompiler.faults import guarded
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.interpreters import functions, numerics
 from qcompiler.options import Options, resume_options
+from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import (
     AfterPass,
     Insertions,
@@ -254,4 +255,6 @@ def compile(
         if problems:
             raise ModelError(problems)
         return compile_module(_keeps_meaning(model.clone(), options), options)
-    return compile_module(import_model(model, options), options)
+    design = compile_module(import_model(model, options), options)
+    design.origin = Origin.of(model, options)
+    return design

@@ -29,6 +29,7 @@ from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numpy_ops, run
+from qcompiler.origin import Origin
 from qcompiler.rtl.names import top_name
 
 
@@ -41,6 +42,7 @@ class Design:
         device: that areas in reports are estimated for.
         sized: whether that device was asked for, so that shares of it mean something.
         snapshots: the module after passes, by the name of the file that `write` makes of it.
+        origin: the file that it was made of; None for a module.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Design:
         self.device = load_device(DEFAULT_DEVICE) if device is None else device
         self.sized = device is not None
         self.snapshots: dict[str, ModuleOp] = {}
+        self.origin: Origin | None = None
 
     @property
     def model(self) -> ModuleOp:

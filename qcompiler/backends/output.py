@@ -177,6 +177,7 @@ def _identity(design: "Design") -> dict[str, Any]:
         "generator": GENERATOR,
         "version": __version__,
         "top": design.name,
+        "origin": None if design.origin is None else design.origin.data(),
         "mhz": design.mhz,
         "device": design.device.name if design.sized else None,
         "device_file": design.device.file if design.sized else None,

@@ -18,6 +18,7 @@ from qcompiler.design import Design
 from qcompiler.devices import DEFAULT_DEVICE, Device, device_names, load_device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
+from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import make_context
 
 _SHOWN = 5
@@ -109,6 +110,7 @@ def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Des
     try:
         modules = _modules(directory / "ir", levels)
         design = Design(modules, float(manifest["mhz"]), _known_device(manifest))
+        design.origin = Origin.read(manifest.get("origin"))
         sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
         missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
         if missing:

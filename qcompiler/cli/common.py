@@ -258,7 +258,7 @@ def add_plugin_argument(parser: argparse.ArgumentParser) -> None:
 
 
 class _LoadPlugin(argparse.Action):
-    """Loads a plugin as soon as its option is read."""
+    """Loads a plugin as soon as its option is read, and lists it."""
 
     def __call__(
         self,
@@ -269,6 +269,7 @@ class _LoadPlugin(argparse.Action):
     ) -> None:
         """Loads it."""
         load_plugin(values)
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), values])
 
 
 def non_negative_int(text: str) -> int:

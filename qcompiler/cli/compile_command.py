@@ -30,6 +30,7 @@ from qcompiler.compiler import compile_module, import_model
 from qcompiler.design import Design
 from qcompiler.errors import ModelError, suggestion
 from qcompiler.options import Options, with_options
+from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes, pass_name
 
 LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
@@ -156,6 +157,7 @@ def run(parsed: argparse.Namespace) -> int:
         _emit(design, parsed.emit)
         return 0
     design.snapshots = snapshots.modules
+    design.origin = Origin.of(parsed.model, options, parsed.plugin)
     design.write(directory, weights=parsed.weights)
     if "stream" not in design.levels:
         out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")

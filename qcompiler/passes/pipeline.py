@@ -144,11 +144,12 @@ def insert(
             raise ValueError(f"the pipeline has no pass {name!r}; it is {', '.join(names)}")
     found: list[PassLike] = []
     for name, pass_ in zip(names, passes, strict=True):
-        found += [*_listed(before.get(name, ())), pass_, *_listed(after.get(name, ()))]
+        found += [*listed(before.get(name, ())), pass_, *listed(after.get(name, ()))]
     return tuple(found)
 
 
-def _listed(passes: PassLike | Sequence[PassLike]) -> Sequence[PassLike]:
+def listed(passes: PassLike | Sequence[PassLike]) -> Sequence[PassLike]:
+    """Returns one pass, or several, as several."""
     if isinstance(passes, str | ModulePass) or not isinstance(passes, Sequence):
         return [passes]
     return cast(Sequence[PassLike], passes)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 Data = Mapping[str, Any]
+VIEW = "view.html"
+"""What `qcc view` calls its page, beside that of the report."""
 KINDS = ("LUT", "FF", "BRAM", "DSP")
 """Resources that are estimated."""
 
@@ -23,6 +25,7 @@ class Found:
         simulated: `rtlsim_performance.json`, None before `qcc verify`.
         netlists: `netlist_DEVICE_performance.json`, in the order of their names.
         syntheses: `synthesis_DEVICE.json`, the newest first.
+        viewed: whether `qcc view` has left its page beside.
     """
 
     design: Data
@@ -32,6 +35,7 @@ class Found:
     simulated: Data | None = None
     netlists: list[Data] = field(default_factory=list[Data])
     syntheses: list[Data] = field(default_factory=list[Data])
+    viewed: bool = False
 
     @staticmethod
     def estimated(design: Data, files: Mapping[str, Any]) -> "Found":
@@ -71,6 +75,7 @@ class Found:
             _read(simulated) if simulated.is_file() else None,
             _all(sorted(folder.glob("netlist_*_performance.json"))),
             _all(newest),
+            (directory / VIEW).is_file(),
         )
 
     @property

@@ -41,10 +41,17 @@ def _append(parent: Element, part: Content) -> None:
             _append(parent, inner)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Element:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Content]],
+    total: Sequence[Content] | None = None,
+) -> Element:
     """Returns a table; a cell that is a number, or a `td` of the caller's, stays what it is.
 
-    Columns whose title ends in `#` hold numbers and stand right.
+    Args:
+        columns: their titles; those that end in `#` hold numbers and stand right.
+        rows: a cell for each column.
+        total: a last row, set apart.
     """
     numeric = [title.endswith("#") for title in columns]
     kinds = ["number" if right else None for right in numeric]
@@ -52,18 +59,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Element:
         el("th", title.rstrip("#"), class_=kind, scope="col")
         for title, kind in zip(columns, kinds, strict=True)
     ]
-    body = [
-        el(
-            "tr",
-            [
-                cell if _is_element(cell) and cell.tag == "td" else el("td", cell, class_=kind)
-                for cell, kind in zip(row, kinds, strict=True)
-            ],
-        )
-        for row in rows
+    made = el("table", el("thead", el("tr", head)), el("tbody", [_row(row, kinds) for row in rows]))
+    if total is not None:
+        made.append(el("tfoot", _row(total, kinds, "th")))
+    # With a place in the order of tabs, keys can scroll it.
+    return el("div", made, class_="wide", tabindex="0")
+
+
+def _row(cells: Sequence[Content], kinds: Sequence[str | None], tag: str = "td") -> Element:
+    made = [
+        cell if _is_element(cell) and cell.tag == "td" else el(tag, cell, class_=kind)
+        for cell, kind in zip(cells, kinds, strict=True)
     ]
-    made = el("table", el("thead", el("tr", head)), el("tbody", body))
-    return el("div", made, class_="wide")
+    return el("tr", made)
 
 
 def bar(share: float, kind: str = "", second: float | None = None) -> Element:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from qcompiler.backends.pages import content_policy, palette
 from qcompiler.backends.report import sections
-from qcompiler.backends.report.found import Found
+from qcompiler.backends.report.found import VIEW, Found
 from qcompiler.backends.report.markup import el, text_of
 
 PAGE = "report.html"
@@ -22,6 +22,7 @@ _SECTIONS = (
     ("widths", "Widths", sections.widths),
     ("fifos", "FIFOs", sections.fifos),
     ("layers", "Layers", sections.layers),
+    ("origin", "Origin", sections.origin),
 )
 
 
@@ -40,6 +41,8 @@ def build_page(found: Found) -> str:
     head.append(Element("style"))
     head[-1].text = style
     links = [el("a", title, href=f"#{name}") for name, title, _ in _SECTIONS]
+    if found.viewed:
+        links.insert(0, el("a", "Inside", href=VIEW, title="the IR at every step, graphs, Verilog"))
     body = el(
         "body",
         el("header", el("h1", top), el("nav", links)),

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from qcompiler.backends.report.found import KINDS, Data, Found
+from qcompiler.backends.report.found import KINDS, VIEW, Data, Found
 from qcompiler.backends.report.markup import Content, bar, el, table
+from qcompiler.origin import Origin
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _LONG = 36
@@ -40,7 +41,7 @@ def summary(found: Found) -> Element:
     mhz = told["clock_mhz"]
     tiles = [
         _tile("frames a second", f"{told['estimated_throughput_fps']:,.0f}", f"at {mhz:g} MHz"),
-        _tile("cycles a frame", f"{found.cycles:,}", f"in {found.bottleneck}, the slowest"),
+        _tile("cycles a frame", f"{found.cycles:,}", f"in {_slowest(found)}"),
         _tile(
             "latency",
             f"{told['critical_path_cycles']:,} cycles",
@@ -53,6 +54,11 @@ def summary(found: Found) -> Element:
     tiles += [_checked(run) for run in (found.simulated, *found.netlists) if run is not None]
     tiles += [_clock(found, run) for run in found.syntheses if run.get("timing")]
     return el("section", tiles, class_="tiles", id="summary")
+
+
+def _slowest(found: Found) -> str:
+    others = sum(layer["cycles"] == found.cycles for layer in found.layers) - 1
+    return f"{found.bottleneck}, the slowest" + (f", and {others} others" if others else "")
 
 
 def _tile(title: str, figure: str, note: str, kind: str = "") -> Element:
@@ -149,12 +155,14 @@ def _unsynthesized(found: Found) -> Iterator[Sequence[Content]]:
 
 
 def cycles(found: Found) -> Content:
-    """Returns a bar for each process, the slowest marked."""
+    """Returns a bar for each process, those marked that are as slow as the slowest."""
     rows: list[Element] = []
+    alone = sum(layer["cycles"] == found.cycles for layer in found.layers) == 1
+    mark = ", the bottleneck" if alone else ", a bottleneck"
     for layer in found.layers:
-        number, slowest = layer["cycles"], layer["name"] == found.bottleneck
+        number, slowest = layer["cycles"], layer["cycles"] == found.cycles
         kind = "slowest" if slowest else layer["kind"]
-        words = f"{number:,}" + (", the bottleneck" if slowest else "")
+        words = f"{number:,}" + (mark if slowest else "")
         parts = _name(layer), bar(number / found.cycles, kind), el("span", words, class_="figure")
         rows.append(el("div", parts, class_="line slow" if slowest else "line"))
     note = "A frame leaves every time the slowest process is done; the others wait for it."
@@ -183,6 +191,7 @@ def resources(found: Found) -> Content:
         if any(usage.get(name) for usage in (guessed, have)):
             rows.append(el("div", title, cells, class_="line"))
     heads = el("div", el("span"), [el("b", kind) for kind in kinds], class_="line heads")
+    rows.append(_sum(kinds, run["estimate"] if run else found.area, run["total"] if run else None))
     device = run["device"] if run else found.performance["device"]
     words = f"Bars are estimates for {device}"
     words += (
@@ -192,12 +201,27 @@ def resources(found: Found) -> Content:
     return el("p", words, class_="note"), el("div", grid, class_="scroll")
 
 
+def _sum(kinds: Sequence[str], guessed: Data, have: Data | None) -> Element:
+    """Returns the last line: the whole design, of which the layers' bars are parts."""
+    cells: list[Element] = []
+    for kind in kinds:
+        found = None if have is None else have.get(kind, 0)
+        words = _figure(guessed.get(kind, 0), found)
+        cells.append(el("span", words, class_="usage figure"))
+    name = el("span", "in all, with what connects them", class_="name")
+    return el("div", name, cells, class_="line total")
+
+
+def _figure(guessed: int, have: int | None) -> str:
+    return f"{guessed:,}" if have is None else f"{guessed:,} | {have:,}"
+
+
 def _usage(kind: str, guessed: Data | None, have: Data | None, most: int) -> Element:
     number = (guessed or {}).get(kind, 0)
     figure = None if have is None else have.get(kind, 0)
     if not number and not figure:
         return el("span")
-    words = f"{number:,}" if figure is None else f"{number:,} | {figure:,}"
+    words = _figure(number, figure)
     drawn = bar(number / most, kind, None if figure is None else figure / most)
     return el("span", drawn, el("span", words, class_="figure"), class_="usage")
 
@@ -236,7 +260,15 @@ def products(found: Found) -> Content:
         "layer", "used", "share#", "on padding#", "waits#", "products#", "multipliers#",
         "cycles#", "fewer multipliers#",
     )  # fmt: skip
-    return el("p", note, class_="note"), table(columns, rows)
+    return el("p", note, class_="note"), table(columns, rows, _all_products(found))
+
+
+def _all_products(found: Found) -> Sequence[Content]:
+    """Returns the last row: all products of a frame over what all multipliers could do."""
+    told = [layer["products"] for layer in found.layers if layer["products"]]
+    macs, count = sum(p["macs"] for p in told), sum(p["multipliers"] for p in told)
+    share = macs / (count * found.cycles)
+    return "all", "", _percent(share), "", _percent(1 - share), macs, count, found.cycles, ""
 
 
 def widths(found: Found) -> Content:
@@ -286,11 +318,10 @@ def fifos(found: Found) -> Content:
         )
         for layer in chosen
     ]
-    note = (
-        f"{sum(sizes.values()):,} bits in all. Depths hold what waits in a schedule of full speed."
-    )
+    note = "Depths hold what waits in a schedule of full speed."
+    total = "all", "", "", "", "", sum(sizes.values()), ""
     columns = ("FIFO", "from", "to", "depth#", "bits a word#", "bits#", "")
-    return el("p", note, class_="note"), table(columns, rows)
+    return el("p", note, class_="note"), table(columns, rows, total)
 
 
 def layers(found: Found) -> Content:
@@ -308,4 +339,19 @@ def layers(found: Found) -> Content:
         for layer in found.layers
     ]
     columns = ("process", "node", "input", "output", "detail", "cycles#")
-    return table((*columns, *(f"{kind}#" for kind in KINDS)), rows)
+    total = "all, with what connects them", "", "", "", "", found.cycles
+    areas = (found.area.get(kind, "") for kind in KINDS)
+    return table((*columns, *(f"{kind}#" for kind in KINDS)), rows, (*total, *areas))
+
+
+def origin(found: Found) -> Content:
+    """Returns what the design was made of and with, and where more of it is."""
+    made = Origin.read(found.design.get("origin"))
+    facts: list[tuple[str, Content]] = []
+    if made is not None:
+        facts += [("model", made.file), ("its SHA-256", el("code", made.sha256))]
+        facts.append(("command", el("code", made.command)))
+    facts.append(("compiler", f"qcompiler {found.design['version']}"))
+    inside = el("a", VIEW, href=VIEW) if found.viewed else "not written yet: qcc view DIR does"
+    facts.append(("IR at every step", inside))
+    return el("dl", [(el("dt", title), el("dd", what)) for title, what in facts])

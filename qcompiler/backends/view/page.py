@@ -15,6 +15,7 @@ from xdsl.ir import Operation
 from qcompiler.assembly import parse_module
 from qcompiler.backends.output import MANIFEST, is_ours
 from qcompiler.backends.pages import content_policy, palette
+from qcompiler.backends.report.page import PAGE as REPORT
 from qcompiler.backends.source_map import SourceMap
 from qcompiler.backends.view.graphs import Costs, build_graph
 from qcompiler.backends.view.steps import Step, read_steps, step_of_level, verilog_files
@@ -39,7 +40,7 @@ def write_page(directory: Path, output: Path) -> int:
         ModelError: `directory` holds no design, or one that cannot be read; `output` cannot be
             written.
     """
-    page = build_page(directory).encode("utf-8")
+    page = build_page(directory, beside=output.parent == directory).encode("utf-8")
     try:
         output.write_bytes(page)
     except OSError as error:
@@ -48,8 +49,12 @@ def write_page(directory: Path, output: Path) -> int:
     return len(page)
 
 
-def build_page(directory: Path) -> str:
+def build_page(directory: Path, *, beside: bool = True) -> str:
     """Returns the page of a written design.
+
+    Args:
+        directory: the design.
+        beside: the page will stand in it, so that a link leads to its report.
 
     Raises:
         ModelError: `directory` holds no design, or one that cannot be read.
@@ -60,7 +65,8 @@ def build_page(directory: Path) -> str:
         )
         raise ModelError([problem])
     try:
-        return _render(_collect(directory))
+        report = beside and (directory / REPORT).is_file()
+        return _render({**_collect(directory), "report": report})
     except (OSError, UnicodeDecodeError, KeyError, json.JSONDecodeError) as error:
         problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
         raise ModelError([problem]) from None

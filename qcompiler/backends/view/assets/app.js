@@ -74,6 +74,7 @@ if (DATA.predicted) {
   const facts = `${format(cycles)} cycles a frame · latency ${format(latency)} · slowest: ${bottleneck}`;
   document.getElementById("facts").textContent = facts;
 }
+document.getElementById("report").hidden = !DATA.report;
 theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 document.getElementById("theme").addEventListener("click", () =>
   theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));

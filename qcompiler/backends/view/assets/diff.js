@@ -58,8 +58,8 @@ class DiffTab {
   constructor() {
     const options = DATA.steps.map((step) => [step.name, step.label]);
     const names = options.map(([name]) => name);
-    this.from = names[0];
-    this.to = names[Math.min(1, names.length - 1)];
+    const place = firstChange(DATA.steps);
+    [this.from, this.to] = [names[Math.max(place - 1, 0)], names[place]];
     this.plain = true;
     this.left = choice(options, this.from, (name) => go("diff", name, this.to), "from");
     this.right = choice(options, this.to, (name) => go("diff", this.from, name), "to");
@@ -143,6 +143,12 @@ class DiffTab {
       el("span", { className: "gutter" }, side(row.a), side(row.b),
         el("span", { className: "fold", textContent: row.kind === "=" ? " " : row.kind })), code);
   }
+}
+
+/** Returns the first step that is not as the one before it; the second if all are alike. */
+function firstChange(steps) {
+  const found = steps.findIndex((step, i) => i > 0 && !sameText(steps[i - 1], step));
+  return Math.min(Math.max(found, 1), steps.length - 1);
 }
 
 /** Makes objects of rows; lines that were replaced one by one are partners. */
