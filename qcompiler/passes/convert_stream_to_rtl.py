@@ -54,7 +54,7 @@ def _check(network: Network) -> None:
     problems += [
         Problem(name, f"no hardware is known for {process.name}", "remove the operation")
         for name, process in network.named()
-        if not is_known(process) and not isinstance(process, stream.ReshapeOp)
+        if not is_known(process) and not process.is_wires
     ]
     if not network.processes:
         problems.append(Problem("core", "it has no process", "compile a network with a layer"))
@@ -80,8 +80,8 @@ class ConvertStreamToRtlPass(ModulePass):
         wires: dict[SSAValue, SSAValue] = {}
         for instance, process in network.named():
             sources = [wires.get(operand, operand) for operand in process.operands]
-            if isinstance(process, stream.ReshapeOp):
-                wires[process.result] = sources[0]
+            if process.is_wires:
+                wires[process.results[0]] = sources[0]
                 continue
             module = build_process(library, top, f"{top}_{instance}", process, nodes)
             blocks.append(BlockInstance(instance, module, sources, process.results))

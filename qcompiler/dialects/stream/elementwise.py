@@ -96,6 +96,10 @@ class ReshapeOp(Pipe):
             result_types=[ChannelType(channel.element, frame, channel.lanes.data)],
         )
 
+    @property
+    def is_wires(self) -> bool:
+        return True
+
     def follow(self, target_cycles: int) -> None:
         follow_input(self)
 

@@ -109,6 +109,11 @@ class Process(IRDLOperation, ABC):
         return False
 
     @property
+    def is_wires(self) -> bool:
+        """Whether it has no hardware of its own: its output is its input."""
+        return False
+
+    @property
     def inferred_range(self) -> IntRange | None:
         """Bounds of what it computes from its inputs' ranges; None where its type decides.
 
