@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.memories import Memory
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
-from qcompiler.rtl.blocks.factors import PIECE_BITS
+from qcompiler.rtl.numbers import PIECE_BITS
 
 DEFAULT_MHZ = 100.0
 """The clock that is aimed at if none is asked for."""

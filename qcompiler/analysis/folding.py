@@ -74,7 +74,7 @@ class Layer:
             return [folding]
         x, weights = self.op.input_channel.element.range, self.weight_range
         a, b = signed_width(x), signed_width(weights)
-        if (alone := multiplier.count(a, b, a + b)) == 0:
+        if (alone := multiplier.count(a, b, (x * weights).width_bits)) == 0:
             return [folding]
         found = [folding, replace(folding, style=LOGIC)]
         if PAIRS in legal:

@@ -75,7 +75,7 @@ def _dot_product(
         product = model.product("operands", factors[0], both, factors[0] + both)
         first += model.add(2, sum(factors))
     else:
-        product = model.product("operands", *factors, width)
+        product = model.product("operands", *factors, min(width, (x * weights).width_bits))
     return [product, Segment("products", first)], levels
 
 

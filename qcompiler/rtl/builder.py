@@ -2,7 +2,7 @@
 
 A `Signal` is a wire of known width; operators build the logic. Arithmetic is modulo 2**width, and
 operands must have equal widths: extend first with `sext` or `zext`, so that nothing is widened or
-cut behind the reader's back.
+cut behind the reader's back. Products are made of numbers that know their range, `rtl/numbers.py`.
 """
 
 from collections.abc import Sequence
@@ -28,9 +28,6 @@ from qcompiler.dialects import rtl
 from qcompiler.dialects.attributes import Array
 
 Predicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
-_MOST_SHIFTS = 4
-"""Ones of a factor from which on a multiplier is worth it."""
-
 RamStyle = Literal["auto", "block", "distributed"]
 
 # Yosys (0.70) takes a deeper one for a single look-up table of UltraScale+, and gives up later.
@@ -85,27 +82,6 @@ class Signal:
 
     def __sub__(self, other: "Signal | int") -> "Signal":
         return self._with(comb.SubOp, other)
-
-    def __mul__(self, other: "Signal | int") -> "Signal":
-        return self._with(comb.MulOp, other)
-
-    def scaled(self, factor: int) -> "Signal":
-        """Returns a multiple as a sum of few shifted copies: no hard multiplier is spent on it.
-
-        Args:
-            factor: at least 1.
-        """
-        places = [i for i in range(self.width) if factor >> i & 1]
-        if not places:  # a multiple of 2**width
-            return self.builder.constant(0, self.width)
-        if len(places) > _MOST_SHIFTS:
-            return self * factor
-        b = self.builder
-        shifted = [
-            b.concat([self.slice(0, self.width - i), b.constant(0, i)]) if i else self
-            for i in places
-        ]
-        return b.sum(shifted)
 
     def __and__(self, other: "Signal | int") -> "Signal":
         return self._with(comb.AndOp, other)

@@ -1,10 +1,14 @@
 """Pipeline registers within a block, as many as the process asks for (`Process.registers`)."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 from qcompiler.arith.trees import group_sizes
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.numbers import Number, total
+
+_T = TypeVar("_T", bound=Signal)
 
 Registers = Mapping[str, int]
 """How many registers stand at each cut of a block; none at those that are absent."""
@@ -57,29 +61,41 @@ def staged(
     return signal
 
 
+def staged_number(
+    b: ModuleBuilder, name: str, number: Number, count: int, enable: Signal | None
+) -> Number:
+    """Returns a number `count` registers later, see `staged`."""
+    return number.at(staged(b, name, number, count, enable))
+
+
+def keeper(b: ModuleBuilder, name: str, enable: Signal) -> Callable[[str, Signal], Signal]:
+    """Returns what `tree` keeps signals with, in registers called by name, level and place."""
+
+    def keep(place: str, signal: Signal) -> Signal:
+        return b.delay(f"{name}{place}", signal, enable=enable)
+
+    return keep
+
+
 def tree(
-    b: ModuleBuilder,
-    name: str,
-    values: Sequence[Signal],
-    combine: Callable[[Sequence[Signal]], Signal],
+    values: Sequence[_T],
+    combine: Callable[[Sequence[_T]], _T],
     registers: int,
-    enable: Signal,
-) -> Signal:
+    keep: Callable[[str, _T], _T],
+) -> _T:
     """Returns what `combine` makes of all values, with registers between levels of a tree.
 
     Args:
-        b: the module.
-        name: of the registers; level and place are appended.
         values: at least one.
         combine: makes one of several.
         registers: levels with registers; 0 for none, and one `combine` of all.
-        enable: of the registers.
+        keep: returns a value one register later; is told its level and place, to name it.
     """
     left = list(values)
     *inner, last = group_sizes(len(left), registers + 1)
     for level, size in enumerate(inner, 1):
         groups = [combine(left[i : i + size]) for i in range(0, len(left), size)]
-        left = [b.delay(f"{name}{level}_{i}", g, enable=enable) for i, g in enumerate(groups)]
+        left = [keep(f"{level}_{i}", group) for i, group in enumerate(groups)]
     assert len(left) <= last
     return combine(left)
 
@@ -87,17 +103,25 @@ def tree(
 def sum_tree(
     b: ModuleBuilder,
     name: str,
-    terms: Sequence[Signal],
-    width: int,
+    terms: Sequence[Number],
+    most: int,
     registers: int,
     enable: Signal,
-) -> Signal:
-    """Returns the sum of signed terms in `width` bits; sums are no wider than they can get."""
+) -> Number:
+    """Returns the sum of numbers, modulo 2**most; every sum is as wide as its range.
 
-    def add(group: Sequence[Signal]) -> Signal:
-        wide = min(width, group[0].width + (len(group) - 1).bit_length())
-        return b.sum([term.sext(wide) for term in group])
-
-    if registers == 0:
-        return b.sum([term.sext(width) for term in terms])
-    return tree(b, name, terms, add, registers, enable).sext(width)
+    Args:
+        b: the module.
+        name: of the registers; level and place are appended.
+        terms: at least one.
+        most: as in `total`.
+        registers: levels with registers.
+        enable: of the registers.
+    """
+    keep = keeper(b, name, enable)
+    return tree(
+        terms,
+        lambda group: total(group, most),
+        registers,
+        lambda place, number: number.at(keep(place, number)),
+    )

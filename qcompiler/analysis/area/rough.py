@@ -84,7 +84,8 @@ class LayerGuess:
             each = multiplier.count(long, both, long + both)
             borrows = round(count / 2 * (long + short) * _ADDER_BIT)
             return Area(tree + borrows, 0, 0, count // 2 * each)
-        each = multiplier.count(long, short, long + short) if multiplier else 0
+        made = self.layer.op.input_channel.element.range * self.layer.weight_range
+        each = multiplier.count(long, short, made.width_bits) if multiplier else 0
         if each and folding.style != LOGIC:
             return Area(tree, 0, 0, count * each)
         return Area(round(count * long * short * _LOGIC_MULTIPLIER) + tree)

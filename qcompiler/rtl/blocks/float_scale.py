@@ -4,30 +4,28 @@ import numpy as np
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale
-from qcompiler.rtl.blocks.factors import Factor
 from qcompiler.rtl.blocks.requantizer_lane import Lane, clamped, parameters_of, signed_width
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.numbers import Number, total
 
 
 def float_scale(lane: Lane, form: FloatScale) -> Signal:
     """Returns the lane's code."""
     multiplier, offset = parameters_of(form)
-    entered = lane.config.x + offset.range
     product = form.sum_range(lane.config.x)
+    factor = lane.kept_number("entered", "multiplier", lane.number(multiplier))
+    x = total([Number.of(lane.x, lane.config.x), lane.number(offset)])
+    x = lane.kept_number("entered", "x", x)
+    made = lane.kept_number("products", "product", lane.product(x, factor, product))
+    made = made.at(lane.delay("product", made, enable=lane.enable))
     width = max(signed_width(product), form.shift + 2)
-    (summand,) = lane.parameter(offset, signed_width(entered))
-    x = lane.x.resize(signed_width(entered), signed=lane.config.x.signed) + summand
-    factor = lane.kept_factor("entered", "multiplier", lane.factor(multiplier))
-    (x,) = lane.kept("entered", x=x)
-    (total,) = lane.kept("products", product=lane.product(Factor(lane, x), factor, width))
-    total = lane.delay("product", total, enable=lane.enable)
-    whole = total.slice(form.shift, width - form.shift).named("whole")
-    rounded = _rounded_half(lane, form, total.slice(0, form.shift).named("part"), whole)
+    scaled = made.wide(width)
+    whole = scaled.slice(form.shift, width - form.shift).named("whole")
+    rounded = _rounded_half(lane, form, scaled.slice(0, form.shift).named("part"), whole)
     (rounded,) = lane.kept("rounded", number=rounded)
     y_range = lane.config.y
-    bounds = IntRange((product.lo >> form.shift) + form.zero_point, 0).union(
-        IntRange(0, (product.hi >> form.shift) + 1 + form.zero_point)
-    )
+    low, high = (end >> form.shift for end in (product.lo, product.hi))
+    bounds = IntRange(low + form.zero_point, high + 1 + form.zero_point)
     sum_width = max(signed_width(bounds), rounded.width, signed_width(y_range))
     y = (rounded.sext(sum_width) + form.zero_point).named("code_unclamped")
     y = clamped(lane, y, bounds, IntRange(form.lo, form.hi))

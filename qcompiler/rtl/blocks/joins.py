@@ -8,6 +8,7 @@ from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.numbers import Number, multiples, total
 from qcompiler.rtl.streaming import JoinBlock, Library, output_ports, register_slice
 
 
@@ -80,16 +81,26 @@ class _Elementwise(JoinBlock):
         self.fire = (self.enable & first.valid & second.valid).named("fire")
         self.ready = [self.enable & second.valid, self.enable & first.valid]
 
-    def operands(self) -> list[list[Signal]]:
-        """Returns the lanes of both inputs, kept in registers next to the multipliers."""
-        return [
-            self.delay(f"operand{i}", port.data, enable=self.fire).lanes(self.config.lanes)
+    def operands(self, *, registered: bool) -> list[list[Number]]:
+        """Returns the lanes of both inputs, kept in registers next to the multipliers or not."""
+        beats = [
+            self.delay(f"operand{i}", port.data, enable=self.fire) if registered else port.data
             for i, port in enumerate(self.inputs)
         ]
+        return [
+            [Number.of(lane, range_) for lane in beat.lanes(self.config.lanes)]
+            for beat, range_ in zip(beats, self.config.x, strict=True)
+        ]
 
-    def result(self, lanes: Sequence[Signal], valid: Signal) -> hw.HWModuleOp:
+    def kept(self, name: str, lanes: Sequence[Number], valid: Signal) -> list[Number]:
+        """Returns the lanes one register later, where `valid` says that they are there."""
+        held = self.delay(name, self.pack(lanes), enable=self.enable & valid).lanes(len(lanes))
+        return [lane.at(register) for lane, register in zip(lanes, held, strict=True)]
+
+    def result(self, lanes: Sequence[Number], valid: Signal) -> hw.HWModuleOp:
         """Registers the result and closes the block."""
-        data = self.delay("result", self.pack(lanes), enable=self.enable & valid)
+        width = self.config.y.width_bits
+        data = self.pack([lane.wide(width) for lane in self.kept("result", lanes, valid)])
         return self.close(in_ready=self.ready, next_valid=valid, data=data)
 
 
@@ -105,41 +116,25 @@ def build_add(
         registered: whether operands and products have registers.
     """
     b = _Elementwise(library, config)
-    operands = b.operands() if registered else [p.data.lanes(config.lanes) for p in b.inputs]
-    width = config.y.width_bits
-    terms = [
-        [_times(x.resize(width, signed=range_.signed), factor) for x in lanes]
-        for lanes, range_, factor in zip(operands, config.x, factors, strict=True)
+    operands = b.operands(registered=registered)
+    if not registered:
+        pairs = zip(*operands, strict=True)
+        sums = [multiples(b, list(zip(pair, factors, strict=True))) for pair in pairs]
+        return b.result(sums, b.fire)
+    first, valid = b.valid_chain(b.fire, 2)
+    products = [
+        b.kept(f"product{i}", [x * Number.constant(b, factor) for x in lanes], first)
+        for i, (lanes, factor) in enumerate(zip(operands, factors, strict=True))
     ]
-    valid = b.fire
-    if registered:
-        first, valid = b.valid_chain(b.fire, 2)
-        terms = [
-            b.delay(f"product{i}", b.pack(lanes), enable=b.enable & first).lanes(config.lanes)
-            for i, lanes in enumerate(terms)
-        ]
-    return b.result([x + z for x, z in zip(*terms, strict=True)], valid)
-
-
-def _times(x: Signal, factor: int) -> Signal:
-    """Returns factor * x, modulo 2**width."""
-    return x if factor == 1 else x * factor
+    return b.result([total(pair) for pair in zip(*products, strict=True)], valid)
 
 
 def build_mul(library: Library, config: ElementwiseConfig) -> hw.HWModuleOp:
     """Returns a block that multiplies two channels, beat by beat."""
     b = _Elementwise(library, config)
-    width = config.y.width_bits
-    lanes: list[Signal] = []
-    for pair in zip(*b.operands(), strict=True):
-        # Modulo 2**width a product is right if its factors are, and the result fits.
-        left, right = (
-            x.resize(max(width, x.width), signed=range_.signed).slice(0, width)
-            for x, range_ in zip(pair, config.x, strict=True)
-        )
-        lanes.append(left * right)
+    operands = b.operands(registered=True)
     (valid,) = b.valid_chain(b.fire, 1)
-    return b.result(lanes, valid)
+    return b.result([left * right for left, right in zip(*operands, strict=True)], valid)
 
 
 def build_concat(

@@ -12,7 +12,8 @@ from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.rtl.builder import Signal
-from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
+from qcompiler.rtl.numbers import scaled
+from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -57,9 +58,7 @@ def build_label_select(library: Library, config: LabelSelectConfig) -> hw.HWModu
     levels = config.registers.get("lanes", 0)
     valid = b.valid_chain(step, 2 + levels)
     position.advance_on(b.enable & valid[0])
-    base = position.value.resize(width, signed=False)
-    if config.lanes > 1:
-        base = base * config.lanes
+    base = scaled(position.value, config.lanes, width)
     lanes = [  # each value with its position above it
         b.concat([base if i == 0 else base + i, lane])
         for i, lane in enumerate(operand.lanes(config.lanes))
@@ -68,7 +67,7 @@ def build_label_select(library: Library, config: LabelSelectConfig) -> hw.HWModu
     def wanted(candidates: Sequence[Signal]) -> Signal:
         return _wanted(b, config, candidates)
 
-    found = tree(b, "level", lanes, wanted, levels, b.enable)
+    found = tree(lanes, wanted, levels, keeper(b, "level", b.enable))
     found = b.delay("beat_best", found, enable=b.enable)
     found_value, found_position = found.slice(0, x_width), found.slice(x_width, width)
     if config.steps == 1:

@@ -19,10 +19,10 @@ from qcompiler.rtl.blocks.window_reader import (
     build_slots,
     chosen,
     constant_at,
-    scaled,
     wrapped,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import staged
 from qcompiler.rtl.streaming import StreamBlock
 
@@ -92,7 +92,9 @@ class _Banks:
         """Returns the address of a word of a row's bank, for one beat of its channels."""
         width = self.address_width
         if channel is not None:
-            word = word.scaled(self.config.channel_folds) + channel.resize(width, signed=False)
+            word = scaled(word, self.config.channel_folds, width) + channel.resize(
+                width, signed=False
+            )
         if self.rows > 1:
             return word
         wide = max(width, row.width)

@@ -10,6 +10,7 @@ A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and us
 times. With several groups, MW and MH are those of a group: vectors and matrices take turns.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import hw
@@ -18,7 +19,8 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.rtl.blocks.weight_codes import WeightCode
 from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
-from qcompiler.rtl.stages import Registers, require_cuts, staged, sum_tree
+from qcompiler.rtl.numbers import Number, multiples
+from qcompiler.rtl.stages import Registers, require_cuts, staged, staged_number, sum_tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -90,9 +92,7 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     b = StreamBlock(library, config.prefix, config.name, config.comment, (mw * x_width, mh * width))
     fire = (b.enable & b.in_valid).named("fire")
     operands = [
-        b.delay(f"x{i}", lane, enable=fire)
-        .resize(width, signed=config.x.signed)
-        .named(f"x{i}_wide")
+        Number.of(b.delay(f"x{i}", lane, enable=fire), config.x)
         for i, lane in enumerate(b.in_data.lanes(mw))
     ]
     inner = config.registers.get("sum", 0)
@@ -100,20 +100,40 @@ def _build_parallel(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     rows: list[Signal] = []
     for row in range(mh):
         terms = [
-            operands[i] if weight == 1 else _times(b, config, operands[i], weight)
+            (operands[i], weight)
             for i, weight in enumerate(config.weights[:, row].tolist())
             if weight
         ]
-        total = b.constant(0, width)
-        if terms:
-            total = sum_tree(b, f"sum{row}_level", terms, width, inner, b.enable)
-        rows.append(b.delay(f"sum{row}", total, enable=b.enable))
+        found = _row(b, config, f"sum{row}_level", terms, inner)
+        if not found.is_constant:
+            found = found.at(b.delay(f"sum{row}", found, enable=b.enable))
+        rows.append(found.wide(width))
     return b.finish(in_ready=b.enable, next_valid=valid, data=b.pack(rows))
 
 
-def _times(b: StreamBlock, config: MvauConfig, x: Signal, weight: int) -> Signal:
-    """Returns a constant multiple of x, of its width."""
-    return x * weight if config.code is None else config.code.multiply_constant(b, x, weight)
+def _row(
+    b: StreamBlock,
+    config: MvauConfig,
+    name: str,
+    terms: Sequence[tuple[Number, int]],
+    registers: int,
+) -> Number:
+    """Returns the dot product of operands and constant weights."""
+    if config.code is None and not registers:
+        return multiples(b, terms)
+    products = [_times(b, config, x, weight) for x, weight in terms]
+    if not products:
+        return Number.constant(b, 0)
+    return sum_tree(b, name, products, config.accumulator.width_bits, registers, b.enable)
+
+
+def _times(b: StreamBlock, config: MvauConfig, x: Number, weight: int) -> Number:
+    """Returns a constant multiple of x."""
+    factor = Number.constant(b, weight)
+    if config.code is None or weight == 1:
+        return x * factor
+    range_ = x.range * factor.range
+    return Number.of(config.code.multiply_constant(b, x.wide(range_.width_bits), weight), range_)
 
 
 def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
@@ -212,21 +232,23 @@ def processing_element(
     )
     enable = b.input("enable", 1)
     x, w = b.input("x", simd * x_width), b.input("w", simd * code.width)
-    product_width = min(width, x_width + code.weight_width + 1)
-    products: list[list[Signal]] = [[] for _ in range(code.outputs)]
+    weights = IntRange(int(config.weights.min()), int(config.weights.max()))
+    products: list[list[Number]] = [[] for _ in range(code.outputs)]
     for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True)):
         if simd > 1:
             xi, wi = xi.named(f"x{i}"), wi.named(f"w{i}")
-        made = code.product(b, xi, wi, product_width, config.x.signed).named(f"product{i}")
-        made = staged(b, f"product{i}_kept", made, config.registers.get("products", 0), enable)
-        for of_output, part in zip(products, code.parts(made, product_width), strict=True):
+        made = code.product(b, Number.of(xi, config.x), wi, weights)
+        made.named(f"product{i}")
+        ranks = config.registers.get("products", 0)
+        made = staged_number(b, f"product{i}_kept", made, ranks, enable)
+        for of_output, part in zip(products, code.parts(made, config.x * weights), strict=True):
             of_output.append(part)
     control = (b.input("partial_valid", 1), b.input("first", 1)) if accumulate else None
     levels = config.registers.get("sum", 0)
     for i, result in enumerate(element_outputs(code, accumulate)):
         suffix = "" if code.outputs == 1 else str(i)
         total = sum_tree(b, f"sum{suffix}_level", products[i], width, levels, enable)
-        partial = b.delay(f"partial_sum{suffix}", total, enable=enable)
+        partial = total.at(b.delay(f"partial_sum{suffix}", total, enable=enable)).wide(width)
         if control is None:
             b.output(result, partial)
             continue

@@ -8,6 +8,7 @@ from xdsl.dialects import hw
 
 from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import Registers, require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
@@ -77,9 +78,9 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
     ring = b.counter("read_block", config.buffered)
     ring.advance_on(stepped)
     width = max(1, (depth - 1).bit_length())
-    terms = [_times(ring.value, config.block, width)]
+    terms = [scaled(ring.value, config.block, width)]
     terms += [
-        _times(counter.value, stride, width)
+        scaled(counter.value, stride, width)
         for counter, (count, stride) in zip(counters, config.loops, strict=True)
         if stride and count > 1
     ]
@@ -97,10 +98,6 @@ def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
         counter.advance_on(step)
         step = step & counter.at_end
     return step
-
-
-def _times(value: Signal, factor: int, width: int) -> Signal:
-    return value.resize(width, signed=False).scaled(factor)
 
 
 def build_slice(

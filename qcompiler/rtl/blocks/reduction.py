@@ -20,7 +20,7 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, processing_element
 from qcompiler.rtl.blocks.weight_codes import WeightCode
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
-from qcompiler.rtl.stages import Registers, require_cuts, staged, tree
+from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -123,7 +123,7 @@ def _products(
     # A lane is a processing element with `simd` inputs and as many steps.
     element = MvauConfig(
         config.prefix, config.name, config.comment, config.x, config.y,
-        config.weights[:, :1], pe=1, simd=config.simd, registers=config.registers,
+        config.weights, pe=1, simd=config.simd, registers=config.registers,
     )  # fmt: skip
     lane = processing_element(b.library, element, code, accumulate=accumulate)
     pairs = zip(config.taps_of_lanes(operand), weights.lanes(config.lanes), strict=True)
@@ -152,7 +152,7 @@ def _pool_lane(config: ReductionConfig) -> hw.HWModuleOp:
     def combine(values: Sequence[Signal]) -> Signal:
         return b.sum(values) if config.kind == "sum" else _largest(b, values, signed=signed)
 
-    found = tree(b, "taps_level", taps, combine, inner, move)
+    found = tree(taps, combine, inner, keeper(b, "taps_level", move))
     if config.steps > 1 and config.kind == "sum":
         found = b.mux(first, b.constant(0, width), kept) + found
     elif config.steps > 1:

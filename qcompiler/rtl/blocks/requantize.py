@@ -23,7 +23,6 @@ from qcompiler.arith.requantizers import (
     Table,
     Threshold,
 )
-from qcompiler.rtl.blocks.factors import Factor
 from qcompiler.rtl.blocks.float_scale import float_scale
 from qcompiler.rtl.blocks.requantizer_lane import (
     Lane,
@@ -34,7 +33,8 @@ from qcompiler.rtl.blocks.requantizer_lane import (
     signed_width,
 )
 from qcompiler.rtl.builder import Signal
-from qcompiler.rtl.stages import require_cuts, staged, tree
+from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.stages import keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -135,38 +135,35 @@ def _shift(lane: Lane, form: Shift) -> Signal:
     if form.shift < 0:
         z = lane.concat([z.slice(0, width + form.shift), lane.constant(0, -form.shift)])
     (offset,) = lane.parameter(bias, width)
-    total = lane.delay("total", z + offset, enable=lane.enable)
-    return _to_code(lane, form, total, sums)
+    total = Number.of(z + offset, sums)
+    return _to_code(lane, form, total.at(lane.delay("total", total, enable=lane.enable)))
 
 
 def _mul_shift(lane: Lane, form: MulShift) -> Signal:
     sums = form.sum_range(lane.config.x)
     multiplier, bias = parameters_of(form)
-    product_range = lane.config.x * multiplier.range
-    width = max(signed_width(sums), signed_width(product_range))
-    product_width = min(width, signed_width(product_range))
-    x = Factor(lane, lane.x, signed=lane.config.x.signed)
-    product = lane.product(x, lane.factor(multiplier), product_width)
-    (offset,) = lane.parameter(bias, width)
-    (offset,) = lane.kept("pieces", bias=offset)
-    product, offset = lane.kept("products", product=product, bias=offset)
-    product = product.named("product").sext(width)
-    total = lane.delay("total", product + offset, enable=lane.enable)
-    return _to_code(lane, form, total, sums)
+    x, factor = Number.of(lane.x, lane.config.x), lane.number(multiplier)
+    product = lane.product(x, factor, x.range * factor.range)
+    offset = lane.kept_number("pieces", "bias", lane.number(bias))
+    product = lane.kept_number("products", "product", product)
+    offset = lane.kept_number("products", "bias", offset)
+    product.named("product")
+    width = sums.width_bits
+    total = Number.of(product.wide(width) + offset.wide(width), sums)
+    return _to_code(lane, form, total.at(lane.delay("total", total, enable=lane.enable)))
 
 
-def _to_code(lane: Lane, form: Shift | MulShift, total: Signal, sums: IntRange) -> Signal:
+def _to_code(lane: Lane, form: Shift | MulShift, total: Number) -> Signal:
     """Shifts right, mends ties, clamps; registers the code."""
-    shift = max(form.shift, 0)
+    shift, sums = max(form.shift, 0), total.range
     y_range = lane.config.y
     shifted_range = IntRange(sums.lo >> shift, sums.hi >> shift)
     if form.tie_parity is not None:
         shifted_range = IntRange(shifted_range.lo - 1, shifted_range.hi)
     width = max(signed_width(shifted_range), signed_width(y_range))
-    kept = total.slice(shift, total.width - shift) if shift < total.width else total.sign
-    y = kept.resize(width, signed=True).named("shifted")
+    y = total.shifted(shift).wide(width).named("shifted")
     if form.tie_parity is not None and shift > 0:
-        tie = total.slice(0, shift).equals(0).named("tie")
+        tie = total.wide(max(shift, total.width)).slice(0, shift).equals(0).named("tie")
         wrong = y.bit(0) if form.tie_parity == 0 else ~y.bit(0)
         y = (y - (tie & wrong).zext(width)).named("rounded")
     (y,) = lane.kept("rounded", number=y)
@@ -187,7 +184,7 @@ def _threshold(lane: Lane, form: Threshold) -> Signal:
     terms = [flags.bit(i).zext(y_width) for i in range(len(reached))]
     base = [lane.constant(form.lo, y_width)] if form.lo else []
     inner = lane.registers_at("sum")
-    total = tree(lane, "count", [*base, *terms], lane.sum, inner, lane.enable)
+    total = tree([*base, *terms], lane.sum, inner, keeper(lane, "count", lane.enable))
     return lane.delay("code", total, enable=lane.enable)
 
 

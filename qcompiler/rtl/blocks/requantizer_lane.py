@@ -8,9 +8,9 @@ from xdsl.dialects import hw
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
-from qcompiler.rtl.blocks.factors import Factor
 from qcompiler.rtl.builder import ModuleBuilder, Signal
-from qcompiler.rtl.stages import Registers, staged
+from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.stages import Registers, staged, staged_number
 
 
 @dataclass(frozen=True)
@@ -102,32 +102,33 @@ class Lane(ModuleBuilder):
         self.x = self.input("x", config.x.width_bits)
         self.cuts: set[str] = {"operands"}  # those of the block
 
-    def factor(self, parameter: Parameter) -> Factor:
-        """Returns the parameter's only value as a factor of a product."""
+    def number(self, parameter: Parameter) -> Number:
+        """Returns the parameter's only value."""
         if parameter.shared:
-            return Factor(self, int(parameter.values[0, 0]))
+            return Number.constant(self, int(parameter.values[0, 0]))
         (signal,) = self.parameter(parameter, parameter.range.width_bits)
-        return Factor(self, signal, signed=parameter.range.signed)
+        return Number.of(signal, parameter.range)
 
-    def kept_factor(self, cut: str, name: str, factor: Factor) -> Factor:
-        """Returns a factor as many cycles later as the cut has registers."""
-        if isinstance(factor.value, int):
-            return factor
-        (signal,) = self.kept(cut, **{name: factor.value})
-        return Factor(self, signal, signed=factor.signed)
+    def kept_number(self, cut: str, name: str, number: Number) -> Number:
+        """Returns a number as many cycles later as the cut has registers; constants stay."""
+        count = self.registers_at(cut)
+        if number.is_constant:
+            return number
+        return staged_number(self, f"{name}_{cut}", number, count, self.enable)
 
-    def product(self, x: Factor, factor: Factor, width: int) -> Signal:
-        """Returns the product in `width` bits, made of pieces if they have registers."""
+    def product(self, x: Number, factor: Number, range_: IntRange) -> Number:
+        """Returns the product, known to be in a range; made of pieces if they have registers."""
+        width = range_.width_bits
         if not self.registers_at("pieces"):
-            return x.wide(width) * factor.wide(width)
+            return Number.of(x.times(factor, width), range_)
         terms: list[Signal] = []
         pairs = product(x.pieces(), factor.pieces())
         for i, ((low_x, one), (low_factor, other)) in enumerate(pairs):
+            part = self.kept_number("pieces", f"product{i}", one * other)
             shift = low_x + low_factor
-            part = one.wide(width - shift) * other.wide(width - shift)
-            (part,) = self.kept("pieces", **{f"product{i}": part})
-            terms.append(self.concat([part, self.constant(0, shift)]) if shift else part)
-        return self.sum(terms)
+            high = part.wide(width - shift)
+            terms.append(self.concat([high, self.constant(0, shift)]) if shift else high)
+        return Number.of(self.sum(terms), range_)
 
     def parameter(self, parameter: Parameter, width: int) -> list[Signal]:
         """Returns the parameter's values, extended to `width` bits."""

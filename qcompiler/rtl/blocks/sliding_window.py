@@ -28,9 +28,9 @@ from qcompiler.rtl.blocks.window_reader import (
     build_slots,
     constant_at,
     either,
-    scaled,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
@@ -111,10 +111,11 @@ def _read_buffer(
     before, behind = address_ranks(config)
     slot = reader.held("slot_kept", slot, before)
     row_start = scaled(slot, config.row_beats, max(width, slot.width)).resize(width, signed=False)
-    in_row = reader.held("column_kept", columns.first.resize(width, signed=True), before)
+    column = columns.first.slice(0, min(width, columns.first.width))
+    in_row = reader.held("column_kept", column, before).resize(width, signed=True)
     if config.channel_folds > 1:
         channel = reader.held("channel_kept", build_channel(b, config, reader, width), before)
-        in_row = in_row.scaled(config.channel_folds) + channel
+        in_row = scaled(in_row, config.channel_folds, width) + channel
     address = reader.held("address", row_start + in_row, behind).named("read_address")
     word = b.ram(
         "line_buffer", depth=depth, write=(push, write.value, b.in_data), read=(issue, address)

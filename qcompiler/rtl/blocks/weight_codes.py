@@ -8,6 +8,7 @@ import numpy as np
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.numbers import Number
 
 
 @dataclass(frozen=True)
@@ -57,27 +58,36 @@ class WeightCode:
     def multiply(
         self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool
     ) -> Signal:
-        """Returns x * w in `width` bits."""
+        """Returns x * w in `width` bits, which are as many as its range needs."""
         wide = x.resize(width, signed=x_signed)
         if self.kind == "integer":
-            return wide * w.resize(width, signed=self.signed)
+            weight = Number.of_bits(w, signed=self.signed)
+            return Number.of_bits(x, signed=x_signed).times(weight, width)
         minus = b.constant(0, width) - wide
         if self.kind == "bipolar":
             return b.mux(w, wide, minus)
         return b.mux(w.bit(0), b.mux(w.bit(1), minus, wide), b.constant(0, width))
 
-    def product(self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool) -> Signal:
-        """Returns what the multiplier makes; registers may follow, and then `parts`."""
-        return self.multiply(b, x, w, width, x_signed)
+    def product(self, b: ModuleBuilder, x: Number, w: Signal, weights: IntRange) -> Number:
+        """Returns what the multiplier makes; registers may follow, and then `parts`.
 
-    def parts(self, product: Signal, width: int) -> Sequence[Signal]:
-        """Returns the product of each output, in `width` bits."""
-        del width
+        Args:
+            b: the module.
+            x: the operand.
+            w: the code.
+            weights: that codes stand for.
+        """
+        range_ = x.range * weights
+        return Number.of(self.multiply(b, x, w, range_.width_bits, x.range.signed), range_)
+
+    def parts(self, product: Number, range_: IntRange) -> Sequence[Number]:
+        """Returns the product of each output, which is in a range."""
+        del range_
         return (product,)
 
     def multiply_constant(self, b: ModuleBuilder, x: Signal, weight: int) -> Signal:
         """Returns x * weight in the width of x."""
-        return x * weight
+        return Number.of_bits(x, signed=True).times(Number.constant(b, weight), x.width)
 
 
 WeightStyle = Callable[[Array], WeightCode]
@@ -227,7 +237,7 @@ class PairCode(WeightCode):
         """Returns the code of two weights in a range, for operands x."""
         low = signed_width(weights)
         high = signed_width(IntRange(weights.lo - (weights.lo < 0), weights.hi))
-        return PairCode("pair", low + high, False, low, signed_width(_products(x, weights)))
+        return PairCode("pair", low + high, False, low, signed_width(x * weights))
 
     @property
     def outputs(self) -> int:
@@ -262,30 +272,21 @@ class PairCode(WeightCode):
         codes = (high << self.low) | (first & ((1 << self.low) - 1))
         return codes.reshape(len(words), -1)
 
-    def product(self, b: ModuleBuilder, x: Signal, w: Signal, width: int, x_signed: bool) -> Signal:
+    def product(self, b: ModuleBuilder, x: Number, w: Signal, weights: IntRange) -> Number:
         """Returns x times both weights."""
         first, second = w.slice(0, self.low), w.slice(self.low, w.width - self.low)
         factor = b.concat([second, first.sext(self.product_width)]).named("both_weights")
-        wide = factor.width + x.width + (not x_signed)
-        return x.resize(wide, signed=x_signed) * factor.sext(wide)
+        step = 1 << self.product_width
+        return x * Number.of(factor, weights * IntRange(step, step) + weights)
 
-    def parts(self, product: Signal, width: int) -> Sequence[Signal]:
-        """Returns the two products, in `width` bits."""
+    def parts(self, product: Number, range_: IntRange) -> Sequence[Number]:
+        """Returns the two products."""
+        width = range_.width_bits
         first = product.slice(0, self.product_width)
-        second = product.slice(self.product_width, product.width - self.product_width)
-        second += first.sign.zext(second.width)
-        return [_fitted(part, width) for part in (first, second)]
-
-
-def _fitted(product: Signal, width: int) -> Signal:
-    return product.slice(0, width) if width < product.width else product.sext(width)
+        second = product.shifted(self.product_width).wide(width) + first.sign.zext(width)
+        return [Number.of(first, range_), Number.of(second, range_)]
 
 
 def signed_width(range_: IntRange) -> int:
     """Returns the two's complement width of a factor, with a sign in any case."""
     return range_.union(IntRange(-1, 0)).width_bits
-
-
-def _products(x: IntRange, weights: IntRange) -> IntRange:
-    ends = [a * w for a in (x.lo, x.hi) for w in (weights.lo, weights.hi)]
-    return IntRange(min(ends), max(ends))

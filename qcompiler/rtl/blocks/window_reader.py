@@ -8,6 +8,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
+from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import Registers, staged
 from qcompiler.rtl.streaming import StreamBlock
 
@@ -207,11 +208,6 @@ def build_slots(b: StreamBlock, config: SlidingWindowConfig, reader: Reader) -> 
     slots += [wrapped(b, first + tap * dilation, rows) for tap in range(1, block)]
     suffixes = range(block) if block > 1 else [""]
     return [slot.named(f"ring_row{n}") for slot, n in zip(slots, suffixes, strict=True)]
-
-
-def scaled(value: Signal, factor: int, width: int) -> Signal:
-    """Returns value * factor in `width` bits, for an unsigned value."""
-    return value.resize(width, signed=False).scaled(factor)
 
 
 def wrapped(b: ModuleBuilder, value: Signal, count: int) -> Signal:

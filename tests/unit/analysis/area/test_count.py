@@ -6,6 +6,7 @@ import pytest
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
+from qcompiler.rtl.numbers import Number
 
 
 def counts(b, *modules, family="ecp5"):
@@ -76,8 +77,8 @@ def test_block_memories_hold_equal_columns_twice():
 
 def test_multipliers_of_a_sample_of_instances_are_all_counted():
     inner = ModuleBuilder("inner")
-    product = inner.input("x", 12).sext(24) * inner.input("factor", 12).sext(24)
-    inner.output("product", product)
+    factors = (Number.of_bits(inner.input(name, 12), signed=True) for name in ("x", "factor"))
+    inner.output("product", next(factors) * next(factors))
     module = inner.build()
     b = ModuleBuilder("m")
     x = b.input("x", 12)
@@ -115,7 +116,8 @@ def test_what_instances_have_in_common_is_counted_once():
 )
 def test_constants_at_ports_reach_into_instances(family, weight, expected):
     inner = ModuleBuilder("inner")
-    inner.output("y", inner.input("x", 9) * inner.input("w", 9))
+    x, w = (Number.of_bits(inner.input(name, 9), signed=True) for name in ("x", "w"))
+    inner.output("y", x.times(w, 9))
     module = inner.build()
     b = ModuleBuilder("m")
     inputs = {"x": b.input("x", 9), "w": b.constant(weight, 9)}
@@ -141,7 +143,8 @@ def test_hard_cells_take_registers(registers, flip_flops):
     for i in range(registers):
         word = b.delay(f"word{i}", word, enable=enable)
         x = b.delay(f"x{i}", x, enable=enable)
-    b.output("y", b.delay("product", x.sext(16) * word.sext(16), enable=enable))
+    x, word = (Number.of_bits(factor, signed=True) for factor in (x, word))
+    b.output("y", b.delay("product", x * word, enable=enable))
     module = b.build()
     assert Estimator({"m": module}, FAMILIES["ecp5"]).count("m")["ff"] == flip_flops + 16
     others = Estimator({"m": module}, FAMILIES["nexus"]).count("m")["ff"]
@@ -150,7 +153,8 @@ def test_hard_cells_take_registers(registers, flip_flops):
 
 def test_a_multiplier_in_an_instance_takes_registers():
     inner = ModuleBuilder("inner")
-    inner.output("y", inner.input("a", 8).sext(16) * inner.input("b", 8).sext(16))
+    a, c = (Number.of_bits(inner.input(name, 8), signed=True) for name in "ab")
+    inner.output("y", a * c)
     made = inner.build()
     b = ModuleBuilder("m")
     a, c = (b.delay(f"{name}2", b.delay(f"{name}1", b.input(name, 8))) for name in "ac")

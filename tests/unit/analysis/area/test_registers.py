@@ -6,6 +6,7 @@ import pytest
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
+from qcompiler.rtl.numbers import Number
 
 
 def counts(b, *modules, family="ecp5"):
@@ -54,7 +55,8 @@ def test_instances_share_sums_but_no_hard_multipliers(bits, adders, multipliers)
     inner = ModuleBuilder("inner")
     x, y = inner.input("x", bits), inner.input("y", bits)
     inner.output("sum", x + y)
-    inner.output("product", x.sext(2 * bits) * y.sext(2 * bits))
+    product = Number.of_bits(x, signed=True) * Number.of_bits(y, signed=True)
+    inner.output("product", product)
     module = inner.build()
     b = ModuleBuilder("m")
     x, y = b.input("x", bits), b.input("y", bits)
