@@ -13,12 +13,15 @@ from typing import Any
 from qcompiler.backends.synthesis.absorb import ABSORBERS
 from qcompiler.backends.synthesis.costs import count_kinds
 from qcompiler.backends.synthesis.floorplan import assign, in_order, multiplier_sites
+from qcompiler.backends.synthesis.lost_bits import check_bits
 from qcompiler.backends.synthesis.tools import Limits, Progress, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
 from qcompiler.devices import Device
 
 NETLIST_VERILOG = "netlist.v"
 NETLIST_JSON = "netlist.json"
+PACKED_JSON = "packed.json"
+"""The netlist behind the passes that move registers into multipliers, where there are such."""
 PLACED_JSON = "wrapped.json"
 INPUTS = "inputs.txt"
 TOP_IL = "top.il"
@@ -65,6 +68,21 @@ _NEXUS_COMMANDS = (
 )
 
 
+# What `synth_ice40 -dsp` (0.70) does under its label "coarse", in two parts: up to the pass that
+# moves registers into multipliers, and behind it. What that pass loses can be seen only between.
+_ICE40_COARSE = (
+    *("opt_expr", "opt_clean", "check", "opt -nodffe -nosdff", "fsm", "opt", "wreduce"),
+    *("peepopt", "opt_clean", "share", "techmap -map +/cmp2lut.v -D LUT_WIDTH=4", "opt_expr"),
+    *("opt_clean", "memory_dff", "alumacc -macc-only", "maccmap -unmap", "opt_clean"),
+    "wreduce t:$mul",
+    "techmap -map +/mul2dsp.v -map +/ice40/dsp_map.v -D DSP_A_MAXWIDTH=16 -D DSP_B_MAXWIDTH=16 "
+    "-D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=11 -D DSP_NAME=$__MUL16X16",
+    *("select a:mul2dsp", "setattr -unset mul2dsp", "opt_expr -fine", "wreduce", "select -clear"),
+    "ice40_dsp",
+)
+_ICE40_BEHIND = ("chtype -set $mul t:$__soft_mul", "alumacc", "opt", "memory -nomap", "opt_clean")
+
+
 @dataclass(frozen=True)
 class Job:
     """What to synthesize.
@@ -108,7 +126,21 @@ def _synth(device: Device, dsp: bool, top: str) -> list[str]:
             "autoname",
         ]
     options = device.synthesis.dsp if dsp else device.synthesis.no_dsp
-    return [f"{device.synthesis.command} {options} -top {top}"]
+    command = f"{device.synthesis.command} {options} -top {top}"
+    packed = ("opt_clean", f"select {top}", f"write_json -selected {PACKED_JSON}", "select -clear")
+    words = command.split()
+    if words[0] == "synth_ice40" and "-dsp" in words:
+        rest = command.replace(" -dsp", "")
+        return [
+            f"{rest} -run begin:coarse",
+            *_ICE40_COARSE,
+            *packed,
+            *_ICE40_BEHIND,
+            f"{rest} -run map_ram:",
+        ]
+    if words[0] == "synth_xilinx" and "-nodsp" not in words:
+        return [f"{command} -run begin:coarse", *packed, f"{command} -run coarse:"]
+    return [command]
 
 
 def script(job: Job) -> list[str]:
@@ -167,17 +199,25 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
     """Synthesizes in `directory`, which holds the sources; returns seconds.
 
     Raises:
-        SynthesisError: pyosys is absent, or failed, or reached a limit.
+        SynthesisError: pyosys is absent, or failed, or reached a limit, or lost bits.
     """
     share_folder()
     if job.device.family == "nexus":
         (directory / _CONSTANTS_FILE).write_text(_NEXUS_CONSTANTS, encoding="ascii")
-    if job.device.family not in ABSORBERS:
-        return run_script([*script(job), *finishing_script(job)], directory, limits, progress)
-    seconds = run_script(script(job), directory, limits, progress)
-    progress("moving registers into hard cells")
-    path = directory / NETLIST_JSON
+    whole = job.device.family not in ABSORBERS
+    commands = [*script(job), *finishing_script(job)] if whole else script(job)
+    seconds = run_script(commands, directory, limits, progress)
+    progress("looking for lost bits")
+    packed, path = directory / PACKED_JSON, directory / NETLIST_JSON
+    if packed.exists():
+        unfinished = json.loads(packed.read_text(encoding="utf-8"))
+        check_bits(unfinished["modules"][job.top], job.top, finished=False)
+        packed.unlink()
     netlist = json.loads(path.read_text(encoding="utf-8"))
+    check_bits(netlist["modules"][job.top], job.top)
+    if whole:
+        return seconds
+    progress("moving registers into hard cells")
     layers = list(instances_of((directory / TOP_IL).read_text(encoding="utf-8")))
     finish(job, netlist["modules"][job.top], layers)
     path.write_text(json.dumps(netlist), encoding="utf-8")

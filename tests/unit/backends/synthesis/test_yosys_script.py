@@ -29,13 +29,26 @@ def test_ecp5():
     ("device", "dsp", "expected"),
     [
         ("ecp5-25k", False, "synth_ecp5 -nodsp -top net"),
-        ("ice40-up5k", True, "synth_ice40 -device u -dsp -top net"),
+        ("ice40-up5k", True, "synth_ice40 -device u -top net -run map_ram:"),
         ("ice40-up5k", False, "synth_ice40 -device u  -top net"),
         ("generic", True, "synth -flatten -top net -run begin:fine"),
     ],
 )
 def test_dsp_options(device, dsp, expected):
     assert expected in commands(device, dsp=dsp)
+
+
+@pytest.mark.parametrize(("device", "packer"), [("ice40-up5k", "ice40_dsp"), ("zu3eg", None)])
+def test_what_multipliers_take_in_is_written_at_once(device, packer):
+    lines = commands(device)
+    at = lines.index("write_json -selected packed.json")
+    assert lines[at - 2 : at] == ["opt_clean", "select net"]
+    before = (
+        packer
+        or "synth_xilinx -family xcup -flatten -noiopad -noclkbuf  -top net -run begin:coarse"
+    )
+    assert lines[at - 3] == before
+    assert "write_json -selected packed.json" not in commands(device, dsp=False)
 
 
 def test_wrapper_is_synthesized_around_the_finished_netlist():
