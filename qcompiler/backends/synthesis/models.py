@@ -22,7 +22,8 @@ _TIMING = re.compile(r"\bspecify\b.*?\bendspecify\b", re.DOTALL)
 _DECLARATION = re.compile(
     r"\b(module|parameter|localparam|input|output|inout|wire|reg)\b[^;]*;|`\w+[^\n]*|\bendmodule\b"
 )
-_OFF = re.compile(r"NONE|NOREG|0*")
+_OFF = re.compile(r"NONE|NOREG|BYPASSED|0*")
+_REGISTER = re.compile(r"\w*REG|REG_\w+_CLK|REGMODE_\w|READ_MODE\d?|OUTREG_\w")
 _REGISTERS: Mapping[str, Mapping[str, str]] = {
     "MULT18X18D": {"REG_INPUTA_CLK": "CLK0", "REG_INPUTB_CLK": "CLK0"},
     "DP16KD": {"REGMODE_A": "OUTREG", "REGMODE_B": "OUTREG"},
@@ -75,7 +76,7 @@ def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) ->
         return ""  # Yosys writes its own cells as expressions
     yosys = _plain(_inlined(share / _YOSYS[family], (share / "lattice",)))
     own = _OURS / f"{family}.v"
-    ours = _plain(own.read_text(encoding="ascii")) if own.is_file() else ""
+    ours = _plain(_inlined(own, ())) if own.is_file() else ""
     modelled = {match[1] for match in _MODULE.finditer(ours)}
     text = _without(yosys, modelled) + ours
     known = {match[1] for match in _MODULE.finditer(text)} - empty_modules(text)
@@ -96,7 +97,7 @@ def _check_registers(cell: Mapping[str, Any]) -> None:
     """Our models have few registers inside."""
     known = _REGISTERS.get(cell["type"], {})
     for name, value in cell["parameters"].items():
-        if not re.fullmatch(r"\w*REG|REG_\w+_CLK|REGMODE_\w", name) or _OFF.fullmatch(value):
+        if not _REGISTER.fullmatch(name) or _OFF.fullmatch(value):
             continue
         if value != known.get(name):
             raise SynthesisError(
