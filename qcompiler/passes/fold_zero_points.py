@@ -37,6 +37,7 @@ from xdsl.rewriter import Rewriter
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.infer_ranges import widen_types
 from qcompiler.passes.rewriting import apply_patterns, replace
 
 
@@ -218,3 +219,4 @@ class FoldZeroPointsPass(ModulePass):
                 _MergeAffine(),
             ],
         )
+        widen_types(op)  # an offset behind a product is known less well than the product was

@@ -219,6 +219,32 @@ def _narrow_to_demand(op: qint.RequantizeOp) -> None:
         _set_range(op, wanted)
 
 
+def _update_type(function: func.FuncOp) -> None:
+    returned = function.get_return_op()
+    outputs = () if returned is None else tuple(v.type for v in returned.operands)
+    function.function_type = FunctionType.from_lists(
+        [argument.type for argument in function.args], outputs
+    )
+
+
+def widen_types(module: ModuleOp) -> None:
+    """Widens types that are narrower than what is computed from the operands' types now.
+
+    For passes that compute the same integers from others: what is known of these may be less.
+    """
+    for function in module.walk():
+        if not isinstance(function, func.FuncOp):
+            continue
+        for op in function.body.block.ops:
+            bounds = bounds_of(op)
+            if bounds is None:
+                continue
+            declared = qint.range_of(op.results[0].type)
+            if not declared.contains(bounds):
+                _set_range(op, declared.union(bounds))
+        _update_type(function)
+
+
 @dataclass(frozen=True)
 class InferRangesPass(ModulePass):
     """Computes the range of every integer from its producer, with the actual weights."""
@@ -236,8 +262,4 @@ class InferRangesPass(ModulePass):
                     _narrow_to_demand(inner)
             for inner in function.body.block.ops:
                 _infer(inner)
-            returned = function.get_return_op()
-            outputs = () if returned is None else tuple(v.type for v in returned.operands)
-            function.function_type = FunctionType.from_lists(
-                [argument.type for argument in function.args], outputs
-            )
+            _update_type(function)

@@ -55,3 +55,16 @@ func.func @products_of_two_activations(%x : tensor<1x1x!qint.int<0, 3>>, %z : te
   %y = qint.matmul %a, %z : (tensor<1x1x!qint.int<-1, 2>>, tensor<1x1x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 6>>
   func.return %y : tensor<1x1x!qint.int<-3, 6>>
 }
+// CHECK-LABEL: func.func @types_follow_what_is_known_of_the_offset(%x: tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<-2, 5>>
+// CHECK-NEXT: %w = qint.constant dense<{{\[\[}}1, 2], [0, 0{{\]\]}}> : tensor<2x2xi8> -> tensor<2x2x!qint.int<0, 2>>
+// CHECK-NEXT: %m = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 3>>, tensor<2x2x!qint.int<0, 2>>) -> tensor<1x2x!qint.int<0, 6>>
+// CHECK-NEXT: %m_1 = qint.affine %m {multiplier = 1 : i64, offset = dense<[-1, -2]> : tensor<2xi8>, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 6>>) -> tensor<1x2x!qint.int<-2, 5>>
+// CHECK-NEXT: %y = qint.reshape %m_1 : (tensor<1x2x!qint.int<-2, 5>>) -> tensor<2x!qint.int<-2, 5>>
+// CHECK-NEXT: func.return %y : tensor<2x!qint.int<-2, 5>>
+func.func @types_follow_what_is_known_of_the_offset(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<2x!qint.int<-2, 4>> {
+  %w = qint.constant dense<[[1, 2], [0, 0]]> : tensor<2x2xi8> -> tensor<2x2x!qint.int<0, 2>>
+  %a = qint.affine %x {multiplier = 1 : i64, offset = -1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<-1, 2>>
+  %m = qint.matmul %a, %w : (tensor<1x2x!qint.int<-1, 2>>, tensor<2x2x!qint.int<0, 2>>) -> tensor<1x2x!qint.int<-2, 4>>
+  %y = qint.reshape %m : (tensor<1x2x!qint.int<-2, 4>>) -> tensor<2x!qint.int<-2, 4>>
+  func.return %y : tensor<2x!qint.int<-2, 4>>
+}
