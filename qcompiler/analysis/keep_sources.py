@@ -47,20 +47,26 @@ class NodeGraph:
             self.users[maker][user] = None
             self.makers[user][maker] = None
 
-    def heirs(self, name: str, alive: Mapping[str, object]) -> list[str]:
-        """Returns the nearest nodes of `alive` after a node, or before it if none comes after."""
-        return _nearest(name, self.users, alive) or _nearest(name, self.makers, alive)
+    def heirs(self, alive: Mapping[str, object]) -> Mapping[str, Iterable[str]]:
+        """Returns, per node that is not alive, the nearest that are.
+
+        Those are the ones after it, or those before it if none comes after.
+        """
+        after = _reached(alive, self.makers)
+        return {**_reached(alive, self.users), **after}
 
 
-def _nearest(name: str, links: _Links, alive: Mapping[str, object]) -> list[str]:
-    seen, found, pending = {name}, list[str](), [name]
-    while pending:
-        following = links.get(pending.pop(), {})
-        for other in following:
-            if other in seen:
-                continue
-            seen.add(other)
-            (found if other in alive else pending).append(other)
+def _reached(alive: Mapping[str, object], links: _Links) -> dict[str, list[str]]:
+    """Returns, per node that is not alive, the alive ones from which links lead to it."""
+    found: dict[str, list[str]] = {}
+    for start in alive:
+        seen, pending = {start}, [start]
+        while pending:
+            for other in links.get(pending.pop(), {}):
+                if other not in seen and other not in alive:
+                    seen.add(other)
+                    found.setdefault(other, []).append(start)
+                    pending.append(other)
     return found
 
 
@@ -136,10 +142,11 @@ def keep_nodes(module: ModuleOp, before: NodeGraph) -> None:
     alive = dict.fromkeys(name for op in ops for name in own_nodes(op))
     kept = {op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp)}
     inherited: dict[str, list[str]] = {}
+    heirs = before.heirs(alive)
     for name in before.users:
         if name in alive or (name in before.host and not kept.issuperset(_HOST)):
             continue
-        for heir in before.heirs(name, alive):
+        for heir in heirs.get(name, ()):
             inherited.setdefault(heir, []).append(name)
     if not inherited:
         return

@@ -5,13 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr, UnknownLoc
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation, Region, SSAValue
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
     PatternRewriter,
+    PatternRewriterListener,
     PatternRewriteWalker,
     RewritePattern,
 )
+from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
@@ -74,8 +76,20 @@ def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) 
 def apply_patterns(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
     """Applies patterns until none matches, then drops operations that nothing uses."""
     PatternRewriteWalker(
-        GreedyRewritePatternApplier(list(patterns), dce_enabled=True)
+        GreedyRewritePatternApplier(list(patterns), dce_enabled=True), post_walk_func=_sweep
     ).rewrite_module(module)
+
+
+def _sweep(region: Region, listener: PatternRewriterListener) -> bool:
+    """Erases what nothing uses, from the end: a walk would find one operation of a chain at a time."""
+    dead = False
+    for op in list(region.walk(reverse=True)):
+        if op.parent is not None and is_trivially_dead(op):
+            listener.handle_operation_removal(op)
+            op.detach()
+            op.erase()
+            dead = True
+    return dead
 
 
 def channel_axis_of(shape: Sequence[int], target: Sequence[int]) -> int | None:

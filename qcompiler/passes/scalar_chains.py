@@ -60,21 +60,37 @@ class Chain:
         Raises:
             NotAChainError: something in it is not elementwise.
         """
-        owner = value.owner
-        if not isinstance(owner, Operation):
-            raise NotAChainError
-        if owner in self.ops:
-            return
-        if isinstance(owner, qint.DequantizeOp):
-            self._enter(owner)
-        elif isinstance(owner, nn.ConstantOp):
-            self._see_parameter(shape_of(value.type))
-        elif type(owner) in REAL_OPS or self._is_parameter_reshape(owner):
-            for operand in owner.operands:
-                self.collect(operand)
-        else:
-            raise NotAChainError
-        self.ops.append(owner)
+        known = set(self.ops)
+        stack = [value]  # its own: chains are longer than Python's
+        while stack:
+            owner = stack[-1].owner
+            if not isinstance(owner, Operation):
+                raise NotAChainError
+            if owner in known:
+                stack.pop()
+                continue
+            missing = [o for o in self._operands(owner) if o.owner not in known]
+            stack.extend(reversed(missing))
+            if not missing:
+                self._see(owner)
+                known.add(owner)
+                self.ops.append(owner)
+                stack.pop()
+
+    def _operands(self, op: Operation) -> Sequence[SSAValue]:
+        """Returns what a chain goes on with above an operation."""
+        if isinstance(op, qint.DequantizeOp | nn.ConstantOp):
+            return ()
+        if type(op) in REAL_OPS or self._is_parameter_reshape(op):
+            return op.operands
+        raise NotAChainError
+
+    def _see(self, op: Operation) -> None:
+        """Notes the integers that enter here, or along which axes parameters vary."""
+        if isinstance(op, qint.DequantizeOp):
+            self._enter(op)
+        elif isinstance(op, nn.ConstantOp):
+            self._see_parameter(shape_of(op.result.type))
 
     def _enter(self, dequantize: qint.DequantizeOp) -> None:
         source = _Source.of(dequantize)

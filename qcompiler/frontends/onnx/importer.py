@@ -202,12 +202,12 @@ class _GraphImporter:
             value = ops[-1].results[0]
         self._bind(info.name, value)
 
-    def _bind(self, name: str, value: Value) -> None:
+    def _bind(self, name: str, value: Value, *, computed: bool = False) -> None:
         if not name:
             raise RefusalError("a tensor has no name", "give each tensor its own name")
         if name in self.values:
             raise RefusalError(f"tensor {name!r} is defined twice", "give each tensor its own name")
-        self.values.bind(name, value)
+        self.values.bind(name, value, computed=computed)
 
     def _import_node(self, node: NodeProto) -> None:
         """Binds the outputs of a node, unless an input is broken."""
@@ -278,7 +278,7 @@ class _GraphImporter:
     def _bind_outputs(self, names: Sequence[str], results: Sequence[Value]) -> None:
         for index, name in enumerate(names):
             if index < len(results) and name:
-                self._bind(name, results[index])
+                self._bind(name, results[index], computed=bool(self.made_by[name].input))
             elif name in self.used and name:
                 raise RefusalError(
                     f"output {index} ({name!r}) is used, but only the first "

@@ -12,7 +12,12 @@ from qcompiler.dialects.qint.types import IntType
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.registry import RefusalError
-from qcompiler.frontends.onnx.tensors import check_elements, code_range, element_type_name
+from qcompiler.frontends.onnx.tensors import (
+    MAX_ACTIVATION,
+    check_elements,
+    code_range,
+    element_type_name,
+)
 
 
 def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
@@ -27,7 +32,7 @@ def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
         )
     element = info.type.tensor_type.elem_type
     shape = _static_shape(info)
-    check_elements(shape)
+    check_elements(shape, limit=MAX_ACTIVATION, what="an input")
     codes = code_range(element)
     if spec is not None:
         codes = spec.range

@@ -10,6 +10,7 @@ from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError, Value
 from qcompiler.frontends.onnx.tensors import (
+    MAX_ACTIVATION,
     array_of,
     check_elements,
     code_range,
@@ -219,17 +220,23 @@ class NodeContext:
         """Adds an operation with one result, which carries the node's name; returns the result.
 
         Raises:
-            RefusalError: the result is empty or larger than `MAX_ELEMENTS`.
+            RefusalError: the result is empty or too large.
             VerifyException: operands do not fit the operation.
         """
         (result,) = op.results
-        check_elements(shape_of(result.type))
+        self._check_size(shape_of(result.type))
         op.location = naming.location(naming.node_name(self.proto))
         op.verify()
         self._values.block.add_op(op)
         if self.proto.output:
             result.name_hint = naming.hint(naming.result_name(self.proto))
         return result
+
+    def _check_size(self, shape: tuple[int, ...]) -> None:
+        if all(self._values.is_constant(name) for name in self.proto.input if name):
+            check_elements(shape)
+        else:
+            check_elements(shape, limit=MAX_ACTIVATION, what="an activation")
 
     def attribute(self, name: str, kind: "AttributeProto.AttributeType") -> AttributeProto | None:
         """Returns an attribute, or None when the node lacks it.

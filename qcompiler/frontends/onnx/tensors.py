@@ -15,7 +15,12 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.registry import RefusalError
 
 MAX_ELEMENTS = 2**28
-"""Bound on the elements of any one tensor; far above any device, far below a host's memory."""
+"""Bound on the elements of any one constant; far above any device, far below a host's memory."""
+
+MAX_ACTIVATION = 2**24
+"""Bound on the elements of a tensor that depends on the network's inputs."""
+
+MAX_RANK = 16
 
 MAX_FOLDED = 2**24
 """Bound on the elements of a result while compiling: a tiny file can ask for a huge one."""
@@ -123,8 +128,13 @@ def check_elements(
     """Returns how many elements a tensor of `shape` has.
 
     Raises:
-        RefusalError: an extent is negative or zero, or there are more than `limit`.
+        RefusalError: an extent is negative or zero, there are more than `limit`, or too many axes.
     """
+    if len(shape) > MAX_RANK:
+        raise RefusalError(
+            f"{what} may have at most {MAX_RANK} axes, got {len(shape)}",
+            "drop the axes of extent 1",
+        )
     if any(extent < 1 for extent in shape):
         raise RefusalError(
             f"extents of {what} must be positive, got shape {list(shape)}", _RE_EXPORT

@@ -24,6 +24,9 @@ from qcompiler.interpreters import run_constants
 MAX_CONSTANT_ELEMENTS = MAX_ELEMENTS
 """Bound on the elements of all constants: many tensors may name the same external data."""
 
+MAX_COMPUTED = 2**25
+"""Bound on the elements of all constants that are computed, beyond as many as the file stores."""
+
 
 class Values:
     """Maps a tensor's name to its value.
@@ -48,6 +51,7 @@ class Values:
         self.constants: set[str] = set()
         self._evaluated: dict[str, Array] = {}
         self._constant_elements = 0
+        self._computed_elements = -MAX_COMPUTED
         self._values: dict[str, Value] = {}
         self._materialized: dict[str, SSAValue] = {}
 
@@ -57,14 +61,20 @@ class Values:
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
 
-    def bind(self, name: str, value: Value) -> None:
+    def bind(self, name: str, value: Value, *, computed: bool = False) -> None:
         """Makes `value` the tensor called `name`.
+
+        Args:
+            name: of the tensor.
+            value: what it is.
+            computed: the file does not store it.
 
         Raises:
             RefusalError: all constants together have too many elements.
         """
         if isinstance(value, np.ndarray):
             self._constant_elements += value.size
+            self._computed_elements += value.size if computed else -value.size
             self._check_constants()
         elif value.name_hint is None:
             value.name_hint = naming.hint(name)
@@ -76,6 +86,12 @@ class Values:
                 f"all constants together may have at most {MAX_CONSTANT_ELEMENTS} elements, got "
                 f"{self._constant_elements}",
                 "make the model smaller",
+            )
+        if self._computed_elements > 0:
+            raise RefusalError(
+                f"all constants computed while compiling may have at most {MAX_COMPUTED} elements "
+                "more than the model stores",
+                "export with constant folding, or run onnxsim",
             )
 
     def array(self, name: str) -> Array | None:
@@ -144,6 +160,7 @@ def evaluated(value: SSAValue) -> Array:
     """
     order: dict[Operation, None] = {}
     stack = [value]
+    count = 0
     while stack:
         op = stack[-1].owner
         assert isinstance(op, Operation), "it does not depend on an input"
@@ -151,8 +168,9 @@ def evaluated(value: SSAValue) -> Array:
         stack.extend(missing)
         if not missing:
             for result in op.results:
-                check_elements(
-                    shape_of(result.type), limit=MAX_FOLDED, what="a result while compiling"
+                left = MAX_FOLDED - count
+                count += check_elements(
+                    shape_of(result.type), limit=left, what="a result while compiling"
                 )
             order[op] = None
             stack.pop()
