@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from qcompiler.compiler import compile
     from qcompiler.design import Design
     from qcompiler.errors import ModelError, Problem
+    from qcompiler.faults import InternalError
     from qcompiler.plugins import load_plugin
 
 __version__ = "0.1.0"
 __all__ = [
     "Design",
+    "InternalError",
     "LayerReport",
     "ModelError",
     "Problem",
@@ -48,6 +50,7 @@ _HOMES = {
     "ValidationError": "qcompiler.analysis.validation",
     "ModelError": "qcompiler.errors",
     "Problem": "qcompiler.errors",
+    "InternalError": "qcompiler.faults",
 }
 
 
