@@ -12,6 +12,9 @@ from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
 
+_SPACE = (2, 3, 4)
+"""Numbers of axes for which means over channels and space are built."""
+
 
 def _axes(node: NodeContext) -> list[int]:
     """Returns the axes that a reduction works along, none if it leaves its input alone."""
@@ -25,7 +28,14 @@ def _axes(node: NodeContext) -> list[int]:
 @importer("", "ReduceMean")
 def _reduce_mean(node: NodeContext) -> Value:
     axes, keeps = _axes(node), bool(node.int_attribute("keepdims", 1))
-    return node.emit(nn.ReduceMeanOp(node.operand(0), axes, keeps)) if axes else node.operand(0)
+    x, shape = node.operand(0), node.shape(0)
+    several = [axis for axis in axes if shape[axis] > 1]
+    if 0 not in several and len(shape) in _SPACE and axes == several:
+        return node.emit(nn.ReduceMeanOp(x, axes, keeps)) if axes else x
+    if several:  # along the batch, too: all of them as one
+        rows, _ = _rows(node, x, several)
+        x = node.emit(nn.ReduceMeanOp(rows, [2], True))
+    return node.emit(nn.ReshapeOp(x, _reduced(shape, axes, keeps)))
 
 
 @importer("", "ReduceMax")
@@ -36,8 +46,7 @@ def _reduce_max(node: NodeContext) -> Value:
     largest = _largest(node, node.operand(0), axes)
     if node.int_attribute("keepdims", 1):
         return largest
-    shape = [extent for axis, extent in enumerate(node.shape(0)) if axis not in axes]
-    return node.emit(nn.ReshapeOp(largest, shape))
+    return node.emit(nn.ReshapeOp(largest, _reduced(node.shape(0), axes, False)))
 
 
 @importer("", "ArgMax")
@@ -62,13 +71,24 @@ def _top_k(node: NodeContext) -> Sequence[Value]:
     return [_largest(node, x, [axis]), node.emit(nn.ArgMaxOp(x, axis, keepdims=True))]
 
 
-def _largest(node: NodeContext, x: SSAValue, axes: Sequence[int]) -> SSAValue:
-    """Emits the largest element along axes, which stay as 1: a pool with all of them as space."""
+def _reduced(shape: Sequence[int], axes: Sequence[int], keeps: bool) -> list[int]:
+    """Returns the shape after a reduction."""
+    return [1 if i in axes else e for i, e in enumerate(shape) if keeps or i not in axes]
+
+
+def _rows(node: NodeContext, x: SSAValue, axes: Sequence[int]) -> tuple[SSAValue, int]:
+    """Emits `x` as [1, all other axes, `axes`]; returns it and how many elements a row has."""
     shape = shape_of(x.type)
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     order = [*rest, *axes]
     moved = x if order == sorted(order) else node.emit(nn.TransposeOp(x, order))
     count = prod(shape[axis] for axis in axes)
-    rows = node.emit(nn.ReshapeOp(moved, (1, prod(shape[axis] for axis in rest), count)))
+    rows = (1, prod(shape[axis] for axis in rest), count)
+    return node.emit(nn.ReshapeOp(moved, rows)), count
+
+
+def _largest(node: NodeContext, x: SSAValue, axes: Sequence[int]) -> SSAValue:
+    """Emits the largest element along axes, which stay as 1: a pool with all of them as space."""
+    rows, count = _rows(node, x, axes)
     pooled = node.emit(nn.MaxPoolOp(rows, Window((count,), (1,), (1,), (0,), (0,))))
-    return node.emit(nn.ReshapeOp(pooled, [1 if i in axes else e for i, e in enumerate(shape)]))
+    return node.emit(nn.ReshapeOp(pooled, _reduced(shape_of(x.type), axes, True)))
