@@ -19,6 +19,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.faults import guarded
 from qcompiler.frontends.module import finished_module
 from qcompiler.frontends.onnx import naming, ops
+from qcompiler.frontends.onnx.attributes import check_names, check_read
 from qcompiler.frontends.onnx.float_models import float_problem
 from qcompiler.frontends.onnx.folding import fold, is_deterministic
 from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
@@ -221,6 +222,7 @@ class _GraphImporter:
         if any(name in self.broken for name in node.input):
             return
         if constant_only and self._folds(node, importer):
+            check_names(node, self.opset)
             inputs = [self.values.elements(name) if name else None for name in node.input]
             results: list[Value] = list(fold(node, inputs, self.opset))
             self._bind_outputs([name for name in node.output if name], results)
@@ -228,7 +230,10 @@ class _GraphImporter:
         assert importer is not None
         refusals = (RefusalError, VerifyException)
         with guarded("import", importer.function, naming.where(node), refusals):
-            result = importer.function(NodeContext(node, self.opset, self.values))
+            context = NodeContext(node, self.opset, self.values)
+        result = importer.function(context)
+        if importer.reads_all:
+            check_read(node, context.attributes_read, self.opset)
         single = isinstance(result, SSAValue | np.ndarray)
         self._bind_outputs(node.output, [result] if single else result)
         if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):

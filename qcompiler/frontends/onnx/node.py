@@ -45,12 +45,14 @@ class NodeContext:
     Attributes:
         proto: the node as the model has it.
         opset: version of ONNX's own operations that the model uses.
+        attributes_read: names that were asked for, so that none is ignored.
     """
 
     def __init__(self, proto: NodeProto, opset: int, values: Values):
         self.proto = proto
         self.opset = opset
         self._values = values
+        self.attributes_read: set[str] = set()
 
     @property
     def numerics(self) -> str:
@@ -244,6 +246,7 @@ class NodeContext:
         Raises:
             RefusalError: it has another type than `kind`.
         """
+        self.attributes_read.add(name)
         for attribute in self.proto.attribute:
             if attribute.name == name:
                 if attribute.type != kind:
@@ -254,6 +257,12 @@ class NodeContext:
                     )
                 return attribute
         return None
+
+    def attribute_names(self) -> set[str]:
+        """Returns the names of all attributes, for importers that check them themselves."""
+        names = {attribute.name for attribute in self.proto.attribute}
+        self.attributes_read |= names
+        return names
 
     def int_attribute(self, name: str, default: int | None = None) -> int:
         """Returns an integer attribute.

@@ -47,6 +47,11 @@ class Importer:
     function: ImporterFunction
     moves_data: bool
 
+    @property
+    def reads_all(self) -> bool:
+        """Whether attributes that it does not read are refused; plugins may have their own ways."""
+        return self.function.__module__.startswith("qcompiler.")
+
 
 IMPORTERS: dict[tuple[str, str], Importer] = {}
 

@@ -3,6 +3,7 @@
 from functools import reduce
 
 import numpy as np
+from onnx import AttributeProto
 from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
@@ -93,7 +94,7 @@ def _bound(node: NodeContext, index: int, name: str) -> float | None:
     else:
         missing = -np.inf if name == "min" else np.inf
         bound = missing
-        if any(attribute.name == name for attribute in node.proto.attribute):
+        if node.attribute(name, AttributeProto.FLOAT) is not None:
             bound = node.float_attribute(name, missing)
     # Exporters write an absent bound as the largest float, too.
     return None if abs(bound) >= float(np.finfo(np.float32).max) else bound

@@ -61,7 +61,7 @@ def _total(node: NodeContext, bits: list[SSAValue]) -> SSAValue:
 
 
 def _multi_threshold(node: NodeContext) -> Value:
-    unknown = sorted({a.name for a in node.proto.attribute} - set(_ATTRIBUTES))
+    unknown = sorted(node.attribute_names() - set(_ATTRIBUTES))
     if unknown:
         raise RefusalError(f"attributes {', '.join(unknown)} are not known", _REMEDY)
     x = node.number(0)

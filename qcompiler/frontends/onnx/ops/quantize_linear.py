@@ -100,6 +100,12 @@ def _check_attributes(node: NodeContext) -> None:
             f"divides in {element_type_name(precision)}, but only float is supported",
             "leave the attribute precision out",
         )
+    made = node.int_attribute("output_dtype", 0) if node.proto.op_type[0] == "D" else 0
+    if made not in (TensorProto.UNDEFINED, TensorProto.FLOAT):
+        raise RefusalError(
+            f"makes {element_type_name(made)}, but only float is supported",
+            "leave the attribute output_dtype out",
+        )
 
 
 def _quantize_linear(node: NodeContext) -> Value:

@@ -75,7 +75,7 @@ def _parameter(node: NodeContext, index: int, what: str, shape: tuple[int, ...])
 
 
 def _requant_shift(node: NodeContext) -> Value:
-    given = {attribute.name for attribute in node.proto.attribute}
+    given = node.attribute_names()
     unknown, missing = sorted(given - set(_ATTRIBUTES)), sorted({"div", "signed"} - given)
     if unknown or missing:
         raise RefusalError(

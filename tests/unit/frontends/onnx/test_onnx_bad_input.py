@@ -70,7 +70,7 @@ CASES = {
     ),
     "an input without elements": (
         quantized([node("Relu", ["q"], ["y"])], inputs={"x": [1, 0]}), "x (input)",
-        "extents of a tensor must be positive, got shape [1, 0]", "export the model again",
+        "extents of an input must be positive, got shape [1, 0]", "export the model again",
     ),
     "weights without elements": (
         quantized([node("MatMul", ["q", "w"], ["y"])], {"w": np.ones((4, 0), F32)}),
