@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.estimate import Area, estimate_areas
+from qcompiler.analysis.host_part import host_parts
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.throughput import Timing, predict
 from qcompiler.backends.driver.packing import pack, unpack
 from qcompiler.backends.report.estimates import Estimates, Report, build_report
+from qcompiler.backends.report.notebook import report_html
 from qcompiler.backends.simulators import (
     RtlDesign,
     SimulationResult,
@@ -31,6 +33,9 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numpy_ops, run
 from qcompiler.origin import Origin
 from qcompiler.rtl.names import top_name
+
+Inputs: TypeAlias = Array | Sequence[Array] | Mapping[str, Array]
+"""A batch of the one input of a model; or of each input, in order or by name."""
 
 
 class Design:
@@ -133,22 +138,14 @@ class Design:
         # What is not ASCII comes back from a file as bytes.
         return [s.data if isinstance(s, StringAttr) else s.data.decode() for s in attribute]
 
-    def _batch(self, inputs: Array | Mapping[str, Array]) -> list[Array]:
+    def _batch(self, inputs: Inputs) -> list[Array]:
         """Returns one array per model input, shape [batch, *input shape]."""
         types = [a.type for a in functions(self.model)["head"].args]
-        given = self._by_name(inputs) if isinstance(inputs, Mapping) else [np.asarray(inputs)]
-        if len(given) != len(types):
-            raise ValueError(f"the model has {len(types)} inputs, got {len(given)}")
+        names = self.names("inputs") or [f"input {index}" for index in range(len(types))]
+        given = numpy_ops.as_inputs(inputs, names, [shape_of(t) for t in types])
         return [_as_input(a, t) for a, t in zip(given, types, strict=True)]
 
-    def _by_name(self, inputs: Mapping[str, Array]) -> list[Array]:
-        names = self.names("inputs")
-        missing = [name for name in names if name not in inputs]
-        if missing or len(inputs) != len(names):
-            raise ValueError(f"inputs must be {', '.join(names)}, got {', '.join(inputs)}")
-        return [np.asarray(inputs[name]) for name in names]
-
-    def quantize(self, inputs: Array | Mapping[str, Array]) -> tuple[Array, ...]:
+    def quantize(self, inputs: Inputs) -> tuple[Array, ...]:
         """Returns the integers that enter the hardware for a batch of model inputs."""
         return run(self.model, "head", self._batch(inputs))
 
@@ -168,12 +165,13 @@ class Design:
         )
         return shaped[0] if len(shaped) == 1 else shaped
 
-    def predict(self, inputs: Array | Mapping[str, Array]) -> Array | tuple[Array, ...]:
+    def predict(self, inputs: Inputs) -> Array | tuple[Array, ...]:
         """Returns the model's outputs, computed by the integer interpreter.
 
         Args:
             inputs: a batch, shape [batch, ...] without the model's own batch dimension of one (an
-                array of the model's exact input shape is one batch entry); or by input name.
+                array of the model's exact input shape is one batch entry); or, of several inputs, a
+                list in their order, or by name.
 
         Returns:
             An array [batch, ...], or a tuple of them if the model has several outputs.
@@ -243,17 +241,44 @@ class Design:
         )
         return outputs, result
 
-    def simulate(
-        self, inputs: Array | Mapping[str, Array], **options: Any
-    ) -> Array | tuple[Array, ...]:
+    def simulate(self, inputs: Inputs, **options: Any) -> Array | tuple[Array, ...]:
         """Returns the model's outputs, computed by the simulated Verilog; else as `predict`."""
         integers, _ = self.simulate_core(self.quantize(inputs), **options)
         return self._outputs(integers)
 
     def report(self) -> Report:
         """Returns cycles, latency, area, and the folding of each layer."""
-        found = Estimates(self.network, self.timing, self.mhz, self.device, self.sized, self.areas)
+        found = Estimates(
+            self.network,
+            self.timing,
+            self.mhz,
+            self.device,
+            self.sized,
+            self.areas,
+            host_parts(self.model),
+        )
         return build_report(found)
+
+    def __repr__(self) -> str:
+        head = f"Design {self.name}: "
+        if "stream" not in self.levels:
+            return f"<{head}levels {', '.join(self.levels)}>"
+        timing = self.timing
+        return (
+            f"<{head}{len(self.network.processes)} processes, {timing.cycles_per_frame} cycles a "
+            f"frame, {self.mhz * 1e6 / timing.cycles_per_frame:,.0f} frames/s at {self.mhz:g} MHz, "
+            f"latency {timing.latency_cycles} cycles>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Returns what notebooks show: the report."""
+        if "stream" not in self.levels:
+            return f"<p>{escape(repr(self))}</p>"
+        return f"<p><b>{escape(self.name)}</b></p>{report_html(self.report())}"
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draws the report; see `Report.plot`."""
+        return self.report().plot(axes)
 
     def write(self, directory: str | Path, *, weights: str | None = None) -> Path:
         """Writes everything into `directory`, whole or not at all; replaces an earlier design.

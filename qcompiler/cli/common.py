@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException, ParseError
 
@@ -120,9 +121,21 @@ def print_json(data: Any) -> None:
 def table(title: str, *columns: str) -> Table:
     """Returns an empty table."""
     made = Table(title=escape(title), title_justify="left", title_style="bold")
-    for column in columns:
-        made.add_column(column)
+    first, *others = columns
+    # What a row is about is never cut, however narrow the terminal; the rest is folded.
+    made.add_column(first, no_wrap=True, overflow="ignore")
+    for column in others:
+        made.add_column(column, overflow="fold")
     return made
+
+
+def print_table(shown: Table) -> None:
+    """Prints a table; where the terminal is narrow, all columns but the first are folded."""
+    first = shown.columns[0]
+    # Of markup, the cells of the first column have escapes only.
+    names = [Text.from_markup(str(cell)).cell_len for cell in first.cells]
+    first.min_width = max(names, default=0)
+    out.print(shown)
 
 
 def input_option(text: str) -> tuple[str, InputSpec]:

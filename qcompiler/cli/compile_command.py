@@ -15,6 +15,8 @@ from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.assembly import print_module
 from qcompiler.backends.output import check_target
+from qcompiler.backends.report.estimates import Report
+from qcompiler.backends.report.notebook import host_lines
 from qcompiler.cli.common import (
     add_model_arguments,
     err,
@@ -22,13 +24,14 @@ from qcompiler.cli.common import (
     out,
     print_ir,
     print_json,
+    print_table,
     refuse_unused,
     table,
     weight_file,
 )
 from qcompiler.compiler import compile_module, import_model
 from qcompiler.design import Design
-from qcompiler.errors import ModelError, suggestion
+from qcompiler.errors import ModelError, printable, suggestion
 from qcompiler.options import Options, with_options
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes, pass_name
@@ -239,7 +242,7 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
     )
     for layer in report.layers:
         detail = ", ".join(f"{key} {value}" for key, value in layer.detail.items())
-        mark = " [yellow]slowest[/yellow]" if layer.name == report.bottleneck else ""
+        mark = " [yellow]slowest[/yellow]" if layer.name in report.bottlenecks else ""
         layers.add_row(
             escape(layer.name),
             escape(layer.input),
@@ -247,7 +250,7 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
             detail,
             f"{layer.cycles}{mark}",
         )
-    out.print(layers)
+    print_table(layers)
     out.print(
         f"predicted: {report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
         f"{report.mhz:g} MHz, latency {report.latency_cycles} cycles"
@@ -258,9 +261,18 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
             f"{escape(report.bottleneck)} cannot be faster in this folding"
         )
     _show_area(design)
+    _show_host(report)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     out.print(f"next:    qcc verify {escape(str(directory))}")
     err.print(f"compiled in {seconds:.1f} s")
+
+
+def _show_host(report: Report) -> None:
+    """Prints what the host computes, and how it would come into hardware, if it could."""
+    for line in host_lines(report):
+        out.print(f"host:      {escape(printable(line))}")
+    if report.host["after"].unusual:
+        out.print("           (a quantizer behind that would bring it into the hardware)")
 
 
 def _show_area(design: Design) -> None:

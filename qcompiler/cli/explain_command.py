@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from qcompiler.backends.report.explain import Explained
-from qcompiler.cli.common import add_plugin_argument, err, out, print_json, table
+from qcompiler.cli.common import add_plugin_argument, err, out, print_json, print_table, table
 from qcompiler.errors import printable
 
 _WIDE = 24
@@ -61,7 +61,7 @@ def _list(design: Explained, *, as_json: bool) -> None:
     for row in rows:
         cells = row["name"], row["op_type"], row["place"], ", ".join(row["layers"])
         shown.add_row(*(escape(printable(cell)) for cell in cells))
-    out.print(shown)
+    print_table(shown)
 
 
 def _line(title: str, words: str) -> None:

@@ -22,6 +22,7 @@ from qcompiler.cli.common import (
     positive,
     positive_int,
     print_json,
+    print_table,
     refuse_unused,
     table,
 )
@@ -137,7 +138,7 @@ def _show(result: SynthesisResult) -> None:
     shown.add_row("estimate's error", *_cells(kinds, {}, errors))
     shown.add_row("device", *_cells(kinds, result.capacity, {}))
     shown.add_row("share", *_cells(kinds, {kind: _share(result, kind) for kind in kinds}, {}))
-    out.print(shown)
+    print_table(shown)
     for kind, number in result.excess.items():
         out.print(f"[red]does not fit:[/red] {number} {kind} too many")
     if result.timing is not None:
@@ -175,12 +176,18 @@ def _show_timing(result: SynthesisResult) -> None:
         path.add_row(
             escape(step.layer), str(step.cells), f"{step.logic_ns:.1f}", f"{step.routing_ns:.1f}"
         )
-    out.print(path)
-    colour = "red" if _too_slow(result) else "green"
-    out.print(
-        f"clock:   [{colour}]{timing.fmax_mhz:.1f} MHz[/{colour}] after routing, "
-        f"{result.mhz:g} MHz aimed at"
-    )
+    print_table(path)
+    if _too_slow(result):
+        out.print(
+            f"[red]too slow: {timing.fmax_mhz:.1f} MHz[/red] after routing, not the "
+            f"{result.mhz:g} MHz aimed at: use it at that clock, compile with --mhz "
+            f"{result.mhz * result.mhz / timing.fmax_mhz:.0f} for more registers, or try --seed"
+        )
+    else:
+        out.print(
+            f"clock:   [green]{timing.fmax_mhz:.1f} MHz[/green] after routing, "
+            f"{result.mhz:g} MHz aimed at"
+        )
     out.print(f"from:    {escape(timing.start)}\nto:      {escape(timing.end)}")
     sites = ", ".join(f"{kind} {used}/{all_}" for kind, (used, all_) in timing.utilization.items())
     out.print(f"sites:   {escape(sites)} (nextpnr, with the measuring wrapper)")

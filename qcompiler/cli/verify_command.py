@@ -13,6 +13,7 @@ from qcompiler.cli.common import (
     out,
     positive_int,
     print_json,
+    print_table,
     refuse_unused,
     table,
 )
@@ -115,7 +116,7 @@ def _show(result: Verification) -> None:
             str(run_.latency_cycles),
             "-" if stalled else str(result.predicted_latency_cycles),
         )
-    out.print(runs)
+    print_table(runs)
     for line in result.first_differences:
         out.print(f"[red]differs:[/red] {escape(line)}")
     total = sum(run_.mismatches for run_ in result.runs)

@@ -14,6 +14,36 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def as_inputs(given: Any, names: Sequence[str], shapes: Sequence[Sequence[int]]) -> list[Any]:
+    """Returns the arrays that are given for a model's inputs, in order.
+
+    Args:
+        given: one array if the model has one input; a list or tuple of one array for each; or
+            arrays by name.
+        names: of the inputs.
+        shapes: of the inputs, for messages.
+
+    Raises:
+        ValueError: they are too many, too few, or of other names; says what was expected.
+    """
+    wanted = [
+        f"{name} of shape [batch, {', '.join(map(str, s[1:] if len(s) > 1 and s[0] == 1 else s))}]"
+        for name, s in zip(names, shapes, strict=True)
+    ]
+    if hasattr(given, "keys"):
+        if set(given.keys()) != set(names):
+            got = ", ".join(map(str, given.keys())) or "none"
+            raise ValueError(f"inputs must be {'; '.join(wanted)}; got {got}")
+        return [given[name] for name in names]
+    listed: list[Any] = list(given) if type(given) in (list, tuple) else [given]
+    arrays = all(isinstance(array, np.ndarray) for array in listed)
+    if arrays and len(listed) == len(names):
+        return listed
+    if len(names) == 1 and not arrays:  # numbers in lists
+        return [np.asarray(given)]
+    raise ValueError(f"the model has {len(names)} inputs, {'; '.join(wanted)}; got {len(listed)}")
+
+
 def as_input(array: Any, shape: Sequence[int], bounds: tuple[int, int] | None) -> Array:
     """Returns a batch of model inputs, shape [batch, *shape].
 

@@ -9,10 +9,12 @@ from xdsl.ir import SSAValue
 
 from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.folding import CHOICE, Layer
+from qcompiler.analysis.host_part import HostPart
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.products import Products, next_smaller
 from qcompiler.analysis.sources import source_node
 from qcompiler.analysis.throughput import Timing
+from qcompiler.backends.report.notebook import plot_report, report_html, report_text
 from qcompiler.devices import Device
 from qcompiler.dialects import qint, stream
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS
@@ -51,7 +53,7 @@ class LayerReport:
     products: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What is known of a design before synthesis.
 
@@ -66,6 +68,7 @@ class Report:
         area: estimated LUT, FF, BRAM, DSP of the whole; empty if the design has no hardware yet.
         capacity: the same of the device; empty if no device was asked for.
         choice: in words, what bounds the folding and its neighbours; empty without a search.
+        host: what the host computes `before` and `after` the hardware.
     """
 
     cycles_per_frame: int
@@ -78,6 +81,33 @@ class Report:
     area: dict[str, int]
     capacity: dict[str, int]
     choice: dict[str, str]
+    host: dict[str, HostPart]
+
+    def __repr__(self) -> str:
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        """Returns a table for notebooks."""
+        return report_html(self)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draws the cycles of each process, and its resources where they are estimated.
+
+        Args:
+            axes: of matplotlib, to draw the cycles into; None for a figure with all.
+
+        Returns:
+            The axes, or the figure.
+
+        Raises:
+            ModelError: matplotlib is not installed.
+        """
+        return plot_report(self, axes)
+
+    @property
+    def bottlenecks(self) -> tuple[str, ...]:
+        """All processes that are as slow as the slowest."""
+        return tuple(e.name for e in self.layers if e.cycles == self.cycles_per_frame)
 
     @property
     def mac_efficiency(self) -> float | None:
@@ -105,6 +135,7 @@ class Report:
                 "critical_path_cycles": self.latency_cycles,
                 "max_cycles": self.cycles_per_frame,
                 "max_cycles_node_name": self.bottleneck,
+                "max_cycles_node_names": list(self.bottlenecks),
                 "estimated_throughput_fps": self.fps,
                 "estimated_latency_ns": self.latency_cycles * 1e3 / self.mhz,
                 "clock_mhz": self.mhz,
@@ -112,6 +143,7 @@ class Report:
                 "capacity": self.capacity,
                 "mac_efficiency": self.mac_efficiency,
                 "folding_choice": self.choice,
+                "host": {side: asdict(part) for side, part in self.host.items()},
             },
             "folding_config.json": {"Defaults": {}, **foldings},
             "layers.json": [asdict(layer) for layer in self.layers],
@@ -171,6 +203,7 @@ class Estimates:
         device: that areas are for.
         sized: whether that device was asked for.
         areas: by layer, `GLUE` for the top module; empty without hardware.
+        host: what the host computes, see `host_parts`.
     """
 
     network: Network
@@ -179,6 +212,7 @@ class Estimates:
     device: Device
     sized: bool
     areas: Mapping[str, Area]
+    host: Mapping[str, HostPart]
 
 
 def build_report(found: Estimates) -> Report:
@@ -215,6 +249,7 @@ def build_report(found: Estimates) -> Report:
         total(found.areas.values()).as_dict() if found.areas else {},
         found.device.capacity() if found.sized else {},
         _choice(found.network),
+        dict(found.host),
     )
 
 

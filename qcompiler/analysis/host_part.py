@@ -1,0 +1,80 @@
+"""What a compiled network leaves to the host: real operations before and after the hardware."""
+
+from dataclasses import dataclass
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from qcompiler.analysis.sources import model_nodes, own_nodes, source_of
+from qcompiler.dialects import nn, qint
+
+_CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
+_BORDER = (qint.QuantizeOp, qint.DequantizeOp)
+_MOVES = (qint.ReshapeOp, qint.TransposeOp, qint.Rearrangement, nn.ReshapeOp, nn.TransposeOp)
+_USUAL = ("softmax", "log_softmax", "arg_max")
+"""What models end with for people to read; hardware is not expected to compute it."""
+
+
+@dataclass(frozen=True)
+class HostPart:
+    """What the host computes on one side of the hardware.
+
+    Attributes:
+        operations: in order, without quantizing, scaling, and moving.
+        nodes: of the model, which they come from.
+        first, last: the nodes at the ends, with their operations; empty if there are none.
+    """
+
+    operations: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    first: str = ""
+    last: str = ""
+
+    @property
+    def unusual(self) -> bool:
+        """Whether more is left to the host than what models usually end with."""
+        return any(name not in _USUAL for name in self.operations)
+
+
+def host_parts(module: ModuleOp) -> dict[str, HostPart]:
+    """Returns what the host computes `before` and `after` the hardware of a module in parts."""
+    kinds = model_nodes(module)
+    found = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    return {
+        side: _part(found[name], kinds) if name in found else HostPart()
+        for side, name in (("before", "head"), ("after", "tail"))
+    }
+
+
+def _part(function: func.FuncOp, kinds: dict[str, str]) -> HostPart:
+    ops = [op for op in function.body.block.ops if _computes(op)]
+    if function.sym_name.data == "head":
+        ops = [op for op in ops if not isinstance(op, qint.AffineOp)]
+    nodes = [_node(op, kinds) for op in ops]
+    return HostPart(
+        tuple(_operation(op) for op in ops),
+        tuple(dict.fromkeys(nodes)),
+        nodes[0] if nodes else "",
+        nodes[-1] if nodes else "",
+    )
+
+
+def _computes(op: Operation) -> bool:
+    if isinstance(op, (func.ReturnOp, *_CONSTANTS, *_BORDER, *_MOVES)):
+        return False
+    # Integers that are added behind a layer are its bias.
+    return not isinstance(op, qint.AffineOp) or bool(op.offset_array.any())
+
+
+def _operation(op: Operation) -> str:
+    if isinstance(op, qint.AffineOp):
+        return "bias"
+    return op.name.partition(".")[2]
+
+
+def _node(op: Operation, kinds: dict[str, str]) -> str:
+    for name in own_nodes(op):
+        if name in kinds:
+            return f"{name} (ONNX {kinds[name]})"
+    return source_of(op)

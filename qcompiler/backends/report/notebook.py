@@ -1,0 +1,120 @@
+"""A report as plain text, as a table for notebooks, and as a picture."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from qcompiler.errors import ModelError, Problem, printable
+
+if TYPE_CHECKING:
+    from qcompiler.backends.report.estimates import Report
+
+_COLUMNS = ("process", "kind", "input", "output", "cycles")
+_SLOW, _REST = "#b4451f", "#4d6b8a"
+
+
+def headline(report: "Report") -> str:
+    """Returns rate and latency in one line."""
+    return (
+        f"{report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
+        f"{report.mhz:g} MHz, latency {report.latency_cycles} cycles"
+    )
+
+
+def host_lines(report: "Report") -> Iterator[str]:
+    """Yields what the host computes, in one line for each side of the hardware that has any."""
+    before, after = report.host["before"], report.host["after"]
+    if before.operations:
+        yield f"{', '.join(before.operations)} before the hardware, up to {before.last}"
+    if after.operations:
+        yield f"{', '.join(after.operations)} after the hardware, from {after.first} on"
+
+
+def _rows(report: "Report") -> list[tuple[Sequence[str], bool]]:
+    """Returns the cells of each process, and whether it is a slowest one."""
+    return [
+        (
+            (layer.name, layer.kind, layer.input, layer.output, str(layer.cycles)),
+            layer.name in report.bottlenecks,
+        )
+        for layer in report.layers
+    ]
+
+
+def _area(report: "Report") -> str:
+    return ", ".join(f"{number} {kind}" for kind, number in report.area.items())
+
+
+def report_text(report: "Report") -> str:
+    """Returns the report in lines for a terminal."""
+    rows = [([printable(c, 60) for c in cells], slow) for cells, slow in _rows(report)]
+    widths = [max(len(row[i]) for row in [_COLUMNS, *(c for c, _ in rows)]) for i in range(5)]
+    lines = [headline(report)]
+    for cells, slow in [(_COLUMNS, False), *rows]:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        lines.append("  ".join(padded).rstrip() + ("  slowest" if slow else ""))
+    if report.area:
+        lines.append(f"estimated: {_area(report)}, {report.device}")
+    lines += [f"host: {printable(line)}" for line in host_lines(report)]
+    return "\n".join(lines)
+
+
+def report_html(report: "Report") -> str:
+    """Returns the report as HTML; nothing of a model gets into it unescaped."""
+    head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td>{_cell(cell, strong=slow)}</td>" for cell in cells)
+        + ("<td><b>slowest</b></td>" if slow else "<td></td>")
+        + "</tr>"
+        for cells, slow in _rows(report)
+    )
+    notes = [headline(report)]
+    if report.area:
+        notes.append(f"estimated: {_area(report)}, {report.device}")
+    notes += [f"host: {line}" for line in host_lines(report)]
+    told = "".join(f"<p>{escape(printable(note))}</p>" for note in notes)
+    return f"{told}<table><thead><tr>{head}<th></th></tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(text: str, *, strong: bool) -> str:
+    shown = escape(printable(text))
+    return f"<b>{shown}</b>" if strong else shown
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as pyplot
+    except ImportError:
+        problem = Problem("plot", "needs matplotlib", "pip install 'qcompiler[plot]'")
+        raise ModelError([problem]) from None
+    return pyplot
+
+
+def plot_report(report: "Report", axes: Any = None) -> Any:
+    """Draws a report; see `Report.plot`."""
+    pyplot = _pyplot()
+    if axes is not None:
+        _bars(axes, report, [e.cycles for e in report.layers], "cycles a frame")
+        return axes
+    kinds = [kind for kind, number in report.area.items() if number]
+    size = (4 + 2.5 * len(kinds), 1 + 0.3 * len(report.layers))
+    figure, drawn = pyplot.subplots(1, 1 + len(kinds), sharey=True, squeeze=False, figsize=size)
+    _bars(drawn[0][0], report, [e.cycles for e in report.layers], "cycles a frame")
+    for place, kind in zip(drawn[0][1:], kinds, strict=True):
+        _bars(place, report, [e.area.get(kind, 0) for e in report.layers], f"{kind}, estimated")
+    figure.tight_layout()
+    return figure
+
+
+def _bars(axes: Any, report: "Report", numbers: Sequence[int], title: str) -> None:
+    # A dollar sign would begin a formula.
+    names = [printable(e.name, 40).replace("$", r"\$") for e in report.layers]
+    slow = [e.name in report.bottlenecks for e in report.layers]
+    colours = [_SLOW if is_slow else _REST for is_slow in slow]
+    places = range(len(names))
+    axes.barh(places, numbers, color=colours)
+    axes.set_yticks(places, names)
+    if not axes.yaxis_inverted():
+        axes.invert_yaxis()
+    axes.set_xlabel(title)
