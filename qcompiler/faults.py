@@ -17,7 +17,9 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException, VerifyException
 
 from qcompiler import plugins
-from qcompiler.analysis.sources import source_of
+from qcompiler.analysis.sources import place_of, source_of
+from qcompiler.arith.ranges import WidthError
+from qcompiler.errors import ModelError, Problem
 
 TRACEBACK = "QCC_TRACEBACK"
 """Environment variable: if it is set, `qcc` prints the traceback of a fault."""
@@ -61,10 +63,16 @@ def guarded(
         refusals: what else than `PassFailedException` is a refusal here.
 
     Raises:
+        ModelError: integers grow beyond what is computed with.
         InternalError: whatever else than a refusal was raised inside.
     """
     try:
         yield
+    except WidthError as error:
+        op = _operation([frame for frame, _ in walk_tb(error.__traceback__)])
+        where = at or (stage if op is None else place_of(op))
+        remedy = "quantize the activation or the weights of this node with fewer bits"
+        raise ModelError([Problem(where, str(error), remedy)]) from error
     except (PassFailedException, InternalError, *refusals):
         raise
     except Exception as error:  # whatever it is: a refusal it is not, so the program is at fault
@@ -113,15 +121,21 @@ def _place(stage: str, where: str) -> str:
 
 
 def _worked_on(frames: list[FrameType]) -> str:
-    """Returns the source of the operation that the innermost function with one works on."""
+    """Returns the source of the operation that was worked on."""
+    op = _operation(frames)
+    return "" if op is None else source_of(op)
+
+
+def _operation(frames: list[FrameType]) -> Operation | None:
+    """Returns the operation that the innermost function with one works on."""
     for frame in reversed(frames):
         values = frame.f_locals
         candidates = [values[name] for name in ("op", "process") if name in values]
         for value in (*candidates, *values.values()):
             made = isinstance(value, Operation) and hasattr(value, "location")  # not half made
             if made and not isinstance(value, ModuleOp):
-                return source_of(value)
-    return ""
+                return value
+    return None
 
 
 def _module_of(program: object) -> str:

@@ -69,22 +69,44 @@ def _before_join(op: Operation) -> JoinError:
     return JoinError(op, what, "add a quantizer after it")
 
 
-def _meeting(body: qint.ScalarBody) -> Operation:
-    """Returns the operation whose result depends on all operands first; the rest hangs on it."""
+def _of_several(body: qint.ScalarBody, meeting: Operation) -> JoinError:
+    """Returns why more than two operands are not joined in float32, at what stands between them."""
+    support = _support(body)
+    for op in body.operations[: body.operations.index(meeting)]:
+        joins = len(support[op.results[0]]) > 1
+        if joins and not isinstance(op, nn.AddOp | nn.SubOp | nn.MulOp):
+            return _before_join(op)
+    return JoinError(
+        meeting,
+        f"joins {len(body.arguments)} activations before they are quantized, and with the numerics "
+        "of onnxruntime only two can be",
+        "add a quantizer after each two that are joined, or use --numerics exact",
+    )
+
+
+def _support(body: qint.ScalarBody) -> dict[SSAValue, frozenset[int]]:
+    """Returns which operands each value depends on."""
     support: dict[SSAValue, frozenset[int]] = {
         argument: frozenset([i]) for i, argument in enumerate(body.arguments)
     }
+    for op in body.operations:
+        support[op.results[0]] = frozenset[int]().union(*(support[v] for v in op.operands))
+    return support
+
+
+def _meeting(body: qint.ScalarBody) -> Operation:
+    """Returns the operation whose result depends on all operands first; the rest hangs on it."""
+    support = _support(body)
     every = frozenset(range(len(body.arguments)))
     meeting: Operation | None = None
     for op in body.operations:
         below = [support[operand] for operand in op.operands]
-        support[op.results[0]] = frozenset[int]().union(*below)
         if meeting is None:
             meeting = op if support[op.results[0]] == every else None
         elif any(s and s != every for s in below):
             raise JoinError(
                 op,
-                "uses an activation again that was joined with another before",
+                "uses an activation again after it was joined with another",
                 "add a quantizer between the two",
             )
     if meeting is None:
@@ -360,10 +382,7 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
 
 def _float32(body: qint.ScalarBody, meeting: Operation, channels: int) -> JointFunction:
     if len(body.arguments) != 2:
-        raise VerifyException(
-            f"with the numerics of onnxruntime, two activations are joined before they are "
-            f"quantized, got {len(body.arguments)}"
-        )
+        raise _of_several(body, meeting)
     images = _Images(body)
     operations = body.operations
     for op in operations[: operations.index(meeting)]:

@@ -78,6 +78,10 @@ class IntRange:
         return self.lo <= other.lo and other.hi <= self.hi
 
 
+class WidthError(ValueError):
+    """Integers may not fit the 63 bits that are computed with: the model asks for too many."""
+
+
 def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
     """Returns the exact bounds (lo [N], hi [N]) of `x @ weights` with each input element in `x`.
 
@@ -86,7 +90,7 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
         x: range of every one of the K input elements.
 
     Raises:
-        ValueError: a bound may not fit int64.
+        WidthError: a bound may not fit 63 bits.
     """
     w = np.asarray(weights, np.int64)
     positive = np.where(w > 0, w, 0)
@@ -94,7 +98,7 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
     # Judged in float64 because the int64 sums would wrap silently; 2**62 leaves room for its error.
     magnitude = np.abs(w.astype(np.float64)).sum(axis=0).max(initial=0.0)
     if magnitude * float(max(abs(x.lo), abs(x.hi))) >= 2.0**62:
-        raise ValueError(
+        raise WidthError(
             f"dot product must fit 63 bits, got weights that sum to {magnitude:g} "
             f"and inputs in [{x.lo}, {x.hi}]"
         )

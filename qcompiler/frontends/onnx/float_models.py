@@ -1,14 +1,12 @@
 """What to tell a user whose model computes in floating point, in whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from onnx import NodeProto
 
 from qcompiler.errors import Problem, printable
-from qcompiler.frontends.onnx import naming
 
 _SHOWN = 40
-_KINDS = 4
 
 
 def static_recipe(file: str, input_name: str) -> str:
@@ -28,18 +26,18 @@ def static_recipe(file: str, input_name: str) -> str:
     )
 
 
-def float_problem(file: str, input_name: str, unsupported: Sequence[NodeProto]) -> Problem:
+def float_problem(file: str, input_name: str, unsupported: Mapping[Problem, NodeProto]) -> Problem:
     """Returns the one problem of a model that has no quantizer.
 
     Args:
         file: name of the model's file.
         input_name: one of the model's inputs.
-        unsupported: its nodes that cannot be imported, quantized or not.
+        unsupported: its nodes that cannot be imported, quantized or not, by their problems.
     """
     what = "the network has no quantizer, all of it computes in floating point"
-    kinds = list(dict.fromkeys(naming.op_name(node) for node in unsupported))
-    if kinds:
-        more = f" and {len(kinds) - _KINDS} more" if len(kinds) > _KINDS else ""
-        what += f", and {', '.join(kinds[:_KINDS])}{more} will not compile quantized either"
+    kinds = {node.op_type for node in unsupported.values()}
+    for problem in list(unsupported)[:1]:
+        more = f", and more kinds of operations: {len(kinds) - 1}" if len(kinds) > 1 else ""
+        what += f"; beside that, {problem.where}: {problem.what} ({problem.remedy}){more}"
     recipe = f"quantize it: {static_recipe(file, input_name)}; or train with Brevitas or QKeras"
     return Problem("model", what, recipe)

@@ -311,11 +311,12 @@ class _GraphImporter:
         # By a plugin, too.
         kinds = QuantizeOp | DequantizeOp | Rounding
         quantizes = any(isinstance(op, kinds) for op in self.block.ops)
-        if quantizes or self.values.integers or any(map(is_quantizer, self.graph.node)):
+        integers = self.values.integers or any(map(is_integer, self.block.args))
+        if quantizes or integers or any(map(is_quantizer, self.graph.node)):
             return
         listed = [problem for problem in self.problems if problem not in self.unsupported]
         name = inputs[0] if inputs else "input"
-        problem = float_problem(file, name, list(self.unsupported.values()))
+        problem = float_problem(file, name, self.unsupported)
         self.problems[:] = [problem, *listed]
 
     def _merge_dynamic(self) -> None:

@@ -48,17 +48,21 @@ def _static_shape(info: ValueInfoProto) -> list[int]:
     tensor = info.type.tensor_type
     if not tensor.HasField("shape"):
         raise RefusalError("has no shape", "re-export with fixed input shapes")
-    shape: list[int] = []
-    for axis, dim in enumerate(tensor.shape.dim):
-        # Exporters write an open extent as a name, as nothing, or as -1.
-        is_open = not dim.HasField("dim_value") or dim.dim_value == -1
-        if is_open and axis > 0:
-            raise RefusalError(
-                f"dynamic shape: axis {axis} has extent {dim.dim_param or '?'}",
-                "re-export with fixed input shapes",
-            )
-        shape.append(1 if is_open else dim.dim_value)
-    return shape
+    dims = list(tensor.shape.dim)
+    # Exporters write an open extent as a name, as nothing, or as -1.
+    opened = [not dim.HasField("dim_value") or dim.dim_value == -1 for dim in dims]
+    found = [
+        f"axis {axis} has extent {dim.dim_param or '?'}"
+        for axis, dim in enumerate(dims)
+        if opened[axis] and axis > 0
+    ]
+    if found:
+        raise RefusalError(
+            f"dynamic shape: {', '.join(found)}",
+            "re-export with fixed input shapes, or fix them with "
+            "onnxruntime.tools.make_dynamic_shape_fixed",
+        )
+    return [1 if is_open else dim.dim_value for dim, is_open in zip(dims, opened, strict=True)]
 
 
 def real_input(argument: BlockArgument, spec: InputSpec, name: str) -> list[Operation]:

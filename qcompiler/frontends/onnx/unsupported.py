@@ -25,9 +25,9 @@ _ADVICE: tuple[_Advice, ...] = (
     ),
     _group(
         "DynamicQuantizeLinear",
-        "the model was quantized dynamically: scales that depend on the input are not supported",
-        "quantize the float model with quantize_static of onnxruntime.quantization in place of "
-        "quantize_dynamic",
+        "a scale that depends on the input is not supported: the model was quantized dynamically",
+        "quantize statically: the float model with quantize_static of onnxruntime.quantization in "
+        "place of quantize_dynamic",
     ),
     _group(
         "QLinearSoftmax QLinearReduceMean QLinearWhere QAttention QEmbedLayerNormalization",

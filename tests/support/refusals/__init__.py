@@ -1,6 +1,17 @@
 """Models that are refused, each with what its message says to do: for tests and a page."""
 
-from refusals import graphs, layers, nodes, quantizers
+from refusals import attributes, formats, graphs, joins, layers, nodes, quantizers
 from refusals.cases import CASES, INTERNAL, Case
 
-__all__ = ["CASES", "INTERNAL", "Case", "graphs", "layers", "nodes", "quantizers"]
+__all__ = [
+    "CASES",
+    "INTERNAL",
+    "Case",
+    "attributes",
+    "formats",
+    "graphs",
+    "joins",
+    "layers",
+    "nodes",
+    "quantizers",
+]

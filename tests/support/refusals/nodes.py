@@ -1,6 +1,7 @@
 """Operations that are not supported, or not with these attributes."""
 
 import numpy as np
+from onnx import helper
 
 from refusals.cases import refused
 from refusals.net import Net
@@ -94,3 +95,64 @@ def top_three(net: Net, mended: bool):
 def smallest(net: Net, mended: bool):
     y = net.dense(net.quantized())
     net.op("ArgMax", net.op("Neg", y), axis=1) if mended else net.op("ArgMin", y, axis=1)
+
+
+@refused(_CHAPTER, "a sum of powers pooled", "lppool_0", "AveragePool", shape=_IMAGE)
+def power_pool(net: Net, mended: bool):
+    kind = "AveragePool" if mended else "LpPool"
+    net.conv(net.quantized(net.op(kind, net.quantized(), kernel_shape=[2, 2])))
+
+
+@refused(_CHAPTER, "a deformable convolution", "deformconv_0", "Conv", shape=_IMAGE)
+def deformable(net: Net, mended: bool):
+    if mended:
+        net.conv(net.quantized())
+    else:
+        net.op("DeformConv", net.quantized(), net.weights(2, 2, 3, 3), net.normal(1, 18, 3, 3))
+
+
+@refused(_CHAPTER, "instance normalization", "instancenormalization_0", "BatchNormalization",
+         shape=_IMAGE)  # fmt: skip
+def instance_normalization(net: Net, mended: bool):
+    parameters = [net.const(net.random.uniform(0.5, 2, 2)) for _ in range(4)]
+    y = net.conv(net.quantized())
+    if mended:
+        y = net.op("BatchNormalization", y, *parameters)
+    else:
+        y = net.op("InstanceNormalization", y, *parameters[:2])
+    net.conv(net.quantized(y))
+
+
+@refused(_CHAPTER, "local response normalization", "lrn_0", "left out", shape=_IMAGE)
+def local_response(net: Net, mended: bool):
+    y = net.conv(net.quantized())
+    net.conv(net.quantized(y if mended else net.op("LRN", y, size=3)))
+
+
+@refused(_CHAPTER, "repeated activations", "tile_0", "left out")
+def tile(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    repeats = net.const([1, 2], np.int64)
+    net.dense(y, 4) if mended else net.dense(net.op("Tile", y, repeats), 8)
+
+
+@refused(_CHAPTER, "a branch that depends on values", "if_0", "the branch taken")
+def control_flow(net: Net, mended: bool):
+    y = net.quantized()
+    if mended:
+        net.dense(net.op("Relu", y))
+    else:
+        branch = helper.make_graph(
+            [helper.make_node("Relu", [y], ["taken"])], "branch", [],
+            [helper.make_tensor_value_info("taken", 1, [1, 4])],
+        )  # fmt: skip
+        net.dense(net.op("If", net.const(True, np.bool_), then_branch=branch, else_branch=branch))
+
+
+@refused(_CHAPTER, "attention in one node", "attention_0", "dense layers", shape=(1, 3, 4))
+def attention_node(net: Net, mended: bool):
+    x = net.quantized()
+    if mended:
+        net.dense(x)
+    else:
+        net.op("Attention", x, x, x, q_num_heads=1, kv_num_heads=1)

@@ -21,7 +21,7 @@ DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general",
 """Where exporters of different age put the operations of QONNX."""
 
 MAX_BITS = 32
-_QUANTIZER_REMEDY = "set the quantizer's parameters and export the model again"
+_SHAPE_REMEDY = "use one value per tensor or per channel"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def channel_parameter(values: Array, shape: tuple[int, ...], what: str) -> tuple
     if values.ndim > len(shape) or values.size == 0:
         raise RefusalError(
             f"{what} of shape {list(values.shape)} does not fit a tensor of shape {list(shape)}",
-            _QUANTIZER_REMEDY,
+            _SHAPE_REMEDY,
         )
     padded = (1,) * (len(shape) - values.ndim) + values.shape
     varying = [axis for axis, extent in enumerate(padded) if extent != 1]
@@ -81,13 +81,13 @@ def channel_parameter(values: Array, shape: tuple[int, ...], what: str) -> tuple
     if len(varying) > 1:
         raise RefusalError(
             f"{what} of shape {list(values.shape)} varies along {len(varying)} axes",
-            "use one value per tensor or per channel",
+            _SHAPE_REMEDY,
         )
     axis = varying[0]
     if padded[axis] != shape[axis]:
         raise RefusalError(
             f"{what} of shape {list(values.shape)} does not fit a tensor of shape {list(shape)}",
-            _QUANTIZER_REMEDY,
+            _SHAPE_REMEDY,
         )
     return values.reshape(-1), axis
 
@@ -102,7 +102,7 @@ def positive(values: Array, what: str) -> Array:
     bad = ~(np.isfinite(floats) & (floats > 0))
     if bad.any():
         raise RefusalError(
-            f"{what} must be positive and finite, got {floats[bad][0]:g}", _QUANTIZER_REMEDY
+            f"{what} must be positive and finite, got {floats[bad][0]:g}", f"give a positive {what}"
         )
     return floats
 
@@ -141,7 +141,7 @@ def bit_width(node: NodeContext, index: int) -> float:
         )
     bits = float(values.reshape(-1)[0])
     if not 1 <= bits <= MAX_BITS:
-        raise RefusalError(f"bit width must be 1 to {MAX_BITS}, got {bits:g}", _QUANTIZER_REMEDY)
+        raise RefusalError(f"bit width must be 1 to {MAX_BITS}, got {bits:g}", "use 2 to 16 bits")
     return bits
 
 

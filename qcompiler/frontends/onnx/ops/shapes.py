@@ -50,11 +50,12 @@ def _resolved(wanted: Sequence[int], source: Sequence[int], allow_zero: bool) ->
 
 
 def _reshaped(node: NodeContext, shape: Sequence[int]) -> Value:
-    if prod(shape) != prod(node.shape(0)) or any(extent < 1 for extent in shape):
-        raise RefusalError(
-            f"cannot reshape {list(node.shape(0))} to {list(shape)}",
-            "export with a fixed batch size of 1",
-        )
+    source = node.shape(0)
+    if prod(shape) != prod(source) or any(extent < 1 for extent in shape):
+        # An open batch size is taken as 1; a constant shape may have been made for another.
+        batch = source[0] == 1 and prod(shape) > 0 and prod(shape) % prod(source) == 0
+        remedy = "export with a fixed batch size of 1" if batch else _NOT_VALID
+        raise RefusalError(f"cannot reshape {list(source)} to {list(shape)}", remedy)
     x = node.any_operand(0)
     return node.emit(qint.ReshapeOp(x, shape) if is_integer(x) else nn.ReshapeOp(x, shape))
 
