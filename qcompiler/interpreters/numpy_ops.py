@@ -117,14 +117,17 @@ def quantize(
 ) -> Array:
     """Returns int64 codes clamp(round(x / scale + zero_point), lo, hi), in the float type of x.
 
-    With `zero_point_after_rounding`, clamp(round(x / scale) + zero_point, lo, hi).
+    With `zero_point_after_rounding`, clamp(round(x / scale) + zero_point, lo, hi). What is no
+    number, as the root of a negative one, is the lowest code: ONNX leaves that open, onnxruntime
+    does so.
     """
     s = per_channel(scale, x.ndim, axis).astype(x.dtype)
     z = per_channel(zero_point, x.ndim, axis)
     if zero_point_after_rounding:
-        scaled = np.clip(x / s, (lo - z).astype(x.dtype), (hi - z).astype(x.dtype))
+        least, most = (lo - z).astype(x.dtype), (hi - z).astype(x.dtype)
+        scaled = np.minimum(np.fmax(x / s, least), most)
         return round_to_integers(scaled, mode).astype(np.int64) + z
-    scaled = np.clip(x / s + z.astype(x.dtype), lo, hi)
+    scaled = np.minimum(np.fmax(x / s + z.astype(x.dtype), lo), hi)
     return round_to_integers(scaled, mode).astype(np.int64)
 
 

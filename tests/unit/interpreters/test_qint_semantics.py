@@ -48,6 +48,15 @@ def test_quantize_saturates_and_dequantize_subtracts_the_zero_point():
     assert reals == [[1.0, -0.5]]
 
 
+@pytest.mark.parametrize("after", ["", ", zero_point_after_rounding"])
+def test_what_is_no_number_is_the_lowest_code(after):
+    """As onnxruntime has it: the root of a negative number on the host."""
+    line = 'qint.quantize %x {scale = 0.5 : f32, zero_point = 1 : i64, rounding = "half_even"'
+    given = [[np.nan, np.inf, -np.inf]]
+    codes = result_of(line + after + "}", "tensor<3xf32>", "tensor<3x!qint.int<-2, 3>>", given)
+    assert codes == [[-2, 3, -2]]
+
+
 FORMS = {
     "qint.affine %x {multiplier = -2 : i64, offset = 1 : i64}": lambda x: -2 * x + 1,
     "qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = -1 : i64}": lambda x: (1 - x) >> 1,
