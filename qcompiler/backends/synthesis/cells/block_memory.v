@@ -2,12 +2,12 @@
 // behind what is read, no cascades, no error correction. A port sees one, two or four bytes, or 1, 2
 // or 4 bits of the lower 8 of one. Ports of several bytes have a byte's enable in each of the lowest
 // bits of the address.
-// What the makers leave undefined, a byte that one port writes while the other reads it, comes out
-// inverted, so that it is noticed; where TRANSPARENT says so, it is the old one.
+// What the makers leave undefined, bits that one port writes while the other reads them, come out
+// inverted, so that it is noticed; where STEADY says so, they are the old ones.
 module qcompiler_bytes #(
     parameter BYTE = 9,
     parameter [2048*BYTE-1:0] CONTENTS = 0,
-    parameter TRANSPARENT = 0,
+    parameter STEADY = 0,
     parameter [31:0] WIDTH_0 = 36, WIDTH_1 = 36,  // bits of a word
     parameter [1:0] MODE_0 = 0, MODE_1 = 0  // of a port that writes: 0 keeps what it read, 1 shows
                                             // what it writes, 2 what was there before
@@ -61,10 +61,13 @@ module qcompiler_bytes #(
     wire writes_0 = enable_0 && write_0;
     wire writes_1 = enable_1 && write_1;
 
-    // Whether a port writes a byte.
-    function hit(input writes, input [31:0] width, input [13:0] at, input [10:0] byte_);
-        hit = writes && (byte_ & ~(bytes(width) - 11'd1)) == place(width, at, 0)
-            && (bytes(width) == 1 || at[byte_ & (bytes(width) - 11'd1)]);
+    // Bits of a byte that a port writes.
+    function [BYTE-1:0] touched(
+        input writes, input [31:0] width, input [13:0] at, input [10:0] byte_
+    );
+        if (!writes || (byte_ & ~(bytes(width) - 11'd1)) != place(width, at, 0)) touched = 0;
+        else if (width < 8) touched = ((36'd1 << width) - 36'd1) << at[2:0];
+        else touched = {BYTE{bytes(width) == 1 || at[byte_ & (bytes(width) - 11'd1)]}};
     endfunction
 
     reg [35:0] word_0, word_1;
@@ -78,14 +81,14 @@ module qcompiler_bytes #(
             if (k < bytes(WIDTH_0)) begin
                 n = place(WIDTH_0, at_0, k);
                 old = memory[n];
-                if (!TRANSPARENT && hit(writes_1, WIDTH_1, at_1, n)) old = ~old;
+                if (!STEADY) old = old ^ touched(writes_1, WIDTH_1, at_1, n);
                 if (MODE_0 == 1 && writes_0) old = changed(WIDTH_0, at_0, data_0, k, old);
                 word_0 = word_0 | shown(WIDTH_0, at_0, k, old);
             end
             if (k < bytes(WIDTH_1)) begin
                 n = place(WIDTH_1, at_1, k);
                 old = memory[n];
-                if (!TRANSPARENT && hit(writes_0, WIDTH_0, at_0, n)) old = ~old;
+                if (!STEADY) old = old ^ touched(writes_0, WIDTH_0, at_0, n);
                 if (MODE_1 == 1 && writes_1) old = changed(WIDTH_1, at_1, data_1, k, old);
                 word_1 = word_1 | shown(WIDTH_1, at_1, k, old);
             end

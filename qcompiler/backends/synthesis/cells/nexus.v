@@ -80,7 +80,7 @@ module PDPSC16K (
 
     qcompiler_bytes #(
         .CONTENTS({`QCOMPILER_CONTENTS}),
-        .TRANSPARENT(1),
+        .STEADY(1),
         .WIDTH_0(bits(DATA_WIDTH_W)),
         .WIDTH_1(bits(DATA_WIDTH_R))
     ) bytes (
@@ -120,7 +120,7 @@ module PDP16K (
 
     qcompiler_bytes #(
         .CONTENTS({`QCOMPILER_CONTENTS}),
-        .TRANSPARENT(0),
+        .STEADY(0),
         .WIDTH_0(bits(DATA_WIDTH_W)),
         .WIDTH_1(bits(DATA_WIDTH_R))
     ) bytes (

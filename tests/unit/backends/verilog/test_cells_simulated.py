@@ -1,7 +1,8 @@
 """Our models of cells compute in a netlist what the memories that it was made of do."""
 
+import json
 import random
-from importlib import import_module, util
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from rtl_testing import simulate, write
 from xdsl.dialects.builtin import ModuleOp
 
+from qcompiler.backends.synthesis.lost_bits import lost_bits
 from qcompiler.backends.synthesis.models import cell_models
+from qcompiler.backends.synthesis.yosys import share_folder
 from qcompiler.backends.verilog.emit import emit_verilog
 from qcompiler.rtl.builder import ModuleBuilder
 
@@ -57,26 +60,37 @@ def _stimuli(inputs: dict[str, int]) -> list[list[int]]:
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("family", ["xcup", "xc7"])
-def test_block_memories_of_amd(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("family", "command", "memories"),
+    [
+        ("xilinx", "synth_xilinx -family xcup -noiopad", {"RAMB18E2", "RAMB36E2"}),
+        ("xilinx", "synth_xilinx -family xc7 -noiopad", {"RAMB18E1", "RAMB36E1"}),
+        ("ecp5", "synth_ecp5", {"DP16KD"}),
+        ("nexus", "synth_nexus -noiopad", {"PDPSC16K"}),
+        ("gowin", "synth_gowin -noiopads", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
+        ("gowin", "synth_gowin -noiopads -family gw2a", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
+        ("ice40", "synth_ice40 -device u", {"SB_RAM40_4K"}),
+    ],
+)
+def test_block_memories(
+    family: str,
+    command: str,
+    memories: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     module, inputs, outputs = _memories()
     (source,) = write(emit_verilog(module).files, tmp_path)
     monkeypatch.chdir(tmp_path)
     libyosys = import_module("pyosys.libyosys")  # no type stubs
-    synthesis = f"synth_xilinx -family {family} -noiopad -top memories"
-    rename = "rename memories netlist; write_verilog -noattr netlist.v"
-    libyosys.run_pass(f"read_verilog {source.name}; {synthesis}; {rename}", libyosys.Design())
-    netlist = Path("netlist.v").read_text()
-    kind = {"xcup": "E2", "xc7": "E1"}[family]
-    cells = [{"type": f"RAMB{kilobits}{kind}", "parameters": {}} for kilobits in (18, 36)]
-    assert any(cell["type"] in netlist for cell in cells)
-    spec = util.find_spec("pyosys")
-    assert spec is not None
-    assert spec.origin is not None
-    models = cell_models("xilinx", Path(spec.origin).parent / "share", cells)
-    Path("cells.v").write_text(models)
+    rename = "rename memories netlist; write_verilog -noattr netlist.v; write_json netlist.json"
+    commands = f"read_verilog {source.name}; {command} -top memories; {rename}"
+    libyosys.run_pass(commands, libyosys.Design())
+    netlist = json.loads(Path("netlist.json").read_text())["modules"]["netlist"]
+    cells = list(netlist["cells"].values())
+    assert {cell["type"] for cell in cells} >= memories
+    assert lost_bits(netlist) == []
+    Path("cells.v").write_text(cell_models(family, share_folder(), cells))
     ports = [f"input [{width - 1}:0] {name}" for name, width in inputs.items()]
     ports += [f"output [{w - 1}:0] {name}_{of}" for name, w in outputs.items() for of in "rn"]
     given = ", ".join(f".{name}({name})" for name in ("ap_clk", *inputs))
