@@ -1,5 +1,6 @@
-"""Simulates synthesized netlists against the interpreter: three models, several families.
+"""Simulates synthesized netlists against the interpreter: two networks, every family that ships.
 
+Each with and without DSP blocks, with block memories that are read only and such that are written.
 `--write-docs` writes docs/netlist_check.md.
 """
 
@@ -7,24 +8,52 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.common import REPOSITORY, ZOO, markdown, print_table, save_results
+import numpy as np
+
+from benchmarks.common import REPOSITORY, RESULTS, markdown, print_table, save_results
 from qcompiler import compile as compile_model
 from qcompiler.backends.synthesis.flow import Request, synthesize
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.backends.verification import verify
-from qcompiler.devices import load_device
+from qcompiler.devices import device_names, load_device
 
-DEVICES = ("ecp5-85k", "ice40-hx8k", "zu3eg")
-_PAGE = REPOSITORY / "docs" / "netlist_check.md"
+_NAME = "netlist_check"
+_PAGE = REPOSITORY / "docs" / f"{_NAME}.md"
 _COLUMNS = (
-    "model", "--cycles", "device", "LUT", "FF", "BRAM", "DSP", "frames", "mismatches",
-    "cycles a frame", "predicted",
+    "model", "device", "multiply in", "LUT", "FF", "BRAM", "DSP", "hard cells", "frames",
+    "mismatches", "cycles a frame", "predicted",
 )  # fmt: skip
+_SAME_CELLS = frozenset({"ecp5-45k", "ecp5-85k", "u280"})
+"""Devices with the cells of another one."""
+
+# Signed activations: a layer with products of 8 by 8 bits, a product of activations, and a layer
+# with two products in a multiplier.
+_SIGNED = """\
+network signed(x: int8[1, 512] scale 1/128) {
+  first: int8[512, 4] scale load("weights.npz", "scales") axis 1 = load("weights.npz", "first")
+  second: int4[4, 8] scale 1/4 = load("weights.npz", "second")
+  h = requantize(matmul(x, first), int8, scale: 1/64)
+  g = requantize(mul(h, h), int8, scale: 1/32)
+  return quantize(matmul(g, second), int8, scale: 1/16) as "y"
+}
+"""
+
+# Unsigned activations: a convolution, a depthwise one, a pooling; lines of images are buffered.
+_IMAGE = """\
+network image(x: uint8[1, 2, 7, 128] scale 1/256) {
+  first: int4[4, 2, 3, 3] scale 1/8 = load("weights.npz", "kernel")
+  taps: int4[4, 1, 3, 3] scale 1/8 = load("weights.npz", "taps")
+  h = requantize(relu(conv(x, first, strides: [2, 2])), uint4, scale: 1/2)
+  d = requantize(relu(conv(h, taps, pads: same, group: 4)), uint4, scale: 1/3)
+  return quantize(max_pool(d, kernel: [2, 2], strides: [2, 2]), uint4, scale: 1/3) as "y"
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -33,38 +62,21 @@ class Model:
 
     Attributes:
         name: in the table.
-        path: of the model.
-        cycles: a frame may take; many, so that simulating the netlist is quick.
-        inputs: `--input` by name.
+        text: in the model language.
+        cycles: a frame may take; many, so that the netlist is small.
         folding: what a folding file says.
     """
 
     name: str
-    path: Path
+    text: str
     cycles: int
-    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
-    folding: Mapping[str, Mapping[str, int | str]] | None = None
+    folding: Mapping[str, Mapping[str, int | str]]
 
 
-def models() -> tuple[Model, ...]:
-    """Returns the models: two of ours and one of others, which is left out if it is not here."""
-    examples = REPOSITORY / "examples"
-    jets = ZOO[0]
-    found = (
-        Model("digits_mlp", examples / "digits_mlp" / "digits_mlp.onnx", 1024),
-        Model(
-            "digits_mlp, styles",
-            examples / "digits_mlp" / "digits_mlp.onnx",
-            1024,
-            folding={
-                "fc1": {"PE": 2, "SIMD": 1, "style": "pairs"},
-                "fc2": {"PE": 1, "SIMD": 2, "style": "logic"},
-            },
-        ),
-        Model("digits_cnn", examples / "digits_cnn" / "digits_cnn_qonnx.onnx", 9216),
-        Model(jets.name, jets.path, 1024, jets.inputs),
-    )
-    return tuple(model for model in found if model.path.is_file())
+MODELS = (
+    Model("signed", _SIGNED, 2048, {"output": {"PE": 2, "SIMD": 1, "style": "pairs"}}),
+    Model("image", _IMAGE, 7000, {}),
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +84,10 @@ class Row:
     """A netlist.
 
     Attributes:
-        model, cycles, device: what was made.
+        model, device: what was made.
+        dsp: whether DSP blocks were allowed.
         area: by kind, as Yosys counts it.
+        cells: multipliers and block memories, by type.
         frames: simulated, half of them with random stalls; 0 if it could not be.
         mismatches: integers that differ.
         measured, predicted: cycles a frame, back to back.
@@ -82,9 +96,10 @@ class Row:
     """
 
     model: str
-    cycles: int
     device: str
+    dsp: bool
     area: Mapping[str, int]
+    cells: Sequence[str]
     frames: int
     mismatches: int
     measured: float | None
@@ -92,47 +107,74 @@ class Row:
     why: str
     seconds: float
 
-    def cells(self) -> list[str]:
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """What tells rows apart."""
+        return self.model, self.device, self.dsp
+
+    def columns(self) -> list[str]:
         """Returns the row of the table."""
-        head = [self.model, str(self.cycles), f"`{self.device}`"]
+        head = [self.model, f"`{self.device}`", "DSP" if self.dsp else "LUT"]
         area = [str(self.area[kind]) for kind in ("LUT", "FF", "BRAM", "DSP")]
+        cells = ", ".join(self.cells) or "-"
         if not self.frames:
-            return [*head, *area, "-", self.why, "-", str(self.predicted)]
+            return [*head, *area, cells, "-", self.why, "-", str(self.predicted)]
         found = [str(self.frames), str(self.mismatches), f"{self.measured:g}", str(self.predicted)]
-        return [*head, *area, *found]
+        return [*head, *area, cells, *found]
 
 
-def rows(chosen: tuple[Model, ...], devices: tuple[str, ...], frames: int) -> Iterator[Row]:
-    """Yields what each netlist computes."""
-    for model in chosen:
-        with TemporaryDirectory() as folder:
-            given = None
-            if model.folding is not None:
-                given = Path(folder) / "folding.json"
-                given.write_text(json.dumps(model.folding), encoding="utf-8")
-            made = compile_model(
-                model.path, inputs=model.inputs, cycles=model.cycles, folding=given
-            )
-            design = made.write(Path(folder) / "design")
-            for name in devices:
-                yield _check(model, design, made.timing.cycles_per_frame, name, frames)
+def _write_weights(folder: Path) -> None:
+    random = np.random.default_rng(8)
+    np.savez(
+        folder / "weights.npz",
+        first=random.integers(-127, 128, (512, 4)),
+        second=random.integers(-7, 8, (4, 8)),
+        scales=random.integers(1, 9, 4).astype(np.float32) / 1024,
+        kernel=random.integers(-7, 8, (4, 2, 3, 3)),
+        taps=random.integers(-7, 8, (4, 1, 3, 3)),
+    )
 
 
-def _check(model: Model, design: Path, predicted: int, device: str, frames: int) -> Row:
+def check(model: Model, device: str, dsp: bool, frames: int) -> Row:
+    """Returns what a netlist computes."""
     start = time.perf_counter()
-    found = synthesize(design, Request(load_device(device)), lambda _: None)
-    sent, wrong, measured, why = 0, 0, None, ""
-    try:
-        checked = verify(design, vectors=frames, netlist=load_device(device))
-    except SynthesisError as error:
-        why = "no model of " + str(error).partition("no model of ")[2].partition(";")[0]
-    else:
-        sent, wrong = checked.frames, sum(run.mismatches for run in checked.runs)
-        measured = checked.runs[0].cycles_per_frame
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_weights(folder)
+        text, folding = folder / f"{model.name}.qnn", folder / "folding.json"
+        text.write_text(model.text, encoding="utf-8")
+        folding.write_text(json.dumps(model.folding), encoding="utf-8")
+        made = compile_model(text, cycles=model.cycles, folding=folding)
+        design = made.write(folder / "design")
+        part = load_device(device)
+        found = synthesize(design, Request(part, dsp=dsp), lambda _: None)
+        sent, wrong, measured, why = 0, 0, None, ""
+        try:
+            checked = verify(design, vectors=frames, netlist=part)
+        except SynthesisError as error:
+            why = "no model of " + str(error).partition("no model of ")[2].partition(";")[0]
+        else:
+            sent, wrong = checked.frames, sum(run.mismatches for run in checked.runs)
+            measured = checked.runs[0].cycles_per_frame
+        cells = _hard_cells(design / "synth" / device / "netlist.json", made.name)
     seconds = round(time.perf_counter() - start, 1)
-    cycles = model.cycles
+    predicted = made.timing.cycles_per_frame
     return Row(
-        model.name, cycles, device, found.total, sent, wrong, measured, predicted, why, seconds
+        model.name, device, dsp, found.total, cells, sent, wrong, measured, predicted, why, seconds
+    )
+
+
+_LOGIC = ("LUT", "FF", "FD", "DFF", "MUX", "CARRY", "CCU", "ALU", "INV", "SRL", "WIDEFN", "PFUMX")
+_OTHERS = ("L6MUX21", "VLO", "VHI", "GND", "VCC", "$")
+
+
+def _hard_cells(netlist: Path, top: str) -> list[str]:
+    """Returns the types of multipliers and memories in a netlist."""
+    module = json.loads(netlist.read_text(encoding="utf-8"))["modules"][top]
+    types = {cell["type"] for cell in module["cells"].values()}
+    logic = (*_LOGIC, *_OTHERS)
+    return sorted(
+        t for t in types if not t.removeprefix("SB_").removeprefix("TRELLIS_").startswith(logic)
     )
 
 
@@ -141,40 +183,73 @@ _TEXT = """\
 
 Made by `python -m benchmarks.netlist_check --write-docs`; do not edit.
 
-Each model is compiled, synthesized with Yosys, and its netlist simulated in Verilator with models
-of the device's cells (`qcc verify --netlist`, see [synthesis.md](synthesis.md)): {frames} frames
-back to back and {frames} with random stalls. Every integer of the outputs is compared with the
-interpreter's. `digits_mlp, styles` has layers with two products in a multiplier, and with
-multiplications in logic ([synthesis.md](synthesis.md)).
+Each network is compiled, synthesized with Yosys, with DSP blocks and without, and its netlist
+simulated in Verilator with models of the device's cells (`qcc verify --netlist`, see
+[synthesis.md](synthesis.md)): {frames} frames back to back and {frames} with random stalls. Every
+integer of the outputs is compared with the interpreter's.
+
+- `signed` has signed activations: a layer with products of 8 by 8 bits, a product of two
+  activations, a layer with two products in a multiplier. Its weights and its replay buffer fill
+  block memories.
+- `image` has unsigned ones: a convolution, a depthwise convolution and a pooling behind line
+  buffers.
+
+Devices that have the cells of one of these are left out ({left_out}).
 
 {table}
 
-Where there is no model of a cell that the netlist has, it is not simulated; the cell is named. BRAM
-of AMD parts are halves of 18 Kb.
+BRAM of AMD parts are halves of 18 Kb. Where there is no model of a cell that the netlist has, it
+is not simulated; the cell is named.
 """
 
 
+def _resumed() -> list[Row]:
+    path = RESULTS / f"{_NAME}.json"
+    if not path.is_file():
+        return []
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))["results"]]
+
+
 def main() -> int:
-    """Checks all; exit status 1 if an integer differs, or nothing could be simulated."""
+    """Checks all; exit status 1 if an integer differs, or a netlist could not be simulated."""
+    shipped = [name for name in device_names() if name not in _SAME_CELLS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write-docs", action="store_true", help="write docs/netlist_check.md")
     parser.add_argument("--only", metavar="MODEL", nargs="+", help="of these models only")
-    parser.add_argument("--devices", nargs="+", default=DEVICES, help="default: three families")
+    parser.add_argument("--devices", nargs="+", default=shipped, help="default: one of each kind")
     parser.add_argument("--frames", type=int, default=20, help="of each run (default: 20)")
+    parser.add_argument("--jobs", type=int, default=1, help="netlists at a time (default: 1)")
+    parser.add_argument("--resume", action="store_true", help="keep what an earlier run found")
     parsed = parser.parse_args()
-    chosen = tuple(m for m in models() if parsed.only is None or m.name in parsed.only)
-    found: list[Row] = []
-    for row in rows(chosen, tuple(parsed.devices), parsed.frames):
-        found.append(row)
-        print(" | ".join(row.cells()), f"({row.seconds} s)", flush=True)
-    table = [row.cells() for row in found]
+    devices: list[str] = parsed.devices
+    frames: int = parsed.frames
+    found = {row.key: row for row in _resumed()} if parsed.resume else {}
+    wanted = [
+        (model, device, dsp)
+        for model in MODELS
+        for device in devices
+        for dsp in ((True, False) if load_device(device).dsp is not None else (False,))
+        if parsed.only is None or model.name in parsed.only
+    ]
+    order = [(model.name, device, dsp) for model, device, dsp in wanted]
+    missing = [item for item, key in zip(wanted, order, strict=True) if key not in found]
+    with ThreadPoolExecutor(parsed.jobs) as pool:
+
+        def run(item: tuple[Model, str, bool]) -> Row:
+            return check(*item, frames)
+
+        for row in pool.map(run, missing):
+            found[row.key] = row
+            print(" | ".join(row.columns()), f"({row.seconds} s)", flush=True)
+            save_results(_NAME, [asdict(each) for each in found.values()])
+    rows = [found[key] for key in order]
+    table = [row.columns() for row in rows]
     print_table("netlists", _COLUMNS, table)
-    save_results("netlist_check", [vars(row) for row in found])
     if parsed.write_docs:
-        text = _TEXT.format(frames=parsed.frames, table=markdown(_COLUMNS, table))
+        left_out = ", ".join(f"`{name}`" for name in sorted(_SAME_CELLS))
+        text = _TEXT.format(frames=frames, left_out=left_out, table=markdown(_COLUMNS, table))
         _PAGE.write_text(text, encoding="utf-8")
-    simulated = [row for row in found if row.frames]
-    return int(not simulated or any(row.mismatches for row in simulated))
+    return int(any(row.mismatches or not row.frames for row in rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""Netlists of small networks: they compute what the model does, or are refused."""
+
+import json
+
+import pytest
+from cli_runner import qcc
+
+pytestmark = pytest.mark.simulation
+
+SIGNED = """\
+network c(x: int8[1, 8]) {
+  w: int4[8, 4] = [[1, -2, 3, 4], [5, -6, 7, 0], [-1, 2, -3, -4], [7, 6, -7, 5],
+    [3, 1, -5, 2], [2, -2, 4, 1], [6, 5, -4, -3], [-7, 7, 1, 2]]
+  return matmul(x, w) as "y"
+}
+"""
+
+
+@pytest.fixture
+def design(tmp_path, capfd):
+    """A matrix unit that makes one product of signed numbers a cycle."""
+    text = tmp_path / "c.qnn"
+    text.write_text(SIGNED, encoding="utf-8")
+    assert qcc(capfd, "compile", text, "--cycles", "32", "-o", tmp_path / "c").status == 0
+    return tmp_path / "c"
+
+
+@pytest.mark.parametrize(
+    ("device", "multiplier"),
+    [
+        ("ice40-up5k", "SB_MAC16"),
+        ("zynq-7020", "DSP48E1"),
+        ("zu3eg", "DSP48E2"),
+        ("lifcl-40", "MULT18X18"),
+        ("gw1n-9", "MULT9X9"),
+    ],
+)
+def test_signed_products_in_multipliers(design, device, multiplier, capfd):
+    made = qcc(capfd, "synth", design, "--device", device)
+    assert made.status == 0, made.words
+    netlist = json.loads((design / "synth" / device / "netlist.json").read_text())
+    types = {cell["type"] for cell in netlist["modules"]["c"]["cells"].values()}
+    assert multiplier in types
+    checked = qcc(capfd, "verify", design, "--netlist", "--device", device, "--vectors", "20")
+    assert checked.status == 0, checked.words
+    assert "0 mismatches in 40 frames" in checked.out
+
+
+def test_a_netlist_that_lost_bits_is_refused(design, capfd):
+    """The hardware is made worse by hand: its products get a bit that they do not need."""
+    assert qcc(capfd, "synth", design, "--device", "ice40-up5k").status == 0
+    before = (design / "synth" / "ice40-up5k" / "netlist.json").read_bytes()
+    element = design / "rtl" / "c_output_mvau_pe.v"
+    text = element.read_text(encoding="utf-8")
+    wider = text.replace("[10:0]", "[12:0]").replace("{{3{x[7]}}", "{{5{x[7]}}")
+    wider = wider.replace("{{7{w[3]}}", "{{9{w[3]}}").replace(
+        "{{3{partial_sum[10]}}", "{partial_sum[12]"
+    )
+    assert wider != text
+    element.write_text(wider, encoding="utf-8")
+    refused = qcc(capfd, "synth", design, "--device", "ice40-up5k")
+    assert refused.status == 1
+    assert "output_mvau.pe0.product0_kept1[12]" in refused.words
+    assert "a fault of the tool, not of the model" in refused.words
+    assert (design / "synth" / "ice40-up5k" / "netlist.json").read_bytes() == before
+    assert qcc(capfd, "synth", design, "--device", "ice40-up5k", "--no-dsp").status == 0
