@@ -18,6 +18,11 @@ _CONSTANTS = {"GND": "0", "VCC": "1", "VLO": "0", "VHI": "1"}
 """Cells that make a constant."""
 
 
+def _direction(cell: Mapping[str, Any], port: str) -> str:
+    """Returns input, output or inout: what is not known of a cell, as it is yet to be mapped."""
+    return cell.get("port_directions", {}).get(port, "inout")
+
+
 @dataclass
 class _Nets:
     """What drives, reads and names each bit of a module in Yosys' JSON."""
@@ -36,12 +41,13 @@ class _Nets:
         for cell in self.module["cells"].values():
             for port, bits in cell["connections"].items():
                 nets = {bit for bit in bits if isinstance(bit, int)}
-                if cell["port_directions"][port] == "input":
+                direction = _direction(cell, port)
+                if direction != "output":
                     self.read |= nets
-                else:
+                if direction != "input":
                     self.driven |= nets
-                    if cell["type"] in _CONSTANTS:
-                        self.constants |= dict.fromkeys(nets, _CONSTANTS[cell["type"]])
+                if direction == "output" and cell["type"] in _CONSTANTS:
+                    self.constants |= dict.fromkeys(nets, _CONSTANTS[cell["type"]])
 
     def lost(self, bit: int | str) -> bool:
         return bit in ("x", "z") if isinstance(bit, str) else bit not in self.driven
@@ -67,7 +73,7 @@ class _Cell:
 
     def _bits(self, pins: str, direction: str) -> Iterator[int | str]:
         for port, bits in self.cell["connections"].items():
-            if self.cell["port_directions"][port] == direction and re.fullmatch(pins, port):
+            if _direction(self.cell, port) == direction and re.fullmatch(pins, port):
                 yield from bits
 
     def low(self, pin: str) -> bool:
@@ -97,7 +103,7 @@ def lost_bits(module: Mapping[str, Any], *, finished: bool = True) -> list[str]:
     found: list[tuple[Mapping[str, Any] | None, str, int]] = []
     for cell in module["cells"].values():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] != "input":
+            if _direction(cell, port) != "input":
                 continue
             lost = [i for i, bit in enumerate(bits) if nets.lost(bit)]
             if not finished:
@@ -122,7 +128,7 @@ def _fed(cell: Mapping[str, Any], port: str, index: int) -> list[int]:
     pins = cell["connections"]
     if port == "D" and len(pins.get("Q", ())) == len(pins["D"]):  # a register of several bits
         return [pins["Q"][index]]
-    outputs = (pin for pin in pins if cell["port_directions"][pin] != "input")
+    outputs = (pin for pin in pins if _direction(cell, pin) != "input")
     return [bit for pin in outputs for bit in pins[pin]]
 
 

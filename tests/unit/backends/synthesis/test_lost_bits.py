@@ -82,6 +82,12 @@ def test_constants_of_an_unfinished_netlist_are_the_tools_to_choose():
     assert lost_bits(module(lut(2, "x"), names={"p": [10]}), finished=False) == []
 
 
+def test_cells_that_are_yet_to_be_mapped_may_drive_what_they_are_connected_to():
+    made = module(lut(2, 50), lut(2, 60, out=11), out=(10, 11), names={"p": [10, 11]})
+    made["cells"]["soft"] = {"type": "$__soft_mul", "parameters": {}, "connections": {"Y": [50]}}
+    assert lost_bits(made, finished=False) == ["p[1] (pin B of a LUT4)"]
+
+
 def multiplier(**parameters):
     inputs = {"A": [2], "CI": ["x"], "SIGNEXTIN": ["x"], "ACCUMCI": ["x"]}
     return module(cell("SB_MAC16", inputs, {"O": [10]}, **parameters), names={"o": [10]})
