@@ -16,9 +16,8 @@ A device is made known with `add_device(FILE)`. Passes, dialects and targets nee
 worked examples.
 """
 
-from qcompiler.analysis.delays import DelayModel, Segment
-from qcompiler.analysis.pipelining import pipelining
 from qcompiler.devices import add_device
+from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
 from qcompiler.passes.convert_qint_to_stream import lowering
@@ -26,7 +25,7 @@ from qcompiler.passes.infer_ranges import range_rule
 from qcompiler.passes.split_host import core_operation
 from qcompiler.passes.to_stream.state import frame_of
 from qcompiler.rtl.blocks.weight_codes import WeightCode, weight_style
-from qcompiler.rtl.processes import Place, hardware
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 
 __all__ = [
     "DelayModel",

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
 
-from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.network import Network
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.family import Multiplier
 from qcompiler.dialects import stream
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, signed_width
 

@@ -3,9 +3,9 @@
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.process import network_area
-from qcompiler.analysis.delays import DelayModel
 from qcompiler.analysis.folding import foldable_layers
 from qcompiler.analysis.network import Network
+from qcompiler.devices.delays import DelayModel
 from qcompiler.folding.adapters import insert_width_adapters
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.fifos import size_fifos

@@ -1,8 +1,8 @@
 """Registers where a clock asks for them: the pass pipeline-registers."""
 
-from qcompiler.analysis.delays import DelayModel
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.pipelining import registers_of
+from qcompiler.devices.delays import DelayModel
+from qcompiler.rtl.build import registers_of
 
 
 def put_registers(network: Network, model: DelayModel) -> None:

@@ -15,12 +15,12 @@ from math import prod
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area, total
-from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.process import process_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.delays import DelayModel
 from qcompiler.analysis.folding import Folding, foldable_layers
 from qcompiler.analysis.network import Network
+from qcompiler.devices.delays import DelayModel
+from qcompiler.devices.family import FAMILIES
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.evaluate import evaluate, folded

@@ -27,8 +27,9 @@ from qcompiler.analysis.sources import model_nodes
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_top
+from qcompiler.rtl.build import build_process, is_known
+from qcompiler.rtl.hardware import describe
 from qcompiler.rtl.names import top_name
-from qcompiler.rtl.processes import build_process, describe, is_known
 from qcompiler.rtl.streaming import Library
 
 

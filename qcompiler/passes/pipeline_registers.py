@@ -33,8 +33,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from qcompiler.analysis.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.analysis.network import Network
+from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.folding.registers import put_registers
 
 

@@ -48,7 +48,6 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.analysis.folding import (
     CHOICE,
     Folding,
@@ -59,6 +58,7 @@ from qcompiler.analysis.folding import (
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import own_nodes
 from qcompiler.devices import DEFAULT_DEVICE, load_device
+from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold

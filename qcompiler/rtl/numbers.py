@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from xdsl.dialects import comb
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.family import PIECE_BITS
 from qcompiler.rtl.builder import ModuleBuilder, Signal
-
-PIECE_BITS = 17
-"""With a sign bit, this many fit in the hard multipliers of every part that has 18 bits."""
 
 _MOST_SHIFTS = 4
 """Ones of a constant factor from which on a multiplier is worth it."""

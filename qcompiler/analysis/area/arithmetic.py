@@ -9,9 +9,9 @@ from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.area.blocks import Bits, Block, partial_products, stripped, width_of
 from qcompiler.analysis.area.columns import Columns
-from qcompiler.analysis.area.family import Rules
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.words import Words
+from qcompiler.devices.family import Rules
 
 
 class Arithmetic:

@@ -10,8 +10,8 @@ from xdsl.dialects.builtin import IntegerAttr, IntegerType
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from qcompiler.analysis.area.family import Multiplier
 from qcompiler.analysis.area.gates import FALSE
+from qcompiler.devices.family import Multiplier
 
 Bits = list[int]
 

@@ -11,9 +11,9 @@ from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.area.arithmetic import Arithmetic
 from qcompiler.analysis.area.blocks import Bits, Block, constant_of, width_of
-from qcompiler.analysis.area.family import Rules
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.roms import rom_columns
+from qcompiler.devices.family import Rules
 from qcompiler.dialects import rtl
 
 

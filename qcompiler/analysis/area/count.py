@@ -12,7 +12,6 @@ from xdsl.dialects import hw
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
 from qcompiler.analysis.area.blocks import Block, width_of
 from qcompiler.analysis.area.circuit import Circuit
-from qcompiler.analysis.area.family import Family, Rules
 from qcompiler.analysis.area.gates import TRUE, cover
 from qcompiler.analysis.area.instances import (
     Interface,
@@ -21,7 +20,6 @@ from qcompiler.analysis.area.instances import (
     places_of,
     port_literals,
 )
-from qcompiler.analysis.area.memories import Memory, Placement
 from qcompiler.analysis.area.reach import common_nodes, live_literals
 from qcompiler.analysis.area.roms import (
     address_bits,
@@ -30,6 +28,8 @@ from qcompiler.analysis.area.roms import (
     shallow_rom_tables,
 )
 from qcompiler.analysis.area.shift_registers import Rest, Rows, shift_registers
+from qcompiler.devices.family import Family, Rules
+from qcompiler.devices.memories import Memory, Placement
 from qcompiler.dialects import rtl
 
 _SAMPLE = 12

@@ -11,8 +11,8 @@ from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.count import Counts, Estimator
-from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.network import Network
+from qcompiler.devices.family import FAMILIES
 
 GLUE = "(top)"
 """In place of a layer's name: logic of the top module itself, as in the reports of synthesis."""

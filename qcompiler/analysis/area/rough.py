@@ -10,10 +10,10 @@ from functools import cached_property
 from itertools import repeat
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.area.family import Family
-from qcompiler.analysis.area.memories import Memory
 from qcompiler.analysis.folding import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.devices.family import Family
+from qcompiler.devices.memories import Memory
 from qcompiler.dialects import qint, stream
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, WeightCode
 

@@ -79,8 +79,10 @@ _ICE40_COARSE = (
     "-D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=11 -D DSP_NAME=$__MUL16X16",
     *("select a:mul2dsp", "setattr -unset mul2dsp", "opt_expr -fine", "wreduce", "select -clear"),
     "ice40_dsp",
+    # No module says which pins of such a cell are outputs.
+    "chtype -set $mul t:$__soft_mul",
 )
-_ICE40_BEHIND = ("chtype -set $mul t:$__soft_mul", "alumacc", "opt", "memory -nomap", "opt_clean")
+_ICE40_BEHIND = ("alumacc", "opt", "memory -nomap", "opt_clean")
 
 
 @dataclass(frozen=True)

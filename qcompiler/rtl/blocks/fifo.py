@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from xdsl.dialects import hw
 
+from qcompiler.dialects import stream
+from qcompiler.rtl.hardware import Place, hardware
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -30,3 +32,15 @@ def build_fifo(
         "storage", depth=depth, write=(push, write.value, b.in_data), read=(pop, read.value)
     )
     return b.finish(in_ready=ready, next_valid=filled, data=word)
+
+
+@hardware(stream.FifoOp)
+def _hardware(place: Place, op: stream.FifoOp) -> hw.HWModuleOp:
+    return build_fifo(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channel.width_bits,
+        depth=op.depth.value.data,
+    )

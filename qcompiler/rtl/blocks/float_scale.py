@@ -4,8 +4,11 @@ import numpy as np
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale
+from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.dialects import stream
 from qcompiler.rtl.blocks.requantizer_lane import Lane, clamped, parameters_of, signed_width
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.cuts import multiply, range_of, read_and
 from qcompiler.rtl.numbers import Number, total
 
 
@@ -71,3 +74,27 @@ def _half_ends(
         return result, result
     smallest = lane.constant(half + sign * int(below[0]), form.shift)
     return result, lane.mux(magnitude.compare("eq", 0), smallest, result)
+
+
+def float_scale_cuts(
+    model: DelayModel, op: stream.RequantizeOp, form: FloatScale, x: IntRange
+) -> dict[str, int]:
+    """Returns the registers of a lane that scales as float32 does."""
+    entered = x + range_of(form.offset)
+    a, b = signed_width(entered), signed_width(range_of(form.multiplier))
+    product = form.sum_range(x)
+    width = max(signed_width(product), form.shift + 2)
+    long = multiply(model, "entered", a, b, width)
+    segments = [Segment("operands", model.add(2, a)), *long]
+    found = read_and(model, op, [form.multiplier, form.offset], segments)
+    if len(long) > 1:
+        found.setdefault("pieces", 1)
+    whole = width - form.shift
+    tail = [
+        # The sign, the leading one among the bits, and the ends of what counts as a half.
+        Segment("", model.device.delays.lut + model.tables(whole) + model.device.delays.lut * 2),
+        Segment("widths", model.compare(form.shift)),
+        Segment("sides", model.device.delays.lut + model.add(2, whole)),
+        Segment("rounded", model.add(2, whole) + model.compare(whole)),
+    ]
+    return found | model.cuts(tail)

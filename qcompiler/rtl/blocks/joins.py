@@ -7,7 +7,9 @@ from functools import reduce
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects import stream
 from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.hardware import Place, hardware
 from qcompiler.rtl.numbers import Number, multiples, total
 from qcompiler.rtl.streaming import JoinBlock, Library, output_ports, register_slice
 
@@ -189,3 +191,47 @@ def build_concat(
         data = b.mux(mine, candidate, data)
     result = b.delay("result", data, enable=fire)
     return b.close(in_ready=ready, next_valid=fire, data=result)
+
+
+@hardware(stream.DuplicateOp)
+def _duplicate_hardware(place: Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
+    return build_duplicate(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channels[0].width_bits,
+        count=len(op.results),
+    )
+
+
+@hardware(stream.AddOp, stream.MulOp)
+def _elementwise_hardware(place: Place, op: stream.AddOp | stream.MulOp) -> hw.HWModuleOp:
+    first, second = (channel.element.range for channel in op.input_channels)
+    (made,) = op.output_channels
+    config = ElementwiseConfig(
+        prefix=place.top,
+        name=place.name,
+        comment=place.comment,
+        x=(first, second),
+        y=made.element.range,
+        lanes=made.lanes.data,
+    )
+    if isinstance(op, stream.AddOp):
+        return build_add(place.library, config, op.factors, registered=op.multiplies)
+    return build_mul(place.library, config)
+
+
+@hardware(stream.ConcatOp)
+def _concat_hardware(place: Place, op: stream.ConcatOp) -> hw.HWModuleOp:
+    (made,) = op.output_channels
+    ranges = [channel.element.range for channel in op.input_channels]
+    return build_concat(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        inputs=list(zip(ranges, op.runs, strict=True)),
+        y=made.element.range,
+        lanes=made.lanes.data,
+    )

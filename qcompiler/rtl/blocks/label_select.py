@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import stream
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.cuts import tree_levels
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -101,3 +105,28 @@ def _wanted(b: StreamBlock, config: LabelSelectConfig, candidates: Sequence[Sign
     earlier, later = (_wanted(b, config, part) for part in (candidates[:half], candidates[half:]))
     width = config.x.width_bits
     return b.mux(_stays(config, earlier.slice(0, width), later.slice(0, width)), earlier, later)
+
+
+@hardware(stream.LabelSelectOp)
+def _hardware(place: Place, op: stream.LabelSelectOp) -> hw.HWModuleOp:
+    return build_label_select(
+        place.library,
+        LabelSelectConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            lanes=op.input_lanes,
+            steps=op.steps,
+            last=op.takes_last,
+            registers=op.registers,
+        ),
+    )
+
+
+@pipelining(stream.LabelSelectOp)
+def _cuts(model: DelayModel, op: stream.LabelSelectOp) -> dict[str, int]:
+    choice = model.compare(op.input_channel.element.width_bits) + model.device.delays.lut
+    lanes = op.input_lanes
+    return {"lanes": tree_levels(model, lanes, lambda size: (size - 1).bit_length() * choice)[0]}

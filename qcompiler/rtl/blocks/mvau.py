@@ -15,10 +15,23 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects import hw
 
+from qcompiler.analysis.sources import place_of
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
-from qcompiler.rtl.blocks.weight_codes import WeightCode
+from qcompiler.errors import ModelError, Problem
+from qcompiler.rtl.blocks.weight_codes import (
+    LOGIC,
+    PAIRS,
+    PairCode,
+    WeightCode,
+    signed_width,
+    styled_code,
+)
 from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
+from qcompiler.rtl.cuts import tree_levels
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number, multiples
 from qcompiler.rtl.stages import Registers, require_cuts, staged, staged_number, sum_tree
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -258,3 +271,83 @@ def processing_element(
         accumulator.drive(start + partial, enable=enable & partial_valid)
         b.output(result, accumulator)
     return library.add(b.build())
+
+
+@hardware(stream.MvauOp)
+def _hardware(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
+    return build_mvau(
+        place.library,
+        MvauConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            accumulator=op.output_channel.element.range,
+            weights=op.weights_op.array,
+            pe=op.pe.value.data,
+            simd=op.simd.value.data,
+            groups=op.groups.value.data,
+            code=weight_code(op),
+            registers=op.registers,
+        ),
+    )
+
+
+def weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
+    """Returns how a unit's weights are stored, if it has a style.
+
+    Raises:
+        ModelError: the style is not known, or does not fit.
+    """
+    if op.style is None:
+        return None
+    pe = op.pe.value.data if isinstance(op, stream.MvauOp) else 1
+    try:
+        return styled_code(op.style, op.weights_op.array, op.input_channel.element.range, pe)
+    except ValueError as error:
+        remedy = "load its plugin, or remove the attribute stream.style"
+        raise ModelError([Problem(place_of(op), str(error), remedy)]) from None
+
+
+def dot_product(
+    model: DelayModel, op: stream.MvauOp | stream.VvauOp, terms: int, width: int
+) -> tuple[list[Segment], int]:
+    """Returns the logic from operands to the first level of the sum, and how many levels follow."""
+    x, weights = op.input_channel.element.range, op.weights_op.range
+    factors = signed_width(x), signed_width(weights)
+    levels, first = tree_levels(model, terms, lambda size: model.add(size, width))
+    if weights.lo >= -1 and weights.hi <= 1:
+        product = Segment("operands", model.add(2, width) + model.device.delays.lut)
+    elif op.style == LOGIC:
+        product = Segment("operands", model.multiply_in_logic(*factors, width))
+    elif op.style == PAIRS:
+        both = PairCode.of_range(weights, x).factor_width
+        product = model.product("operands", factors[0], both, factors[0] + both)
+        first += model.add(2, sum(factors))
+    else:
+        product = model.product("operands", *factors, min(width, (x * weights).width_bits))
+    return [product, Segment("products", first)], levels
+
+
+@pipelining(stream.MvauOp)
+def _cuts(model: DelayModel, op: stream.MvauOp) -> dict[str, int]:
+    neuron, synapse = op.folds
+    width = op.output_channel.element.width_bits
+    simd, pe, groups = op.simd.value.data, op.pe.value.data, op.groups.value.data
+    weights = op.weights_op.range
+    if (neuron, synapse, groups) == (1, 1, 1):
+        return _parallel_cuts(model, weights, simd, width)
+    segments, levels = dot_product(model, op, simd, width)
+    depth, word = groups * neuron * synapse, pe * simd * weights.width_bits
+    start = model.read(depth, word, rom=True)
+    if neuron > 1 and synapse > 1:
+        replay = model.read(synapse, op.input_channel.width_bits, rom=False)
+        start = max(start, replay + model.device.delays.lut)
+    return model.cuts(segments, start) | {"sum": levels}
+
+
+def _parallel_cuts(model: DelayModel, weights: IntRange, terms: int, width: int) -> dict[str, int]:
+    """Every weight is a constant: a product is some shifted operands in the sum."""
+    digits = max(1, (weights.width_bits + 1) // 2)
+    levels, _ = tree_levels(model, terms, lambda size: model.add(size * digits, width))
+    return {"sum": levels}

@@ -6,8 +6,11 @@ from functools import reduce
 
 from xdsl.dialects import hw
 
+from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.dialects import stream
 from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import Registers, require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -159,3 +162,42 @@ def _kept(
         left.drive(b.mux(counter.at_end, restart, following), enable=step)
         found.append(at_zero)
     return found
+
+
+@hardware(stream.ReorderOp)
+def _reorder_hardware(place: Place, op: stream.ReorderOp) -> hw.HWModuleOp:
+    return build_reorder(
+        place.library,
+        ReorderConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            width=op.input_channel.width_bits,
+            block=op.block_beats,
+            loops=op.beat_loops,
+            buffered=stream.BUFFERED_BLOCKS,
+            registers=op.registers,
+        ),
+    )
+
+
+@hardware(stream.SliceOp)
+def _slice_hardware(place: Place, op: stream.SliceOp) -> hw.HWModuleOp:
+    return build_slice(
+        place.library,
+        place.top,
+        place.name,
+        place.comment,
+        width=op.input_channel.width_bits,
+        bounds=op.beat_bounds,
+    )
+
+
+@pipelining(stream.ReorderOp)
+def _reorder_cuts(model: DelayModel, op: stream.ReorderOp) -> dict[str, int]:
+    depth, width = stream.BUFFERED_BLOCKS * op.block_beats, op.input_channel.width_bits
+    strides = [stride for count, stride in op.beat_loops if stride and count > 1]
+    terms = op.block_beats.bit_count() + sum(stride.bit_count() for stride in strides)
+    late = model.add(terms, depth.bit_length()) + model.tables(depth.bit_length()) > model.budget
+    words = [Segment("words", 2 * model.device.delays.lut)]
+    return {AHEAD: int(late)} | model.cuts(words, model.read(depth, width, rom=False))

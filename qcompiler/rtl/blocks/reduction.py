@@ -16,10 +16,22 @@ from typing import Literal
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
-from qcompiler.rtl.blocks.mvau import PRODUCT_CUTS, MvauConfig, processing_element
-from qcompiler.rtl.blocks.weight_codes import WeightCode
+from qcompiler.rtl.blocks.mvau import (
+    PRODUCT_CUTS,
+    MvauConfig,
+    dot_product,
+    processing_element,
+    weight_code,
+)
+from qcompiler.rtl.blocks.weight_codes import (
+    WeightCode,
+)
 from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
+from qcompiler.rtl.cuts import tree_levels
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
@@ -174,3 +186,56 @@ def _largest(b: ModuleBuilder, values: Sequence[Signal], *, signed: bool) -> Sig
     half = len(values) // 2
     low, high = (_largest(b, part, signed=signed) for part in (values[:half], values[half:]))
     return b.mux(_greater(low, high, signed=signed), low, high)
+
+
+@hardware(stream.VvauOp, stream.PoolOp)
+def _hardware(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
+    weights = op.weights_op.array if isinstance(op, stream.VvauOp) else None
+    kind = "product" if isinstance(op, stream.VvauOp) else _POOLS[op.kind.data]
+    return build_reduction(
+        place.library,
+        ReductionConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            lanes=op.output_channel.lanes.data,
+            taps=op.taps,
+            simd=op.simd.value.data,
+            kind=kind,
+            weights=weights,
+            code=None if isinstance(op, stream.PoolOp) else weight_code(op),
+            registers=op.registers,
+        ),
+    )
+
+
+_POOLS: dict[str, Literal["max", "sum"]] = {"max": "max", "sum": "sum"}
+
+
+@pipelining(stream.VvauOp)
+def _vvau_cuts(model: DelayModel, op: stream.VvauOp) -> dict[str, int]:
+    made = op.output_channel
+    simd, lanes = op.simd.value.data, made.lanes.data
+    weights = op.weights_op.range
+    segments, levels = dot_product(model, op, simd, made.element.width_bits)
+    depth = op.steps * made.channels // lanes
+    start = model.read(depth, lanes * simd * weights.width_bits, rom=True)
+    return model.cuts(segments, start) | {"sum": levels}
+
+
+@pipelining(stream.PoolOp)
+def _pool_cuts(model: DelayModel, op: stream.PoolOp) -> dict[str, int]:
+    width = op.output_channel.element.width_bits
+    largest = op.kind.data == "max"
+
+    def level(size: int) -> float:
+        if largest:
+            return (size - 1).bit_length() * model.compare(width)
+        return model.add(size, width)
+
+    # The last level is followed by the comparison with, or the sum of, what was kept.
+    kept = model.compare(width) if op.steps > 1 else 0.0
+    levels, _ = tree_levels(model, op.simd.value.data, lambda size: level(size) + kept)
+    return {"taps": levels}

@@ -23,16 +23,22 @@ from qcompiler.arith.requantizers import (
     Table,
     Threshold,
 )
-from qcompiler.rtl.blocks.float_scale import float_scale
+from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import qint, stream
+from qcompiler.rtl.blocks.float_scale import float_scale, float_scale_cuts
 from qcompiler.rtl.blocks.requantizer_lane import (
     Lane,
     Parameter,
     RequantizeConfig,
     clamped,
+    mul_shift_cuts,
     parameters_of,
+    shift_cuts,
     signed_width,
+    threshold_cuts,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.stages import keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -202,3 +208,41 @@ def _table(lane: Lane, form: Table, index: int) -> Signal:
         fold = lane.delay("row", fold, enable=lane.enable)
         address = lane.concat([fold, address])
     return lane.rom("code", address, lane.enable, words.reshape(-1, 1), config.y.width_bits)
+
+
+@hardware(stream.RequantizeOp)
+def _hardware(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
+    (scalar,) = op.scalar_body.operations
+    assert isinstance(scalar, qint.RequantizerOp)
+    return build_requantize(
+        place.library,
+        RequantizeConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.input_channel.element.range,
+            y=op.output_channel.element.range,
+            channels=op.input_channel.channels,
+            lanes=op.input_channel.lanes.data,
+            form=scalar.requantizer,
+            registers=op.registers,
+        ),
+    )
+
+
+@pipelining(stream.RequantizeOp)
+def _cuts(model: DelayModel, op: stream.RequantizeOp) -> dict[str, int]:
+    (scalar,) = op.scalar_body.operations
+    assert isinstance(scalar, qint.RequantizerOp)
+    form, x = scalar.requantizer, op.input_channel.element.range
+    match form:
+        case Shift():
+            return shift_cuts(model, op, form, x)
+        case MulShift():
+            return mul_shift_cuts(model, op, form, x)
+        case FloatScale():
+            return float_scale_cuts(model, op, form, x)
+        case Threshold():
+            return threshold_cuts(model, op, form, x)
+        case Table():
+            return {}  # the index is a short sum, what is read goes into the register slice

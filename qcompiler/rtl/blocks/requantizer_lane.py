@@ -8,7 +8,10 @@ from xdsl.dialects import hw
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.dialects import stream
 from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.cuts import multiply, range_of, read_and, tree_levels
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.stages import Registers, staged, staged_number
 
@@ -178,3 +181,53 @@ def clamped(lane: Lane, y: Signal, given: IntRange, wanted: IntRange) -> Signal:
         high = lane.constant(wanted.hi, y.width)
         clamped = lane.mux(y.compare("sgt", wanted.hi), high, clamped)
     return clamped
+
+
+def shift_cuts(
+    model: DelayModel, op: stream.RequantizeOp, form: Shift, x: IntRange
+) -> dict[str, int]:
+    """Returns the registers of a lane that shifts."""
+    total = model.add(2, signed_width(x) + 1) + model.device.delays.lut
+    segments, per_channel = [Segment("operands", total)], [form.sign, form.bias]
+    tail = _to_code(model, form, form.sum_range(x))
+    return read_and(model, op, per_channel, segments) | model.cuts(tail)
+
+
+def mul_shift_cuts(
+    model: DelayModel, op: stream.RequantizeOp, form: MulShift, x: IntRange
+) -> dict[str, int]:
+    """Returns the registers of a lane that multiplies and shifts."""
+    sums = form.sum_range(x)
+    a, b = signed_width(x), signed_width(range_of(form.multiplier))
+    width = signed_width(sums)
+    segments = multiply(model, "operands", a, b, width)
+    segments.append(Segment("products", model.add(2, width)))
+    found = read_and(model, op, [form.multiplier, form.bias], segments)
+    if len(segments) > 2:
+        found.setdefault("pieces", 1)
+    return found | model.cuts(_to_code(model, form, sums))
+
+
+def _to_code(model: DelayModel, form: Shift | MulShift, sums: IntRange) -> list[Segment]:
+    shift = max(form.shift, 0)
+    width = signed_width(IntRange(sums.lo >> shift, sums.hi >> shift))
+    ties = 0.0
+    if form.tie_parity is not None and shift > 0:
+        ties = model.tables(shift) + model.add(2, width)
+    return [Segment("", ties), Segment("rounded", model.compare(width))]
+
+
+def threshold_cuts(
+    model: DelayModel, op: stream.RequantizeOp, form: Threshold, x: IntRange
+) -> dict[str, int]:
+    """Returns the registers of a lane that compares."""
+    count = form.thresholds.shape[1]
+    if not count:
+        return {}
+    compare = model.compare(signed_width(x) + 1)
+    segments = [Segment("operands", compare)]
+    found = read_and(model, op, [form.sign, form.thresholds], segments)
+    width = op.output_channel.element.width_bits
+    terms = count + bool(form.lo)
+    levels, _ = tree_levels(model, terms, lambda size: model.add(size, min(width, 8)))
+    return found | {"sum": levels}

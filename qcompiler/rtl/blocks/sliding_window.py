@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 from xdsl.dialects import hw
 
+from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.dialects import stream
+from qcompiler.dialects.stream.line_buffer import rows_wanted
 from qcompiler.dialects.stream.process import AHEAD
 from qcompiler.rtl.blocks.line_banks import read_banks
 from qcompiler.rtl.blocks.window_reader import (
@@ -30,6 +33,7 @@ from qcompiler.rtl.blocks.window_reader import (
     either,
 )
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import scaled
 from qcompiler.rtl.stages import require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
@@ -160,3 +164,54 @@ def _tap(
     flag = b.delay(f"in_padding{padding.suffix}", flag, enable=issue)
     flag = staged(b, f"in_padding{padding.suffix}_kept", flag, _delays(config), b.enable)
     return b.mux(flag, pad, data)
+
+
+@hardware(stream.SlidingWindowOp)
+def _hardware(place: Place, op: stream.SlidingWindowOp) -> hw.HWModuleOp:
+    height, width, _ = op.input_channel.frame_shape
+    want, free = rows_wanted(op.window, height)
+    taps = op.taps_a_beat
+    assert taps is not None, "verified"
+    return build_sliding_window(
+        place.library,
+        SlidingWindowConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            x=op.output_channel.element.range,
+            x_in=op.input_channel.element.range,
+            lanes=op.input_lanes,
+            spatial=(height, width),
+            channel_folds=op.channel_folds,
+            window=op.window,
+            pad_value=op.pad_value.value.data,
+            groups=op.groups.value.data,
+            taps=taps,
+            buffer_rows=op.buffer_rows,
+            want=want,
+            free=free,
+            registers=op.registers,
+        ),
+    )
+
+
+@pipelining(stream.SlidingWindowOp)
+def _cuts(model: DelayModel, op: stream.SlidingWindowOp) -> dict[str, int]:
+    rows, taps, folds = op.buffer_rows, op.taps_a_beat, op.channel_folds
+    assert taps is not None, "verified"
+    row_beats = op.input_channel.frame_shape[1] * folds
+    count = taps[0] * taps[1]
+    depth = rows * row_beats // (count if taps[0] > 1 else taps[1])
+    # Which row of the ring: a sum, and what is beyond its end. Then its place, column, channel.
+    slot = model.add(2, rows.bit_length() + 1) + model.compare(rows.bit_length() + 1)
+    terms = 1 + row_beats.bit_count() + (folds.bit_count() if folds > 1 else 0)
+    address = model.add(terms, depth.bit_length())
+    ahead = 0
+    if slot + address + model.tables(2 * depth.bit_length()) > model.budget:
+        ahead = 1 if slot + address <= model.budget else 2
+    word = model.read(depth, op.input_lanes * op.input_channel.element.width_bits, rom=False)
+    choice = model.tables(2 * taps[1]) + (model.tables(2 * rows) if taps[0] > 1 else 0.0)
+    segments = [Segment("words", choice), Segment("taps", 2 * model.device.delays.lut)]
+    if count == 1:  # nothing is chosen
+        segments = [Segment("words", 2 * model.device.delays.lut)]
+    return {AHEAD: ahead} | model.cuts(segments, word)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from xdsl.dialects import hw
 
+from qcompiler.dialects import stream
 from qcompiler.rtl.builder import Signal
+from qcompiler.rtl.hardware import Place, hardware
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
@@ -42,3 +44,9 @@ def _narrow(b: StreamBlock, wide: int, narrow: int) -> hw.HWModuleOp:
     # `enable` alone would drop the beat after its first part: stay valid until the last one.
     hold = b.out_valid & ~part.at_end
     return b.finish(in_ready=free, next_valid=load | hold, data=word.slice(0, narrow))
+
+
+@hardware(stream.WidthAdapterOp)
+def _hardware(place: Place, op: stream.WidthAdapterOp) -> hw.HWModuleOp:
+    widths = op.input_channel.width_bits, op.output_channel.width_bits
+    return build_width_adapter(place.library, place.top, place.name, place.comment, widths)

@@ -14,7 +14,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import stream
 from qcompiler.interpreters import run
 from qcompiler.passes.pipeline import make_context, run_passes
-from qcompiler.rtl.processes import is_known
+from qcompiler.rtl.build import is_known
 
 PROCESSES = [op for op in stream.STREAM.operations if issubclass(op, stream.Process)]
 _EXAMPLE = re.compile(r"Example: `(.*?)`\n", re.DOTALL)

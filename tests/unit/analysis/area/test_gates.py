@@ -4,8 +4,8 @@ import itertools
 
 from qcompiler.analysis.area.columns import Columns
 from qcompiler.analysis.area.count import Estimator
-from qcompiler.analysis.area.family import FAMILIES
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates, cover
+from qcompiler.devices.family import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from stream_networks import StreamNetwork
 
-from qcompiler.analysis.delays import DelayModel, Segment
 from qcompiler.analysis.throughput import predict
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.trees import group_sizes
 from qcompiler.devices import load_device
+from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qcompiler.analysis.area.family import FAMILIES
-from qcompiler.analysis.area.memories import Memory, place
+from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.memories import Memory, place
 
 ECP5, XILINX = FAMILIES["ecp5"], FAMILIES["xilinx"]
 

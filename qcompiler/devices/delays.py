@@ -6,10 +6,10 @@ The figures of cells come from the device file; how many of them are in series f
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from qcompiler.analysis.area.family import FAMILIES
-from qcompiler.analysis.area.memories import Memory
-from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
-from qcompiler.rtl.numbers import PIECE_BITS
+from qcompiler.devices.device import Device
+from qcompiler.devices.family import FAMILIES, PIECE_BITS
+from qcompiler.devices.library import DEFAULT_DEVICE, load_device
+from qcompiler.devices.memories import Memory
 
 DEFAULT_MHZ = 100.0
 """The clock that is aimed at if none is asked for."""

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from qcompiler.analysis.area.memories import Memory, Placement, Ram, place
+from qcompiler.devices.memories import Memory, Placement, Ram, place
+
+PIECE_BITS = 17
+"""With a sign bit, this many fit in the hard multipliers of every part that has 18 bits."""
 
 
 @dataclass(frozen=True)
