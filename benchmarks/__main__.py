@@ -18,6 +18,7 @@ ALL = (
     ("place", "--write-docs"),
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
+    ("quantize_static", "--write-docs"),
 )
 """Modules with their options; the slow one comes last."""
 

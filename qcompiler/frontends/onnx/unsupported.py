@@ -30,7 +30,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "place of quantize_dynamic",
     ),
     _group(
-        "QLinearSoftmax QLinearReduceMean QLinearWhere QAttention QEmbedLayerNormalization",
+        "QLinearReduceMean QLinearWhere QAttention QEmbedLayerNormalization",
         "this operation on integer tensors is not supported",
         "leave it out of the quantization, or end the model before it",
     ),

@@ -3,6 +3,7 @@
 from math import prod
 
 import numpy as np
+from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
@@ -31,9 +32,13 @@ def _batch_normalization(node: NodeContext) -> Value:
 
 @importer("", "Softmax")
 def _softmax(node: NodeContext) -> Value:
-    x = node.operand(0)
+    return softmax(node, node.operand(0), node.opset)
+
+
+def softmax(node: NodeContext, x: SSAValue, opset: int) -> SSAValue:
+    """Emits the softmax of `x` as the node's attribute `axis` and a version of ONNX say."""
     shape = shape_of(x.type)
-    single_axis = node.opset >= _SOFTMAX_OF_ONE_AXIS
+    single_axis = opset >= _SOFTMAX_OF_ONE_AXIS
     axis = axis_in(node.int_attribute("axis", -1 if single_axis else 1), len(shape))
     if single_axis or prod(shape[axis + 1 :]) == 1:
         return node.emit(nn.SoftmaxOp(x, axis))

@@ -13,6 +13,7 @@ from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.linear import matmul
+from qcompiler.frontends.onnx.ops.normalization import softmax
 from qcompiler.frontends.onnx.ops.pieces import concat
 from qcompiler.frontends.onnx.ops.quantize_linear import (
     check_same_type,
@@ -71,7 +72,14 @@ def _scale(node: NodeContext, index: int, *, channels: bool = False) -> Array:
     return scale
 
 
-def _quantized(node: NodeContext, y: SSAValue, scale: int, zero_point: int, like: int) -> SSAValue:
+def _quantized(
+    node: NodeContext,
+    y: SSAValue,
+    scale: int,
+    zero_point: int,
+    like: int,
+    rounding: str = "half_even",
+) -> SSAValue:
     """Emits the codes of `y`, of the zero point's type or, without one, that of input `like`."""
     factor = _scale(node, scale)
     if node.has_input(zero_point):
@@ -80,7 +88,7 @@ def _quantized(node: NodeContext, y: SSAValue, scale: int, zero_point: int, like
     else:
         zero, range_ = _ZERO, qint.range_of(node.codes(like).type)
     assert range_ is not None
-    return quantize(node, y, factor, zero, range_, None)
+    return quantize(node, y, factor, zero, range_, None, rounding)
 
 
 def _along(x: SSAValue | Array, axis: int) -> int:
@@ -198,6 +206,16 @@ def _sigmoid(node: NodeContext, x: SSAValue) -> SSAValue:
     return node.emit(nn.SigmoidOp(x))
 
 
+def _qlinear_softmax(node: NodeContext) -> Value:
+    """The attribute `opset` is the version of the Softmax that the node stands for.
+
+    The kernel divides integers and rounds halves up.
+    """
+    x = _reals(node, 0, _scale(node, 1), 2)
+    y = softmax(node, x, node.int_attribute("opset", node.opset))
+    return _quantized(node, y, 3, 4, 0, "half_up")
+
+
 def _channels_first(
     pool: Callable[[NodeContext, SSAValue], SSAValue],
 ) -> Callable[[NodeContext, SSAValue], SSAValue]:
@@ -244,6 +262,7 @@ for _domain in ("com.microsoft", ""):  # some writers leave the domain out
     importer(_domain, *_BINARY)(_qlinear_binary)
     importer(_domain, "QLinearLeakyRelu")(_qlinear_unary(_leaky_relu))
     importer(_domain, "QLinearSigmoid")(_qlinear_unary(_sigmoid))
+    importer(_domain, "QLinearSoftmax")(_qlinear_softmax)
     importer(_domain, "QLinearAveragePool")(_qlinear_unary(_channels_first(average_pool)))
     importer(_domain, "QLinearGlobalAveragePool")(
         _qlinear_unary(_channels_first(global_average_pool))

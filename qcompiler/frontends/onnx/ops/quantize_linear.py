@@ -29,10 +29,18 @@ def quantize(
     zero_point: Array,
     range_: IntRange,
     axis: int | None,
+    rounding: str = "half_even",
 ) -> SSAValue:
-    """Emits `clamp(round(x / scale) + zero_point, range_)` as ONNX rounds it; returns integers."""
-    after = bool(zero_point.any())
-    op = qint.QuantizeOp(x, scale, zero_point, range_, axis=axis, zero_point_after_rounding=after)
+    """Emits `clamp(round(x / scale) + zero_point, range_)`, rounded as ONNX does unless told."""
+    op = qint.QuantizeOp(
+        x,
+        scale,
+        zero_point,
+        range_,
+        axis=axis,
+        rounding=rounding,
+        zero_point_after_rounding=bool(zero_point.any()),
+    )
     return node.emit(op)
 
 
