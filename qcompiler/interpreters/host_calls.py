@@ -128,7 +128,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.SoftmaxOp: lambda op: HostCall(numpy_ops.softmax, {"axis": op.axis.value.data}),
     nn.ReduceMeanOp: _reduce_mean,
     nn.ArgMaxOp: _arg_max,
-    nn.MatMulOp: lambda op: HostCall(np.matmul, {}),
+    nn.MatMulOp: lambda op: HostCall(numpy_ops.matmul, {}),
     nn.ConvOp: lambda op: HostCall(numpy_windows.conv, {**_window(op), "group": op.groups}),
     nn.ConvTransposeOp: _conv_transpose,
     nn.MaxPoolOp: _max_pool,

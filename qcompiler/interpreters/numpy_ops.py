@@ -142,6 +142,14 @@ def affine(q: Array, multiplier: Array, offset: Array, axis: int | None) -> Arra
     return q * per_channel(multiplier, q.ndim, axis) + per_channel(offset, q.ndim, axis)
 
 
+def matmul(lhs: Array, rhs: Array) -> Array:
+    """Returns the matrix product; equal numbers give equal sums, however they lie in memory.
+
+    A transposed array is another order of additions to the library behind numpy.
+    """
+    return np.matmul(np.ascontiguousarray(lhs), np.ascontiguousarray(rhs))
+
+
 def relu(x: Array) -> Array:
     """Returns max(x, 0)."""
     return np.maximum(x, 0)

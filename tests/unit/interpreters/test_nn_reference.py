@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Block, Region
 
 from qcompiler.dialects import nn
-from qcompiler.interpreters import run
+from qcompiler.interpreters import numpy_ops, run
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.standard_normal((2, 3, 4)).astype(np.float32)
@@ -85,3 +85,12 @@ def test_constants_and_reshapes_keep_row_major_order():
     module = ModuleOp([func.FuncOp("main", types, Region(block))])
     (result,) = run(module, "main", [])
     np.testing.assert_array_equal(result[0], X.reshape(4, 6))
+
+
+def test_products_of_equal_numbers_are_equal_however_they_lie():
+    """Else folding a transposition of weights would look like another network in float32."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((5, 1, 16)).astype(np.float32)
+    turned = random.standard_normal((1, 2, 16)).astype(np.float32).transpose(0, 2, 1)
+    made = [numpy_ops.matmul(x, w) for w in (turned, np.ascontiguousarray(turned))]
+    np.testing.assert_array_equal(*made)
