@@ -1,6 +1,7 @@
 """Compiles a model: front end, pipeline, and what a `Design` needs of each level."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from xdsl.dialects import hw
@@ -81,6 +82,18 @@ def _import_text(path: str | Path, options: Options) -> ModuleOp:
         what = f"{Path(path).name} says itself which integers its inputs are"
         raise ModelError([Problem("--input", what, "write it there: x: uint8[1, 16] scale 1/255")])
     return import_text(path, numerics=options.numerics)
+
+
+@contextmanager
+def naming_places(path: str | Path, options: Options) -> Generator[None]:
+    """Gives what passes refuse its line and column, where the network at `path` is a text."""
+    if Path(path).suffix != ".qnn":
+        yield
+        return
+    from qcompiler.frontends.text.places import placing
+
+    with placing(Path(path), options.numerics):
+        yield
 
 
 def level_of(module: ModuleOp) -> str:
@@ -255,6 +268,7 @@ def compile(
         if problems:
             raise ModelError(problems)
         return compile_module(_keeps_meaning(model.clone(), options), options)
-    design = compile_module(import_model(model, options), options)
+    with naming_places(model, options):
+        design = compile_module(import_model(model, options), options)
     design.origin = Origin.of(model, options)
     return design

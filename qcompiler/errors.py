@@ -15,6 +15,7 @@ class Problem:
         where: node or tensor, as the model names it, with its operation; or a file or option.
         what: the reason, with the offending value and the limit.
         remedy: what the user can do about it.
+        in_text: the same for a network that is written in the model language, if it differs.
 
     Examples:
         >>> print(Problem("conv_3 (ONNX Conv)", "scale must be positive, got -0.02", "re-export"))
@@ -24,6 +25,7 @@ class Problem:
     where: str
     what: str
     remedy: str
+    in_text: str | None = None
 
     def __str__(self) -> str:
         return f"{printable(self.where)}: {printable(self.what)}; {printable(self.remedy)}"
@@ -54,7 +56,8 @@ def printable(text: str, limit: int = 300) -> str:
 def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     """Returns `did you mean ...?` if a known name is close to a misspelt one."""
     candidates = list(known)
-    close = get_close_matches(name[:60], candidates, 3, 0.6)
+    close = [c for c in candidates if c.lower() == name.lower()]
+    close += [c for c in get_close_matches(name[:60], candidates, 3, 0.6) if c not in close]
     # `conv2d` means `conv`: what begins alike is close, too.
     close += [c for c in candidates if len(c) > 2 and name.startswith(c) and c not in close]
     return f"did you mean {' or '.join(close[:3])}?" if close else otherwise

@@ -32,6 +32,7 @@ _ON_INTEGERS = (*REAL_OPS, *_MOVES, *LAYERS, nn.Pool, nn.ReduceMeanOp, nn.ArgMax
 _MEANS = (nn.AveragePoolOp, nn.ReduceMeanOp)
 _BOUNDARY = (qint.QuantizeOp, qint.DequantizeOp)
 _QUANTIZER = "QuantizeLinear and DequantizeLinear, or Quant"
+_GRID = "requantize(..., int8, scale: 0.1)"
 _STATICALLY = (
     "quantize activations, too: quantize_static of onnxruntime.quantization does that, or train "
     "with Brevitas or QKeras"
@@ -84,7 +85,7 @@ def _unquantized_activations(network: Network) -> list[Problem]:
     if quantizes or not weights or len(layers) < 2:
         return []
     what = "the weights alone are quantized: what flows from layer to layer is in floating point"
-    return [Problem("model", what, _STATICALLY)]
+    return [Problem("model", what, _STATICALLY, f"write {_GRID} around activations, too")]
 
 
 def _is_of_constant(op: Operation) -> bool:
@@ -139,7 +140,10 @@ class _Region:
                 yield from _of_scales(consumer, maker, layer)
             elif maker in self.network.constant:
                 remedy = f"quantize its weights, too ({_QUANTIZER})"
-                yield Problem(consumer, "its weights have no quantizer", remedy)
+                in_text = (
+                    "give its weights an integer type and a scale: w: int4[4, 2] scale 0.1 = ..."
+                )
+                yield Problem(consumer, "its weights have no quantizer", remedy, in_text)
             elif inputs := _real_inputs(value):
                 yield from (_unquantized(argument, consumer) for argument in inputs)
             elif maker is not None and not self._is_victim(maker):
@@ -167,6 +171,7 @@ class _Region:
                     place_of(op),
                     f"takes real numbers from {_makers(op, self.ops)}, between quantized layers",
                     f"add a quantizer before it ({_QUANTIZER}), with one scale for the tensor",
+                    f"write {_GRID} around what it takes, with one scale",
                 )
         return _unbuilt(self.ops[0])
 
@@ -215,6 +220,8 @@ def _unquantized(argument: BlockArgument, consumer: str) -> Problem:
         f"{name} (input)",
         f"reaches {consumer} without a quantizer",
         f"give the input's type and scale, e.g. --input {name}=int16:0.0009765625",
+        f"give it a type of integers and a scale, such as uint8[...] scale 1/255, or write {_GRID} "
+        "around it where it is used",
     )
 
 
@@ -228,6 +235,7 @@ def _of_scales(consumer: str, dequantize: qint.DequantizeOp, layer: Operation) -
             place_of(dequantize),
             f"gives each channel a scale of its own, and {consumer} sums over channels",
             "quantize this activation with one scale for the tensor",
+            "write one number as its scale, and no axis",
         )
     elif axis != _OUTPUT_AXIS[type(layer)] % len(shape_of(dequantize.result.type)):
         yield Problem(
@@ -235,6 +243,7 @@ def _of_scales(consumer: str, dequantize: qint.DequantizeOp, layer: Operation) -
             f"gives each input channel of the weights a scale of its own, and {consumer} sums over "
             "input channels",
             "quantize these weights with one scale for the tensor, or one for each output channel",
+            "write one number as their scale, or one for each output channel with its axis",
         )
 
 
@@ -247,6 +256,7 @@ def _lacking(maker: Operation, consumer: str) -> Problem:
         place_of(maker),
         f"{reason} result reaches {consumer} without a quantizer",
         f"add a quantizer {where} ({_QUANTIZER}), with one scale for the tensor",
+        f"write {_GRID} {where.replace('after it', 'around it')}, with one scale",
     )
 
 

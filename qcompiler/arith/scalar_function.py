@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from qcompiler.arith import trends
 from qcompiler.arith.arrays import FloatArray, IntArray
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.rounding import RoundingMode
 from qcompiler.arith.scalar_ops import OPS
 from qcompiler.arith.trends import Trend
@@ -144,14 +145,15 @@ class ScalarFunction:
         if value.shape not in ((), (self.channels,)):
             raise ValueError(f"{what} must have shape [] or [{self.channels}], got {value.shape}")
         if not np.isfinite(value).all():
-            raise ValueError(f"{what} must be finite, got {value[~np.isfinite(value)].flat[0]}")
+            bad = float(value[~np.isfinite(value)].flat[0])
+            raise ValueError(f"{what} must be finite, got {shortest(bad)}")
         if self.numerics == "onnxruntime":
             with np.errstate(over="ignore"):
                 changed = value.astype(np.float32).astype(np.float64) != value
             if changed.any():
                 raise ValueError(
                     f"{what} must be a float32 number for onnxruntime numerics, "
-                    f"got {np.atleast_1d(value)[np.atleast_1d(changed)][0]!r}"
+                    f"got {shortest(np.atleast_1d(value)[np.atleast_1d(changed)][0])}"
                 )
 
     def _check_quantizer(self) -> None:
@@ -159,7 +161,7 @@ class ScalarFunction:
         self._check_parameter("quantizer scale", q.scale)
         self._check_parameter("quantizer zero point", q.zero_point)
         if not (q.scale > 0).all():
-            raise ValueError(f"quantizer scale must be positive, got {q.scale.min()}")
+            raise ValueError(f"quantizer scale must be positive, got {shortest(q.scale.min())}")
         if q.lo > q.hi:
             raise ValueError(f"quantizer must have lo <= hi, got lo {q.lo}, hi {q.hi}")
         largest = max(abs(q.lo), abs(q.hi), int(np.abs(q.zero_point).max(initial=0)))

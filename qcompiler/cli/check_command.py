@@ -1,6 +1,7 @@
 """qcc check: every reason why a model does not compile, with remedies."""
 
 import argparse
+from pathlib import Path
 
 from rich.markup import escape
 
@@ -13,9 +14,10 @@ from qcompiler.cli.common import (
     print_json,
     print_problems,
 )
-from qcompiler.compiler import compile_module, import_model
+from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.errors import ModelError, Problem
-from qcompiler.frontends.text.diagnostics import LanguageError
+from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
+from qcompiler.frontends.text.reading import analyse, read_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +35,36 @@ def find_problems(parsed: argparse.Namespace) -> tuple[Problem, ...]:
 def _failure(parsed: argparse.Namespace) -> ModelError | None:
     options = model_options(parsed, passes=(*pipelines.QINT, *pipelines.STREAM))
     try:
-        compile_module(import_model(parsed.model, options), options)
+        with naming_places(parsed.model, options):
+            compile_module(import_model(parsed.model, options), options)
     except ModelError as error:
         return error
     return None
+
+
+def _warnings(model: str) -> list[Diagnostic]:
+    """Returns what a text says that is most likely not meant; nothing for other models."""
+    if Path(model).suffix != ".qnn":
+        return []
+    try:
+        return analyse(read_source(Path(model))).warnings
+    except ModelError:
+        return []
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Checks; exit status 0 if the model compiles, else 1."""
     error = _failure(parsed)
     problems = () if error is None else error.problems
+    warnings = _warnings(parsed.model)
     if parsed.json:
         listed = [{"where": p.where, "what": p.what, "remedy": p.remedy} for p in problems]
-        print_json({"model": parsed.model, "compiles": not problems, "problems": listed})
-    elif isinstance(error, LanguageError):
+        warned = [{"where": d.where, "what": d.what, "remedy": d.remedy} for d in warnings]
+        answer = {"model": parsed.model, "compiles": not problems, "problems": listed}
+        print_json({**answer, "warnings": warned} if warned else answer)
+        return 1 if problems else 0
+    print_diagnostics(warnings)
+    if isinstance(error, LanguageError):
         print_diagnostics(error.diagnostics)
     elif problems:
         print_problems(problems)

@@ -98,9 +98,11 @@ def naming_nodes(directory: Path) -> Generator[None]:
 def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     """Prints what is wrong with a text on stderr: place, line, mark, remedy."""
     for diagnostic in diagnostics:
-        err.print("[red]error:[/red]", escape(str(diagnostic)))
-    if len(diagnostics) > 1:
-        err.print(f"{len(diagnostics)} problems")
+        kind = "[yellow]warning:[/yellow]" if diagnostic.warns else "[red]error:[/red]"
+        err.print(kind, escape(str(diagnostic)))
+    errors = sum(not diagnostic.warns for diagnostic in diagnostics)
+    if errors > 1:
+        err.print(f"{errors} problems")
 
 
 def print_problems(problems: Sequence[Problem]) -> None:

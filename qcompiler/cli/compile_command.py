@@ -29,7 +29,7 @@ from qcompiler.cli.common import (
     table,
     weight_file,
 )
-from qcompiler.compiler import compile_module, import_model
+from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
 from qcompiler.errors import ModelError, printable, suggestion
 from qcompiler.options import Options, with_options
@@ -155,7 +155,8 @@ def run(parsed: argparse.Namespace) -> int:
                 raise ModelError(unused)
             sys.stdout.write(print_module(module))
             return 0
-        design = compile_module(module, options, [printer, progress.after])
+        with naming_places(parsed.model, options):
+            design = compile_module(module, options, [printer, progress.after])
     if parsed.emit is not None:
         _emit(design, parsed.emit)
         return 0
@@ -216,7 +217,8 @@ def _run_passes(parsed: argparse.Namespace) -> int:
     if _unknown(parsed.print_ir_after, [pass_name(pass_) for pass_ in options.pipeline()]):
         return 2
     printer = _printer(parsed.print_ir_after)
-    design = compile_module(import_model(parsed.model, options), options, [printer])
+    with naming_places(parsed.model, options):
+        design = compile_module(import_model(parsed.model, options), options, [printer])
     sys.stdout.write(print_module(design.level("last")))
     return 0
 

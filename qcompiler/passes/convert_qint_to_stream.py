@@ -134,6 +134,7 @@ def _check_batch(core: func.FuncOp) -> None:
             place_of(op),
             f"works on a batch of {shape_of(op.operands[0].type)[0]}",
             "export the model with a batch of 1; frames follow one another in hardware",
+            "write 1 for the first axis of the input; frames follow one another in hardware",
         )
         for op in core.body.block.ops
         if isinstance(op, qint.Windowed) and shape_of(op.operands[0].type)[0] != 1

@@ -121,7 +121,11 @@ class _SelectJoin(RewritePattern):
         except (ValueError, VerifyException) as error:
             found = error if isinstance(error, JoinError) else None
             remedy = "quantize each activation before this node" if found is None else found.remedy
-            problem = Problem(place_of(op if found is None else found.op), str(error), remedy)
+            in_text = None
+            if found is None or "quantizer" in remedy:
+                in_text = "write requantize(..., int8, scale: 0.1) around each activation before it"
+            where = place_of(op if found is None else found.op)
+            problem = Problem(where, str(error), remedy, in_text)
             if problem not in self.problems:
                 self.problems.append(problem)
             return

@@ -112,7 +112,13 @@ class _Cut:
         if found or any(isinstance(op, self.compute) for op in self.ops):
             return found
         what = "no operation works on quantized values, so there is nothing to put in hardware"
-        return [Problem("model", what, "quantize the weights and the activation of a layer")]
+        in_text = (
+            "multiply by constants with an integer type and a scale (w: int4[4, 2] scale 0.1 = ...)"
+            ", or write requantize(..., int8, scale: 0.1) around activations"
+        )
+        return [
+            Problem("model", what, "quantize the weights and the activation of a layer", in_text)
+        ]
 
 
 def _constant_ops(ops: Sequence[Operation]) -> set[Operation]:

@@ -6,6 +6,7 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.dialects.attributes import broadcast_shapes, shape_of
 from qcompiler.dialects.nn.elementwise import Binary, Unary
 from qcompiler.dialects.nn.types import f32
@@ -74,7 +75,8 @@ class ClipOp(Unary):
     def verify_(self) -> None:
         super().verify_()
         if not self.lo.value.data <= self.hi.value.data:
-            raise VerifyException(f"lo must not exceed hi, got {self.parameters}")
+            lo, hi = map(shortest, self.parameters)
+            raise VerifyException(f"lo must not exceed hi, got lo {lo} and hi {hi}")
 
 
 @irdl_op_definition

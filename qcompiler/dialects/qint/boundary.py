@@ -18,6 +18,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import RoundingMode, rounding_mode
 from qcompiler.dialects.attributes import Array, shape_of, verify_channel_parameter
@@ -64,7 +65,7 @@ class Boundary(IRDLOperation):
         scale = self.scale_array
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             bad = scale[~(np.isfinite(scale) & (scale > 0))][0]
-            raise VerifyException(f"scale must be positive and finite, got {bad}")
+            raise VerifyException(f"scale must be positive and finite, got {shortest(bad)}")
         verify_channel_parameter(scale.size, self.channel_axis, shape, "scale")
         zero_point = self.zero_point_array
         verify_channel_parameter(zero_point.size, self.channel_axis, shape, "zero_point")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,30 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import suggestion
+from qcompiler.frontends.text.advice import refitted
 from qcompiler.frontends.text.arguments import Given, check_finite, convert, is_integer, spoken
-from qcompiler.frontends.text.diagnostics import StatementError
+from qcompiler.frontends.text.diagnostics import MisfitError, StatementError
 from qcompiler.frontends.text.evaluator import Evaluator
+from qcompiler.frontends.text.operations import OPERATIONS
 from qcompiler.frontends.text.scope import Naming, Scope
 from qcompiler.frontends.text.signatures import Kind, Param
-from qcompiler.frontends.text.syntax import Annotation, Assign, Span
-from qcompiler.frontends.text.values import FLOATS, Constant, Meaning, TypeValue
+from qcompiler.frontends.text.syntax import (
+    Annotation,
+    Assign,
+    List,
+    Number,
+    Span,
+    Value,
+)
+from qcompiler.frontends.text.values import (
+    FLOATS,
+    Constant,
+    Meaning,
+    TypeValue,
+    element_name,
+    smallest_type,
+    type_text,
+)
 
 _CLAUSES = {
     "scale": Param("scale", Kind.REALS),
@@ -50,13 +68,15 @@ class Annotations:
     ) -> SSAValue:
         """Returns the reals that integers stand for, if the annotation has a scale; else them."""
         found: dict[str, Any] = {}
+        clauses: dict[str, Given] = {}
         for clause in annotation.clauses:
             name = clause.name.text
             if name not in _CLAUSES:
                 remedy = suggestion(name, _CLAUSES, f"a type may have {', '.join(_CLAUSES)}")
                 raise StatementError(clause.name.span, f"a type has no {name!r}", remedy)
             value = self._evaluator.evaluate(clause.value, scope, names)
-            found[name] = convert(_CLAUSES[name], Given(clause.value, value))
+            clauses[name] = Given(clause.value, value)
+            found[name] = convert(_CLAUSES[name], clauses[name])
         span = annotation.type.span
         if "scale" not in found:
             if found or given.bipolar:
@@ -74,8 +94,19 @@ class Annotations:
                 lambda: qint.AffineOp(plain, np.array([2]), np.array([-1])), names, span
             )
         scale, axis = found["scale"], found.get("axis")
+        rank = len(shape_of(codes.type))
+        if axis is not None and not 0 <= axis < rank:
+            what = f"axis must be in [0, {rank - 1}], got {axis}"
+            remedy = f"write axis {rank - 1}, or leave it out where there is one scale"
+            raise StatementError(clauses["axis"].span, what, remedy)
         zero = found.get("zero_point", np.zeros(1, np.int64))
-        return scope.emit(lambda: qint.DequantizeOp(codes, scale, zero, axis=axis), names, span)
+        if scale.size == zero.size == 1:
+            axis = None
+        try:
+            return scope.emit(lambda: qint.DequantizeOp(codes, scale, zero, axis=axis), names, span)
+        except MisfitError as error:
+            (signature,) = OPERATIONS["dequantize"]
+            raise refitted(error, signature, clauses, [codes], [str(given)]) from None
 
     def apply(self, meaning: Meaning, statement: Assign, scope: Scope, names: Naming) -> Meaning:
         """Returns what a statement's name stands for: its value, with its annotation applied.
@@ -88,7 +119,7 @@ class Annotations:
         annotation = statement.annotation
         given = None if annotation is None else self.type_of(annotation, scope)
         if isinstance(meaning, Constant):
-            made = self._constant(meaning, given, statement.value.span, scope, names)
+            made = self._constant(meaning, given, statement.value, scope, names)
             if annotation is not None and annotation.clauses:
                 assert made.operation is not None
                 assert given is not None
@@ -101,7 +132,7 @@ class Annotations:
             raise StatementError(
                 clause,
                 "only inputs and constants take a scale",
-                "write requantize(..., type, scale: ...)",
+                f"write requantize(..., {TypeValue(given.element)}, scale: 0.1)",
             )
         if isinstance(meaning, SSAValue) and is_integer(meaning):
             return self._range(meaning, annotation, given)
@@ -133,15 +164,16 @@ class Annotations:
         if not fits:
             raise StatementError(
                 span,
-                f"{what} must be {wanted}, got {meaning.type}",
-                "change the type, or the value",
+                f"{what} must be {wanted}, got {type_text(meaning)}",
+                _remedy_for(meaning, wanted, what),
             )
 
     def _constant(
-        self, constant: Constant, given: TypeValue | None, span: Span, scope: Scope, names: Naming
+        self, constant: Constant, given: TypeValue | None, value: Value, scope: Scope, names: Naming
     ) -> Constant:
         """Returns numbers with an operation that holds them, where one can."""
-        array = constant.array if given is None else _array(constant, given, span)
+        span = value.span
+        array = constant.array if given is None else _array(constant, given, span, value)
         if given is not None:
             _check_shape(array.shape, given, span, "the value")
         if scope.scalar or not array.size:
@@ -164,15 +196,17 @@ class Annotations:
         wanted = given.element
         if not isinstance(wanted, IntRange):
             raise StatementError(
-                span, f"the value holds integers, not {given}", "write a type of integers"
+                span, f"the value holds integers, not {given}", f"write {element_name(inferred)}"
             )
         if wanted == inferred:
             return value
         if not wanted.contains(inferred) and not annotation.assumed:
             raise StatementError(
                 span,
-                f"values of int<{inferred.lo}, {inferred.hi}> may leave {given}",
-                f"widen the type; to promise that they do not, write assume {given}",
+                f"the value is {element_name(inferred)}, {inferred.lo} to {inferred.hi}, which "
+                f"{given} does not hold",
+                f"write {element_name(inferred)}; to promise that no value is larger, write "
+                f"assume {given}",
             )
         return _retyped(value, wanted)
 
@@ -198,7 +232,14 @@ def _retyped(value: SSAValue, wanted: IntRange) -> SSAValue:
     return made.results[0]
 
 
-def _array(constant: Constant, given: TypeValue, span: Span) -> Array:
+def _remedy_for(value: SSAValue, wanted: TypeValue, what: str) -> str:
+    """Returns what to write for a value of another type."""
+    if isinstance(wanted.element, IntRange) and not is_integer(value):
+        return f"write quantize(..., {element_name(wanted.element)}, scale: 0.1)"
+    return f"write {type_text(value)}" if what == "the value" else "change the type, or the value"
+
+
+def _array(constant: Constant, given: TypeValue, span: Span, value: Value | None = None) -> Array:
     """Returns numbers as a type wants them.
 
     Raises:
@@ -214,25 +255,39 @@ def _array(constant: Constant, given: TypeValue, span: Span) -> Array:
     if not constant.integral:
         whole = array.astype(np.int64) if np.abs(array).max(initial=0) < 2**62 else None
         if whole is None or not np.array_equal(whole, array):
+            bad = _first(value, lambda number: number.value % 1 == 0)
             raise StatementError(
-                span,
+                bad or span,
                 f"{given} needs integers, got {spoken(constant)}",
-                "quantize the numbers first, or write float32",
+                "write the integers that the scale multiplies, or float32 without a scale",
             )
         array = whole
-    if array.size and not (
-        given.element.contains(int(array.min())) and given.element.contains(int(array.max()))
-    ):
+    bounds = given.element
+    if array.size and not (bounds.contains(int(array.min())) and bounds.contains(int(array.max()))):
+        bad = _first(value, lambda number: bounds.lo <= number.value <= bounds.hi)
+        held = IntRange(int(array.min()), int(array.max()))
         raise StatementError(
-            span,
-            f"numbers from {array.min()} to {array.max()} exceed {given}",
-            "widen the type",
+            bad or span,
+            f"numbers from {held.lo} to {held.hi} exceed {given}, which holds {bounds.lo} to "
+            f"{bounds.hi}",
+            f"write {smallest_type(held)}, or smaller numbers",
         )
     return array
 
 
+def _first(value: Value | None, good: Callable[[Number], bool]) -> Span | None:
+    """Returns where the first number stands that is not good; None if that is not in the text."""
+    if isinstance(value, Number):
+        return None if good(value) else value.span
+    if isinstance(value, List):
+        found = (_first(item, good) for item in value.items)
+        return next((span for span in found if span is not None), None)
+    return None
+
+
 def _check_shape(shape: tuple[int, ...], wanted: TypeValue, span: Span, what: str) -> None:
     if wanted.shape is not None and tuple(wanted.shape) != tuple(shape):
-        raise StatementError(
-            span, f"{what} has shape {list(shape)}, not {list(wanted.shape)}", "correct the shape"
-        )
+        said = f"{what} has shape {list(shape)}, not {list(wanted.shape)}"
+        here = f"{TypeValue(wanted.element, tuple(shape), wanted.bipolar)}"
+        remedy = f"write {here}, or other numbers" if what == "the value" else f"its type is {here}"
+        raise StatementError(span, said, remedy)

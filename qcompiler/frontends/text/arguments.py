@@ -11,13 +11,20 @@ from xdsl.ir import SSAValue
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import Array, element_of
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import suggestion
 from qcompiler.frontends.text.diagnostics import StatementError
 from qcompiler.frontends.text.scope import Naming, Scope
 from qcompiler.frontends.text.signatures import REQUIRED, Kind, Param, Signature
-from qcompiler.frontends.text.syntax import Argument, Call, Reference, Span, Value
-from qcompiler.frontends.text.values import Broken, Constant, Meaning, TypeValue, Word
+from qcompiler.frontends.text.syntax import Argument, Call, Number, Reference, Span, Value
+from qcompiler.frontends.text.values import (
+    Broken,
+    Constant,
+    Meaning,
+    TypeValue,
+    Word,
+    named_type,
+)
 
 Evaluate = Callable[[Value], Meaning]
 _LARGEST_EXACT = 2**53
@@ -62,16 +69,22 @@ def spoken(meaning: Meaning | None) -> str:
             return "nothing"
 
 
+Unknown = Callable[[Argument], str]
+"""Returns what to write for an argument whose name the operation does not have."""
+
+
 def matched(
-    call: Call, names: Sequence[str], variadic: bool
+    call: Call, names: Sequence[str], variadic: bool, unknown: Unknown | None = None
 ) -> tuple[list[Argument], dict[str, Argument]]:
     """Returns the arguments of a call that stand by position of a variadic operand, and by name.
 
     Raises:
-        StatementError: there are too many, one is given twice, or a name is not known.
+        StatementError: there are too many, one is given twice, or a name is not known; all that
+            are not known are told.
     """
     rest: list[Argument] = []
     found: dict[str, Argument] = {}
+    wrong: list[StatementError] = []
     for index, argument in enumerate(call.arguments):
         if argument.name is None:
             if variadic:
@@ -86,11 +99,26 @@ def matched(
             if name not in names:
                 what = f"{call.function.text} has no argument {name!r}"
                 remedy = suggestion(name, names, f"it takes {', '.join(names)}")
-                raise StatementError(span, what, remedy)
+                if unknown is not None:
+                    remedy = unknown(argument) or remedy
+                wrong.append(StatementError(span, what, remedy))
+                continue
         if name in found:
-            raise StatementError(span, f"argument {name!r} is given twice", "leave one out")
+            raise _twice(call, index, name, span)
         found[name] = argument
+    if wrong:
+        raise StatementError(wrong[0].span, wrong[0].what, wrong[0].remedy, wrong[1:])
     return rest, found
+
+
+def _twice(call: Call, index: int, name: str, span: Span) -> StatementError:
+    """Returns the error for an argument that has its value already."""
+    argument, before = call.arguments[index], call.arguments[index - 1]
+    if argument.name is not None or before.name is None:
+        return StatementError(span, f"argument {name!r} is given twice", "leave one out")
+    decimals = all(isinstance(v, Number) and v.integer for v in (before.value, argument.value))
+    remedy = "write a point in numbers: 0.5" if decimals else "name this one, too"
+    return StatementError(span, "an argument without a name follows one with a name", remedy)
 
 
 class Converter:
@@ -118,10 +146,11 @@ class Converter:
                 "give a value that is computed, or numbers",
             )
         if is_integer(meaning) != integers:
+            text = self._scope.source.text_at(given.span)
             remedy = (
-                "write quantize(...) around it"
+                f"write quantize({text}, int8, scale: 0.1)"
                 if integers
-                else "give its definition a scale, or write dequantize(..., scale: 1)"
+                else f"write dequantize({text}, scale: 1), or a scale behind the type of the input"
             )
             raise StatementError(
                 given.span, f"{what} takes {wanted}, got {spoken(meaning)}", remedy
@@ -163,10 +192,12 @@ class Converter:
         found: dict[str, Any] = {}
         for param in params:
             if param.name in given:
-                found[param.name] = convert(param, given[param.name])
+                found[param.name] = convert(param, given[param.name], operands)
             elif param.default is REQUIRED:
                 what = f"{call.function.text} needs {param.name}: {param.expectation}"
-                raise StatementError(call.function.span, what, f"add {param.name}: ...")
+                raise StatementError(
+                    call.function.span, what, f"add {param.name}: {example(param)}"
+                )
             else:
                 found[param.name] = param.default_for(operands)
         return found
@@ -186,7 +217,66 @@ def checked(make: Callable[[], Array], span: Span) -> Array:
         raise StatementError(span, str(error), "use a smaller number") from None
 
 
-def convert(param: Param, given: Given) -> Any:
+_EXAMPLES = {
+    Kind.INT: "1", Kind.INTS: "[2, 2]", Kind.PADS: "same", Kind.BOOL: "true", Kind.REAL: "0.1",
+    Kind.REALS: "0.1", Kind.INTEGERS: "0", Kind.MATRIX: "[[1, 2, 3]]", Kind.TYPE: "int8",
+    Kind.SHAPE: "[1, 16]",
+}  # fmt: skip
+
+
+def example(param: Param) -> str:
+    """Returns a value that a parameter might have."""
+    if param.name == "epsilon":
+        return "1e-5"
+    return param.words[0] if param.words else _EXAMPLES[param.kind]
+
+
+def _remedy(param: Param, meaning: Meaning, operands: Sequence[SSAValue]) -> str:
+    """Returns what to write for a parameter that got another kind of value."""
+    if isinstance(meaning, Word):
+        if param.kind is Kind.TYPE and named_type(meaning.text, None) is not None:
+            return f"write {meaning.text} without quotes"
+        if _is_number(meaning.text) and param.kind not in (Kind.WORD, Kind.TYPE):
+            return f"write {meaning.text} without quotes"
+        return suggestion(meaning.text, param.words, f"write {param.name}: {example(param)}")
+    if isinstance(meaning, Constant) and meaning.integral and not meaning.array.ndim:
+        number = int(meaning.array)
+        if param.kind in (Kind.INTS, Kind.PADS):
+            return f"write {param.name}: {spread(param, str(number), _rank(operands))}"
+        if param.kind is Kind.BOOL:
+            return f"write {param.name}: {'true' if number else 'false'}"
+        if param.kind is Kind.TYPE:
+            return f"write int{number} or uint{number}"
+    if param.kind is Kind.TYPE and isinstance(meaning, TypeValue):
+        plain = TypeValue(meaning.element)
+        integers = isinstance(meaning.element, IntRange) and not meaning.bipolar
+        return f"write {plain} without its shape" if integers else "write a type such as int8"
+    return f"write {param.name}: {example(param)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rank(operands: Sequence[SSAValue]) -> int:
+    return len(shape_of(operands[0].type)) if operands else 4
+
+
+def spread(param: Param, number: str, rank: int) -> str:
+    """Returns a list with a number once for each spatial dimension, or twice for pads."""
+    if param.name in ("axes", "shape"):
+        return f"[{number}]"
+    if callable(param.default) or param.name == "kernel":
+        rank = max(1, rank - 2)
+    count = 2 * rank if param.kind is Kind.PADS else rank
+    return f"[{', '.join([number] * count)}]"
+
+
+def convert(param: Param, given: Given, operands: Sequence[SSAValue] = ()) -> Any:
     """Returns an argument as the value of a parameter.
 
     Raises:
@@ -195,13 +285,7 @@ def convert(param: Param, given: Given) -> Any:
     found = _CONVERTERS[param.kind](param, given.meaning)
     if found is None:
         what = f"{param.name} must be {param.expectation}, got {spoken(given.meaning)}"
-        if isinstance(given.meaning, Word):
-            raise StatementError(
-                given.span,
-                what,
-                suggestion(given.meaning.text, param.words, f"write {param.expectation}"),
-            )
-        raise StatementError(given.span, what, f"write {param.expectation}")
+        raise StatementError(given.span, what, _remedy(param, given.meaning, operands))
     if param.kind is Kind.REALS:
         return checked(lambda: found.reals().reshape(-1), given.span)
     if param.kind is Kind.REAL:
@@ -209,9 +293,14 @@ def convert(param: Param, given: Given) -> Any:
     return found
 
 
+def words_of(param: Param) -> tuple[str, ...]:
+    """Returns the words that a parameter may be."""
+    return ("same", "valid") if param.kind is Kind.PADS else param.words
+
+
 def word_of(param: Param, value: Value) -> Word | None:
     """Returns the word that stands for itself where a parameter takes words."""
-    words = ("same", "valid") if param.kind is Kind.PADS else param.words
+    words = words_of(param)
     if not isinstance(value, Reference) or value.bounds is not None or value.shape is not None:
         return None
     return Word(value.name) if value.name in words else None

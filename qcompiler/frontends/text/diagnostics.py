@@ -37,6 +37,11 @@ class Source:
         """Returns a line, counted from 1; "" behind the last one."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
+    def text_at(self, span: Span, limit: int = 60) -> str:
+        """Returns what stands at a place, for a message; `...` if that is long."""
+        text = self.line(span.line)[span.column - 1 : span.end_column - 1]
+        return text if span.line == span.end_line and len(text) <= limit else "..."
+
 
 @dataclass(frozen=True)
 class Diagnostic:
@@ -47,12 +52,14 @@ class Diagnostic:
         span: where.
         what: the reason.
         remedy: what was expected, or what helps.
+        warns: the network compiles all the same.
     """
 
     source: Source
     span: Span
     what: str
     remedy: str
+    warns: bool = False
 
     @property
     def where(self) -> str:
@@ -62,7 +69,8 @@ class Diagnostic:
     def __str__(self) -> str:
         line = self.source.line(self.span.line)
         column = min(self.span.column - 1, len(line))
-        first = max(0, column - _WIDTH // 2)
+        # A long line is cut around the place; one that fits stands whole.
+        first = 0 if len(line) <= _WIDTH else max(0, column - _WIDTH // 2)
         shown = line[first : first + _WIDTH]
         same_line = self.span.end_line == self.span.line
         end = self.span.end_column - 1 if same_line else len(line)
@@ -100,11 +108,16 @@ class StatementError(Exception):
         span: where in the text.
         what: the reason.
         remedy: what was expected, or what helps.
+        more: others of the same statement.
     """
 
-    def __init__(self, span: Span, what: str, remedy: str):
-        self.span, self.what, self.remedy = span, what, remedy
+    def __init__(self, span: Span, what: str, remedy: str, more: Sequence[StatementError] = ()):
+        self.span, self.what, self.remedy, self.more = span, what, remedy, tuple(more)
         super().__init__(f"{what}; {remedy}")
+
+
+class MisfitError(StatementError):
+    """An operation refuses its operands or parameters."""
 
 
 class ExhaustedError(StatementError):
@@ -117,11 +130,12 @@ class Diagnostics:
     def __init__(self) -> None:
         self._found: dict[tuple[Path, Span, str], Diagnostic] = {}
 
-    def add(self, source: Source, span: Span, what: str, remedy: str) -> None:
-        """Adds a diagnostic."""
+    def add(self, source: Source, span: Span, what: str, remedy: str, context: str = "") -> None:
+        """Adds a diagnostic; `context` says how it came to it, and makes it no other."""
         if not self.full:
             key = (source.path, span, what)
-            self._found.setdefault(key, Diagnostic(source, span, what, remedy))
+            said = f"{what}, {context}" if context else what
+            self._found.setdefault(key, Diagnostic(source, span, said, remedy))
 
     @property
     def full(self) -> bool:

@@ -26,7 +26,17 @@ from qcompiler.frontends.text.diagnostics import (
     StatementError,
 )
 from qcompiler.frontends.text.evaluator import Evaluator
-from qcompiler.frontends.text.scope import BLOCK_VALUES, Counter, Naming, Recorder, Scope
+from qcompiler.frontends.text.scope import (
+    BLOCK_VALUES,
+    ELEMENTS,
+    Counter,
+    Naming,
+    Place,
+    Recorder,
+    Scope,
+    Site,
+    context_of,
+)
 from qcompiler.frontends.text.syntax import (
     Assign,
     BlockDefinition,
@@ -47,9 +57,15 @@ MAX_CALLS = 20
 
 @dataclass(frozen=True)
 class Library:
-    """The blocks that may be called, each with the text that it stands in."""
+    """The blocks that may be called.
+
+    Attributes:
+        blocks: each with the text that it stands in.
+        damaged: names of those that are wrong in their heads, which is told already.
+    """
 
     blocks: dict[str, tuple[BlockDefinition, Source]]
+    damaged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,10 +75,12 @@ class Made:
     Attributes:
         module: None if anything was wrong.
         numerics: of the network, for ranges.
+        places: where the nodes in locations stand.
     """
 
     module: ModuleOp | None
     numerics: str
+    places: dict[str, list[Place]]
 
 
 class Elaborator:
@@ -78,12 +96,14 @@ class Elaborator:
         )
         self._annotations = Annotations(self._evaluator)
 
-    def _report(self, source: Source, error: StatementError) -> None:
+    def _report(self, scope: Scope, error: StatementError) -> None:
         if isinstance(error, ExhaustedError):
             if self._exhausted:
                 return
             self._exhausted = True
-        self._diagnostics.add(source, error.span, error.what, error.remedy)
+        context = context_of(scope.calls, scope.source)
+        for each in (error, *error.more):
+            self._diagnostics.add(scope.source, each.span, each.what, each.remedy, context)
 
     def network(self, network: Network, source: Source, numerics: str | None) -> Made:
         """Builds a network.
@@ -94,14 +114,14 @@ class Elaborator:
             numerics: what the user chose, instead of what the text says.
         """
         block = Block()
-        scope = Scope(source, block, Counter())
+        scope = Scope(source, block, Counter(self._library.blocks))
         chosen = self._numerics(network, scope)
         inputs: list[str] = []
         for parameter in network.parameters:
             try:
                 inputs.append(self._input(parameter, scope, inputs))
             except StatementError as error:
-                self._report(source, error)
+                self._report(scope, error)
                 scope.variables.setdefault(parameter.name.text, _broken(parameter.name.span))
         if not network.parameters:
             error = StatementError(
@@ -109,16 +129,17 @@ class Elaborator:
                 "the network has no inputs",
                 "write them in parentheses: (x: uint8[1, 16] scale 1/255)",
             )
-            self._report(source, error)
+            self._report(scope, error)
         outputs = self._outputs(network.body, scope)
         if not self._diagnostics.all:
-            self._check_quantized(network, block, source)
+            self._check_quantized(network, block, scope)
+        places = scope.counter.places
         if self._diagnostics.all:
-            return Made(None, numerics or chosen)
+            return Made(None, numerics or chosen, places)
         module = finished_module(
             block, network.name.text, inputs, outputs, numerics or chosen, scope.counter.nodes
         )
-        return Made(module, numerics or chosen)
+        return Made(module, numerics or chosen, places)
 
     def _numerics(self, network: Network, scope: Scope) -> str:
         chosen = "exact"
@@ -126,12 +147,12 @@ class Elaborator:
             if clause.name.text != "numerics":
                 remedy = suggestion(clause.name.text, ["numerics"], "a network has numerics only")
                 what = f"a network has no clause {clause.name.text!r}"
-                self._report(scope.source, StatementError(clause.name.span, what, remedy))
+                self._report(scope, StatementError(clause.name.span, what, remedy))
             elif not isinstance(clause.value, Reference) or clause.value.name not in NUMERICS:
                 said = clause.value.name if isinstance(clause.value, Reference) else "another value"
                 remedy = suggestion(said, NUMERICS, "choose one of them")
                 what = f"numerics must be one of {', '.join(NUMERICS)}, got {said}"
-                self._report(scope.source, StatementError(clause.value.span, what, remedy))
+                self._report(scope, StatementError(clause.value.span, what, remedy))
             else:
                 chosen = clause.value.name
         return chosen
@@ -164,10 +185,11 @@ class Elaborator:
         try:
             check_elements(given.shape)
         except RefusalError as error:
-            raise StatementError(parameter.annotation.type.span, error.what, error.remedy) from None
+            raise StatementError(parameter.annotation.type.span, error.what, ELEMENTS) from None
         index = len(scope.block.args)
         argument = scope.block.insert_arg(TensorType(codes, given.shape), index)
         argument.location = naming.location(original)
+        scope.counter.note(original, Place(scope.source, name.span, ""))
         names = Naming(scope.naming(name.text).hint, original)
         argument.name_hint = names.hint
         meaning = self._annotations.scaled(argument, parameter.annotation, given, scope, names)
@@ -186,17 +208,17 @@ class Elaborator:
                 if index + 1 < len(body.statements):
                     where = body.statements[index + 1].span
                     error = StatementError(where, "nothing may follow return", "remove it")
-                    self._report(scope.source, error)
+                    self._report(scope, error)
                 return statement
             try:
                 self._assign(statement, scope)
             except StatementError as error:
-                self._report(scope.source, error)
+                self._report(scope, error)
                 for target in statement.targets:
                     scope.variables[target.text] = _broken(target.span)
         end = body.span
         brace = Span(end.end_line, max(1, end.end_column - 1), end.end_line, end.end_column)
-        self._report(scope.source, StatementError(brace, "nothing is returned", "end with return"))
+        self._report(scope, StatementError(brace, "nothing is returned", _return_of(body)))
         return None
 
     def _assign(self, statement: Assign, scope: Scope) -> None:
@@ -217,8 +239,8 @@ class Elaborator:
         if isinstance(meaning, Broken):
             values = [meaning] * len(targets)
         if len(values) != len(targets):
-            what = f"{len(targets)} names for {len(values)} values"
-            raise StatementError(statement.span, what, f"write {len(values)} names")
+            what = f"{_count(len(targets))} for {len(values)} value{'s' * (len(values) > 1)}"
+            raise StatementError(statement.span, what, f"write {_count(len(values))}")
         if statement.annotation is not None:
             raise StatementError(
                 statement.annotation.type.span, "several names share no type", "leave it out"
@@ -234,7 +256,7 @@ class Elaborator:
             try:
                 found.append(self._evaluator.evaluate(output.value, scope, names))
             except StatementError as error:
-                self._report(scope.source, error)
+                self._report(scope, error)
                 found.append(Broken())
         return found
 
@@ -259,18 +281,19 @@ class Elaborator:
                     f"two outputs are called {name!r}",
                     'give one another name: return y as "name"',
                 )
-                self._report(scope.source, error)
+                self._report(scope, error)
             elif isinstance(made, SSAValue):
                 names.append(name)
                 operands.append(made)
             elif not isinstance(made, Broken):
-                error = StatementError(value.span, f"returns {spoken(meaning)}", "return tensors")
-                self._report(scope.source, error)
+                what = f"returns {spoken(meaning)}"
+                error = StatementError(value.span, what, "return what is computed from inputs")
+                self._report(scope, error)
         if operands:
             scope.block.add_op(ReturnOp(*operands))
         return names
 
-    def _check_quantized(self, network: Network, block: Block, source: Source) -> None:
+    def _check_quantized(self, network: Network, block: Block, scope: Scope) -> None:
         kinds = qint.QuantizeOp | qint.DequantizeOp | nn.Rounding
         integers = any(is_integer(value) for op in block.ops for value in op.operands)
         if not integers and not any(isinstance(op, kinds) for op in block.ops):
@@ -279,7 +302,7 @@ class Elaborator:
                 "the network has no quantizer, all of it computes in reals",
                 "give inputs integer types and scales, or write quantize(...)",
             )
-            self._report(source, error)
+            self._report(scope, error)
 
     # -- what the evaluator asks for -----------------------------------------------------------
 
@@ -301,16 +324,21 @@ class Elaborator:
         scope.block.add_op(qint.YieldOp(value))
 
     def _call_block(self, call: Call, scope: Scope, names: Naming) -> Meaning | None:
+        if call.function.text in self._library.damaged:
+            return Broken()
         found = self._library.blocks.get(call.function.text)
         if found is None:
             return None
         block, source = found
+        name = block.name.text
         self._recorder.note(scope.source, call.function.span, _described(block))
-        if block.name.text in scope.calls:
+        within = [site.block for site in scope.calls]
+        if name in within:
+            circle = [*within[within.index(name) :], name]
             raise StatementError(
                 call.function.span,
-                f"block {block.name.text!r} uses itself",
-                "networks cannot repeat without end",
+                f"block {name!r} uses itself: {' -> '.join(circle)}",
+                "write the steps one after the other; a block is put in where it is called",
             )
         if len(scope.calls) >= MAX_CALLS:
             raise StatementError(
@@ -324,9 +352,8 @@ class Elaborator:
             )
         scope.counter.look_at(BLOCK_VALUES, call.span)
         prefix = f"{names.location}/"
-        inner = Scope(
-            source, scope.block, scope.counter, prefix, calls=(*scope.calls, block.name.text)
-        )
+        site = Site(name, scope.source, call.function.span)
+        inner = Scope(source, scope.block, scope.counter, prefix, calls=(*scope.calls, site))
         self._bind(call, block, scope, inner, names)
         if any_broken([v.meaning for v in inner.variables.values()]):
             return Broken()
@@ -364,6 +391,17 @@ class Elaborator:
                 wanted = self._annotations.type_of(parameter.annotation, inner)
                 self._annotations.check(meaning, wanted, span, f"argument {name!r}")
             inner.define(parameter.name, meaning)
+
+
+def _count(names: int) -> str:
+    return "one name" if names == 1 else f"{names} names"
+
+
+def _return_of(body: Body) -> str:
+    """Returns what to write at the end of a body without return."""
+    last = body.statements[-1] if body.statements else None
+    name = last.targets[-1].text if isinstance(last, Assign) else "y"
+    return f"write return {name} before it"
 
 
 def _broken(span: Span) -> Variable:

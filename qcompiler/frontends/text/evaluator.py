@@ -11,6 +11,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from qcompiler.dialects.attributes import element_of
 from qcompiler.errors import suggestion
+from qcompiler.frontends.text.advice import indexed, refitted, unknown_argument, unknown_operation
 from qcompiler.frontends.text.arguments import (
     Converter,
     Given,
@@ -20,10 +21,13 @@ from qcompiler.frontends.text.arguments import (
     matched,
     spoken,
     word_of,
+    words_of,
 )
-from qcompiler.frontends.text.diagnostics import StatementError
-from qcompiler.frontends.text.files import load_array
+from qcompiler.frontends.text.diagnostics import MisfitError, StatementError
+from qcompiler.frontends.text.files import LoadError, load_array
+from qcompiler.frontends.text.foreign import type_remedy
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS, REQUANTIZE_REALS
+from qcompiler.frontends.text.parser import DAMAGED
 from qcompiler.frontends.text.scope import Naming, Recorder, Scope
 from qcompiler.frontends.text.signatures import Kind, Param, Signature
 from qcompiler.frontends.text.syntax import (
@@ -78,6 +82,7 @@ class Evaluator:
         self._block_names = block_names
         self._recorder = recorder
         self._files: dict[tuple[Path, str, str | None], Constant] = {}
+        self._missing: set[tuple[Path, str]] = set()
 
     def evaluate(self, value: Value, scope: Scope, names: Naming) -> Meaning:
         """Returns what a value means.
@@ -104,6 +109,8 @@ class Evaluator:
         Raises:
             StatementError: neither is the case.
         """
+        if reference.name == DAMAGED:
+            return Broken()
         made = self._type(reference, scope)
         if made is not None:
             if any(extent < 1 for extent in made.shape or ()):
@@ -114,11 +121,15 @@ class Evaluator:
                 )
             return made
         variable = scope.find(reference.name)
+        if variable is None and reference.bounds is not None:
+            what = f"there is no type {reference.name!r} with bounds"
+            remedy = "write int<-9, 9>, with a scale for the step"
+            raise StatementError(reference.span, what, remedy)
         if variable is None:
             raise scope.unknown(reference.name, reference.span)
         if reference.bounds is not None or reference.shape is not None:
             what = f"{reference.name!r} is {spoken(variable.meaning)}, and no type"
-            raise StatementError(reference.span, what, "write a type, such as uint8[1, 16]")
+            raise StatementError(reference.span, what, indexed(reference, variable.meaning))
         variable.used = True
         self._recorder.note(scope.source, reference.span, variable.meaning, variable.span)
         return variable.meaning
@@ -127,7 +138,8 @@ class Evaluator:
         try:
             found = named_type(reference.name, reference.bounds)
         except ValueError as error:
-            raise StatementError(reference.span, str(error), "such as int<-9, 9>") from None
+            remedy = type_remedy(reference.name) or "write the lower bound first: int<-9, 9>"
+            raise StatementError(reference.span, str(error), remedy) from None
         if found is None and reference.name in ("int", "uint"):
             raise StatementError(
                 reference.span, f"{reference.name} needs a width", "write int4, uint8 or int<-9, 9>"
@@ -154,18 +166,17 @@ class Evaluator:
                 integral = integral and item.integer
                 return ()
             if isinstance(item, List):
-                shapes = {collect(inner) for inner in item.items}
-                if len(shapes) > 1:
-                    raise StatementError(
-                        item.span, "rows differ in length", "write as many numbers in each row"
-                    )
-                return (len(item.items), *next(iter(shapes), ()))
+                shapes = [collect(inner) for inner in item.items]
+                for inner, shape in zip(item.items, shapes, strict=True):
+                    if shape != shapes[0]:
+                        raise _ragged(inner, shapes[0], shape)
+                return (len(item.items), *(shapes[0] if shapes else ()))
             meaning = self.evaluate(item, scope, names)
             if not isinstance(meaning, Constant):
                 raise StatementError(
                     item.span,
                     f"a list holds numbers, got {spoken(meaning)}",
-                    "write numbers, or names of numbers",
+                    "write numbers, or names of them; tensors stand without [ ]",
                 )
             scope.counter.look_at(meaning.array.size, item.span)
             exact = meaning.exact
@@ -192,9 +203,7 @@ class Evaluator:
         if made is not None:
             return made
         if name not in OPERATIONS:
-            known = [*OPERATIONS, *FUNCTIONS, *self._block_names]
-            remedy = suggestion(name, known, "docs/language.md lists the operations")
-            raise StatementError(call.function.span, f"no operation is called {name!r}", remedy)
+            raise unknown_operation(call, scope, self._block_names)
         return self._operation(call, scope, names)
 
     def given(
@@ -207,9 +216,10 @@ class Evaluator:
         try:
             return Given(argument.value, self.evaluate(argument.value, scope, names))
         except StatementError as error:
-            if param is not None and param.words and isinstance(argument.value, Reference):
+            words = () if param is None else words_of(param)
+            if param is not None and words and isinstance(argument.value, Reference):
                 name = argument.value.name
-                remedy = suggestion(name, param.words, f"it is one of {', '.join(param.words)}")
+                remedy = suggestion(name, words, f"it is one of {', '.join(words)}")
                 what = f"{param.name} must be {param.expectation}, got {name!r}"
                 raise StatementError(error.span, what, remedy) from None
             raise
@@ -256,7 +266,7 @@ class Evaluator:
             )
         return Converter(scope, names).materialized(constant, False, span)
 
-    def _load(self, call: Call, given: dict[str, Given], scope: Scope) -> Constant:
+    def _load(self, call: Call, given: dict[str, Given], scope: Scope) -> Constant | Broken:
         for argument in given.values():
             if not isinstance(argument.meaning, Word):
                 what = f"load takes texts, got {spoken(argument.meaning)}"
@@ -268,12 +278,15 @@ class Evaluator:
         assert file is not None
         key = (scope.source.path.parent, file, entry)
         if key not in self._files:
+            missing = (key[0], file)
+            if missing in self._missing:  # is told already
+                return Broken()
             try:
                 self._files[key] = Constant(load_array(*key))
-            except ValueError as error:
-                raise StatementError(
-                    call.span, str(error), "put the file beside the text"
-                ) from None
+            except LoadError as error:
+                if error.missing:
+                    self._missing.add(missing)
+                raise StatementError(given["file"].span, str(error), error.remedy) from None
         return self._files[key]
 
     # -- operations --------------------------------------------------------------------------
@@ -285,7 +298,8 @@ class Evaluator:
             return self._requantize_reals(call, scope, names)
         first = signatures[0]
         wanted = [*first.operands, *(p.name for p in first.params)]
-        rest, found = matched(call, wanted, first.variadic)
+        unknown = unknown_argument(call, first, scope)
+        rest, found = matched(call, wanted, first.variadic, unknown)
         params = {p.name: p for s in signatures for p in s.params}
         given = {
             key: self.given(argument, scope, names, params.get(key))
@@ -308,7 +322,11 @@ class Evaluator:
         inputs = [converter.operand(o, signature.integers, name) for o in operands]
         values = converter.params(signature.params, given, inputs, call)
         region = self._region(call, signature, inputs, scope)
-        return scope.emit(lambda: signature.build(inputs, values, region), names, call.span)
+        try:
+            return scope.emit(lambda: signature.build(inputs, values, region), names, call.span)
+        except MisfitError as error:
+            texts = [scope.source.text_at(o.span, 30) for o in operands]
+            raise refitted(error, signature, given, inputs, texts) from None
 
     @staticmethod
     def _operands(call: Call, signature: Signature, given: dict[str, Given]) -> list[Given]:
@@ -331,7 +349,9 @@ class Evaluator:
     def _requantize_reals(self, call: Call, scope: Scope, names: Naming) -> Meaning:
         """Puts reals on a grid: quantize and dequantize with the same numbers."""
         params = {p.name: p for p in REQUANTIZE_REALS}
-        _, found = matched(call, ["x", *params], variadic=False)
+        signature = OPERATIONS["quantize"][0]
+        unknown = unknown_argument(call, signature, scope)
+        _, found = matched(call, ["x", *params], variadic=False, unknown=unknown)
         given = {k: self.given(a, scope, names, params.get(k)) for k, a in found.items()}
         if "x" not in given:
             raise StatementError(call.function.span, "requantize needs x", "give it a tensor")
@@ -342,7 +362,11 @@ class Evaluator:
         converter = Converter(scope, names)
         x = converter.operand(given["x"], integers=False, what="requantize")
         values = converter.params(quantize.params, given, [x], call)
-        codes = scope.emit(lambda: quantize.build([x], values, None), names, call.span)
+        try:
+            codes = scope.emit(lambda: quantize.build([x], values, None), names, call.span)
+        except MisfitError as error:
+            texts = [scope.source.text_at(given["x"].span, 30)]
+            raise refitted(error, quantize, given, [x], texts) from None
         back = {key: values[key] for key in ("scale", "zero_point", "axis")}
         return scope.emit(lambda: dequantize.build([codes], back, None), names, call.span)
 
@@ -376,6 +400,15 @@ class Evaluator:
             self._recorder.note(scope.source, name.span, argument, name.span)
         self._fill_region(region, inner)
         return Region(block)
+
+
+def _ragged(row: Value, first: tuple[int, ...], shape: tuple[int, ...]) -> StatementError:
+    """Returns the error for a row that is not like the first one."""
+    first_said, said = (f"of shape {list(s)}" if s else "a number" for s in (first, shape))
+    if len(first) == len(shape) == 1:
+        first_said, said = (f"of {s[0]} numbers" for s in (first, shape))
+    what = f"rows differ: the first is {first_said}, this one {said}"
+    return StatementError(row.span, what, "write as many numbers in each row")
 
 
 def convert_clause(kind: Kind, name: str, given: Given) -> object:

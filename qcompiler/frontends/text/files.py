@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -9,12 +10,27 @@ import numpy as np
 from numpy.lib import format as npy
 
 from qcompiler.dialects.attributes import Array
+from qcompiler.errors import suggestion
 from qcompiler.frontends.onnx.tensors import MAX_ELEMENTS
 
 # No hidden files, nor what means something else than a name on some system.
 _PART = r"(?![. ])[^/\\:*?\"<>|]+(?<![. ])"
 _PATH = re.compile(rf"{_PART}(/{_PART})*")
 _KINDS = "biuf"
+_SAVE_AGAIN = "save it again, with numpy.save or numpy.savez"
+
+
+class LoadError(ValueError):
+    """A file that a text names is not there, or not what the text says.
+
+    Attributes:
+        remedy: what to do about it.
+        missing: there is no such file at all.
+    """
+
+    def __init__(self, what: str, remedy: str, *, missing: bool = False):
+        self.remedy, self.missing = remedy, missing
+        super().__init__(what)
 
 
 def may_be_named(name: str) -> bool:
@@ -26,40 +42,65 @@ def confined(folder: Path, name: str, suffixes: tuple[str, ...]) -> Path:
     """Returns a file in `folder` or below it.
 
     Raises:
-        ValueError: the name is absolute, leaves the folder, has another ending, or there is no
+        LoadError: the name is absolute, leaves the folder, has another ending, or there is no
             such file.
     """
     path = folder / name
     if not may_be_named(name):
-        raise ValueError(f"file must be named relative to this one, without .., got {name!r}")
+        raise LoadError(
+            f"file must be named relative to this one, without .., got {name!r}",
+            "put it into the folder of this text, or below, and name it from there",
+        )
     if path.suffix not in suffixes:
-        raise ValueError(f"file must end in {' or '.join(suffixes)}, got {name!r}")
+        wanted = " or ".join(suffixes)
+        raise LoadError(f"file must end in {wanted}, got {name!r}", f"name a file {wanted}")
     try:
         resolved = path.resolve(strict=True)
     except (OSError, RuntimeError):
-        raise ValueError(f"there is no file {name!r} beside this one") from None
-    if not resolved.is_relative_to(folder.resolve()) or not resolved.is_file():
-        raise ValueError(f"file {name!r} lies outside the folder of this one")
+        remedy = suggestion(name, _files_like(folder, suffixes), _HOW_TO_SAVE[suffixes[0]])
+        what = f"there is no file {name!r} beside this one"
+        raise LoadError(what, remedy, missing=True) from None
+    if not resolved.is_relative_to(folder.resolve()):
+        what = f"file {name!r} leads out of the folder of this one"
+        raise LoadError(what, "copy the file into the folder of this text")
+    if not resolved.is_file():
+        raise LoadError(f"{name!r} is no file", f"name a file that ends in {suffixes[0]}")
     return resolved
+
+
+_HOW_TO_SAVE = {
+    ".npy": "put it there; numpy.save or numpy.savez make such files",
+    ".qnn": "put it there, with the blocks that this text uses",
+}
+
+
+def _files_like(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """Returns names of files in a folder, a bounded number."""
+    try:
+        found = [entry.name for entry in islice(folder.iterdir(), 1000)]
+    except OSError:
+        return []
+    return sorted(name for name in found if name.endswith(suffixes) and may_be_named(name))
 
 
 def load_array(folder: Path, name: str, key: str | None) -> Array:
     """Returns the array of an .npy file, or an entry of an .npz file, as int64 or floats.
 
     Raises:
-        ValueError: the file is not allowed, damaged, too large, or holds something else.
+        LoadError: the file is not allowed, damaged, too large, or holds something else.
     """
     path = confined(folder, name, (".npy", ".npz"))
     try:
         if path.suffix == ".npy":
             if key is not None:
-                raise ValueError(f"{name} holds one array, and has no entry {key!r}")
+                what = f"{name} holds one array, and has no entry {key!r}"
+                raise LoadError(what, f'write load("{name}")')
             with path.open("rb") as file:
                 return _read(file, name)
         with zipfile.ZipFile(path) as archive:
             return _read_entry(archive, name, key)
     except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"cannot read {name}: {error}") from None
+        raise LoadError(f"cannot read {name}: {error}", _SAVE_AGAIN) from None
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str, key: str | None) -> Array:
@@ -68,11 +109,11 @@ def _read_entry(archive: zipfile.ZipFile, name: str, key: str | None) -> Array:
         key = keys[0]
     if key not in keys:
         some = ", ".join(keys[:8])
-        raise ValueError(
-            f"{name} has no entry {key!r}; it has {some}"
-            if key is not None
-            else f"{name} has several entries, name one of {some}"
-        )
+        if key is None:
+            what = f"{name} has several entries: {some}"
+            raise LoadError(what, f'name one: load("{name}", "{keys[0]}")' if keys else _SAVE_AGAIN)
+        remedy = suggestion(key, keys, "name one of these")
+        raise LoadError(f"{name} has no entry {key!r}, it has {some or 'none'}", remedy)
     with archive.open(f"{key}.npy") as file:
         return _read(file, f"entry {key!r} of {name}")
 
@@ -84,15 +125,17 @@ def _read(file: IO[bytes], what: str) -> Array:
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = header(file)
     except ValueError as error:
-        raise ValueError(f"{what} is no array of numpy: {error}") from None
+        raise LoadError(f"{what} is no array of numpy: {error}", _SAVE_AGAIN) from None
     if dtype.kind not in _KINDS:
-        raise ValueError(f"{what} must hold numbers, got elements of type {dtype}")
+        remedy = "save numbers: array.astype(numpy.float32)"
+        raise LoadError(f"{what} must hold numbers, got elements of type {dtype}", remedy)
     count = int(np.prod(shape, dtype=object))
     if not 0 < count <= MAX_ELEMENTS:
-        raise ValueError(f"{what} must have 1 to {MAX_ELEMENTS} elements, got shape {list(shape)}")
+        limit = f"{what} must have 1 to {MAX_ELEMENTS} elements, got shape {list(shape)}"
+        raise LoadError(limit, "save an array that has them")
     data = file.read(count * dtype.itemsize)
     if len(data) != count * dtype.itemsize:
-        raise ValueError(f"{what} ends too early")
+        raise LoadError(f"{what} ends too early", _SAVE_AGAIN)
     array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
     return _as_numbers(array, what)
 
@@ -100,9 +143,9 @@ def _read(file: IO[bytes], what: str) -> Array:
 def _as_numbers(array: Array, what: str) -> Array:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
-            raise ValueError(f"{what} holds numbers that are not finite")
+            raise LoadError(f"{what} holds numbers that are not finite", "save finite numbers")
         wide = array.dtype.itemsize > 4
         return array.astype(np.float64 if wide else np.float32, order="C")
     if array.dtype.kind == "u" and int(array.max()) >= 2**63:
-        raise ValueError(f"{what} holds integers of more than 63 bits")
+        raise LoadError(f"{what} holds integers of more than 63 bits", "save smaller ones")
     return array.astype(np.int64, order="C")

@@ -10,14 +10,14 @@ import numpy as np
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from qcompiler.analysis.real_ranges import RealRanges
+from qcompiler.arith.decimals import float_text, shortest
 from qcompiler.dialects import qint
 from qcompiler.frontends.text.arguments import is_integer, spoken
+from qcompiler.frontends.text.mistakes import KEYWORDS
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS
-from qcompiler.frontends.text.parser import KEYWORDS
-from qcompiler.frontends.text.printer import type_text
 from qcompiler.frontends.text.reading import Analysis
 from qcompiler.frontends.text.scope import Noted
-from qcompiler.frontends.text.values import TYPE_NAMES, Constant, Meaning, TypeValue, float_text
+from qcompiler.frontends.text.values import TYPE_NAMES, Constant, Meaning, TypeValue, type_text
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,9 @@ def _value(value: SSAValue, numerics: str) -> Iterator[str]:
 def _some(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> str:
     """Returns numbers, or their extremes if they are many."""
     if values.size == 1:
-        return f"{values.reshape(-1)[0]:.8g}"
-    return f"{values.min():.8g} to {values.max():.8g}, one for each of {values.size} channels"
+        return shortest(values.reshape(-1)[0])
+    lo, hi = shortest(values.min()), shortest(values.max())
+    return f"{lo} to {hi}, one for each of {values.size} channels"
 
 
 def completions_at(analysis: Analysis, line: int, column: int) -> list[Completion]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
 from lark import Lark, Token, Tree, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from qcompiler.errors import suggestion
 from qcompiler.frontends.text.diagnostics import Diagnostics, Source
+from qcompiler.frontends.text.mistakes import (
+    CLOSING,
+    OPENING,
+    Situation,
+    begins_statement,
+    is_item,
+    unexpected,
+)
+from qcompiler.frontends.text.strays import prepared, remedy_of
 from qcompiler.frontends.text.syntax import File, Span
 from qcompiler.frontends.text.tree import build_file
 
@@ -18,17 +29,10 @@ MAX_CHARACTERS = 1 << 24
 MAX_TOKENS = 1 << 20
 MAX_NESTING = 40
 
+DAMAGED = "<damaged>"
+"""What stands for the value of a statement that is wrong, so that its names are known."""
+
 _GRAMMAR = Path(__file__).with_name("model.lark")
-_OPENING, _CLOSING = ("LPAR", "LSQB", "LBRACE"), ("RPAR", "RSQB", "RBRACE")
-_ITEMS = ("NETWORK", "BLOCK", "IMPORT")
-KEYWORDS = ("network", "block", "import", "return", "with", "as", "assume", "true", "false")
-_SPOKEN = {
-    "NAME": "a name", "NUMBER": "a number", "STRING": 'a text in "quotes"', "$END": "the end",
-    "LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}", "COMMA": ",",
-    "COLON": ":", "EQUAL": "=", "SLASH": "/", "LESSTHAN": "<", "MORETHAN": ">",
-    "NETWORK": "network", "BLOCK": "block", "IMPORT": "import", "RETURN": "return", "WITH": "with",
-    "AS": "as", "AT": "@", "ASSUME": "assume", "TRUE": "true", "FALSE": "false",
-}  # fmt: skip
 
 
 class _Lexer:
@@ -96,26 +100,35 @@ class _Recovery:
                 "put constants into an .npz file beside the text",
             )
             return File()
-        self._tokens, beside = tokens_of(self._source.text)
-        self._report_stray(beside)
+        tokens, beside = tokens_of(self._source.text)
+        strays = [token for token in beside if token.type == "UNKNOWN"]
+        if not self._is_text(strays):
+            return File()
+        self._tokens, told = prepared(tokens, strays)
+        for advice in told:
+            self._report(*advice)
         if not self._bounded():
             return File()
-        end = self._tokens[-1] if self._tokens else Token("NAME", "", 0, 1, 1, 1, 1, 0)
-        self._tokens.append(Token.new_borrow_pos("$END", "", end))
-        return self._convert(self._parse())
+        self._tokens.append(_end_of(self._tokens))
+        file = build_file(self._parse(), self._source, self._diagnostics)
+        return replace(file, damaged=self._damaged_blocks(file))
+
+    def _damaged_blocks(self, file: File) -> frozenset[str]:
+        """Returns the names of blocks that are wrong in their heads, so that they were left out."""
+        pairs = pairwise(self._tokens)
+        named = {str(b) for a, b in pairs if a.type == "BLOCK" and b.type == "NAME"}
+        return frozenset(named - {block.name.text for block in file.blocks})
 
     def _report(self, span: Span, what: str, remedy: str) -> None:
         self._diagnostics.add(self._source, span, what, remedy)
 
-    def _report_stray(self, beside: list[Token]) -> None:
-        previous = -1
-        for token in beside:
-            if token.type != "UNKNOWN":
-                continue
-            if token.start_pos != previous:  # a run of them is one problem
-                remedy = "close the text on its line" if token == '"' else "remove it"
-                self._report(Span.of(token), f"unexpected character {str(token)!r}", remedy)
-            previous = (token.start_pos or 0) + 1
+    def _is_text(self, strays: Sequence[Token]) -> bool:
+        """Returns whether there is no zero byte, as texts have none."""
+        zero = next((token for token in strays if token == "\0"), None)
+        if zero is not None:
+            what = "holds a zero byte, as no text does"
+            self._report(Span.of(zero), what, "give a .qnn file; binary formats have other endings")
+        return zero is None
 
     def _bounded(self) -> bool:
         if len(self._tokens) > MAX_TOKENS:
@@ -127,7 +140,7 @@ class _Recovery:
             return False
         depth = 0
         for token in self._tokens:
-            depth += (token.type in _OPENING) - (token.type in _CLOSING)
+            depth += (token.type in OPENING) - (token.type in CLOSING)
             if depth > MAX_NESTING:
                 self._report(
                     Span.of(token),
@@ -175,17 +188,19 @@ class _Recovery:
         elif token.type == "RBRACE":
             self._open.pop()
         else:
-            self._open[-1] += (token.type in _OPENING) - (token.type in _CLOSING)
+            self._open[-1] += (token.type in OPENING) - (token.type in CLOSING)
 
     def _resume(self, parser: InteractiveParser) -> tuple[InteractiveParser, int]:
         """Returns parser and token to go on with, after an error in a statement."""
         index = self._saved_index
-        if self._tokens[index].type not in ("$END", *(_ITEMS if self._depth else ())):
+        ends = self._depth and is_item(self._tokens, index)
+        if self._tokens[index].type != "$END" and not ends:
             index += 1
         while not self._is_beginning(index):
             index = self._behind(index) if self._tokens[index].type == "LBRACE" else index + 1
+        self._feed_damaged(parser, index)
         token = self._tokens[index]
-        if token.type in (*_ITEMS, "$END"):  # ends the bodies that are open
+        if token.type == "$END" or is_item(self._tokens, index):  # ends the bodies that are open
             brace = Token.new_borrow_pos("RBRACE", "}", token)
             try:
                 for _ in range(self._depth):
@@ -202,9 +217,10 @@ class _Recovery:
         if token.type == "$END" or (token.type == "RBRACE" and self._depth):
             return True
         new_line = index == 0 or token.line != self._tokens[index - 1].line
-        if new_line and token.type in _ITEMS:
+        if new_line and is_item(self._tokens, index):
             return True
-        return self._depth > 0 and new_line and self._begins_statement(index)
+        named = token.type in ("NAME", "RETURN")
+        return self._depth > 0 and new_line and named and begins_statement(self._tokens, index)
 
     def _behind(self, index: int) -> int:
         """Returns what follows the brace that closes the one at `index`."""
@@ -212,41 +228,64 @@ class _Recovery:
         for at in range(index, len(self._tokens)):
             token = self._tokens[at]
             depth += (token.type == "LBRACE") - (token.type == "RBRACE")
-            if depth == 0 or (at > index and token.type in _ITEMS):
+            if depth == 0 or (at > index and is_item(self._tokens, at)):
                 return min(at + (depth == 0), len(self._tokens) - 1)
         return len(self._tokens) - 1
 
-    def _begins_statement(self, index: int) -> bool:
-        token = self._tokens[index]
-        if token.type == "RETURN":
-            return True
-        line = [t.type for t in self._tokens[index : index + 40] if t.line == token.line]
-        return token.type == "NAME" and "EQUAL" in line
+    def _feed_damaged(self, parser: InteractiveParser, end: int) -> None:
+        """Puts the statement that is wrong in all the same, with a value that nobody looks at.
+
+        So what follows may use its names, and does not repeat that something is wrong.
+
+        Args:
+            parser: before the statement, which begins where it was saved.
+            end: index of the token that it goes on with.
+        """
+        tokens = self._tokens[self._saved_index : end]
+        if not self._depth or not tokens:
+            return
+        value = Token.new_borrow_pos("NAME", DAMAGED, tokens[0])
+        equals = Token.new_borrow_pos("EQUAL", "=", tokens[0])
+        made: list[Token] = []
+        for name in _assigned(tokens):
+            made += [name, equals, value]
+        following = tokens[1].type if tokens[1:] else ""
+        if tokens[0].type == "RETURN" and following != "EQUAL":
+            made += [tokens[0], value]
+        if not following and tokens[0].type == "NAME" and self._tokens[end].type == "RBRACE":
+            made += [Token.new_borrow_pos("RETURN", "return", tokens[0]), value]
+        for token in made:
+            parser.feed_token(token)
 
     def _report_unexpected(self, token: Token, parser: InteractiveParser, index: int) -> None:
-        accepted = cast("set[str]", parser.accepts())
-        words = [name.lower() for name in accepted if name in map(str.upper, KEYWORDS)]
-        spoken = sorted(f"{_SPOKEN.get(name, name)}" for name in accepted)
-        expected = (
-            f"expected {', '.join(spoken[:-1])} or {spoken[-1]}"
-            if spoken[1:]
-            else (f"expected {spoken[0]}" if spoken else "remove it")
-        )
-        if token.type == "$END":
-            self._report(Span.of(token), "the file ends too early", expected)
-            return
-        said = f"unexpected {_kind(token)}{str(token)[:60]!r}"
-        if token.type == "NAME" and words:
-            expected = suggestion(str(token), words, expected)
-        previous = self._tokens[index - 1] if index else None
-        if previous is not None and previous.type == "NAME" and "EQUAL" in accepted:
-            keyword = suggestion(str(previous), KEYWORDS, "")
-            expected = f"{expected}; {keyword}" if keyword else expected
-        self._report(Span.of(token), said, expected)
-
-    def _convert(self, tree: Tree[Any]) -> File:
-        return build_file(tree, self._source, self._diagnostics)
+        accepted = frozenset(cast("set[str]", parser.accepts()))
+        situation = Situation(self._tokens, index, self._saved_index, accepted, self._depth)
+        if token.type == "UNKNOWN":
+            what = f"unexpected character {str(token)!r}"
+            remedy = "write , between values" if token == ";" else remedy_of(str(token))
+            self._report(Span.of(token), what, remedy)
+        else:
+            self._report(*unexpected(situation))
 
 
-def _kind(token: Token) -> str:
-    return "keyword " if str(token) in KEYWORDS else ""
+def _assigned(tokens: Sequence[Token]) -> list[Token]:
+    """Returns the names that statements, perhaps wrong ones, give values to."""
+    found: list[Token] = []
+    depth = 0
+    for token, after in pairwise(tokens):
+        depth += (token.type in OPENING[:2]) - (token.type in CLOSING[:2])
+        ends = after.type in ("EQUAL", "COLON", "COMMA", "SLASH")
+        if token.type == "NAME" and ends and not depth:
+            found.append(token)
+        if after.type == "EQUAL" and tokens[0].type == "NAME" and not found:
+            found.append(tokens[0])
+    return found
+
+
+def _end_of(tokens: Sequence[Token]) -> Token:
+    """Returns the token for the end of a text, behind the last of its tokens."""
+    if not tokens:
+        return Token("$END", "", 0, 1, 1, 1, 1, 0)
+    last = tokens[-1]
+    place = (last.end_pos, last.end_line, last.end_column)
+    return Token("$END", "", *place, last.end_line, last.end_column, last.end_pos)

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.hints import isa
 
 from qcompiler.analysis.sources import model_nodes, own_nodes
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.decimals import float_text
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import Array, element_of, shape_of
+from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.arguments import is_integer
 from qcompiler.frontends.text.formatter import formatted
+from qcompiler.frontends.text.mistakes import KEYWORDS
 from qcompiler.frontends.text.operations import BY_CLASS, spoken_name
-from qcompiler.frontends.text.parser import KEYWORDS
 from qcompiler.frontends.text.signatures import REQUIRED, Kind, Param, Signature, read_params
-from qcompiler.frontends.text.values import TypeValue, element_name, float_text, is_type_name
+from qcompiler.frontends.text.values import element_name, is_type_name, type_text
 from qcompiler.interpreters import functions
 
 INLINE_ELEMENTS = 16
@@ -298,15 +298,3 @@ def _is_plain(name: str) -> bool:
 
 def _quoted(text: str) -> str:
     return json.dumps(text)
-
-
-def type_text(value: SSAValue) -> str:
-    """Returns the type of a tensor or scalar, as texts write it."""
-    element = element_of(value.type)
-    of: IntRange | np.dtype[Any]
-    if isinstance(element, qint.IntType):
-        of = element.range
-    else:
-        of = np.dtype(np.float32 if element == nn.f32 else np.float64)
-    shape = shape_of(value.type) if isa(value.type, TensorType) else None
-    return str(TypeValue(of, shape))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import StringAttr
@@ -16,11 +16,14 @@ from qcompiler.frontends.onnx.registry import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.text.diagnostics import (
     ExhaustedError,
+    MisfitError,
     Source,
     StatementError,
 )
+from qcompiler.frontends.text.foreign import type_remedy
+from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS
 from qcompiler.frontends.text.syntax import Name, Origin, Span
-from qcompiler.frontends.text.values import Meaning, Variable, is_type_name
+from qcompiler.frontends.text.values import Meaning, Variable, in_words, is_type_name
 
 MAX_OPERATIONS = 20_000
 """Blocks that use blocks may grow without end; no network that fits a device has so many."""
@@ -29,8 +32,18 @@ MAX_OPERATIONS = 20_000
 MAX_VALUES = 1 << 20
 """Of names, numbers and calls that are looked at, blocks as often as they are put in."""
 
+ELEMENTS = "give each axis 1 or more elements, and all together no more than that"
+"""What to do about tensors that are empty, or too large."""
+
 BLOCK_VALUES = 50
 """What putting a block in counts for; it takes the time of so many values, even if empty."""
+
+
+_WORDS = {
+    "true": "write true", "false": "write false", "none": "leave it out", "null": "leave it out",
+    "nan": "write a number: parameters are finite", "infinity": "write inf, in clip only",
+    "pi": "write 3.14159265",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,48 @@ class Recorder:
 
 
 @dataclass(frozen=True)
+class Site:
+    """Where a block is put in.
+
+    Attributes:
+        block: its name.
+        source: the text of the call.
+        span: of the call's name.
+    """
+
+    block: str
+    source: Source
+    span: Span
+
+
+def context_of(calls: Sequence[Site], source: Source) -> str:
+    """Returns how a place in a block came about, for a message: the calls, the innermost first."""
+    shown = [
+        f"block {s.block} put in at {'line ' if s.source is source else f'{s.source.path.name}:'}"
+        f"{s.span.line}"
+        for s in reversed(calls)
+    ]
+    return f"in {', in '.join(shown[:3])}" if shown else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a text an operation comes from.
+
+    Attributes:
+        source: the text.
+        span: of the call.
+        operation: its name with its dialect; "" for an input.
+        calls: the blocks that were put in there.
+    """
+
+    source: Source
+    span: Span
+    operation: str
+    calls: tuple[Site, ...] = ()
+
+
+@dataclass(frozen=True)
 class Naming:
     """How the operations of a statement are called.
 
@@ -85,14 +140,22 @@ class Counter:
 
     Attributes:
         count: operations.
+        blocks: names of those that may be called.
         values: names, numbers and calls that were looked at.
         nodes: operations of the model by its nodes' names, as far as the text says.
+        places: of operations and inputs, by the names of their nodes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: Iterable[str] = ()) -> None:
         self.count = 0
+        self.blocks = frozenset(blocks)
         self.values = 0
         self.nodes: dict[str, StringAttr] = {}
+        self.places: dict[str, list[Place]] = {}
+
+    def note(self, node: str, place: Place) -> None:
+        """Notes where a node stands."""
+        self.places.setdefault(naming.ascii_text(node).data, []).append(place)
 
     def look_at(self, values: int, span: Span) -> None:
         """Counts values before the work on them is done.
@@ -117,7 +180,7 @@ class Scope:
         counter: of all operations of the network.
         prefix: of the locations of its statements.
         outer: around the scalar function that this is; constants are visible from there.
-        calls: names of the blocks that are being put in, from the outside.
+        calls: the blocks that are being put in, from the outside.
     """
 
     source: Source
@@ -125,7 +188,7 @@ class Scope:
     counter: Counter
     prefix: str = ""
     outer: Scope | None = None
-    calls: tuple[str, ...] = ()
+    calls: tuple[Site, ...] = ()
     variables: dict[str, Variable] = field(default_factory=dict[str, Variable])
 
     @property
@@ -141,7 +204,9 @@ class Scope:
         """
         if "." in name.text or is_type_name(name.text):
             what = f"a value cannot be called {name.text!r}"
-            raise StatementError(name.span, what, "choose a name without a dot that is no type")
+            why = "has a dot" if "." in name.text else "is a type"
+            other = f"{name.text.replace('.', '_')}{'' if '.' in name.text else '_1'}"
+            raise StatementError(name.span, f"{what}, which {why}", f"write {other}")
         self.variables[name.text] = Variable(meaning, name.span)
 
     def find(self, name: str) -> Variable | None:
@@ -157,7 +222,18 @@ class Scope:
 
     def unknown(self, name: str, span: Span) -> StatementError:
         """Returns the error for a name that nothing defines."""
-        remedy = suggestion(name, self.visible(), "give it a value first")
+        as_type = type_remedy(name)
+        if as_type is not None:
+            return StatementError(span, f"there is no type {name!r}", as_type)
+        if name.endswith((".npy", ".npz", ".qnn")):
+            return StatementError(span, f"nothing is called {name!r} here", f'write "{name}"')
+        if name in OPERATIONS or name in FUNCTIONS or name in self.counter.blocks:
+            kind = "a block" if name in self.counter.blocks else "an operation"
+            return StatementError(span, f"{name!r} is {kind}, and no value", f"write {name}(...)")
+        otherwise = _WORDS.get(name.lower(), "give it a value above")
+        if self.calls and name.lower() not in _WORDS:
+            otherwise = "a block sees its parameters only: add it to them, and to the call"
+        remedy = suggestion(name, self.visible(), otherwise)
         return StatementError(span, f"nothing is called {name!r} here", remedy)
 
     def naming(self, name: str, source: Sequence[Origin] = ()) -> Naming:
@@ -187,12 +263,11 @@ class Scope:
                 check_elements(shape_of(op.results[0].type))
             op.verify()
         except RefusalError as error:
-            raise StatementError(span, error.what, error.remedy) from None
+            raise MisfitError(span, error.what, ELEMENTS) from None
         except (VerifyException, ValueError) as error:
-            what = str(error).strip().partition("\n")[0]
-            raise StatementError(span, what, "change the arguments, or what they come from") from (
-                None
-            )
+            what = in_words(str(error).strip().partition("\n")[0])
+            raise MisfitError(span, what, "change the arguments, or what they come from") from None
+        self.counter.note(names.location, Place(self.source, span, op.name, self.calls))
         op.location = naming.location(names.location, *names.merged)
         op.results[0].name_hint = names.hint
         self.block.add_op(op)

@@ -223,9 +223,15 @@ Item: TypeAlias = Import | Network | BlockDefinition
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a file defines."""
+    """What a file defines.
+
+    Attributes:
+        items: networks, blocks and imports.
+        damaged: names of blocks that are left out, because their heads are wrong.
+    """
 
     items: tuple[Item, ...] = field(default=())
+    damaged: frozenset[str] = frozenset()
 
     @property
     def imports(self) -> Iterator[Import]:

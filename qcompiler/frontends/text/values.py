@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from xdsl.dialects.builtin import TensorType
 from xdsl.ir import SSAValue
+from xdsl.utils.hints import isa
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.dialects.attributes import Array
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.text.syntax import Span
 
 MAX_BITS = 63
@@ -79,6 +82,40 @@ def element_name(element: IntRange | np.dtype[np.floating]) -> str:
             if bits <= MAX_BITS + signed and IntRange.for_bits(bits, signed) == element:
                 return f"{prefix}{bits}"
     return "ternary" if element == IntRange(-1, 1) else f"int<{element.lo}, {element.hi}>"
+
+
+def type_text(value: SSAValue) -> str:
+    """Returns the type of a tensor or scalar, as texts write it."""
+    element = element_of(value.type)
+    of: IntRange | np.dtype[Any]
+    if isinstance(element, qint.IntType):
+        of = element.range
+    else:
+        of = np.dtype(np.float32 if element == nn.f32 else np.float64)
+    shape = shape_of(value.type) if isa(value.type, TensorType) else None
+    return str(TypeValue(of, shape))
+
+
+_TENSOR = re.compile(r"tensor<((?:[0-9]+x)*)(f32|f64|!qint\.int<(-?[0-9]+), (-?[0-9]+)>)>")
+
+
+def in_words(text: str) -> str:
+    """Returns a message with types as texts write them, `tensor<1x4xf32>` as `float32[1, 4]`."""
+
+    def spelled(match: re.Match[str]) -> str:
+        shape = tuple(int(extent) for extent in match[1].split("x") if extent)
+        if match[3] is not None:
+            return str(TypeValue(IntRange(int(match[3]), int(match[4])), shape))
+        return str(TypeValue(FLOATS["float32" if match[2] == "f32" else "float64"], shape))
+
+    return _TENSOR.sub(spelled, text)
+
+
+def smallest_type(held: IntRange) -> str:
+    """Returns the smallest type with a plain name that holds a range."""
+    if held.lo >= 0:
+        return f"uint{max(1, held.hi.bit_length())}"
+    return f"int{held.width_bits}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +222,3 @@ def nearest_float32(value: Fraction | float) -> np.float32:
         candidates = [guess, np.nextafter(guess, infinity), np.nextafter(guess, -infinity)]
     finite = [c for c in candidates if np.isfinite(c)]
     return min(finite, key=lambda c: (abs(Fraction(float(c)) - value), int(c.view(np.int32)) & 1))
-
-
-def float_text(value: float, single: bool) -> str:
-    """Returns the shortest decimal that is read back as the same float32 (or float64)."""
-    text = str(np.float32(value)) if single else repr(float(value))
-    return text.removesuffix(".0") if re.fullmatch(r"-?[0-9]+\.0", text) else text

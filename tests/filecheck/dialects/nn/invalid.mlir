@@ -184,7 +184,7 @@ func.func @empty_slice(%x : tensor<4xf32>) {
 
 // -----
 
-// CHECK: lo must not exceed hi, got (6.0, 0.0)
+// CHECK: lo must not exceed hi, got lo 6 and hi 0
 func.func @clip_bounds_swapped(%x : f32) {
   %y = nn.clip %x {lo = 6.0 : f32, hi = 0.0 : f32} : (f32) -> f32
   func.return

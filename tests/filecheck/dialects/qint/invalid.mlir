@@ -29,7 +29,7 @@ func.func @shapes_differ(%x : tensor<2xf32>) {
 
 // -----
 
-// CHECK: scale must be positive and finite, got 0.0
+// CHECK: scale must be positive and finite, got 0
 func.func @scale_zero(%x : f32) {
   %q = qint.quantize %x {scale = 0.0 : f32, zero_point = 0 : i64, rounding = "floor"} : (f32) -> !qint.int<0, 1>
   func.return

@@ -5,7 +5,8 @@ import re
 
 from language import EVERY_OPERATION, ROOT
 
-from qcompiler.frontends.text.parser import KEYWORDS, tokens_of
+from qcompiler.frontends.text.mistakes import KEYWORDS
+from qcompiler.frontends.text.parser import tokens_of
 
 GRAMMAR = json.loads((ROOT / "editors" / "qnn.tmLanguage.json").read_text())
 RULES = GRAMMAR["repository"]

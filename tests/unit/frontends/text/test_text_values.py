@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from language import network, problems
 
+from qcompiler.arith.decimals import float_text
 from qcompiler.frontends.text.files import load_array
-from qcompiler.frontends.text.values import float_text, nearest_float32
+from qcompiler.frontends.text.values import nearest_float32
 
 
 @example(float(np.finfo(np.float32).max))
@@ -133,6 +134,6 @@ def test_entries_are_named(tmp_path):
     np.savez(tmp_path / "a.npz", one=np.ones(2), two=np.ones(2))
     found = problems(network('y = load("a.npz")', 'z = load("a.npz", "three")'), tmp_path)
     assert [what for _, _, what, _ in found] == [
-        "a.npz has several entries, name one of one, two",
-        "a.npz has no entry 'three'; it has one, two",
+        "a.npz has several entries: one, two",
+        "a.npz has no entry 'three', it has one, two",
     ]
