@@ -140,9 +140,7 @@ class _Region:
                 yield from _of_scales(consumer, maker, layer)
             elif maker in self.network.constant:
                 remedy = f"quantize its weights, too ({_QUANTIZER})"
-                in_text = (
-                    "give its weights an integer type and a scale: w: int4[4, 2] scale 0.1 = ..."
-                )
+                in_text = "give them an integer type and a scale: w: int4[4, 2] scale 0.1 = ..."
                 yield Problem(consumer, "its weights have no quantizer", remedy, in_text)
             elif inputs := _real_inputs(value):
                 yield from (_unquantized(argument, consumer) for argument in inputs)

@@ -205,16 +205,16 @@ MISTAKES = [
     ("gate", "mul(v, g)", "v * g", "7:9", "no operator *", "write mul(v, g)", None),
     ("gate", "mul(v, g)", f"{'relu(' * 50}v{')' * 50}", "7:206", "nested deeper than 40", "", None),
     # what only the passes find
-    ("mlp", IN, "float32[1, 8]", "3:11", "input x without a quantizer, in block dense put in at "
-     "line 11", "give the input a type of integers and a scale", None),
-    ("mlp", GRID, "relu(h)", "12:11", "no common integer form", "requantize(..., int8, scale: "
-     "0.1) around the activation", "requantize(relu(h), int8, scale: 0.1)"),
-    ("mlp", W1, "int4[8, 6] scale [1, 2, 3, 4, 5, 6, 7, 8] axis 0", "3:11", "no common integer",
-     "one for each output", None),
-    ("residual", "requantize(g, uint8, scale: 0.01)", "sigmoid(g)", "21:7", "no common integer",
-     "requantize(..., int8", "requantize(sigmoid(g), int8, scale: 0.1)"),
-    ("gate", "requantize(sigmoid(matmul(x, wg)), uint8, scale: 1/256)", GATE, "8:10", "sigmoid "
-     "stands before activations are joined", "requantize(..., int8, scale: 0.1) around each", None),
+    ("mlp", IN, "float32[1, 8]", "7:13", "reaches h/h (matmul) without a quantizer",
+     "give it a type of integers and a scale", None),
+    ("mlp", GRID, "relu(h)", "4:10", "without a quantizer, in block dense put in at line 11",
+     "write requantize(..., int8, scale: 0.1) around it", "requantize(relu(h), int8, scale: 0.1)"),
+    ("mlp", W1, "int4[8, 6] scale [1, 2, 3, 4, 5, 6, 7, 8] axis 0", "8:7", "each input channel",
+     "one number as their scale", None),
+    ("residual", "requantize(g, uint8, scale: 0.01)", "sigmoid(g)", "20:7", "without a quantizer",
+     "write requantize(..., int8", "requantize(sigmoid(g), int8, scale: 0.1)"),
+    ("gate", "requantize(sigmoid(matmul(x, wg)), uint8, scale: 1/256)", GATE, "6:7", "",
+     "write requantize(..., int8, scale: 0.1) around", None),
     ("gate", "return quantize(y, int8, scale: 0.0625)", "return x", "2:9", "no operation works on",
      "multiply by constants", None),
 ]  # fmt: skip
