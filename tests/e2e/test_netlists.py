@@ -31,7 +31,7 @@ def design(tmp_path, capfd):
         ("ice40-up5k", "SB_MAC16"),
         ("zynq-7020", "DSP48E1"),
         ("zu3eg", "DSP48E2"),
-        ("lifcl-40", "MULT18X18"),
+        ("lifcl-40", "MULT9X9"),
         ("gw1n-9", "MULT9X9"),
     ],
 )

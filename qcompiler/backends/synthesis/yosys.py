@@ -84,6 +84,31 @@ _ICE40_COARSE = (
 )
 _ICE40_BEHIND = ("alumacc", "opt", "memory -nomap", "opt_clean")
 
+# What `synth_nexus` (0.70) does under its label "coarse", but for lattice_dsp_nexus: that moves
+# a register that two multipliers read into one of them, and leaves the other without an operand.
+_NEXUS_MULTIPLIERS = (
+    (36, 36, 22, 22, "$__NX_MUL36X36"),
+    (36, 18, 22, 10, "$__NX_MUL36X18"),
+    (18, 18, 10, 4, "$__NX_MUL18X18"),
+    (18, 18, 4, 10, "$__NX_MUL18X18"),
+    (9, 9, 4, 4, "$__NX_MUL9X9"),
+)
+_NEXUS_COARSE = (
+    *("proc -latches error", "check", "flatten", "tribuf -logic", "deminout", "opt_expr", "check"),
+    *("opt_clean", "opt -nodffe -nosdff", "fsm", "opt", "wreduce", "peepopt", "opt_clean"),
+    *("share", "techmap -map +/cmp2lut.v -D LUT_WIDTH=4", "opt_expr", "opt_clean"),
+    *(
+        command
+        for a, b, least_a, least_b, name in _NEXUS_MULTIPLIERS
+        for command in (
+            f"techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH={a} -D DSP_B_MAXWIDTH={b} "
+            f"-D DSP_A_MINWIDTH={least_a} -D DSP_B_MINWIDTH={least_b} -D DSP_NAME={name}",
+            "chtype -set $mul t:$__soft_mul",
+        )
+    ),
+    *("techmap -map +/lattice/dsp_map_nexus.v", "alumacc", "opt", "memory -nomap", "opt_clean"),
+)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -140,6 +165,8 @@ def _synth(device: Device, dsp: bool, top: str) -> list[str]:
             *_ICE40_BEHIND,
             f"{rest} -run map_ram:",
         ]
+    if words[0] == "synth_nexus" and "-nodsp" not in words:
+        return [f"{command} -run begin:coarse", *_NEXUS_COARSE, f"{command} -run map_ram:"]
     if words[0] == "synth_xilinx" and "-nodsp" not in words:
         return [f"{command} -run begin:coarse", *packed, f"{command} -run coarse:"]
     return [command]

@@ -1,5 +1,7 @@
 """Bits that a tool lost: found where logic or a port reads them, and told from pins left open."""
 
+import json
+
 import pytest
 
 from qcompiler.backends.synthesis.lost_bits import check_bits, lost_bits
@@ -153,6 +155,36 @@ def test_the_fault_of_the_tool_is_found(example, device):
     """If this fails, the tool has mended it: then say so in docs/synthesis.md."""
     with pytest.raises(SynthesisError, match=r"lost 1 bits of top, in top: .* p\[12\] \(pin D"):
         example(device)
+
+
+# lattice_dsp_nexus (0.70) moves w1 into one multiplier, and takes it away from the other.
+SHARED = """
+module top(input clk, input en, input [11:0] x, input [11:0] v, input [11:0] w,
+           output reg [23:0] y, output reg [23:0] z);
+    reg [11:0] w1;
+    always @(posedge clk) if (en) begin
+        w1 <= w;
+        y <= x * w1;
+        z <= v * w1;
+    end
+endmodule
+"""
+
+
+def test_multipliers_of_nexus_share_a_register(tmp_path):
+    (tmp_path / "top.v").write_text(SHARED, encoding="ascii")
+    job = Job("top", ("top.v",), load_device("lifcl-40"))
+    run_yosys(job, tmp_path, Limits(), lambda _: None)
+    netlist = json.loads((tmp_path / NETLIST_JSON).read_text(encoding="utf-8"))
+    cells = netlist["modules"]["top"]["cells"].values()
+    factors = [
+        {tuple(cell["connections"][pin][:12]) for pin in "AB"}
+        for cell in cells
+        if cell["type"] == "MULT18X18"
+    ]
+    assert len(factors) == 2
+    assert len(set.intersection(*factors)) == 1  # w1
+    assert all(len(set(bits)) == 12 for pair in factors for bits in pair)
 
 
 def test_what_avoids_it(example, tmp_path):
