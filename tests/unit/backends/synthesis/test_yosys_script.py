@@ -38,17 +38,22 @@ def test_dsp_options(device, dsp, expected):
     assert expected in commands(device, dsp=dsp)
 
 
-@pytest.mark.parametrize(("device", "packer"), [("ice40-up5k", "ice40_dsp"), ("zu3eg", None)])
-def test_what_multipliers_take_in_is_written_at_once(device, packer):
+XILINX = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf  -top net -run begin:coarse"
+
+
+@pytest.mark.parametrize(("device", "packer"), [("ice40-up5k", "ice40_dsp"), ("zu3eg", XILINX)])
+def test_what_multipliers_take_in_is_written_before_it_is_optimized(device, packer):
     lines = commands(device)
-    at = lines.index("write_json -selected packed.json")
-    assert lines[at - 2 : at] == ["opt_clean", "select net"]
-    before = (
-        packer
-        or "synth_xilinx -family xcup -flatten -noiopad -noclkbuf  -top net -run begin:coarse"
-    )
-    assert lines[at - 3] == before
+    between = lines[lines.index(packer) + 1 : lines.index("write_json -selected packed.json")]
+    assert set(between) <= {"chtype -set $mul t:$__soft_mul", "opt_clean", "select net"}
     assert "write_json -selected packed.json" not in commands(device, dsp=False)
+
+
+def test_registers_stay_outside_of_multipliers_of_nexus():
+    lines = commands("lifcl-40")
+    assert "techmap -map +/lattice/dsp_map_nexus.v" in lines
+    assert not any("lattice_dsp_nexus" in line for line in lines)
+    assert "synth_nexus -noiopad -nodsp -top net" in commands("lifcl-40", dsp=False)
 
 
 def test_wrapper_is_synthesized_around_the_finished_netlist():
