@@ -109,3 +109,31 @@ def test_old_analyses_are_freed():
         gc.unfreeze()
         if collecting:
             gc.enable()
+
+
+def test_names_and_blocks(editor, tmp_path):
+    (tmp_path / "k.qnn").write_text("block k(v) {\n  return relu(v)\n}\n")
+    text = 'import "k.qnn"\nblock twice(v) {\n  return add(v, v)\n}\n' + TEXT.replace(
+        "relu(h)", "k(twice(h))"
+    )
+    uri = (tmp_path / "n.qnn").as_uri()
+    editor.open(uri, text)
+    assert editor.marks() == []
+    symbols = editor.ask("textDocument/documentSymbol", textDocument={"uri": uri})
+    assert [s["name"] for s in symbols] == ["twice", "n"]
+
+    inside = editor.at("definition", uri, 8, 20)
+    assert (inside["uri"], inside["range"]["start"]) == (uri, {"line": 1, "character": 6})
+    other = editor.at("definition", uri, 8, 15)
+    assert other["uri"] == (tmp_path / "k.qnn").as_uri()
+
+    where = {"textDocument": {"uri": uri}, "position": {"line": 7, "character": 2}}
+    found = editor.ask("textDocument/references", **where, context={"includeDeclaration": True})
+    assert [f["range"]["start"]["line"] for f in found] == [7, 8]
+    edit = editor.ask("textDocument/rename", **where, newName="hidden")
+    assert {e["newText"] for e in edit["changes"][uri]} == {"hidden"}
+    assert len(edit["changes"][uri]) == 2
+    assert editor.ask("textDocument/rename", **where, newName="not a name") is None
+
+    help_ = editor.at("signatureHelp", uri, 7, 13)
+    assert help_["signatures"][0]["label"].startswith("matmul(a, b")

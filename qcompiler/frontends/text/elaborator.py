@@ -331,7 +331,8 @@ class Elaborator:
             return None
         block, source = found
         name = block.name.text
-        self._recorder.note(scope.source, call.function.span, _described(block))
+        described, name_span = _described(block), block.name.span
+        self._recorder.note(scope.source, call.function.span, described, name_span, source.path)
         within = [site.block for site in scope.calls]
         if name in within:
             circle = [*within[within.index(name) :], name]

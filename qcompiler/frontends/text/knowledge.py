@@ -17,6 +17,7 @@ from qcompiler.frontends.text.mistakes import KEYWORDS
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS
 from qcompiler.frontends.text.reading import Analysis
 from qcompiler.frontends.text.scope import Noted
+from qcompiler.frontends.text.syntax import Span
 from qcompiler.frontends.text.values import TYPE_NAMES, Constant, Meaning, TypeValue, type_text
 
 
@@ -166,3 +167,39 @@ def _values(analysis: Analysis, line: int, column: int) -> Iterator[Completion]:
             seen.add(name)
             detail = next(_described(note.meaning, analysis.numerics), "")
             yield Completion(name, "value", detail)
+
+
+def references_at(analysis: Analysis, line: int, column: int) -> list[Span]:
+    """Returns all places of what stands at a position (counted from 1), its definition first."""
+    found = _definition_at(analysis, line, column)
+    if found is None:
+        return []
+    uses = {n.span for n in analysis.notes if n.definition == found and n.path is None}
+    return [found, *sorted(uses - {found}, key=lambda s: (s.line, s.column))]
+
+
+def _definition_at(analysis: Analysis, line: int, column: int) -> Span | None:
+    note = note_at(analysis, line, column)
+    if note is not None and note.definition is not None:
+        return note.definition if note.path is None else None
+    names = (block.name.span for block in analysis.file.blocks)
+    return next((span for span in names if span.contains(line, column)), None)
+
+
+def renamed_at(analysis: Analysis, line: int, column: int) -> list[Span]:
+    """Returns what must change for another name; [] for parameters of blocks, which calls name."""
+    places = references_at(analysis, line, column)
+    parameters = {p.name.span for block in analysis.file.blocks for p in block.parameters}
+    return [] if parameters & set(places) else places
+
+
+def signature_at(analysis: Analysis, line: int, column: int) -> str | None:
+    """Returns the arguments of the call that is open at a position (counted from 1)."""
+    call = _open_call(_before(analysis.source.lines, line, column))
+    if call is None:
+        return None
+    if call in analysis.blocks:
+        return f"{call}({', '.join(p.name.text for p in analysis.blocks[call][0].parameters)})"
+    if call in FUNCTIONS:
+        return FUNCTIONS[call]
+    return next((str(signature) for signature in OPERATIONS.get(call, [])), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from xdsl.dialects.builtin import StringAttr
 from xdsl.ir import Block, Operation, SSAValue
@@ -54,13 +55,15 @@ class Noted:
         source: the text.
         span: the place.
         meaning: what stands there; a text for operations and their parameters.
-        definition: where it is defined, if in the same text.
+        definition: where it is defined.
+        path: of the text that defines it, if that is another one.
     """
 
     source: Source
     span: Span
     meaning: Meaning | str
     definition: Span | None = None
+    path: Path | None = None
 
 
 @dataclass
@@ -71,11 +74,17 @@ class Recorder:
     notes: list[Noted] = field(default_factory=list[Noted])
 
     def note(
-        self, source: Source, span: Span, meaning: Meaning | str, definition: Span | None = None
+        self,
+        source: Source,
+        span: Span,
+        meaning: Meaning | str,
+        definition: Span | None = None,
+        path: Path | None = None,
     ) -> None:
         """Notes something, if it stands in the text that is edited."""
         if source.path == self.path:
-            self.notes.append(Noted(source, span, meaning, definition))
+            elsewhere = None if path == source.path else path
+            self.notes.append(Noted(source, span, meaning, definition, elsewhere))
 
 
 @dataclass(frozen=True)

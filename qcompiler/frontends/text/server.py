@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 from pathlib import Path
 
 from lsprotocol import types
@@ -14,9 +15,17 @@ from pygls.workspace import TextDocument
 from qcompiler import __version__
 from qcompiler.frontends.text.diagnostics import LanguageError, Source
 from qcompiler.frontends.text.formatter import formatted
-from qcompiler.frontends.text.knowledge import completions_at, hover_at, line_before, note_at
+from qcompiler.frontends.text.knowledge import (
+    completions_at,
+    hover_at,
+    line_before,
+    note_at,
+    references_at,
+    renamed_at,
+    signature_at,
+)
 from qcompiler.frontends.text.reading import Analysis, analyse
-from qcompiler.frontends.text.syntax import Span
+from qcompiler.frontends.text.syntax import BlockDefinition, Network, Span
 
 _PAUSE_S = 0.2
 """An editor tells every key; the text is looked at when no other came for so long."""
@@ -151,6 +160,7 @@ def make_server() -> ModelLanguageServer:
     gc.freeze()  # modules stay: `tidy` need not look at them
     _add_documents(server)
     _add_questions(server)
+    _add_names(server)
     return server
 
 
@@ -215,4 +225,47 @@ def _add_questions(server: ModelLanguageServer) -> None:
         note = note_at(server.analysis(document), *server.place(document, params.position))
         if note is None or note.definition is None:
             return None
+        if note.path is not None:
+            there = server.workspace.get_text_document(note.path.absolute().as_uri())
+            return types.Location(there.uri, server.range(there, note.definition))
         return types.Location(document.uri, server.range(document, note.definition))
+
+    @server.feature(types.TEXT_DOCUMENT_SIGNATURE_HELP, types.SignatureHelpOptions(["(", ","]))
+    def _signature(params: types.SignatureHelpParams) -> types.SignatureHelp | None:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        found = signature_at(server.analysis(document), *server.place(document, params.position))
+        return None if found is None else types.SignatureHelp([types.SignatureInformation(found)])
+
+
+def _add_names(server: ModelLanguageServer) -> None:
+    """Adds what an editor asks about names of a text."""
+
+    @server.feature(types.TEXT_DOCUMENT_REFERENCES)
+    def _references(params: types.ReferenceParams) -> list[types.Location]:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        found = references_at(server.analysis(document), *server.place(document, params.position))
+        kept = found if params.context.include_declaration else found[1:]
+        return [types.Location(document.uri, server.range(document, span)) for span in kept]
+
+    @server.feature(types.TEXT_DOCUMENT_RENAME)
+    def _rename(params: types.RenameParams) -> types.WorkspaceEdit | None:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        found = renamed_at(server.analysis(document), *server.place(document, params.position))
+        if not found or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", params.new_name):
+            return None
+        edits = [types.TextEdit(server.range(document, span), params.new_name) for span in found]
+        return types.WorkspaceEdit({document.uri: edits})
+
+    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
+    def _symbols(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        document = server.workspace.get_text_document(params.text_document.uri)
+        return [
+            types.DocumentSymbol(
+                item.name.text,
+                types.SymbolKind.Module if isinstance(item, Network) else types.SymbolKind.Function,
+                server.range(document, item.span),
+                server.range(document, item.name.span),
+            )
+            for item in server.analysis(document).file.items
+            if isinstance(item, Network | BlockDefinition)
+        ]
