@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
@@ -18,6 +17,7 @@ from qcompiler.analysis.throughput import Timing, predict
 from qcompiler.backends.driver.packing import pack, unpack
 from qcompiler.backends.report.estimates import Estimates, Report, build_report
 from qcompiler.backends.report.notebook import report_html
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import (
     RtlDesign,
     SimulationResult,
@@ -212,8 +212,8 @@ class Design:
         Raises:
             SimulationError: the tool is absent, or the design breaks the rules of its ports.
         """
-        with TemporaryDirectory() as directory:
-            rtl = self.rtl_design(Path(directory))
+        with scratch_folder(prefix="qcompiler-rtl") as directory:
+            rtl = self.rtl_design(directory)
             return self.simulate_rtl(rtl, integers, tool=tool, **stimulus)
 
     def simulate_rtl(

@@ -10,7 +10,6 @@
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,9 +26,11 @@ from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.folders import put_in_place
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.page import PAGE, build_page
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import write_testbench
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import read_json
 
 if TYPE_CHECKING:
     from qcompiler.design import Design
@@ -44,7 +45,7 @@ _FEWEST_FRAMES, _MOST_FRAMES, _MOST_CYCLES = 2, 16, 1 << 20
 def is_ours(directory: Path) -> bool:
     """Whether `directory` holds an earlier design of ours."""
     try:
-        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(directory / MANIFEST)
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and ("generator", GENERATOR) in manifest.items()
@@ -83,18 +84,18 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory(dir=parent, prefix=f".{directory.name}.") as temporary,
+            scratch_folder(parent, f".{directory.name}", directory) as temporary,
             ThreadPoolExecutor(1) as beside,
         ):
             inputs = _inputs(design) if "stream" in design.levels else []
             # Numpy's work, which leaves Python's lock to what is written meanwhile.
             expected = beside.submit(design.core, inputs) if inputs else None
-            fresh = Path(temporary) / "design"
+            fresh = temporary / "design"
             fresh.mkdir()
             lines = _write_ir(design, fresh / "ir", weights)
             _fill(design, fresh, inputs, expected)
             _write_texts(fresh, {source_map.FILE: source_map.build_map(design, lines).text()})
-            put_in_place(fresh, directory, Path(temporary))
+            put_in_place(fresh, directory, temporary)
     except OSError as error:
         problem = Problem(str(directory), f"cannot write: {error}", "choose another directory")
         raise ModelError([problem]) from None

@@ -30,6 +30,7 @@ from xdsl.ir import Operation
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.sources import model_nodes, own_nodes, source_nodes
 from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import read_json
 
 if TYPE_CHECKING:
     from qcompiler.design import Design
@@ -54,7 +55,7 @@ class SourceMap:
             ModelError: there is none, or it is of another version.
         """
         try:
-            data = json.loads((directory / FILE).read_text(encoding="utf-8"))
+            data = read_json(directory / FILE)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}, not {FORMAT}")
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,10 +1,11 @@
 """Verifies a written design: its Verilog, simulated, against the interpreter on its IR."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -14,10 +15,12 @@ from qcompiler.assembly import read_module
 from qcompiler.backends.output import LEVELS, MANIFEST, is_ours
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
+from qcompiler.backends.vectors import read_arrays
 from qcompiler.design import Design
 from qcompiler.devices import DEFAULT_DEVICE, Device, device_names, load_device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import read_json
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import make_context
 
@@ -80,6 +83,35 @@ class Verification:
     def as_dict(self) -> dict[str, Any]:
         """Returns the result for a machine."""
         return {**asdict(self), "passed": self.passed}
+
+
+def _is_text(value: object) -> bool:
+    return value is None or (isinstance(value, str) and len(value) < 5000 and "\0" not in value)
+
+
+def _is_clock(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+def _are_sources(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(v, str) and re.fullmatch(r"rtl/\w[\w.]*", v) for v in value)
+    )
+
+
+_MANIFEST: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "top": (
+        "a name",
+        lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z_]\w*", v) is not None,
+    ),
+    "mhz": ("a positive number", _is_clock),
+    "device": ("a name or null", _is_text),
+    "device_file": ("a path or null", _is_text),
+    "sources": ("names of files in rtl/", _are_sources),
+}
+"""What is relied on of `design.json`, which may have been edited: paths stay within the design."""
 
 
 def load(directory: str | Path) -> Design:
@@ -158,7 +190,15 @@ def _manifest(directory: Path) -> dict[str, Any]:
             str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
         )
         raise ModelError([problem])
-    return json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(directory / MANIFEST)
+    wrong = [
+        Problem(f"{directory / MANIFEST}: {key}", f"must be {what}", "compile the design again")
+        for key, (what, good) in _MANIFEST.items()
+        if not good(found.get(key))
+    ]
+    if wrong:
+        raise ModelError(wrong)
+    return found
 
 
 def _modules(directory: Path, levels: Sequence[str]) -> dict[str, ModuleOp]:
@@ -178,15 +218,9 @@ def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
     Raises:
         ModelError: the file cannot be read, or lacks an input.
     """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return cast(Array, loaded)
-        with loaded as entries:
-            arrays = {name: entries[name] for name in entries.files}
-    except (OSError, ValueError, EOFError) as error:
-        problem = Problem(str(path), f"cannot be read as vectors: {error}", "give .npy or .npz")
-        raise ModelError([problem]) from None
+    arrays = read_arrays(path)
+    if not isinstance(arrays, dict):
+        return arrays
     if len(names) == 1 and names[0] not in arrays:
         for candidate in ("inputs", "input", "x"):
             if candidate in arrays:

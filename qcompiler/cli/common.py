@@ -295,9 +295,21 @@ def non_negative_int(text: str) -> int:
     return value
 
 
-def print_ir(when: str, name: str, module: ModuleOp, elide: int | None = None) -> None:
-    """Prints the IR before or after a pass on stderr."""
-    text = print_module(module, elide=elide)
+SHOWN_ELEMENTS = 100
+"""Most elements of a constant in IR that is printed for people to look at."""
+
+
+def print_ir(
+    when: str,
+    name: str,
+    module: ModuleOp,
+    elide: int | None = None,
+    *,
+    locations: bool = False,
+) -> None:
+    """Prints the IR before or after a pass on stderr, for people: without large constants."""
+    most = SHOWN_ELEMENTS if elide is None else elide
+    text = print_module(module, elide=most, locations=locations)
     sys.stderr.write(f"// ----- IR {when} {name} ----- //\n{text}\n")
 
 

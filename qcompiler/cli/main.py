@@ -3,9 +3,12 @@
 import argparse
 import ctypes
 import gc
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from typing import Any, NoReturn
 
 from qcompiler import __version__
 from qcompiler.cli.interruption import interruptible
@@ -26,13 +29,47 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests the option or command that a misspelt one may stand for."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with a message, and a suggestion where there is one."""
+        super().error(f"{message}{self._meant(message)}")
+
+    def _meant(self, message: str) -> str:
+        known = [option for action in self._actions for option in action.option_strings]
+        if unknown := re.search(r"unrecognized arguments: (-\S+)", message):
+            word = unknown[1].partition("=")[0]
+        elif unknown := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            word, known = unknown[1], re.findall(r"[\w.-]+", unknown[2])
+        else:
+            return ""
+        close = get_close_matches(word[:60], known, 1, 0.6)
+        return f"; did you mean {close[0]}?" if close else ""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses; what a subcommand does not know is refused by its own parser."""
+        parsed, rest = self.parse_known_args(args, namespace)
+        if rest:
+            chosen = _subparsers(self).get(getattr(parsed, "command", ""), self)
+            chosen.error(f"unrecognized arguments: {' '.join(rest)}")
+        return parsed
+
+
+def _subparsers(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    for action in parser._actions:  # pyright: ignore[reportPrivateUsage] (argparse has no other way)
+        if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage]
+            return action.choices
+    return {}
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """Returns the parser of the command line.
 
     Args:
         only: the one subcommand whose options are wanted; loading the others takes time.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qcc",
         description="Compiles quantized neural networks to bit-exact, readable, streaming Verilog.",
         epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage; "

@@ -146,15 +146,24 @@ class _Watch:
             self._after(before, module)
         self._nodes = node_graph(module)
         if after is not None and self._wants(self._args.print_ir_before, type(after).name):
-            print_ir("before", type(after).name, module, self._args.elide_constants)
+            self._print("before", type(after).name, module)
 
     @staticmethod
     def _wants(names: Sequence[str], name: str) -> bool:
         return "all" in names or name in names
 
+    def _print(self, when: str, name: str, module: ModuleOp) -> None:
+        args = self._args
+        print_ir(when, name, module, args.elide_constants, locations=args.print_debuginfo)
+
+    def _shown(self, module: ModuleOp) -> str:
+        """Returns IR to compare: in differences, constants count in full unless asked otherwise."""
+        args = self._args
+        return print_module(module, elide=args.elide_constants, locations=args.print_debuginfo)
+
     def _begin(self, module: ModuleOp) -> None:
         if self._args.print_ir_diff:
-            self._text = print_module(module, elide=self._args.elide_constants)
+            self._text = self._shown(module)
         if self._args.validate:
             try:
                 self._validator = Validator(module)
@@ -166,9 +175,9 @@ class _Watch:
         if args.verify_each == "true" and not args.disable_verify:
             verify_after(pass_, name, module)
         if self._wants(args.print_ir_after, name):
-            print_ir("after", name, module, args.elide_constants)
+            self._print("after", name, module)
         if args.print_ir_diff:
-            text = print_module(module, elide=args.elide_constants)
+            text = self._shown(module)
             sys.stderr.writelines(_difference(name, self._text, text))
             self._text = text
         if self._validator is not None:

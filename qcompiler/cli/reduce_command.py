@@ -4,7 +4,6 @@ import argparse
 import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
@@ -13,6 +12,7 @@ from xdsl.utils.exceptions import InterpretationError
 from qcompiler.analysis.reduction import Test, count_operations, reduce_module
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import print_module, read_module
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.cli.common import add_plugin_argument, err
 from qcompiler.errors import ModelError, Problem
 from qcompiler.faults import InternalError
@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file's name is put in place of {}, or at the end",
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: stdout")
+    parser.add_argument(
+        "--print-debuginfo", action="store_true", help="print the nodes that operations come from"
+    )
     add_plugin_argument(parser)
 
 
@@ -81,8 +84,8 @@ def _command(text: str) -> Test:
     words = shlex.split(text)
 
     def test(module: ModuleOp) -> bool:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "reduced.mlir"
+        with scratch_folder(prefix="qcompiler-reduce") as folder:
+            path = folder / "reduced.mlir"
             path.write_text(print_module(module), encoding="utf-8")
             given = [word.replace("{}", str(path)) for word in words]
             if given == words:
@@ -115,7 +118,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise ModelError(
             [Problem(str(parsed.file), str(error), f"check the test: {parsed.test}")]
         ) from None
-    text = print_module(reduced)
+    text = print_module(reduced, locations=parsed.print_debuginfo)
     if parsed.output is None:
         sys.stdout.write(text)
     else:

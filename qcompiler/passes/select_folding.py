@@ -37,7 +37,6 @@ not come as channels of one tap or as a block of taps (a part of a kernel row th
 rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps of such a block.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +62,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold
 from qcompiler.folding.search import Search
+from qcompiler.json_files import read_json
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
@@ -79,7 +79,7 @@ def read_folding(path: Path) -> dict[str, dict[str, Any]]:
     """
     remedy = 'write a JSON object such as {"fc1_mvau": {"PE": 4, "SIMD": 8}}'
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelError(
             [Problem(str(path), f"cannot read the folding: {error}", remedy)]

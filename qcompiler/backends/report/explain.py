@@ -1,6 +1,5 @@
 """What became of a node of the model or of a layer, from the files of a written design."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from qcompiler.backends.source_map import SourceMap
 from qcompiler.backends.view.describe import describe_type
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem, suggestion
+from qcompiler.json_files import DAMAGE
 from qcompiler.passes.pipeline import make_context
 
 _TYPED = ("qint", "stream")
@@ -59,7 +59,7 @@ class Explained:
             modules = _modules(directory / "ir")
             if "stream" not in modules:
                 raise ValueError("it has no stream level, only Verilog")
-        except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        except DAMAGE as error:
             problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
             raise ModelError([problem]) from None
         return Explained(directory, found, map_, modules)

@@ -1,10 +1,11 @@
 """What is known of a written design: estimates, and what was measured since."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from qcompiler.json_files import read_json
 
 Data = Mapping[str, Any]
 VIEW = "view.html"
@@ -90,7 +91,7 @@ class Found:
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path)
 
 
 def _all(paths: Iterable[Path]) -> list[Data]:

@@ -12,6 +12,8 @@ from qcompiler.backends.pages import content_policy, palette
 from qcompiler.backends.report import sections
 from qcompiler.backends.report.found import VIEW, Found
 from qcompiler.backends.report.markup import el, text_of
+from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import DAMAGE
 
 PAGE = "report.html"
 _SECTIONS = (
@@ -69,8 +71,15 @@ def renew_page(directory: Path) -> None:
     A design without a page, as older versions wrote them, is left as it is.
 
     Raises:
-        OSError, ValueError, KeyError: a file of the report is absent or broken.
+        ModelError: a file of the report is absent or broken.
     """
     path = directory / PAGE
-    if path.is_file():
-        path.write_text(build_page(Found.read(directory)), encoding="utf-8")
+    if not path.is_file():
+        return
+    try:
+        text = build_page(Found.read(directory))
+    except DAMAGE as error:
+        what = f"a file of it is damaged: {type(error).__name__}: {error}"
+        problem = Problem(str(directory / "report"), what, "compile the design again")
+        raise ModelError([problem]) from None
+    path.write_text(text, encoding="utf-8")

@@ -1,16 +1,22 @@
 """Keeps compiled simulations between runs, safely for several processes, within a size limit."""
 
+import errno
+import hashlib
 import os
 import shutil
-import tempfile
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from qcompiler.backends.scratch import scratch_folder
+from qcompiler.backends.simulators.base import SimulationError
+
 _MAX_BYTES = 2 << 30
 # An entry may be in use by another process that looked it up but did not yet start it.
 _MIN_AGE_SECONDS = 3600.0
-_STALE_BUILD_SECONDS = 86_400.0
+_SUMS = "SHA256SUMS"
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def default_cache_root() -> Path:
@@ -30,43 +36,66 @@ class BuildCache:
         """Returns the directory for `key`, which `build` fills if there is none yet.
 
         The directory appears whole or not at all: `build` works in a directory of its own, which
-        is renamed at the end. If another process was quicker its product is taken.
+        is renamed at the end. If another process was quicker its product is taken. What is there
+        is looked at before anybody runs it: it must be ours alone, and as `build` left it; a
+        damaged entry is built again.
 
         Args:
             key: file name; equal keys must mean equal products.
             build: fills the directory it is given; may raise, then nothing is kept.
+
+        Raises:
+            SimulationError: the folder belongs to somebody else, or cannot be written.
         """
         entry = self._root / "builds" / key
-        if self._touch(entry):
-            return entry
-        entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(
-            prefix="build-", dir=self._root, ignore_cleanup_errors=True
-        ) as temporary:
-            product = Path(temporary) / key
-            product.mkdir()
-            build(product)
-            try:
-                product.rename(entry)
-            except OSError:
-                if not entry.is_dir():
-                    raise
+        try:
+            for folder in (self._root, entry.parent):
+                _own_folder(folder)
+            if self._is_sound(entry):
+                return entry
+            with scratch_folder(self._root, "build") as temporary:
+                product = temporary / key
+                product.mkdir(mode=0o700)
+                build(product)
+                (product / _SUMS).write_text(_sums(product), encoding="utf-8")
+                try:
+                    product.rename(entry)
+                except OSError:
+                    if not self._is_sound(entry):
+                        raise
+        except OSError as error:
+            raise SimulationError(_words(error, self._root)) from None
         self._prune(keep=entry)
         return entry
+
+    def _is_sound(self, entry: Path) -> bool:
+        """Whether an entry is there, ours, and whole; removes one that is not."""
+        try:
+            found = entry.lstat()
+        except FileNotFoundError:
+            return False
+        try:
+            _check_owner(entry, found)
+            sound = (entry / _SUMS).read_text(encoding="utf-8") == _sums(entry)
+        except (OSError, UnicodeDecodeError):
+            sound = False
+        if sound:
+            os.utime(entry)
+        else:
+            _delete(entry)
+        return sound
 
     def keep_log(self, key: str, text: str) -> Path:
         """Writes the log of a failure where the user can read it, and returns its path."""
         path = self._root / "logs" / f"{key}.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def _touch(self, entry: Path) -> bool:
         try:
-            os.utime(entry)
-        except FileNotFoundError:
-            return False
-        return True
+            for folder in (self._root, path.parent):
+                _own_folder(folder)
+            path.unlink(missing_ok=True)  # a link would lead elsewhere
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise SimulationError(_words(error, self._root)) from None
+        return path
 
     def _prune(self, keep: Path) -> None:
         """Deletes entries, least recently used first, until the rest fits the limit."""
@@ -79,13 +108,68 @@ class BuildCache:
             if item.path != keep:
                 _delete(item.path)
                 size -= item.size_bytes
-        for path in self._root.glob("build-*"):
-            # What a killed process left behind.
-            if now - _Item(path).used > _STALE_BUILD_SECONDS:
-                _delete(path)
 
     def _list(self, kind: str) -> list[Path]:
         return list((self._root / kind).glob("*"))
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    """Raises OSError unless a file or folder is ours, and nobody else may change it."""
+    if stat.S_ISLNK(found.st_mode):
+        raise PermissionError(errno.EPERM, "is a link; remove it", str(path))
+    if hasattr(os, "getuid") and found.st_uid != os.getuid():
+        what = "belongs to another user; let XDG_CACHE_HOME name a folder of your own"
+        raise PermissionError(errno.EPERM, what, str(path))
+    if stat.S_ISDIR(found.st_mode) and os.name == "posix" and found.st_mode & _OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+        what = "may be changed by others, who could have put programs there"
+        raise PermissionError(errno.EPERM, what, str(path))
+
+
+def _own_folder(path: Path) -> None:
+    """Makes a folder of ours, if there is none, and sees to it that it is only ours.
+
+    Raises:
+        OSError: it is another user's, or cannot be made.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        _check_owner(path, path.lstat())
+    except PermissionError:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode) or found.st_mode & _OTHERS:
+            raise
+        _check_owner(path, found)  # it was open to others, and is no more
+        for entry in path.iterdir():  # what they may have put there
+            _delete(entry)
+
+
+def _sums(folder: Path) -> str:
+    """Returns the hash of each file of an entry, which has no folders.
+
+    Raises:
+        OSError: one of them is no file, or somebody else may change it.
+    """
+    lines: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.name == _SUMS:
+            continue
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise PermissionError(errno.EPERM, "is no file", str(path))
+        _check_owner(path, found)
+        lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+    return "\n".join(lines) + "\n"
+
+
+def _words(error: OSError, root: Path) -> str:
+    """Returns what to say of a cache that cannot be used."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"disk full: {error.filename or root} cannot be written; make room, or let "
+            "XDG_CACHE_HOME name a folder elsewhere"
+        )
+    return f"the simulation cache {error.filename or root}: {error.strerror or error}"
 
 
 class _Item:
@@ -105,7 +189,7 @@ class _Item:
 
 def _delete(path: Path) -> None:
     """Deletes a file or a directory; another process doing the same is no error."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

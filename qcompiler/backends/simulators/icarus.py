@@ -1,11 +1,11 @@
 """Simulates with Icarus Verilog: slower than Verilator, but it knows unknown (X) values."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import bench_modules, bench_text
 from qcompiler.backends.simulators.base import (
     RESET_CYCLES,
@@ -141,8 +141,8 @@ class IcarusSimulator:
         """See `Simulator.run`."""
         stimulus.n_frames(design)
         icarus_programs()
-        with tempfile.TemporaryDirectory(prefix="qcompiler-sim-") as temporary:
-            directory = Path(temporary)
+        with scratch_folder(prefix="qcompiler-sim") as temporary:
+            directory = temporary
             link_memories(directory, design)
             for port in design.inputs:
                 vectors = directory / f"{_PREFIX}_{port.name}.mem"

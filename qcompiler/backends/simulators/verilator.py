@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators.base import (
     RtlDesign,
     SimulationError,
@@ -84,8 +85,8 @@ class VerilatorSimulator:
         """See `Simulator.run`."""
         stimulus.n_frames(design)
         program = self.compile(design)
-        with tempfile.TemporaryDirectory(prefix="qcompiler-sim-") as temporary:
-            exchange, memories = Path(temporary) / "exchange", Path(temporary) / "run"
+        with scratch_folder(prefix="qcompiler-sim") as temporary:
+            exchange, memories = temporary / "exchange", temporary / "run"
             exchange.mkdir()
             memories.mkdir()
             write_stimulus(exchange, design, stimulus)
@@ -113,6 +114,8 @@ class VerilatorSimulator:
             return self.cache.get(key, lambda product: self._build(design, product)) / "sim"
         except _ToolFailure as failure:
             text = str(failure)
+            if "No space left on device" in text:
+                raise SimulationError(f"disk full: {trimmed(text, 4)}; make room") from None
             log = self.cache.keep_log(key, text)
             raise SimulationError(
                 f"{design.top}: Verilator build failed: {trimmed(text)}\nlog: {log}"

@@ -1,11 +1,11 @@
 """A folder that tools work in, beside the one that it replaces when all has gone well."""
 
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from qcompiler.backends.folders import put_in_place
+from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.synthesis.tools import SynthesisError
 
 
@@ -20,15 +20,15 @@ def fresh_folder(target: Path) -> Generator[Path]:
         SynthesisError: the block raised it; the message names files where they are now.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as aside:
-        work = Path(aside) / target.name
+    with scratch_folder(target.parent, f".{target.name}", target) as aside:
+        work = aside / target.name
         work.mkdir()
         try:
             yield work
         except Exception as error:
             failed = target.with_name(f"{target.name}.failed")
-            put_in_place(work, failed, Path(aside))
+            put_in_place(work, failed, aside)
             if isinstance(error, SynthesisError):
                 raise SynthesisError(str(error).replace(str(work), str(failed))) from None
             raise
-        put_in_place(work, target, Path(aside))
+        put_in_place(work, target, aside)
