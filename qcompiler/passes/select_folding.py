@@ -117,17 +117,17 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
     """Returns the foldings that a file leaves to the layers that it names."""
     bound: dict[str, list[Folding]] = {}
     problems: list[Problem] = []
-    for name, factors in read_folding(path).items():
-        name = next((n for n, la in layers.items() if name in _names(n, la)), name)
+    for written, factors in read_folding(path).items():
+        name = next((n for n, la in layers.items() if written in _names(n, la)), written)
         layer = layers.get(name)
         if layer is None:
             known = ", ".join(layers)
             problems.append(
-                Problem(f"{path}: {name}", "no such layer", f"the foldable layers are {known}")
+                Problem(f"{path}: {written}", "no such layer", f"the foldable layers are {known}")
             )
             continue
         if name in bound:
-            problems.append(Problem(f"{path}: {name}", "named twice", "leave one of them"))
+            problems.append(Problem(f"{path}: {written}", "named twice", "leave one of them"))
         bound[name] = []
         for key, factors_ in (("PE", layer.pe), ("SIMD", layer.simd)):
             factor = factors.get(key, factors_[0])
@@ -139,7 +139,7 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
                     rule = "must be all of a block of taps"
                 problems.append(
                     Problem(
-                        f"{path}: {name}",
+                        f"{path}: {written}",
                         f"{key} {rule}, got {factor}",
                         f"choose one of {legal}",
                     )
@@ -156,7 +156,7 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
         if fits and not bound[name]:
             problems.append(
                 Problem(
-                    f"{path}: {name}",
+                    f"{path}: {written}",
                     f"style {style!r} is not one that {_factors(factors)} can have",
                     f"choose one of {', '.join(legal_styles)}" if legal_styles else "leave it out",
                 )
@@ -251,7 +251,8 @@ class SelectFoldingPass(ModulePass):
             remedy += f"; nothing fits: the least is {_short(search, best)}"
         if search.bound:
             remedy += ", or loosen the folding file"
-        raise ModelError([Problem("select-folding", "; ".join(found), remedy)])
+        where = (self.device or "limits") if excess else "--cycles"
+        raise ModelError([Problem(where, "; ".join(found), remedy)])
 
 
 def _short(search: Search, trial: Trial) -> str:

@@ -81,9 +81,10 @@ class _SelectRequantizer(RewritePattern):
         try:
             selection = selection_for(op, self.forms, self.lanes)
         except ValueError as error:
-            problem = Problem(
-                place_of(op), str(error), "use fewer output bits, or scales per tensor"
-            )
+            remedy = "use fewer output bits, or scales per tensor"
+            if len(self.forms) < len(ALL_FORMS):
+                remedy = "leave --requantizer out"
+            problem = Problem(place_of(op), str(error), remedy)
             if problem not in self.problems:
                 self.problems.append(problem)
             return

@@ -77,6 +77,8 @@ def _check_result_sizes(model: ModelProto) -> None:
     except Exception as error:
         raise _cannot_evaluate(error) from error
     for output in inferred.graph.output:
+        if not output.type.HasField("tensor_type"):
+            raise _no_tensor()
         tensor = output.type.tensor_type
         dims = tensor.shape.dim
         if not tensor.HasField("shape") or not all(d.HasField("dim_value") for d in dims):
@@ -98,11 +100,15 @@ def _cannot_evaluate(error: Exception) -> RefusalError:
     )
 
 
+def _no_tensor() -> RefusalError:
+    return RefusalError(
+        "makes a sequence or optional, which is not supported", "use tensors in its place"
+    )
+
+
 def _value(result: Any) -> Array:
     if not hasattr(result, "dtype"):
-        raise RefusalError(
-            "makes a sequence or optional, which is not supported", "export without sequences"
-        )
+        raise _no_tensor()
     array: Array = np.asarray(result)
     if array.dtype.kind in "iub" or array.dtype in (np.dtype("f4"), np.dtype("f8")):
         return array

@@ -36,10 +36,12 @@ def _problem(model: ModelProto) -> Problem | None:
     sizes: dict[_Key, int] = {}
     for key in bodies:
         if not _measure(key, bodies, sizes):
-            return _refused(f"must not call themselves, but {key[1]!r} does")
+            what = f"must not call themselves, but {key[1]!r} does"
+            return _refused(what, "write the function out as nodes")
     count = sum(sizes.get((n.domain, n.op_type), 1) for n in _all_nodes(model.graph.node))
     if count > MAX_NODES:
-        return _refused(f"may expand to at most {MAX_NODES} nodes, got {count}")
+        what = f"may expand to at most {MAX_NODES} nodes, got {count}"
+        return _refused(what, "make the model smaller")
     return None
 
 
@@ -81,9 +83,8 @@ def has_subgraph(node: NodeProto) -> bool:
     return any(attribute.type in graphs for attribute in node.attribute)
 
 
-def _refused(what: str) -> Problem:
-    return Problem(
-        "model",
-        f"model-local functions {what}",
-        "export without functions (torch: dynamo=False), or inline them with onnx.inliner",
-    )
+_WITHOUT = "export without functions (torch: dynamo=False), or inline them with onnx.inliner"
+
+
+def _refused(what: str, remedy: str = _WITHOUT) -> Problem:
+    return Problem("model", f"model-local functions {what}", remedy)

@@ -3,7 +3,7 @@
 
 // Every function without a feasible form is named, not only the first.
 // CHECK: fc1 (qint.requantize): no requantizer is feasible (shift: the switch points are no power of two apart
-// CHECK-NEXT: fc2 (qint.requantize): no requantizer is feasible (shift: the function is not monotone); allow another form; use fewer output bits, or scales per tensor
+// CHECK-NEXT: fc2 (qint.requantize): no requantizer is feasible (shift: the function is not monotone); allow another form; leave --requantizer out
 // FORM: select-requantizer: form must be auto or one of shift, mul_shift, float_scale, threshold, table, got line; choose one of them
 func.func @no_power_of_two(%a : tensor<1x1x!qint.int<-5000, 5000>>) -> tensor<1x1x!qint.int<-128, 127>> {
   %y = qint.requantize %a axis 1 {

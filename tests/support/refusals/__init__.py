@@ -1,6 +1,6 @@
 """Models that are refused, each with what its message says to do: for tests and a page."""
 
-from refusals import attributes, formats, graphs, joins, layers, nodes, quantizers
+from refusals import attributes, formats, graphs, joins, layers, nodes, options, quantizers
 from refusals.cases import CASES, INTERNAL, Case
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "joins",
     "layers",
     "nodes",
+    "options",
     "quantizers",
 ]

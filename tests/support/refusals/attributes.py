@@ -1,7 +1,7 @@
 """Attributes and shapes that do not fit a node."""
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from refusals.cases import refused
 from refusals.net import Net
@@ -420,3 +420,78 @@ def wide_padding(net: Net, mended: bool):
         x = net.op("Pad", x, net.const([0, 0, 4, 4, 0, 0, 4, 4], np.int64))
     pads = [0, 0, 0, 0] if mended else [4, 4, 4, 4]
     net.op("Conv", x, net.weights(2, 2, 3, 3), pads=pads)
+
+
+@refused(_NODES, "an attribute that ONNX does not define", "relu_0", "without it")
+def foreign_attribute(net: Net, mended: bool):
+    more = {} if mended else {"turbo": 1}
+    net.quantized(net.op("Relu", net.dense(net.quantized()), **more))
+
+
+@refused(_NODES, "a requantization in attributes of a sum", "add_0",
+         "Mul, Add, Div, Floor and Clip as nodes")  # fmt: skip
+def requantizing_attributes(net: Net, mended: bool):
+    x = net.quantized()
+    parts = [net.quantized(net.dense(x)) for _ in range(2)]
+    more = {} if mended else {"in1_mul": 3, "in1_shift": 2}
+    if mended:
+        y = net.op("Mul", parts[0], net.const(3))
+        y = net.op("Floor", net.op("Div", y, net.const(4)))
+        parts[0] = net.quantized(net.op("Clip", y, net.const(0), net.const(12)))
+    net.quantized(net.op("Add", *parts, name="add_0", **more))
+
+
+@refused(_NODES, "an attribute given twice", "leakyrelu_0", "once")
+def attribute_twice(net: Net, mended: bool):
+    y = net.op("LeakyRelu", net.dense(net.quantized()), alpha=0.125)
+    if not mended:
+        net.nodes[-1].attribute.append(helper.make_attribute("alpha", 0.25))
+    net.quantized(y)
+
+
+@refused(_NODES, "a sum of nothing", "sum_0", "an operand")
+def sum_of_nothing(net: Net, mended: bool):
+    y = net.dense(net.quantized())
+    net.quantized(net.op("Sum", *([y] if mended else [])))
+
+
+@refused(_NODES, "a concatenation of nothing", "concat_0", "an operand")
+def concat_of_nothing(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    net.dense(net.op("Concat", *([y] if mended else []), axis=1))
+
+
+@refused(_NODES, "a hundred elements gathered", "gather_0", "Slice", shape=(1, 200))
+def gather_many(net: Net, mended: bool):
+    x = net.quantized()
+    if mended:
+        y = net.op("Slice", x, *(net.const(b, np.int64) for b in ([0], [100], [1])))
+    else:
+        y = net.op("Gather", x, net.const(range(100), np.int64), axis=1)
+    net.dense(y, 100)
+
+
+@refused(_NODES, "a constant that is a text", "constant_0", "a tensor")
+def constant_text(net: Net, mended: bool):
+    value = {"value_float": 2.0} if mended else {"value_string": "two"}
+    net.quantized(net.op("Mul", net.dense(net.quantized()), net.op("Constant", **value)))
+
+
+@refused(_NODES, "a constant expression that has no value", "det_0", "a square matrix")
+def constant_expression(net: Net, mended: bool):
+    factor = net.op("Det", net.const(np.eye(3) if mended else np.ones((2, 3))))
+    net.quantized(net.op("Mul", net.dense(net.quantized()), factor))
+
+
+@refused(_NODES, "a constant sequence", "sequenceconstruct_0", "the tensor itself")
+def constant_sequence(net: Net, mended: bool):
+    factor = net.const(2)
+    if not mended:
+        position = net.const(0, np.int64)
+        factor = net.op("SequenceAt", net.op("SequenceConstruct", factor), position)
+    net.quantized(net.op("Mul", net.dense(net.quantized()), factor))
+
+
+@refused(_NODES, "an empty constant", "mul_0", "one number")
+def empty_constant(net: Net, mended: bool):
+    net.quantized(net.op("Mul", net.dense(net.quantized()), net.const([2] if mended else [])))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from onnx import ModelProto
@@ -58,13 +58,21 @@ class Case:
         path = save(self.model(mended), folder / "model.onnx")
         given = dict(self.options) | (dict(self.mended_options) if mended else {})
         inputs = dict(parse_input_option(text) for text in given.pop("inputs", ()))
+        if "folding" in given:
+            (folder / "folding.json").write_text(str(given["folding"]))
+            given["folding"] = str(folder / "folding.json")
         passes = (*pipelines.QINT, *pipelines.STREAM)
         options = Options(inputs=inputs, passes=passes, **given)
         try:
             compile_module(import_model(path, options), options)
         except ModelError as error:
-            return error.problems
+            return tuple(_without(folder, problem) for problem in error.problems)
         return ()
+
+
+def _without(folder: Path, problem: Problem) -> Problem:
+    """Returns a problem in which files have no folder."""
+    return replace(problem, where=problem.where.replace(f"{folder}/", ""))
 
 
 CASES: list[Case] = []

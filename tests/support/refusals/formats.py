@@ -88,3 +88,13 @@ def output_scales(net: Net, mended: bool):
     net.op("QLinearMatMul", net.q("x", 0.1), net.const(0.1), net.const(0, np.uint8),
            net.codes(4, 4), scales, zeros, net.const(0.5), net.const(0, np.uint8))  # fmt: skip
     return net.model(net.dq("qlinearmatmul_0", 0.5))
+
+
+@refused(_CHAPTER, "QLinearConv with weights of float", "qlinearconv_0", "weights of int8",
+         shape=(1, 2, 5, 5))  # fmt: skip
+def float_weights(net: Net, mended: bool):
+    codes = net.codes(2, 2, 3, 3) if mended else net.normal(2, 2, 3, 3)
+    activation = net.q("x", 0.1), net.const(0.1), net.const(0, np.uint8)
+    weights = codes, net.const(0.1), net.const(0, np.int8)
+    net.op("QLinearConv", *activation, *weights, net.const(0.5), net.const(0, np.uint8))
+    return net.model(net.dq("qlinearconv_0", 0.5))

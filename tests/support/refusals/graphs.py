@@ -239,3 +239,28 @@ def frames_that_meet(net: Net, mended: bool):
     y = net.quantized(net.conv(net.quantized()))
     y = net.op("Reshape", y, net.const([1, 18 if mended else 54], np.int64))
     net.dense(y, 18 if mended else 54)
+
+
+@refused(_CHAPTER, "a tensor of 3,000 axes", "x (input)", "2 axes")
+def many_axes(net: Net, mended: bool):
+    if not mended:
+        for _ in range(3000):
+            net.inputs[0].type.tensor_type.shape.dim.add(dim_value=1)
+    net.dense(net.quantized())
+
+
+@refused(_CHAPTER, "functions that become two million nodes", "model", "the nodes that are needed")
+def exploding_functions(net: Net, mended: bool):
+    y = net.quantized()
+    y = net.op("Relu", y) if mended else net.op("F20", y, domain="mine")
+    net.dense(y)
+    proto = net.model()
+    if mended:
+        return proto
+    opsets = [helper.make_opsetid("mine", 1), helper.make_opsetid("", 21)]
+    for level in range(21):
+        kind = {"op_type": f"F{level - 1}", "domain": "mine"} if level else {"op_type": "Relu"}
+        nodes = [helper.make_node(**kind, inputs=[a], outputs=[b]) for a, b in ("ac", "cb")]
+        function = helper.make_function("mine", f"F{level}", ["a"], ["b"], nodes, opsets)
+        proto.functions.append(function)
+    return proto

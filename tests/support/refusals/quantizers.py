@@ -166,3 +166,12 @@ def scale_axes(net: Net, mended: bool):
     x = net.quant("x")
     scale, zero = np.arange(1, 5) / 8, np.arange(4)
     net.op("MatMul", x, net.quant(net.normal(4, 4), scale, zero if mended else zero[:, None]))
+
+
+@refused(_CHAPTER, "DequantizeLinear to float16", "dequantizelinear_0", "to float")
+def dequantize_to_half(net: Net, mended: bool):
+    more = {} if mended else {"output_dtype": 10}
+    net.opset = 21 if mended else 23
+    net.dense(
+        net.op("DequantizeLinear", net.q("x"), net.const(0.05), net.const(0, np.uint8), **more)
+    )
