@@ -231,7 +231,7 @@ class _GraphImporter:
         refusals = (RefusalError, VerifyException)
         with guarded("import", importer.function, naming.where(node), refusals):
             context = NodeContext(node, self.opset, self.values)
-        result = importer.function(context)
+            result = importer.function(context)
         if importer.reads_all:
             check_read(node, context.attributes_read, self.opset)
         single = isinstance(result, SSAValue | np.ndarray)

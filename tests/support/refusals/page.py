@@ -16,6 +16,21 @@ and the remedy; all problems of a model are told at once.
 """
 
 
+_ORDER = (
+    "The model as a whole",
+    "Quantizers that are missing",
+    "Between quantized layers",
+    "Scales",
+    "Sums and products of activations",
+    "Operations",
+    "Quantizers",
+    "Quantizers of particular tools",
+    "Attributes and shapes of nodes",
+    "Options",
+)
+"""The chapters, those that most people need first."""
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
@@ -32,7 +47,8 @@ def page(cases: Iterable[Case] = CASES) -> str:
     for case in cases:
         chapters.setdefault(case.chapter, []).append(case)
     parts = [_HEAD]
-    for chapter, listed in chapters.items():
+    for chapter in sorted(chapters, key=_ORDER.index):
+        listed = chapters[chapter]
         rows = "\n".join(_row(case) for case in listed)
         parts.append(f"\n## {chapter}\n\n| model | message | change |\n|---|---|---|\n{rows}\n")
     return "".join(parts)

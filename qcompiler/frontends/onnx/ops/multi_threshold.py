@@ -25,7 +25,10 @@ _ATTRIBUTES = ("out_dtype", "out_scale", "out_bias", "data_layout")
 _LAYOUTS = {2: "NC", 3: "NWC", 4: "NCHW"}
 """What QONNX assumes of a rank without the attribute."""
 _ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)
-_REMEDY = "give the QONNX model from before FINN's ConvertQONNXtoFINN and streamlining"
+_REMEDY = (
+    "mend this parameter, or give the QONNX model from before FINN's ConvertQONNXtoFINN and "
+    "streamlining"
+)
 
 
 def _channel_axis(node: NodeContext, rank: int) -> int:

@@ -20,7 +20,7 @@ DOMAINS = ("PACTOps", "ai.onnx.contrib", "")
 _ATTRIBUTES = ("div", "signed", "n_levels", "n_levels_out")
 _MAX_LEVELS = 2**32
 _ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)
-_REMEDY = "export the model again with the attributes of Quantlab's RequantShift"
+_REMEDY = "mend this parameter: give what Quantlab's RequantShift has"
 
 
 def _number(node: NodeContext, name: str) -> int:
