@@ -13,6 +13,7 @@ from xdsl.utils.hints import isa
 from qcompiler.analysis.area.estimate import Area, estimate_areas
 from qcompiler.analysis.host_part import host_parts
 from qcompiler.analysis.network import Network
+from qcompiler.analysis.notes import notes_of
 from qcompiler.analysis.throughput import Timing, predict
 from qcompiler.backends.driver.packing import pack, unpack
 from qcompiler.backends.report.estimates import Estimates, Report, build_report
@@ -90,6 +91,11 @@ class Design:
     def name(self) -> str:
         """Name of the top module."""
         return top_name(self.level("last"))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how the model was understood, one line each."""
+        return notes_of(self.level("last"))
 
     @cached_property
     def network(self) -> Network:

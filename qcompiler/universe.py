@@ -37,6 +37,7 @@ PASSES = {
     "pipeline-registers": _lazy("passes.pipeline_registers", "PipelineRegistersPass"),
     "select-folding": _lazy("passes.select_folding", "SelectFoldingPass"),
     "select-requantizer": _lazy("passes.select_requantizer", "SelectRequantizerPass"),
+    "settle-numerics": _lazy("passes.settle_numerics", "SettleNumericsPass"),
     "size-fifos": _lazy("passes.size_fifos", "SizeFifosPass"),
     "split-host": _lazy("passes.split_host", "SplitHostPass"),
 }

@@ -8,7 +8,7 @@ scalar function of the combined integer.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import lcm
+from math import lcm, prod
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.scalar_functions import parameter_row, quantized, scalar_value
 from qcompiler.arith.joint_function import IntMap, JointFunction
+from qcompiler.arith.requantizer_proofs import TABLES_LIMIT
 from qcompiler.arith.requantizers import MulShift, Table
 from qcompiler.arith.scalar_builder import ScalarBuilder, Value
 from qcompiler.arith.scalar_evaluation import evaluate
@@ -135,7 +136,8 @@ def _finish(
     *steps, last = _tail_operations(body, meeting)
     for op in steps:
         values[op.results[0]] = scalar_value(builder, op, values, channels)
-    return quantized(builder, last, values, channels)
+    function = quantized(builder, last, values, channels)
+    return function.of_channel(0) if function.uniform else function
 
 
 # --- exact -------------------------------------------------------------------------------------
@@ -418,6 +420,12 @@ def _float32_product(
     if all(isinstance(m, MulShift) for m in maps):
         unit = units[0] * units[1]
         return JointFunction(maps, "product", _from_unit(body, meeting, unit, channels), None)
+    count = prod(image.codes.size for image in found)
+    if count > _LARGEST_TABLE:
+        raise VerifyException(
+            f"with the numerics of onnxruntime, products are compared for all {count} pairs of "
+            f"codes, at most {_LARGEST_TABLE} allowed"
+        )
     lines = [_nearest_line(image) for image in found]
     pairs = np.meshgrid(*(image.values for image in found), indexing="ij")
     products = (pairs[0] * pairs[1]).reshape(-1)
@@ -435,9 +443,30 @@ def _float32_product(
     by_argument = {image.argument: c.reshape(1, -1) for image, c in zip(found, codes, strict=True)}
     if np.array_equal(joined.evaluate([by_argument[0], by_argument[1]]), wanted):
         return joined
-    # The product depends on how each factor is rounded to float32: tables hold the rounded ones.
-    unit = units[0] * units[1]
-    return JointFunction(maps, "product", _from_unit(body, meeting, unit, channels), None)
+    # The code depends on how each factor is rounded to float32: it is looked up for each pair.
+    return _looked_up(found, wanted)
+
+
+def _looked_up(found: Sequence[_Image], wanted: Array) -> JointFunction:
+    """Returns any function of two operands, as a table of all their pairs.
+
+    Args:
+        found: the operands.
+        wanted: codes [R, N] of all pairs, those of the first operand varying slowest.
+    """
+    sizes = [image.codes.size for image in found]
+    if wanted.size > TABLES_LIMIT:
+        raise VerifyException(
+            f"with the numerics of onnxruntime, {wanted.size} products of codes are looked up for "
+            f"all channels, at most {TABLES_LIMIT} allowed"
+        )
+    strides = (sizes[1], 1)
+    maps: dict[int, IntMap] = {}
+    for image, stride in zip(found, strides, strict=True):
+        start = -int(image.codes[0]) * stride
+        bounds = -_LARGEST, _LARGEST
+        maps[image.argument] = MulShift(np.array([stride]), np.array([start]), 0, *bounds)
+    return JointFunction((maps[0], maps[1]), "sum", Table(wanted, 0), None)
 
 
 def _nearest_line(image: _Image) -> tuple[MulShift, np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,12 @@ BoolArray = npt.NDArray[np.bool_]
 def indices(start: int, stop: int) -> IntArray:
     """Returns the integers start to stop - 1."""
     return np.arange(start, stop, dtype=np.int64)
+
+
+def integers(values: Sequence[int]) -> IntArray:
+    """Returns integers as an array: int64, or of Python's own where 64 bits do not hold them."""
+    wide = any(not -(2**63) <= value < 2**63 for value in values)
+    return np.array(values, object if wide else np.int64)
 
 
 def one_row(table: IntArray) -> IntArray:

@@ -24,6 +24,38 @@ def point(value: Fraction) -> Enclosure:
     return Enclosure(value, value)
 
 
+_LONGEST_BITS = 2**14
+_LARGEST_EXPONENT = 2**16
+
+
+class TooLargeError(ValueError):
+    """A number on the way to a code is too large to be worked with."""
+
+
+def shortened(x: Enclosure, bits: int) -> Enclosure:
+    """Returns x, or, where its numbers are long, an enclosure that is wider by 2**-bits of it.
+
+    Raises:
+        TooLargeError: x may be larger than any number of a network.
+    """
+    if all(max(e.numerator.bit_length(), e.denominator.bit_length()) <= _LONGEST_BITS for e in x):
+        return x
+    return Enclosure(-_rounded_up(-x.lo, bits), _rounded_up(x.hi, bits))
+
+
+def _rounded_up(x: Fraction, bits: int) -> Fraction:
+    exponent = x.numerator.bit_length() - x.denominator.bit_length()
+    if exponent > _LARGEST_EXPONENT:
+        what = f"numbers before a quantizer must stay below 2**{_LARGEST_EXPONENT}"
+        raise TooLargeError(f"{what}, got 2**{exponent}")
+    if exponent < -_LARGEST_EXPONENT:
+        return Fraction(0) if x <= 0 else Fraction(1, 1 << _LARGEST_EXPONENT)
+    places = bits - exponent
+    if places >= 0:
+        return Fraction(math.ceil(x * (1 << places)), 1 << places)
+    return Fraction(math.ceil(x / (1 << -places)) << -places)
+
+
 def add(_bits: int, a: Enclosure, b: Enclosure) -> Enclosure:
     """Returns a + b."""
     return Enclosure(a.lo + b.lo, a.hi + b.hi)

@@ -1,17 +1,22 @@
-"""Finds small integer arithmetic that equals a function of two integers, proven by enumeration."""
+"""Finds small integer arithmetic that equals a function of several integers.
+
+Where there are few pairs, every pair is compared. Else an exact sum is rounded with an error that
+is smaller than the distance between different sums: no enumeration, however wide the operands.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from qcompiler.arith.arrays import IntArray, indices
 from qcompiler.arith.joint_function import IntMap, JointFunction
+from qcompiler.arith.joint_sum import JointFit, fit_sum, scaled
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Shift, Table
+from qcompiler.arith.requantizers import Shift, Table
 from qcompiler.arith.scalar_evaluation import evaluate_at
+from qcompiler.arith.scalar_function import ScalarFunction
 
 PAIRS_LIMIT = 2**20
 """Most pairs of operands that are tried one by one."""
@@ -20,30 +25,13 @@ _LARGEST_SHIFT = 34
 _NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class JointFit:
-    """y = shift(multipliers[0] * a + multipliers[1] * b).
-
-    Attributes:
-        multipliers: one per operand.
-        shift: adds, shifts and clamps the sum.
-    """
-
-    multipliers: tuple[int, int]
-    shift: Shift
-
-
-def scaled(multiplier: int, offset: int = 0) -> MulShift:
-    """Returns the map multiplier * x + offset, for all channels."""
-    return MulShift(np.array([multiplier]), np.array([offset]), 0, -(2**62), 2**62)
-
-
 def fit(
     function: JointFunction, ranges: Sequence[IntRange], clamp: IntRange | None = None
 ) -> JointFit | None:
-    """Returns the narrowest multipliers and shift that give every pair of operands its code.
+    """Returns multipliers and a shift that give all operands their code.
 
-    Every pair is checked, so the result is equal and not merely close.
+    The narrowest that give every pair its code, where pairs can be checked one by one; else, for a
+    sum of exact numbers, those that are near enough by proof.
 
     Args:
         function: a sum of two operands, the same for all channels.
@@ -51,17 +39,28 @@ def fit(
         clamp: where the shift clamps, if not at the codes that are reached.
 
     Returns:
-        None for other functions, for more than `PAIRS_LIMIT` pairs, and where no such form exists.
+        None for other functions, and where no such form exists.
     """
     size = int(np.prod([r.size for r in ranges], dtype=object))
-    if function.kind != "sum" or len(ranges) != 2 or size > PAIRS_LIMIT:
+    if function.kind != "sum" or isinstance(function.tail, Table):
         return None
-    if function.gain is None or not _uniform(function):
-        return None
+    if len(ranges) == 2 and size <= PAIRS_LIMIT and function.gain is not None:
+        found = _fit_pairs(function, ranges, clamp) if _uniform(function) else None
+        if found is not None:
+            return found
+    return fit_sum(function, ranges, clamp) if size > PAIRS_LIMIT else None
+
+
+def _fit_pairs(
+    function: JointFunction, ranges: Sequence[IntRange], clamp: IntRange | None
+) -> JointFit | None:
+    tail, gain = function.tail, function.gain
+    assert isinstance(tail, ScalarFunction), "the caller looked"
+    assert gain is not None, "the caller looked"
     a, b = (indices(r.lo, r.hi + 1) for r in ranges)
     pairs = np.repeat(a, len(b)), np.tile(b, len(a))
-    codes = evaluate_at(function.tail, function.combine(pairs), np.zeros(1, np.int64))
-    slopes = [_slope(m, r) * function.gain for m, r in zip(function.maps, ranges, strict=True)]
+    codes = evaluate_at(tail, function.combine(pairs), np.zeros(1, np.int64))
+    slopes = [_slope(m, r) * gain for m, r in zip(function.maps, ranges, strict=True)]
     lo, hi = int(codes.min()), int(codes.max())
     if clamp is not None:
         lo, hi = min(lo, clamp.lo), max(hi, clamp.hi)
@@ -71,7 +70,7 @@ def fit(
             multipliers = near[0] + da, near[1] + db
             form = _shift(pairs, multipliers, shift, codes, lo, hi)
             if form is not None:
-                return JointFit(multipliers, form)
+                return JointFit(tuple(scaled([m]) for m in multipliers), form)
     return None
 
 
@@ -80,7 +79,7 @@ def _uniform(function: JointFunction) -> bool:
         m.entries.shape[0] if isinstance(m, Table) else max(m.multiplier.size, m.bias.size)
         for m in function.maps
     ]
-    return function.tail.uniform and max(rows) == 1
+    return isinstance(function.tail, ScalarFunction) and function.tail.uniform and max(rows) == 1
 
 
 def _slope(map_: IntMap, x: IntRange) -> float:

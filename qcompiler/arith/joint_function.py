@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
+import numpy as np
+
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift, Table
-from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
 from qcompiler.arith.scalar_function import ScalarFunction
 
 IntMap = MulShift | Table
@@ -36,14 +38,14 @@ class JointFunction:
     Attributes:
         maps: one per operand; a `MulShift` has shift 0 and never clamps.
         kind: how the images are combined.
-        tail: from the combined integer to the code.
+        tail: from the combined integer to the code; a table where no arithmetic gives all codes.
         gain: slope of the tail in codes per unit of the combined integer where it does not
             saturate, or None if it is no rounded line.
     """
 
     maps: tuple[IntMap, ...]
     kind: Literal["sum", "product"]
-    tail: ScalarFunction
+    tail: ScalarFunction | Table
     gain: float | None
 
     def combine(self, xs: Sequence[IntArray], channel_axis: int = 0) -> IntArray:
@@ -55,7 +57,27 @@ class JointFunction:
 
     def evaluate(self, xs: Sequence[IntArray]) -> IntArray:
         """Returns the codes [C, N] of operands of shape [C, N] (or that broadcast to it)."""
-        return evaluate(self.tail, self.combine(xs))
+        met = self.combine(xs)
+        if isinstance(self.tail, Table):
+            return self.tail.apply(met, 0)
+        channel = np.arange(met.shape[0] if self.tail.channels == 1 else self.tail.channels)
+        return evaluate_at(self.tail, met, channel[:, None] % self.tail.channels)
+
+    def code_range(self, ranges: Sequence[IntRange]) -> IntRange | None:
+        """Returns the codes of operands in these ranges, None if only the quantizer bounds them.
+
+        Raises:
+            ValueError: as `combined_range`.
+        """
+        met = self.combined_range(ranges)
+        if isinstance(self.tail, Table):
+            return IntRange(int(self.tail.entries.min()), int(self.tail.entries.max()))
+        if (np.abs(self.tail.direction) > 1).any():
+            return None
+        # Monotone functions reach their extremes at the ends of the range.
+        ends = np.broadcast_to(np.array([met.lo, met.hi]), (self.tail.channels, 2))
+        codes = evaluate(self.tail, ends)
+        return IntRange(int(codes.min()), int(codes.max()))
 
     def combined_range(self, ranges: Sequence[IntRange]) -> IntRange:
         """Returns the range of the combined integers.

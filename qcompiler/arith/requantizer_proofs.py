@@ -14,6 +14,7 @@ from qcompiler.arith.arrays import FloatArray, IntArray, indices, one_row
 from qcompiler.arith.line_fit import LineFit
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import (
+    INT64_BITS,
     SIGNIFICAND_BITS,
     FloatScale,
     MulShift,
@@ -21,7 +22,10 @@ from qcompiler.arith.requantizers import (
     Shift,
     Table,
     Threshold,
+    entered_magnitude,
+    first_rows,
 )
+from qcompiler.arith.scalar_evaluation import evaluate_at
 from qcompiler.arith.scalar_function import Apply, Constant, Input, ScalarFunction
 from qcompiler.arith.switch_points import SwitchPoints, enumerate_codes
 
@@ -32,6 +36,8 @@ TABLES_LIMIT = 2**20
 """Most entries of all rows together."""
 
 _NO_BOUND = 2**62
+_CHECKED_CHANNELS = 64
+_CHECKED_VALUES = 64
 
 
 def agrees(form: Requantizer, points: SwitchPoints) -> bool:
@@ -41,6 +47,28 @@ def agrees(form: Requantizer, points: SwitchPoints) -> bool:
     before = np.clip(points.thresholds - 1, first, last)
     x = np.concatenate([first, before, after, last], axis=1) * points.sign[:, None]
     return bool((form.apply(x, channel_axis=0) == points.evaluate(x)).all())
+
+
+def check_some(form: Requantizer, function: ScalarFunction, x_lo: IntArray, x_hi: IntArray) -> None:
+    """Compares a form that is proven by structure with its function, at random and at the ends.
+
+    A guard against our own mistakes, not a proof.
+
+    Args:
+        form: rows as the function's channels.
+        function: with C channels.
+        x_lo: int64 [C], smallest accumulator.
+        x_hi: int64 [C], largest accumulator.
+    """
+    some = slice(0, _CHECKED_CHANNELS)
+    first, last = x_lo[some, None], x_hi[some, None]
+    rng = np.random.default_rng(0)
+    inside = rng.integers(first, last, (first.size, _CHECKED_VALUES), endpoint=True)
+    x = np.concatenate([first, last, inside], axis=1)
+    channel = indices(0, first.size)[:, None]
+    wanted = evaluate_at(function, x, channel)
+    got = first_rows(form, first.size).apply(x, channel_axis=0)
+    assert np.array_equal(got, wanted), "a form proven by structure must equal its function"
 
 
 def prove_shift(points: SwitchPoints, tie_parity: int | None = None) -> Shift | None:
@@ -123,9 +151,22 @@ def prove_float_scale(function: ScalarFunction, points: SwitchPoints) -> FloatSc
     """Returns a float32 multiplication, with onnxruntime's roundings, in integers, or None.
 
     Args:
+        function: as for `float_scale_of`.
+        points: its switch points.
+    """
+    x = IntRange(int(points.x_lo.min()), int(points.x_hi.max()))
+    form = float_scale_of(function, x, IntRange(points.lo, points.hi))
+    return form if form is not None and agrees(form, points) else None
+
+
+def float_scale_of(function: ScalarFunction, x: IntRange, clamp: IntRange) -> FloatScale | None:
+    """Returns a function that is written as a float32 multiplication as one in integers, or None.
+
+    Args:
         function: an integer affine map, one multiplication, any number of cuts at zero, a quantizer
             of scale 1 that adds its zero point last.
-        points: its switch points.
+        x: range of accumulators.
+        clamp: where the form clamps.
     """
     factor = _float32_factor(function)
     entered = function.steps[0]
@@ -134,9 +175,11 @@ def prove_float_scale(function: ScalarFunction, points: SwitchPoints) -> FloatSc
         return None
     if (entered.multiplier != 1).any():
         return None
+    cut = int(zero_point[0]) if len(function.steps) > 3 else clamp.lo
+    if clamp.lo < max(function.quantizer.lo, cut) or clamp.hi > function.quantizer.hi:
+        return None  # something else than the form clamps
     offset = np.atleast_1d(entered.offset)
-    ends = np.stack([points.x_lo, points.x_hi]) + offset
-    if np.abs(ends).max() > 1 << SIGNIFICAND_BITS:
+    if entered_magnitude(x, offset) > 1 << SIGNIFICAND_BITS:
         return None
     mantissa, exponent = np.frexp(np.atleast_1d(factor))
     multiplier = (mantissa * 2.0**SIGNIFICAND_BITS).astype(np.int64)
@@ -152,11 +195,10 @@ def prove_float_scale(function: ScalarFunction, points: SwitchPoints) -> FloatSc
         one_row(offset),
         shift - spare,
         int(zero_point[0]),
-        points.lo,
-        points.hi,
+        clamp.lo,
+        clamp.hi,
     )
-    x = IntRange(int(points.x_lo.min()), int(points.x_hi.max()))
-    return form if form.sum_range(x).width_bits < 63 and agrees(form, points) else None
+    return form if form.sum_range(x).width_bits <= INT64_BITS else None
 
 
 def _float32_factor(function: ScalarFunction) -> FloatArray | None:

@@ -8,12 +8,16 @@ from typing import Literal
 
 import numpy as np
 
-from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.arrays import IntArray, per_channel
+from qcompiler.arith.exact_fit import Channel, channel_of, forms_of
+from qcompiler.arith.exact_lines import NotALineError, code_line
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, CostModel
 from qcompiler.arith.requantizer_proofs import (
     TABLE_LIMIT,
     TABLES_LIMIT,
+    check_some,
+    float_scale_of,
     prove_float_scale,
     prove_mul_shift,
     prove_shift,
@@ -22,12 +26,31 @@ from qcompiler.arith.requantizer_proofs import (
     table_size,
     tabulate,
 )
-from qcompiler.arith.requantizers import Requantizer
+from qcompiler.arith.requantizers import Requantizer, Shift
+from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.scalar_function import ScalarFunction
-from qcompiler.arith.switch_points import SwitchPoints, find_switch_points
+from qcompiler.arith.switch_points import (
+    LARGEST_ACCUMULATOR,
+    SwitchPoints,
+    find_switch_points,
+)
+from qcompiler.arith.trends import UNKNOWN
 
 FormName = Literal["shift", "mul_shift", "float_scale", "threshold", "table"]
+LEVELS_LIMIT = 4095
+"""Most steps of one channel that are looked at one by one; a comparison each would be too many."""
+
+FEW_LEVELS = 255
+"""From more steps on, a line is looked for before steps are."""
+
+STEPS_LIMIT = 2**21
+"""Most steps of all channels; it bounds memory, some 20 arrays of int64."""
+
 ALL_FORMS: tuple[FormName, ...] = ("shift", "mul_shift", "float_scale", "threshold", "table")
+
+
+class WideFunctionError(ValueError):
+    """A function of wide integers to wide codes has no form that hardware can hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +116,14 @@ def select(
     Raises:
         ValueError: no form is feasible, or as `find_switch_points`.
     """
+    if is_wide(function, x_lo, x_hi):
+        return _select_wide(function, x_lo, x_hi, forms, lanes, model, clamp)
+    if function.numerics == "exact" and _levels(function, x_lo, x_hi) > FEW_LEVELS:
+        lines: tuple[FormName, ...] = tuple(name for name in forms if name != "table")
+        try:
+            return _select_wide(function, x_lo, x_hi, lines, lanes, model, clamp)
+        except WideFunctionError:  # no line: its steps are not too many to be looked at
+            pass
     points = find_switch_points(function, x_lo, x_hi)
     if points is not None:
         return select_for_points(
@@ -105,6 +136,83 @@ def select(
         table = tabulate(function, x_lo, x_hi)
         tried.append(Candidate("table", "", table, model.cost(table, x, lanes), ""))
     return _cheapest(tried)
+
+
+def is_wide(function: ScalarFunction, x_lo: IntArray | int, x_hi: IntArray | int) -> bool:
+    """Returns whether a function has too many steps, or accumulators, to look at each of them."""
+    first, last = int(np.min(x_lo)), int(np.max(x_hi))
+    levels = _levels(function, x_lo, x_hi)
+    most = levels * function.channels
+    return levels > LEVELS_LIMIT or most > STEPS_LIMIT or max(-first, last) > LARGEST_ACCUMULATOR
+
+
+def _levels(function: ScalarFunction, x_lo: IntArray | int, x_hi: IntArray | int) -> int:
+    """Returns how many steps a channel has at most."""
+    reach = int(np.max(x_hi)) - int(np.min(x_lo))
+    return min(function.quantizer.hi - function.quantizer.lo, reach)
+
+
+def _select_wide(
+    function: ScalarFunction,
+    x_lo: IntArray | int,
+    x_hi: IntArray | int,
+    forms: tuple[FormName, ...],
+    lanes: int,
+    model: CostModel,
+    clamp: IntRange | None,
+) -> Selection:
+    """Returns the cheapest form that follows from how a function is written, not from its steps."""
+    lo, hi = per_channel(x_lo, function.channels), per_channel(x_hi, function.channels)
+    x = IntRange(int(lo.min()), int(hi.max()))
+    if function.uniform:
+        function, lo, hi = function.of_channel(0), lo.min(keepdims=True), hi.max(keepdims=True)
+    if clamp is None:
+        clamp = _reached(function, lo, hi)
+    tried: list[Candidate] = []
+    for name, variant, form in _wide_forms(function, lo, hi, clamp):
+        if name in forms:
+            tried.append(Candidate(name, variant, form, model.cost(form, x, lanes), ""))
+    rows = 1 if function.uniform else function.channels
+    if "table" in forms and x.size <= TABLE_LIMIT and x.size * rows <= TABLES_LIMIT:
+        table = tabulate(function, lo, hi)
+        tried.append(Candidate("table", "", table, model.cost(table, x, lanes), ""))
+    if not tried:
+        raise WideFunctionError(
+            f"codes of {clamp.width_bits} bits from integers of {x.width_bits} bits take one "
+            f"multiplication, and this function is none; one with more than {LEVELS_LIMIT} steps "
+            f"is looked up in a table, of at most {TABLE_LIMIT} entries"
+        )
+    return _cheapest(tried)
+
+
+def _reached(function: ScalarFunction, lo: IntArray, hi: IntArray) -> IntRange:
+    """Returns the codes that a monotone function reaches; all that its quantizer has, else."""
+    if (function.direction == UNKNOWN).any():
+        return IntRange(function.quantizer.lo, function.quantizer.hi)
+    ends = evaluate(function, np.stack([lo, hi], axis=1))
+    return IntRange(int(ends.min()), int(ends.max()))
+
+
+def _wide_forms(
+    function: ScalarFunction, lo: IntArray, hi: IntArray, clamp: IntRange
+) -> Iterator[tuple[FormName, str, Requantizer]]:
+    x = IntRange(int(lo.min()), int(hi.max()))
+    scale = float_scale_of(function, x, clamp)
+    if scale is not None:
+        yield "float_scale", "", scale
+    channels: list[Channel] = []
+    reach = max(-x.lo, x.hi)
+    for c, (first, last) in enumerate(zip(lo.tolist(), hi.tolist(), strict=True)):
+        try:
+            channel = channel_of(code_line(function, c, reach), first, last, clamp)
+        except NotALineError:
+            return
+        if channel is None:
+            return
+        channels.append(channel)
+    for variant, form in forms_of(channels, x, clamp):
+        check_some(form, function, lo, hi)
+        yield "shift" if isinstance(form, Shift) else "mul_shift", variant, form
 
 
 def select_for_points(

@@ -7,7 +7,9 @@ formulas c is the channel. Constructions that prove a form equal to a function s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import cast
 
 import numpy as np
 
@@ -15,18 +17,40 @@ from qcompiler.arith.arrays import IntArray, along_axis, indices
 from qcompiler.arith.ranges import IntRange
 
 
-def _tie_fixed(total: IntArray, shift: int, tie_parity: int | None) -> IntArray:
-    """Returns total >> shift; an exact tie that lands on the wrong parity goes one down."""
+def _tie_fixed(total: IntArray, form: Shift | MulShift) -> IntArray:
+    """Returns total >> shift; a tie that lands on the wrong parity goes one down."""
+    shift, tie_parity = max(form.shift, 0), form.tie_parity
     if tie_parity is None:
         return total >> shift
     # Row-major, whatever the layout of `total`: else the flat view below would be a copy.
     total = np.ascontiguousarray(total)
     y = total >> shift
     # Ties are rare: look at those alone.
-    ties = np.flatnonzero((total & ((1 << shift) - 1)) == 0)
+    ties = np.flatnonzero((total & (((1 << shift) - 1) >> form.tie_width << form.tie_width)) == 0)
     at_ties = y.reshape(-1)[ties]
     y.reshape(-1)[ties] = at_ties - ((at_ties & 1) != tie_parity)
     return y
+
+
+def _entered(form: Shift | MulShift, x: IntArray) -> IntArray:
+    """Returns accumulators, as Python integers where 64 bits do not hold their products."""
+    if not x.size:
+        return x
+    reached = IntRange(int(x.min()), int(x.max()))
+    # Products may exceed the sums that they become: a bias brings them back.
+    widest = max(form.sum_range(reached).width_bits, form.product_range(reached).width_bits)
+    return x if widest <= INT64_BITS else x.astype(object)
+
+
+def _clamped(y: IntArray, form: Shift | MulShift) -> IntArray:
+    return np.clip(y, form.lo, form.hi).astype(np.int64, copy=False)
+
+
+INT64_BITS = 63
+"""Of a number that an int64 holds with a bit to spare."""
+
+WIDEST_SUM_BITS = 192
+"""Of a product and its bias, in any requantizer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +68,8 @@ class Shift:
         tie_parity: if set, a sum whose low `shift` bits are all zero is a tie between y - 1 and y,
             and takes the one with this lowest bit: 0 rounds half to even, 1 half to odd, which is
             half to even below an odd zero point.
+        tie_width: how many of these low bits may be anything in a tie, where the sum is only near
+            the real number.
     """
 
     shift: int
@@ -52,18 +78,23 @@ class Shift:
     lo: int
     hi: int
     tie_parity: int | None = None
+    tie_width: int = 0
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
-        z = x * along_axis(self.sign, x.ndim, channel_axis)
+        z = _entered(self, x) * along_axis(self.sign, x.ndim, channel_axis)
         total = (z << max(-self.shift, 0)) + along_axis(self.bias, x.ndim, channel_axis)
-        y = _tie_fixed(total, max(self.shift, 0), self.tie_parity)
-        return np.clip(y, self.lo, self.hi)
+        return _clamped(_tie_fixed(total, self), self)
 
     def sum_range(self, x: IntRange) -> IntRange:
         """Returns the range of the sum before the shift, for accumulators in x; gives its width."""
         left = IntRange(2 ** max(-self.shift, 0), 2 ** max(-self.shift, 0))
         return _sum_range(x * left, self.sign, self.bias)
+
+    def product_range(self, x: IntRange) -> IntRange:
+        """Returns the range of sign * x, shifted left, for accumulators in x."""
+        left = 2 ** max(-self.shift, 0)
+        return x.union(-x) * IntRange(left, left)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +108,9 @@ class MulShift:
         lo: smallest code.
         hi: largest code.
         tie_parity: as in `Shift`.
+        tie_width: as in `Shift`.
+
+    Multipliers and biases are Python integers where 64 bits do not hold them.
     """
 
     multiplier: IntArray
@@ -85,12 +119,13 @@ class MulShift:
     lo: int
     hi: int
     tie_parity: int | None = None
+    tie_width: int = 0
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
-        product = x * along_axis(self.multiplier, x.ndim, channel_axis)
+        product = _entered(self, x) * along_axis(self.multiplier, x.ndim, channel_axis)
         total = product + along_axis(self.bias, x.ndim, channel_axis)
-        return np.clip(_tie_fixed(total, self.shift, self.tie_parity), self.lo, self.hi)
+        return _clamped(_tie_fixed(total, self), self)
 
     @property
     def multiplier_range(self) -> IntRange:
@@ -100,6 +135,10 @@ class MulShift:
     def sum_range(self, x: IntRange) -> IntRange:
         """Returns the range of x * multiplier + bias, for accumulators in x; gives its width."""
         return _sum_range(x, self.multiplier, self.bias)
+
+    def product_range(self, x: IntRange) -> IntRange:
+        """Returns the range of x * multiplier, for accumulators in x."""
+        return x * self.multiplier_range
 
 
 def _sum_range(x: IntRange, factor: IntArray, bias: IntArray) -> IntRange:
@@ -116,6 +155,11 @@ def _sum_range(x: IntRange, factor: IntArray, bias: IntArray) -> IntRange:
 
 SIGNIFICAND_BITS = 24
 """Of a float32, the leading one included."""
+
+
+def entered_magnitude(x: IntRange, offset: IntArray) -> int:
+    """Returns the largest magnitude of x + offset, whatever channel an accumulator belongs to."""
+    return max(abs(x.lo + int(offset.min())), abs(x.hi + int(offset.max())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,12 +283,22 @@ Requantizer = Shift | MulShift | FloatScale | Threshold | Table
 
 def repeated(form: Requantizer, times: int) -> Requantizer:
     """Returns a form in which each row of parameters stands `times` times, one after the other."""
+    return _with_rows(form, lambda rows: np.repeat(rows, times, axis=0))
+
+
+def first_rows(form: Requantizer, count: int) -> Requantizer:
+    """Returns the form of the first `count` channels."""
+    return _with_rows(form, lambda rows: rows[:count])
+
+
+def _with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Requantizer:
+    """Returns a form with other rows of parameters, where channels have their own."""
     arrays: dict[str, IntArray] = {}
     for field in fields(form):
         value: object = getattr(form, field.name)
         if isinstance(value, np.ndarray):
-            rows = np.asarray(value, np.int64)
-            arrays[field.name] = np.repeat(rows, times, axis=0) if len(rows) > 1 else rows
+            rows = cast(IntArray, value)
+            arrays[field.name] = change(rows) if len(rows) > 1 else rows
     return replace(form, **arrays)
 
 

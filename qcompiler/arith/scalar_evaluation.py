@@ -23,6 +23,7 @@ from qcompiler.arith.scalar_ops import OPS
 
 _FIRST_PRECISION_BITS = 64
 _LAST_PRECISION_BITS = 4096
+_LARGEST_INT64 = 2**63 - 1
 
 Lookup = Callable[[npt.NDArray[Any]], Any]
 """Takes parameters [] or [C] to an array that broadcasts with the accumulators."""
@@ -138,7 +139,10 @@ def _entered(function: ScalarFunction, x: IntArray, lookup: Lookup) -> IntArray:
     """Returns multiplier * x + offset of the function's input."""
     for step in function.steps:
         if isinstance(step, Input) and not step.plain:
-            return x * lookup(step.multiplier) + lookup(step.offset)
+            factor, summand = (int(np.abs(a).max()) for a in (step.multiplier, step.offset))
+            largest = max(-int(x.min(initial=0)), int(x.max(initial=0))) * factor + summand
+            exact = x if largest < _LARGEST_INT64 else x.astype(object)
+            return exact * lookup(step.multiplier) + lookup(step.offset)
     return x
 
 
@@ -204,7 +208,8 @@ def _enclose(function: ScalarFunction, x: int, channel: int, bits: int) -> Enclo
         elif isinstance(step, Constant):
             values.append(enclosures.point(Fraction(_pick(step.value, channel))))
         else:
-            values.append(OPS[step.op].exact(bits, *(values[i] for i in step.operands)))
+            result = OPS[step.op].exact(bits, *(values[i] for i in step.operands))
+            values.append(enclosures.shortened(result, bits))
     return values[-1]
 
 

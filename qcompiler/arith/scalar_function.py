@@ -8,7 +8,7 @@ accumulator and the next integer tensor (bias, scales, batch norm, activation, r
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -180,6 +180,24 @@ class ScalarFunction:
             elif isinstance(step, Input):
                 parameters += [step.multiplier, step.offset]
         return all(value.ndim == 0 or bool((value == value[0]).all()) for value in parameters)
+
+    def of_channel(self, channel: int) -> ScalarFunction:
+        """Returns the function of one channel alone."""
+
+        def one(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return value if value.ndim == 0 else value[channel : channel + 1]
+
+        steps: list[Step] = []
+        for step in self.steps:
+            if isinstance(step, Constant):
+                steps.append(Constant(one(step.value)))
+            elif isinstance(step, Input):
+                steps.append(Input(one(step.multiplier), one(step.offset)))
+            else:
+                steps.append(step)
+        scale, zero_point = one(self.quantizer.scale), one(self.quantizer.zero_point)
+        quantizer = replace(self.quantizer, scale=scale, zero_point=zero_point)
+        return ScalarFunction(tuple(steps), quantizer, self.numerics, 1)
 
     @property
     def direction(self) -> npt.NDArray[np.int8]:

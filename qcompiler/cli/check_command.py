@@ -12,9 +12,11 @@ from qcompiler.cli.common import (
     out,
     print_diagnostics,
     print_json,
+    print_notes,
     print_problems,
 )
 from qcompiler.compiler import compile_module, import_model, naming_places
+from qcompiler.design import Design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.frontends.text.reading import analyse, read_source
@@ -28,18 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def find_problems(parsed: argparse.Namespace) -> tuple[Problem, ...]:
     """Returns what keeps the model from becoming a streaming network."""
-    error = _failure(parsed)
-    return () if error is None else error.problems
+    found = _attempt(parsed)
+    return found.problems if isinstance(found, ModelError) else ()
 
 
-def _failure(parsed: argparse.Namespace) -> ModelError | None:
+def _attempt(parsed: argparse.Namespace) -> ModelError | Design:
     options = model_options(parsed, passes=(*pipelines.QINT, *pipelines.STREAM))
     try:
         with naming_places(parsed.model, options):
-            compile_module(import_model(parsed.model, options), options)
+            return compile_module(import_model(parsed.model, options), options)
     except ModelError as error:
         return error
-    return None
 
 
 def _warnings(model: str) -> list[Diagnostic]:
@@ -54,8 +55,8 @@ def _warnings(model: str) -> list[Diagnostic]:
 
 def run(parsed: argparse.Namespace) -> int:
     """Checks; exit status 0 if the model compiles, else 1."""
-    error = _failure(parsed)
-    problems = () if error is None else error.problems
+    found = _attempt(parsed)
+    problems = found.problems if isinstance(found, ModelError) else ()
     warnings = _warnings(parsed.model)
     if parsed.json:
         listed = [{"where": p.where, "what": p.what, "remedy": p.remedy} for p in problems]
@@ -64,10 +65,12 @@ def run(parsed: argparse.Namespace) -> int:
         print_json({**answer, "warnings": warned} if warned else answer)
         return 1 if problems else 0
     print_diagnostics(warnings)
-    if isinstance(error, LanguageError):
-        print_diagnostics(error.diagnostics)
+    if isinstance(found, LanguageError):
+        print_diagnostics(found.diagnostics)
     elif problems:
         print_problems(problems)
     else:
         out.print(f"{escape(parsed.model)}: compiles")
+    if isinstance(found, Design):
+        print_notes(found.notes)
     return 1 if problems else 0

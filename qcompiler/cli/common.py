@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,12 @@ def print_problems(problems: Sequence[Problem]) -> None:
         err.print(f"  [green]remedy:[/green] {escape(printable(problem.remedy))}")
     if len(problems) > 1:
         err.print(f"{len(problems)} problems")
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Prints what should be known of a model that compiled, on stderr, a line each."""
+    for note in notes:
+        err.print(f"[yellow]note:[/yellow] {escape(printable(note))}")
 
 
 def print_json(data: Any) -> None:

@@ -24,6 +24,7 @@ from qcompiler.cli.common import (
     out,
     print_ir,
     print_json,
+    print_notes,
     print_table,
     refuse_unused,
     table,
@@ -157,6 +158,7 @@ def run(parsed: argparse.Namespace) -> int:
             return 0
         with naming_places(parsed.model, options):
             design = compile_module(module, options, [printer, progress.after])
+    print_notes(design.notes)
     if parsed.emit is not None:
         _emit(design, parsed.emit)
         return 0

@@ -63,12 +63,11 @@ def run(
 
 
 def _interpreter(module: ModuleOp, listener: Listener | None = None) -> Interpreter:
-    asked = numerics(module)
-    real = real_type(asked)
+    real = real_type(numerics(module))
     listeners = () if listener is None else (_Listening(listener),)
     interpreter = Interpreter(module, listeners=listeners)
     implementations = (
-        FunctionFunctions(), NNFunctions(real), QintFunctions(real, asked), StreamFunctions(),
+        FunctionFunctions(), NNFunctions(real), QintFunctions(real), StreamFunctions(),
         RegisteredFunctions(),
     )  # fmt: skip
     for implementation in implementations:

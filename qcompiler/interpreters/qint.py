@@ -77,8 +77,8 @@ def check_range(op: Operation, value: Array) -> Array:
 class QintFunctions(InterpreterFunctions):
     """Semantics of qint; reals are numpy values of type `real` (float64 for `exact`)."""
 
-    def __init__(self, real: Any, numerics: str):
-        self.real, self.numerics = real, numerics
+    def __init__(self, real: Any):
+        self.real = real
 
     @impl(qint.ConstantOp)
     def constant(self, i: Interpreter, op: qint.ConstantOp, args: PythonValues) -> PythonValues:
@@ -94,8 +94,10 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.DequantizeOp)
     def dequantize(self, i: Interpreter, op: qint.DequantizeOp, args: PythonValues) -> PythonValues:
+        # Where a node is exact in a module that is not, all that hangs on it is float64, too.
+        real = np.float64 if qint.numerics_of(op) == "exact" else self.real
         reals = numpy_ops.dequantize(
-            args[0], op.scale_array, op.zero_point_array, op.channel_axis, self.real
+            args[0], op.scale_array, op.zero_point_array, op.channel_axis, real
         )
         return (reals,)
 
@@ -143,7 +145,7 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.RequantizeOp)
     def requantize(self, i: Interpreter, op: qint.RequantizeOp, args: PythonValues) -> PythonValues:
-        function = scalar_function(op.scalar_body, op.channels, self.numerics)
+        function = scalar_function(op.scalar_body, op.channels, qint.numerics_of(op))
         rows = np.moveaxis(args[0], op.channel_axis + 1, 0)
         codes = evaluate(function, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
         return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
@@ -175,7 +177,7 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.JoinOp)
     def join(self, i: Interpreter, op: qint.JoinOp, args: PythonValues) -> PythonValues:
-        function = joint_function(op.scalar_body, op.channels, self.numerics)
+        function = joint_function(op.scalar_body, op.channels, qint.numerics_of(op))
         rank = len(shape_of(op.result.type))
         aligned = np.broadcast_arrays(*(numpy_ops.align(x, rank) for x in args))
         rows = [np.moveaxis(x, op.channel_axis + 1, 0) for x in aligned]

@@ -52,6 +52,7 @@ from qcompiler.passes.fold_windows import (
     ReduceMeanPattern,
 )
 from qcompiler.passes.rewriting import (
+    accumulated,
     apply_patterns,
     as_parameter,
     channel_axis_of,
@@ -141,7 +142,7 @@ class _MatMul(RewritePattern):
         if rhs.channel_axis not in (None, last_rhs):
             return
         axis = None if rhs.channel_axis is None else len(shape_of(op.result.type)) - 1
-        matmul = qint.MatMulOp(lhs.input, rhs.input)
+        matmul = accumulated(op, lambda: qint.MatMulOp(lhs.input, rhs.input))
         scale = scale_product(lhs.scale_array, rhs.scale_array, numerics_of(op))
         if scale is not None:
             replace(

@@ -16,7 +16,13 @@ from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.fold_windows import to_channels_first, to_channels_last
-from qcompiler.passes.rewriting import numerics_of, plain_dequantize, replace, scale_product
+from qcompiler.passes.rewriting import (
+    accumulated,
+    numerics_of,
+    plain_dequantize,
+    replace,
+    scale_product,
+)
 
 _ZERO = np.zeros(1, np.int64)
 
@@ -117,7 +123,9 @@ class ConvTransposePattern(RewritePattern):
         weights = qint.ConstantOp(ordered.reshape(*taps.shape[:-2], -1))
         weights.result.name_hint = constant.result.name_hint
         first = to_channels_last(x.input)
-        conv = qint.ConvOp(first.result, weights.result, geometry.window, op.groups)
+        conv = accumulated(
+            op, lambda: qint.ConvOp(first.result, weights.result, geometry.window, op.groups)
+        )
         spread = qint.DepthToSpaceOp(conv.result, geometry.strides, mode)
         cut = self._cut(spread, geometry)
         last = to_channels_first(cut.results[0])

@@ -10,6 +10,7 @@ from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.rewriting import (
+    accumulated,
     as_parameter,
     numerics_of,
     plain_dequantize,
@@ -43,7 +44,9 @@ class ConvPattern(RewritePattern):
         rank = len(shape_of(op.weights.type))
         first = to_channels_last(x.input)
         weights = qint.TransposeOp(w.input, [*range(2, rank), 1, 0])
-        conv = qint.ConvOp(first.result, weights.result, op.window, op.groups)
+        conv = accumulated(
+            op, lambda: qint.ConvOp(first.result, weights.result, op.window, op.groups)
+        )
         last = to_channels_first(conv.result)
         new: list[Operation] = [first, weights, conv, last]
         axis = None if w.channel_axis is None else 1

@@ -22,7 +22,7 @@ input's range reaches; backward, to those that a following quantizer tells apart
 Leaves alone: the ranges of inputs, which are what the outside world may send.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -37,11 +37,14 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.joint_functions import joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
+from qcompiler.analysis.sources import place_of
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import INT64_BITS
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.switch_points import ENUMERATION_LIMIT
 from qcompiler.dialects import qint
-from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.attributes import Array, element_of
+from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.rewriting import numerics_of
 
 
@@ -82,7 +85,10 @@ def _requantize(op: qint.RequantizeOp) -> IntRange:
         return declared
     given = qint.range_of(op.input.type)
     ends = np.broadcast_to(np.array([given.lo, given.hi], np.int64), (op.channels, 2))
-    codes: Array = evaluate(function, ends)
+    try:
+        codes: Array = evaluate(function, ends)
+    except ValueError:  # select-requantizer says why, with all other problems
+        return declared
     return IntRange(int(codes.min()), int(codes.max()))
 
 
@@ -91,14 +97,10 @@ def _join(op: qint.JoinOp) -> IntRange:
     declared = qint.range_of(op.result.type)
     try:
         function = joint_function(op.scalar_body, op.channels, numerics_of(op))
-        met = function.combined_range([qint.range_of(value.type) for value in op.inputs])
+        reached = function.code_range([qint.range_of(value.type) for value in op.inputs])
     except (VerifyException, ValueError):  # select-requantizer says why, with all other problems
         return declared
-    if (np.abs(function.tail.direction) > 1).any():
-        return declared
-    ends = np.broadcast_to(np.array([met.lo, met.hi], np.int64), (op.channels, 2))
-    codes: Array = evaluate(function.tail, ends)
-    return IntRange(int(codes.min()), int(codes.max()))
+    return declared if reached is None else reached
 
 
 def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp | qint.PadOp | qint.ArgMaxOp) -> IntRange:
@@ -200,7 +202,13 @@ def _demanded(op: qint.RequantizeOp) -> IntRange:
         return given
     codes = np.arange(given.lo, given.hi + 1, dtype=np.int64)
     function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
-    steps = np.flatnonzero((np.diff(evaluate(function, codes), axis=1) != 0).any(axis=0))
+    if function.uniform:
+        function = function.of_channel(0)
+    try:
+        found = evaluate(function, codes)
+    except ValueError:  # select-requantizer says why, with all other problems
+        return given
+    steps = np.flatnonzero((np.diff(found, axis=1) != 0).any(axis=0))
     if not steps.size:
         return IntRange(given.lo, given.lo)
     return IntRange(int(codes[steps[0]]), int(codes[steps[-1] + 1]))
@@ -245,6 +253,19 @@ def widen_types(module: ModuleOp) -> None:
         _update_type(function)
 
 
+def _too_wide(operations: Iterable[Operation]) -> Iterator[Problem]:
+    """Yields a problem for each operation that makes integers which nothing here holds."""
+    for op in operations:
+        for result in op.results:
+            element = element_of(result.type)
+            if isinstance(element, qint.IntType) and element.width_bits > INT64_BITS:
+                yield Problem(
+                    place_of(op),
+                    f"its integers may need {element.width_bits} bits, at most {INT64_BITS} allowed",
+                    "use weights or activations of fewer bits, or sum over fewer inputs",
+                )
+
+
 @dataclass(frozen=True)
 class InferRangesPass(ModulePass):
     """Computes the range of every integer from its producer, with the actual weights."""
@@ -252,6 +273,7 @@ class InferRangesPass(ModulePass):
     name = "infer-ranges"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        problems: list[Problem] = []
         for function in op.walk():
             if not isinstance(function, func.FuncOp):
                 continue
@@ -262,4 +284,7 @@ class InferRangesPass(ModulePass):
                     _narrow_to_demand(inner)
             for inner in function.body.block.ops:
                 _infer(inner)
+            problems += _too_wide(function.body.block.ops)
             _update_type(function)
+        if problems:
+            raise ModelError(problems)

@@ -1,10 +1,11 @@
 """Small helpers that several passes share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp, StringAttr, UnknownLoc
+from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 from xdsl.ir import Operation, Region, SSAValue
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -15,8 +16,13 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
+from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint import numerics_of as numerics_of
+from qcompiler.errors import ModelError, Problem
+
+AccumulatorT = TypeVar("AccumulatorT", qint.MatMulOp, qint.ConvOp)
 
 
 def constant_array(value: SSAValue) -> Array | None:
@@ -28,15 +34,6 @@ def scalar_constant(value: SSAValue) -> float | None:
     """Returns the number of an `nn.constant` with one element, or None for any other value."""
     array = constant_array(value)
     return float(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
-
-
-def numerics_of(op: Operation) -> str:
-    """Returns the numerics, `exact` or `onnxruntime`, that the enclosing module asks for."""
-    parent: Operation | None = op
-    while parent is not None and not isinstance(parent, ModuleOp):
-        parent = parent.parent_op()
-    attribute = None if parent is None else parent.attributes.get("qint.numerics")
-    return attribute.data if isinstance(attribute, StringAttr) else "exact"
 
 
 def as_parameter(values: Array) -> Array:
@@ -65,12 +62,29 @@ def plain_dequantize(value: SSAValue) -> qint.DequantizeOp | None:
 
 
 def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) -> None:
-    """Replaces `op` by `new`, of which the last gives the results; keeps source node and name."""
+    """Replaces `op` by `new`, of which the last gives the results.
+
+    Keeps the source node, the name, and numerics of its own.
+    """
     for created in new:
         if isinstance(created.location, UnknownLoc):
             created.location = op.location
+        qint.inherit_numerics(op, created)
     new[-1].results[0].name_hint = op.results[0].name_hint
     rewriter.replace(op, list(new))
+
+
+def accumulated(op: Operation, build: Callable[[], AccumulatorT]) -> AccumulatorT:
+    """Returns the sum of products that `build` makes of a node.
+
+    Raises:
+        ModelError: its accumulators may need more bits than any integer here has.
+    """
+    try:
+        return build()
+    except ValueError as error:
+        remedy = "use weights or activations of fewer bits, or sum over fewer inputs"
+        raise ModelError([Problem(place_of(op), str(error), remedy)]) from None
 
 
 def apply_patterns(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:

@@ -42,11 +42,18 @@ from qcompiler.analysis.channel_ranges import channel_ranges
 from qcompiler.analysis.joint_functions import JoinError, joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import place_of
-from qcompiler.arith.joint_fit import fit, scaled
+from qcompiler.arith.enclosures import TooLargeError
+from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.joint_function import IntMap, map_range
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizer_selection import ALL_FORMS, FormName, Selection, select
-from qcompiler.arith.requantizers import MulShift, Requantizer, Threshold
+from qcompiler.arith.requantizer_selection import (
+    ALL_FORMS,
+    FormName,
+    Selection,
+    WideFunctionError,
+    select,
+)
+from qcompiler.arith.requantizers import MulShift, Requantizer, Table
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
@@ -66,8 +73,19 @@ def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int
     return select(function, x_lo, x_hi, forms=forms, lanes=lanes, clamp=clamp)
 
 
-_MOST_COMPARISONS = 4095
-"""A lane of the thresholds of 12 bits is larger than most networks."""
+def _remedy(error: Exception, otherwise: str) -> str:
+    match error:
+        case JoinError():
+            return error.remedy
+        case WideFunctionError():
+            return (
+                "put a quantizer of at most 16 bits before the activation function, "
+                "or use at most 8 output bits"
+            )
+        case TooLargeError():
+            return "put a quantizer between these operations"
+        case _:
+            return otherwise
 
 
 @dataclass
@@ -81,7 +99,7 @@ class _SelectRequantizer(RewritePattern):
         try:
             selection = selection_for(op, self.forms, self.lanes)
         except ValueError as error:
-            remedy = "use fewer output bits, or scales per tensor"
+            remedy = _remedy(error, "use fewer output bits, or scales per tensor")
             if len(self.forms) < len(ALL_FORMS):
                 remedy = "leave --requantizer out"
             problem = Problem(place_of(op), str(error), remedy)
@@ -89,16 +107,6 @@ class _SelectRequantizer(RewritePattern):
                 self.problems.append(problem)
             return
         form = selection.form
-        if isinstance(form, Threshold) and form.thresholds.shape[1] > _MOST_COMPARISONS:
-            count = form.thresholds.shape[1]
-            problem = Problem(
-                place_of(op),
-                f"no multiplication gives these codes, and {count} comparisons a lane are too many",
-                "use --numerics exact, which needs one multiplication, or fewer output bits",
-            )
-            if problem not in self.problems:
-                self.problems.append(problem)
-            return
         bounds = qint.range_of(op.result.type)
         new = qint.requantizer_op(form, op.input, bounds, op.channel_axis)
         replace(rewriter, op, [new])
@@ -121,7 +129,7 @@ class _SelectJoin(RewritePattern):
             new = self._operations(op)
         except (ValueError, VerifyException) as error:
             found = error if isinstance(error, JoinError) else None
-            remedy = "quantize each activation before this node" if found is None else found.remedy
+            remedy = _remedy(error, "quantize each activation before this node")
             in_text = None
             if found is None or "quantizer" in remedy:
                 in_text = "write requantize(..., int8, scale: 0.1) around each activation before it"
@@ -137,7 +145,7 @@ class _SelectJoin(RewritePattern):
         ranges = [qint.range_of(value.type) for value in op.inputs]
         clamp = qint.range_of(op.result.type)
         found = fit(function, ranges, clamp)
-        maps = function.maps if found is None else tuple(scaled(m) for m in found.multipliers)
+        maps = function.maps if found is None else found.maps
         new: list[Operation] = []
         images: list[SSAValue] = []
         for value, map_, bounds in zip(op.inputs, maps, ranges, strict=True):
@@ -150,7 +158,9 @@ class _SelectJoin(RewritePattern):
             new.append(join(met, image))
             met = new[-1].results[0]
         form: Requantizer
-        if found is None:
+        if isinstance(function.tail, Table):
+            form = function.tail
+        elif found is None:
             bounds = function.combined_range(ranges)
             form = select(
                 function.tail, bounds.lo, bounds.hi, forms=self.forms, lanes=self.lanes, clamp=clamp

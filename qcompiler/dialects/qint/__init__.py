@@ -20,6 +20,7 @@ from qcompiler.dialects.qint.linear import (
     affine_range,
     matmul_range,
 )
+from qcompiler.dialects.qint.numerics import inherit_numerics, numerics_of, set_numerics
 from qcompiler.dialects.qint.rearrange import (
     DepthToSpaceOp,
     PadOp,
@@ -67,7 +68,8 @@ __all__ = [
     "DequantizeOp", "FloatScaleOp", "IntRange", "IntType", "JoinOp", "MatMulOp", "MulOp",
     "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp",
     "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp",
-    "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range", "element_of", "int_like",
-    "int_parameter", "int_type_of", "matmul_range", "parameter_array", "pool_range", "range_of",
-    "real_parameter", "requantizer_op",
+    "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range", "element_of",
+    "inherit_numerics", "int_like", "int_parameter", "int_type_of", "matmul_range", "numerics_of",
+    "parameter_array", "pool_range", "range_of", "real_parameter", "requantizer_op",
+    "set_numerics",
 ]  # fmt: skip

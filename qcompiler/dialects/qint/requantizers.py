@@ -22,13 +22,16 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import (
+    INT64_BITS,
     SIGNIFICAND_BITS,
+    WIDEST_SUM_BITS,
     FloatScale,
     MulShift,
     Requantizer,
     Shift,
     Table,
     Threshold,
+    entered_magnitude,
 )
 from qcompiler.dialects.attributes import (
     DenseAttr,
@@ -203,14 +206,21 @@ def _value(attribute: IntegerAttr[I64] | None) -> int | None:
     return None if attribute is None else attribute.value.data
 
 
-def _verify_tie_parity(attribute: IntegerAttr[I64] | None) -> None:
-    if _value(attribute) not in (None, 0, 1):
-        raise VerifyException(f"tie_parity must be 0 or 1, got {_value(attribute)}")
+def _verify_ties(op: "ShiftOp | MulShiftOp") -> None:
+    parity, width = _value(op.tie_parity), _value(op.tie_width)
+    if parity not in (None, 0, 1):
+        raise VerifyException(f"tie_parity must be 0 or 1, got {parity}")
+    if width is not None and (parity is None or not 0 <= width < op.requantizer.shift):
+        raise VerifyException(
+            f"tie_width must be at least 0 and below the shift, beside tie_parity, got {width}"
+        )
 
 
-def _verify_sums(sums: IntRange, what: str) -> None:
-    if sums.width_bits > 63:
-        raise VerifyException(f"{what} and bias need {sums.width_bits} bits, at most 63 allowed")
+def _verify_sums(sums: IntRange, what: str, most: int = WIDEST_SUM_BITS) -> None:
+    if sums.width_bits > most:
+        raise VerifyException(
+            f"{what} and bias need {sums.width_bits} bits, at most {most} allowed"
+        )
 
 
 @irdl_op_definition
@@ -218,7 +228,8 @@ class ShiftOp(RequantizerOp):
     """Adds and shifts: `y = clamp((sign * x + bias) >> shift, lo, hi)`, a left shift if negative.
 
     With `tie_parity` p, a sum whose `shift` low bits are all zero lies between y - 1 and y, and
-    takes the one with lowest bit p. `lo` and `hi` are the bounds of the result.
+    takes the one with lowest bit p; the `tie_width` lowest of these bits may be anything. `lo` and
+    `hi` are the bounds of the result.
 
     Example: `%y = qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = 1 : i64,
         tie_parity = 0 : i64} : (!qint.int<-8, 7>) -> !qint.int<-4, 4>`
@@ -229,6 +240,7 @@ class ShiftOp(RequantizerOp):
     bias = prop_def(IntParameter)
     sign = prop_def(IntParameter)
     tie_parity = opt_prop_def(IntegerAttr[I64])
+    tie_width = opt_prop_def(IntegerAttr[I64])
 
     @property
     def requantizer(self) -> Shift:
@@ -239,16 +251,19 @@ class ShiftOp(RequantizerOp):
             self.range.lo,
             self.range.hi,
             _value(self.tie_parity),
+            _value(self.tie_width) or 0,
         )
 
     def verify_(self) -> None:
         form = self.requantizer
         self._verify_rows(bias=form.bias.size, sign=form.sign.size)
-        _verify_tie_parity(self.tie_parity)
+        _verify_ties(self)
         if not set(np.unique(form.sign).tolist()) <= {-1, 1}:
             raise VerifyException(f"sign must be 1 or -1, got {form.sign}")
-        if not -62 <= form.shift <= 62:
-            raise VerifyException(f"shift must be in [-62, 62], got {form.shift}")
+        if abs(form.shift) > WIDEST_SUM_BITS:
+            raise VerifyException(
+                f"shift must be at most {WIDEST_SUM_BITS} in magnitude, got {form.shift}"
+            )
         _verify_sums(form.sum_range(range_of(self.input.type)), "shifted input")
 
 
@@ -256,7 +271,8 @@ class ShiftOp(RequantizerOp):
 class MulShiftOp(RequantizerOp):
     """Multiplies, adds and shifts: `y = clamp((x * multiplier + bias) >> shift, lo, hi)`.
 
-    `tie_parity` as in `qint.shift`. `lo` and `hi` are the bounds of the result.
+    `tie_parity` and `tie_width` as in `qint.shift`. `lo` and `hi` are the bounds of the result.
+    A multiplier or bias that 64 bits do not hold is an `i256`, or an array of these.
 
     Example: `%y = qint.mul_shift %x {multiplier = 13 : i64, bias = 32 : i64, shift = 6 : i64}
         : (!qint.int<-80, 79>) -> !qint.int<-16, 15>`
@@ -267,6 +283,7 @@ class MulShiftOp(RequantizerOp):
     bias = prop_def(IntParameter)
     shift = prop_def(IntegerAttr[I64])
     tie_parity = opt_prop_def(IntegerAttr[I64])
+    tie_width = opt_prop_def(IntegerAttr[I64])
 
     @property
     def requantizer(self) -> MulShift:
@@ -277,14 +294,15 @@ class MulShiftOp(RequantizerOp):
             self.range.lo,
             self.range.hi,
             _value(self.tie_parity),
+            _value(self.tie_width) or 0,
         )
 
     def verify_(self) -> None:
         form = self.requantizer
         self._verify_rows(multiplier=form.multiplier.size, bias=form.bias.size)
-        _verify_tie_parity(self.tie_parity)
-        if not 0 <= form.shift <= 62:
-            raise VerifyException(f"shift must be in [0, 62], got {form.shift}")
+        _verify_ties(self)
+        if not 0 <= form.shift <= WIDEST_SUM_BITS:
+            raise VerifyException(f"shift must be in [0, {WIDEST_SUM_BITS}], got {form.shift}")
         _verify_sums(form.sum_range(range_of(self.input.type)), "product")
 
 
@@ -331,12 +349,12 @@ class FloatScaleOp(RequantizerOp):
                 f"factors have, got {worst}"
             )
         x = range_of(self.input.type)
-        entered = max(abs(x.lo + int(form.offset.min())), abs(x.hi + int(form.offset.max())))
+        entered = entered_magnitude(x, form.offset)
         if entered > 1 << SIGNIFICAND_BITS:
             raise VerifyException(
                 f"input plus offset must be at most 2**24 in magnitude, got {entered}"
             )
-        _verify_sums(form.sum_range(x), "product")
+        _verify_sums(form.sum_range(x), "product", INT64_BITS)
 
 
 @irdl_op_definition
@@ -416,6 +434,7 @@ def requantizer_op(
                 "bias": int_parameter(form.bias),
                 "sign": int_parameter(form.sign),
                 "tie_parity": _optional_i64(form.tie_parity),
+                "tie_width": _optional_i64(form.tie_width or None),
             }
         case MulShift():
             cls = MulShiftOp
@@ -424,6 +443,7 @@ def requantizer_op(
                 "bias": int_parameter(form.bias),
                 "shift": IntegerAttr(form.shift, i64),
                 "tie_parity": _optional_i64(form.tie_parity),
+                "tie_width": _optional_i64(form.tie_width or None),
             }
         case FloatScale():
             cls = FloatScaleOp

@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import (
+    ArrayAttr,
     Float32Type,
     Float64Type,
     FloatAttr,
@@ -22,6 +23,7 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
+from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import (
     Array,
@@ -91,7 +93,10 @@ FLOAT_TENSOR = TensorType.constr(AnyOf((BaseAttr(Float32Type), BaseAttr(Float64T
 REAL = AnyOf((BaseAttr(Float32Type), BaseAttr(Float64Type), FLOAT_TENSOR))
 
 RealParameter: TypeAlias = FloatAttr[Float32Type | Float64Type] | DenseAttr
-IntParameter: TypeAlias = IntegerAttr[IntegerType] | DenseAttr
+_WIDE = IntegerType(256)
+"""Of multipliers and biases that 64 bits do not hold."""
+
+IntParameter: TypeAlias = IntegerAttr[IntegerType] | DenseAttr | ArrayAttr[IntegerAttr[IntegerType]]
 
 
 def int_type_of(type_: Attribute) -> IntType:
@@ -126,19 +131,27 @@ def real_parameter(values: Array) -> RealParameter:
 
 
 def int_parameter(values: Array) -> IntParameter:
-    """Returns one integer, or one per channel, as an attribute."""
+    """Returns one integer, or one per channel, as an attribute; Python's integers may be wide."""
     flat = np.atleast_1d(values).reshape(-1)
+    if flat.dtype == object:
+        wide = [IntegerAttr(int(value), _WIDE) for value in flat]
+        return wide[0] if len(wide) == 1 else ArrayAttr(wide)
     if flat.size == 1:
         return IntegerAttr(int(flat[0]), i64)
     return int_dense(flat)
 
 
 def parameter_array(parameter: RealParameter | IntParameter) -> Array:
-    """Returns the values of a parameter with shape [1] or [channels], f64 or i64."""
+    """Returns the values of a parameter with shape [1] or [channels], f64 or i64.
+
+    Integers that 64 bits do not hold make an array of Python's integers.
+    """
     # The types are settled by the annotation; `isa` on generics would cost more than the rest.
     if isinstance(parameter, FloatAttr):
         return np.array([parameter.value.data], dtype=np.float64)
     if isinstance(parameter, IntegerAttr):
-        return np.array([parameter.value.data], dtype=np.int64)
+        return integers([parameter.value.data])
+    if isinstance(parameter, ArrayAttr):
+        return integers([one.value.data for one in parameter])
     array = numpy_from_dense(parameter).reshape(-1)
     return array.astype(np.int64 if array.dtype.kind == "i" else np.float64)

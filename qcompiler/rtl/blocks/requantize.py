@@ -14,6 +14,7 @@ levels of the tree that counts thresholds (`sum`).
 import numpy as np
 from xdsl.dialects import hw
 
+from qcompiler.arith.arrays import indices
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import (
     FloatScale,
@@ -42,6 +43,8 @@ from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.stages import keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
+
+_LARGEST_PIECE_BITS = 62
 
 
 def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleOp:
@@ -88,8 +91,14 @@ def _per_lane(
         return [
             b.pack([b.constant(int(value), width) for value in row]) for row in parameter.values
         ]
-    words = parameter.values.reshape(config.folds, config.lanes * count)
-    return b.rom(parameter.name, fold, b.enable, words, width).lanes(config.lanes)
+    # Words of a ROM are made of numbers that 64 bits hold.
+    pieces = -(-width // _LARGEST_PIECE_BITS)
+    bits = -(-width // pieces)
+    split = parameter.values[..., None] >> (bits * indices(0, pieces))
+    words = (split & ((1 << bits) - 1) if pieces > 1 else split).astype(np.int64)
+    words = words.reshape(config.folds, config.lanes * count * pieces)
+    each = b.rom(parameter.name, fold, b.enable, words, bits).lanes(config.lanes)
+    return each if pieces == 1 else [one.slice(0, width) for one in each]
 
 
 def _formula(form: Requantizer) -> str:
@@ -109,7 +118,8 @@ def _formula(form: Requantizer) -> str:
         case Table():
             return f"y = table[x - {form.x_lo}]"
     ties = {None: "", 0: ", ties to even", 1: ", ties to odd"}[form.tie_parity]
-    return text + ties
+    near = f"; a tie has any {form.tie_width} lowest bits" if form.tie_width else ""
+    return text + ties + near
 
 
 def _build_lane(library: Library, config: RequantizeConfig, index: int) -> hw.HWModuleOp:
@@ -169,7 +179,12 @@ def _to_code(lane: Lane, form: Shift | MulShift, total: Number) -> Signal:
     width = max(signed_width(shifted_range), signed_width(y_range))
     y = total.shifted(shift).wide(width).named("shifted")
     if form.tie_parity is not None and shift > 0:
-        tie = total.wide(max(shift, total.width)).slice(0, shift).equals(0).named("tie")
+        tie = (
+            total.wide(max(shift, total.width))
+            .slice(form.tie_width, shift - form.tie_width)
+            .equals(0)
+            .named("tie")
+        )
         wrong = y.bit(0) if form.tie_parity == 0 else ~y.bit(0)
         y = (y - (tie & wrong).zext(width)).named("rounded")
     (y,) = lane.kept("rounded", number=y)

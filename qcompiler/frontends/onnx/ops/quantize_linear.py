@@ -158,7 +158,16 @@ def _dequantize_linear(node: NodeContext) -> Value:
     if node.has_input(2):
         zero_point, data_type = zero_point_of(node, 2, scale.size)
         check_same_type(node, 0, codes, data_type)
-    return node.emit(qint.DequantizeOp(codes, scale, zero_point, axis=axis))
+    dequantize = qint.DequantizeOp(codes, scale, zero_point, axis=axis)
+    if _has_no_kernel(node.value(0)):
+        qint.set_numerics(dequantize, "exact")
+    return node.emit(dequantize)
+
+
+def _has_no_kernel(stored: Value) -> bool:
+    """Whether integer kernels take no weights of this type: they have 8 bits, biases 32."""
+    kernels = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT32)
+    return isinstance(stored, np.ndarray) and code_type(stored) not in kernels
 
 
 def check_same_type(node: NodeContext, index: int, codes: SSAValue, zero_point_type: int) -> None:

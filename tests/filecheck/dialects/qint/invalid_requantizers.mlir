@@ -98,6 +98,30 @@ func.func @tie_parity_negative(%x : !qint.int<0, 1>) {
 
 // -----
 
+// CHECK: tie_width must be at least 0 and below the shift, beside tie_parity, got 3
+func.func @tie_width_above(%x : !qint.int<0, 1>) {
+  %y = qint.mul_shift %x {multiplier = 1 : i64, bias = 0 : i64, shift = 3 : i64, tie_parity = 0 : i64, tie_width = 3 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: tie_width must be at least 0 and below the shift, beside tie_parity, got -1
+func.func @tie_width_negative(%x : !qint.int<0, 1>) {
+  %y = qint.shift %x {shift = 3 : i64, bias = 0 : i64, sign = 1 : i64, tie_parity = 0 : i64, tie_width = -1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  func.return
+}
+
+// -----
+
+// CHECK: tie_width must be at least 0 and below the shift, beside tie_parity, got 1
+func.func @tie_width_alone(%x : !qint.int<0, 1>) {
+  %y = qint.shift %x {shift = 3 : i64, bias = 0 : i64, sign = 1 : i64, tie_width = 1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  func.return
+}
+
+// -----
+
 // CHECK: sign must be 1 or -1, got [0]
 func.func @sign_of_shift(%x : !qint.int<0, 1>) {
   %y = qint.shift %x {shift = 0 : i64, bias = 0 : i64, sign = 0 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
@@ -106,39 +130,39 @@ func.func @sign_of_shift(%x : !qint.int<0, 1>) {
 
 // -----
 
-// CHECK: shift must be in [-62, 62], got 63
+// CHECK: shift must be at most 192 in magnitude, got 193
 func.func @shift_above(%x : !qint.int<0, 1>) {
-  %y = qint.shift %x {shift = 63 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  %y = qint.shift %x {shift = 193 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
   func.return
 }
 
 // -----
 
-// CHECK: shift must be in [-62, 62], got -63
+// CHECK: shift must be at most 192 in magnitude, got -193
 func.func @shift_below(%x : !qint.int<0, 1>) {
-  %y = qint.shift %x {shift = -63 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  %y = qint.shift %x {shift = -193 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
   func.return
 }
 
 // -----
 
-// CHECK: shifted input and bias need 68 bits, at most 63 allowed
+// CHECK: shifted input and bias need 198 bits, at most 192 allowed
 func.func @left_shift_needs_too_many_bits(%x : !qint.int<0, 255>) {
-  %y = qint.shift %x {shift = -60 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 255>) -> !qint.int<0, 1>
+  %y = qint.shift %x {shift = -190 : i64, bias = 0 : i64, sign = 1 : i64} : (!qint.int<0, 255>) -> !qint.int<0, 1>
   func.return
 }
 
 // -----
 
-// CHECK: shift must be in [0, 62], got 63
+// CHECK: shift must be in [0, 192], got 193
 func.func @mul_shift_above(%x : !qint.int<0, 1>) {
-  %y = qint.mul_shift %x {multiplier = 1 : i64, bias = 0 : i64, shift = 63 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
+  %y = qint.mul_shift %x {multiplier = 1 : i64, bias = 0 : i64, shift = 193 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
   func.return
 }
 
 // -----
 
-// CHECK: shift must be in [0, 62], got -1
+// CHECK: shift must be in [0, 192], got -1
 func.func @mul_shift_below(%x : !qint.int<0, 1>) {
   %y = qint.mul_shift %x {multiplier = 1 : i64, bias = 0 : i64, shift = -1 : i64} : (!qint.int<0, 1>) -> !qint.int<0, 1>
   func.return
@@ -146,9 +170,9 @@ func.func @mul_shift_below(%x : !qint.int<0, 1>) {
 
 // -----
 
-// CHECK: product and bias need 64 bits, at most 63 allowed
+// CHECK: product and bias need 222 bits, at most 192 allowed
 func.func @product_needs_too_many_bits(%x : !qint.int<0, 4294967295>) {
-  %y = qint.mul_shift %x {multiplier = 4294967295 : i64, bias = 0 : i64, shift = 0 : i64} : (!qint.int<0, 4294967295>) -> !qint.int<0, 1>
+  %y = qint.mul_shift %x {multiplier = 1569275433846670190958947355801916604025588861116008628224 : i256, bias = 0 : i64, shift = 0 : i64} : (!qint.int<0, 4294967295>) -> !qint.int<0, 1>
   func.return
 }
 
