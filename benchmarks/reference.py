@@ -156,7 +156,7 @@ class Replay:
     def __init__(self, design: Design, tensors: Mapping[str, Array], graph: onnx.GraphProto):
         module = design.level("nn")
         self.interpreter = Interpreter(module)
-        for implementation in (NNFunctions(np.float64), QintFunctions(np.float64, "exact")):
+        for implementation in (NNFunctions(np.float64), QintFunctions(np.float64)):
             self.interpreter.register_implementations(implementation)
         self.main = functions(module)["main"]
         self.tensors = tensors
