@@ -59,7 +59,7 @@ class Network:
         for process in self.processes:
             kind = process.name.removeprefix("stream.").replace(".", "_")
             named = source_node(process) or process.results[0].name_hint or ""
-            hint = identifier(named, "n", 32)
+            hint = identifier(named, "n")
             wanted = name = f"{hint}_{kind}"
             count = 1
             while name in taken:

@@ -102,20 +102,40 @@ def place_of(op: Operation) -> str:
 
 
 _NOISE = frozenset({"", "export_handler", "activation_impl"})
+_APPENDED = re.compile(
+    r"(_(output_\d+|Output|QuantizeLinear|DequantizeLinear|quantized))+(_\d+)?$", re.ASCII
+)
+"""What exporters append to the name of a layer for its results, and onnxruntime for quantizers."""
 
 
-def identifier(text: str, fallback: str, limit: int = 40) -> str:
+MAX_NAME = 40
+
+
+def identifier(text: str, fallback: str, limit: int = MAX_NAME, *, layer: bool = True) -> str:
     """Returns `text` as an identifier of letters, digits and underscores, or `fallback`.
 
     Exporters name nodes by paths, `/features/features.0/act_quant/export_handler/Quant_output_0`:
-    parts that say nothing (repeated prefixes, handlers, output numbers) are left out, and of a long
-    name the end is kept, which tells nodes apart. The example becomes `features_0_act_quant_Quant`.
+    parts that say nothing (repeated prefixes, handlers, output numbers, that it is quantized) are
+    left out. Of a long name the end is kept, which tells nodes apart, from the beginning of a part
+    of the path or else of a word. The example becomes `features_0_act_quant_Quant`. What is no
+    layer, such as the model itself, keeps all of its last part.
     """
     parts = [p for p in text[-8 * limit :].split("/") if p not in _NOISE]
     following = [*parts, ""][1:]
     kept = [p for p, after in zip(parts, following, strict=True) if not after.startswith(f"{p}.")]
-    clean = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(kept)).strip("_").removesuffix("_output_0")
-    clean = clean[-limit:].strip("_")
+    words = [re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in kept]
+    words = [word for word in words if word]
+    if words and layer:
+        words[-1] = _APPENDED.sub("", words[-1])
+    clean = _shortened(_shortened(words, limit).split("_"), limit)[-limit:].strip("_")
     if not clean:
         return fallback
     return clean if clean[0].isalpha() else f"{fallback}{clean}"
+
+
+def _shortened(words: list[str], limit: int) -> str:
+    """Returns words as one, without the first ones if they are too long; the last one stays."""
+    first = 0
+    while first + 1 < len(words) and len("_".join(words[first:])) > limit:
+        first += 1
+    return "_".join(words[first:])

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute, Operation, SSAValue, TypeAttribute
 from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
@@ -46,6 +46,19 @@ def _entries(file: BinaryIO) -> dict[str, Array]:
     file.seek(0)
     with np.load(file, allow_pickle=False) as entries:
         return {key: entries[key] for key in entries.files}
+
+
+def _as_text(attribute: Attribute | None) -> Attribute | None:
+    r"""Returns text for bytes that are text.
+
+    xDSL 0.74 prints characters beyond ASCII as the bytes of UTF-8 (`\C3\B6`), and reads bytes.
+    """
+    if not isinstance(attribute, BytesAttr):
+        return attribute
+    try:
+        return StringAttr(attribute.data.decode())
+    except UnicodeDecodeError:
+        return attribute
 
 
 class _Reader(Parser):
@@ -80,7 +93,7 @@ class _Reader(Parser):
         return self._placed(super().parse_optional_type)
 
     def parse_optional_attribute(self) -> Attribute | None:
-        return self._placed(super().parse_optional_attribute)
+        return _as_text(self._placed(super().parse_optional_attribute))
 
     def _parse_builtin_dense_resource_attr(self) -> Any:
         if self._folder is None:

@@ -49,7 +49,7 @@ def _shrink(main: func.FuncOp, count: int) -> bool:
         # A slice, a concatenation or a sum along the first axis makes another extent of it.
         if not all(_leads_with(result, count) for result in op.results):
             return False
-        if isinstance(op, nn.SoftmaxOp) and op.axis.value.data == 0:
+        if isinstance(op, nn.Softmax) and op.axis.value.data == 0:
             return False
         if isinstance(op, nn.SliceOp):
             op.properties["ends"] = DenseArrayBase.from_list(i64, [1, *op.ends.get_values()[1:]])

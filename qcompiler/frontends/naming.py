@@ -2,9 +2,9 @@
 
 from xdsl.dialects.builtin import FusedLoc, NameLoc, StringAttr
 
-from qcompiler.analysis.sources import identifier, location_of_nodes
+from qcompiler.analysis.sources import MAX_NAME, identifier, location_of_nodes
 
-MAX_HINT = 40
+MAX_HINT = MAX_NAME
 
 
 def location(*names: str) -> NameLoc | FusedLoc:

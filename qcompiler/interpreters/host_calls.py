@@ -126,6 +126,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.HardSwishOp: lambda op: HostCall(numpy_ops.hard_swish, {}),
     nn.GeluOp: lambda op: HostCall(numpy_ops.gelu, {"approximate": op.approximate.data}),
     nn.SoftmaxOp: lambda op: HostCall(numpy_ops.softmax, {"axis": op.axis.value.data}),
+    nn.LogSoftmaxOp: lambda op: HostCall(numpy_ops.log_softmax, {"axis": op.axis.value.data}),
     nn.ReduceMeanOp: _reduce_mean,
     nn.ArgMaxOp: _arg_max,
     nn.MatMulOp: lambda op: HostCall(numpy_ops.matmul, {}),

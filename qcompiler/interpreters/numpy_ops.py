@@ -232,6 +232,12 @@ def softmax(x: Array, axis: int) -> Array:
     return powers / powers.sum(axis=axis + 1, keepdims=True)
 
 
+def log_softmax(x: Array, axis: int) -> Array:
+    """Returns the logarithm of the softmax along `axis` (not counting the batch axis)."""
+    shifted = x - x.max(axis=axis + 1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis + 1, keepdims=True))
+
+
 def reshape(x: Array, shape: Sequence[int]) -> Array:
     """Returns each batch entry in another shape, row-major."""
     return x.reshape(x.shape[0], *shape)

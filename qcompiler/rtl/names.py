@@ -54,5 +54,5 @@ def top_name(module: ModuleOp) -> str:
     """
     attribute = module.attributes.get("nn.name")
     given = attribute.data if isinstance(attribute, StringAttr) else ""
-    name = identifier(given, "network")
+    name = identifier(given, "network", layer=False)
     return f"{name}_" if name.lower() in RESERVED_WORDS else name

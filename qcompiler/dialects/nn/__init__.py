@@ -50,7 +50,13 @@ from qcompiler.dialects.nn.layout import (
     verify_reshape,
 )
 from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
-from qcompiler.dialects.nn.reductions import ArgMaxOp, ReduceMeanOp, SoftmaxOp
+from qcompiler.dialects.nn.reductions import (
+    ArgMaxOp,
+    LogSoftmaxOp,
+    ReduceMeanOp,
+    Softmax,
+    SoftmaxOp,
+)
 from qcompiler.dialects.nn.rounding import (
     CeilOp,
     FloorOp,
@@ -77,7 +83,7 @@ NN = Dialect(
         AddOp, SubOp, MulOp, DivOp, PowOp, MinOp, MaxOp, NegOp, SqrtOp,
         FloorOp, CeilOp, TruncOp, RoundOp, GreaterEqualOp, ErfOp,
         ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
-        SoftmaxOp, ReduceMeanOp, ArgMaxOp,
+        SoftmaxOp, LogSoftmaxOp, ReduceMeanOp, ArgMaxOp,
         MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
         ReshapeOp, TransposeOp, ConcatOp, SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
     ],
@@ -105,6 +111,7 @@ __all__ = [
     "HardSigmoidOp",
     "HardSwishOp",
     "LeakyReluOp",
+    "LogSoftmaxOp",
     "MatMulOp",
     "MaxOp",
     "MaxPoolOp",
@@ -124,6 +131,7 @@ __all__ = [
     "Rounding",
     "SigmoidOp",
     "SliceOp",
+    "Softmax",
     "SoftmaxOp",
     "SqrtOp",
     "SubOp",

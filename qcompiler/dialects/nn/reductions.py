@@ -29,14 +29,9 @@ from qcompiler.dialects.nn.types import (
 )
 
 
-@irdl_op_definition
-class SoftmaxOp(IRDLOperation):
-    """Normalizes exponentials along an axis: `y = exp(x) / sum(exp(x), axis)`.
+class Softmax(IRDLOperation):
+    """What normalizations along an axis share, which the host computes."""
 
-    Example: `%y = nn.softmax %x axis 1 : (tensor<1x5xf32>) -> tensor<1x5xf32>`
-    """
-
-    name = "nn.softmax"
     input = operand_def(FLOAT_TENSOR)
     axis = prop_def(IntegerAttr[I64])
     result = result_def(FLOAT_TENSOR)
@@ -53,6 +48,26 @@ class SoftmaxOp(IRDLOperation):
     def verify_(self) -> None:
         verify_axis(self.axis.value.data, len(shape_of(self.input.type)))
         verify_same_shape(self.input.type, self.result.type)
+
+
+@irdl_op_definition
+class SoftmaxOp(Softmax):
+    """Normalizes exponentials along an axis: `y = exp(x) / sum(exp(x), axis)`.
+
+    Example: `%y = nn.softmax %x axis 1 : (tensor<1x5xf32>) -> tensor<1x5xf32>`
+    """
+
+    name = "nn.softmax"
+
+
+@irdl_op_definition
+class LogSoftmaxOp(Softmax):
+    """Takes the logarithm of a softmax: `y = x - log(sum(exp(x), axis))`.
+
+    Example: `%y = nn.log_softmax %x axis 1 : (tensor<1x5xf32>) -> tensor<1x5xf32>`
+    """
+
+    name = "nn.log_softmax"
 
 
 def reduced_shape(shape: Sequence[int], axes: Sequence[int], keepdims: bool) -> tuple[int, ...]:

@@ -25,9 +25,10 @@ from qcompiler.frontends.onnx.folding import fold, is_deterministic
 from qcompiler.frontends.onnx.formats import default_numerics, is_quantizer
 from qcompiler.frontends.onnx.functions import has_subgraph
 from qcompiler.frontends.onnx.inputs import InputSpec
-from qcompiler.frontends.onnx.interface import argument_type, real_input
+from qcompiler.frontends.onnx.interface import argument_type, has_open_batch, real_input
 from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
+from qcompiler.frontends.onnx.order import in_order
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
 from qcompiler.frontends.onnx.tensors import array_of
 from qcompiler.frontends.onnx.unsupported import is_dynamic, reason_and_remedy
@@ -102,13 +103,15 @@ class _GraphImporter:
         self.problems: list[Problem] = []
         self.unsupported: dict[Problem, NodeProto] = {}
         self.broken: set[str] = set()
+        self.open_inputs: list[str] = []
         self.graph: GraphProto = model.graph
         self.opset = opset_of(model)
         self.specs = inputs
         self.numerics = self._chosen(numerics)
         self.block = Block()
         self.values = Values(self.block, folder, self.numerics)
-        self.made_by = {o: n for n in self.graph.node for o in n.output if o}
+        self.nodes = in_order(self.graph.node)
+        self.made_by = {o: n for n in self.nodes for o in n.output if o}
         self.used = {i for n in self.graph.node for i in n.input}
         self.used.update(o.name for o in self.graph.output)
 
@@ -116,7 +119,7 @@ class _GraphImporter:
         """Returns the module of the file `path`; it is of use only if no problem was found."""
         self._declare_constants()
         inputs = self._declare_inputs()
-        for node in self.graph.node:
+        for node in self.nodes:
             with self._reporting(naming.where(node), node.output):
                 self._import_node(node)
         outputs = [output.name for output in self.graph.output]
@@ -131,7 +134,7 @@ class _GraphImporter:
     def _node_graph(self, outputs: Iterable[str]) -> NodeGraph:
         """Returns the nodes that outputs need: those evaluated here live on in what uses them."""
         graph, needed = NodeGraph(), set(outputs)
-        for node in reversed(self.graph.node):
+        for node in reversed(self.nodes):
             if needed.isdisjoint(node.output):
                 continue
             needed.update(node.input)
@@ -150,9 +153,20 @@ class _GraphImporter:
             self.problems.append(Problem(where, refusal.what, refusal.remedy))
         except VerifyException as error:
             what = str(error).strip().partition("\n")[0]
-            self.problems.append(Problem(where, what, _NOT_VALID))
+            self.problems.append(self._invalid(where, what))
         finally:
             self.broken.update(n for n in names if n and n not in self.values)
+
+    def _invalid(self, where: str, what: str) -> Problem:
+        """Returns the problem of shapes that do not fit; an open extent may be to blame."""
+        if not self.open_inputs:
+            return Problem(where, what, _NOT_VALID)
+        names = ", ".join(repr(name) for name in self.open_inputs)
+        return Problem(
+            where,
+            f"{what}; the open first axis of input {names} was taken as a batch of one",
+            "if that axis is no batch (but time, say), export with its extent fixed",
+        )
 
     def _chosen(self, numerics: str | None) -> str:
         """Returns what the model's format means, unless the user decided."""
@@ -193,6 +207,8 @@ class _GraphImporter:
 
     def _declare_input(self, info: ValueInfoProto) -> None:
         spec = self.specs.get(info.name)
+        if has_open_batch(info):
+            self.open_inputs.append(info.name)
         argument = self.block.insert_arg(argument_type(info, spec), len(self.block.args))
         argument.location = naming.location(info.name)
         argument.name_hint = naming.hint(info.name)
@@ -274,9 +290,8 @@ class _GraphImporter:
                 continue
             if name in self.made_by:
                 raise RefusalError(
-                    f"takes {name!r}, which only a later node makes: the graph has a cycle or is "
-                    "not sorted",
-                    "sort the nodes so that each one comes after those it depends on",
+                    f"takes {name!r}, which depends on what this node makes: the graph has a cycle",
+                    "export the model again, without results that nodes take from each other",
                 )
             raise RefusalError(f"takes {name!r}, which nothing defines", _NOT_VALID)
 

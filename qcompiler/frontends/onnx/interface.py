@@ -1,7 +1,7 @@
 """Inputs of the graph as arguments of a function."""
 
 import numpy as np
-from onnx import TensorProto, ValueInfoProto
+from onnx import TensorProto, TensorShapeProto, ValueInfoProto
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
@@ -44,13 +44,23 @@ def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
     return TensorType(nn.f32 if codes is None else IntType(codes.lo, codes.hi), shape)
 
 
+def _is_open(dim: TensorShapeProto.Dimension) -> bool:
+    """Whether an extent is open, which exporters write as a name, as nothing, or as -1."""
+    return not dim.HasField("dim_value") or dim.dim_value == -1
+
+
+def has_open_batch(info: ValueInfoProto) -> bool:
+    """Returns whether the first extent of a graph input is open."""
+    dims = info.type.tensor_type.shape.dim
+    return bool(dims) and _is_open(dims[0])
+
+
 def _static_shape(info: ValueInfoProto) -> list[int]:
     tensor = info.type.tensor_type
     if not tensor.HasField("shape"):
         raise RefusalError("has no shape", "re-export with fixed input shapes")
     dims = list(tensor.shape.dim)
-    # Exporters write an open extent as a name, as nothing, or as -1.
-    opened = [not dim.HasField("dim_value") or dim.dim_value == -1 for dim in dims]
+    opened = [_is_open(dim) for dim in dims]
     found = [
         f"axis {axis} has extent {dim.dim_param or '?'}"
         for axis, dim in enumerate(dims)

@@ -41,8 +41,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "give the QONNX model from before FINN's ConvertQONNXtoFINN and streamlining",
     ),
     _group(
-        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Exp Log Abs Sign "
-        "Reciprocal LogSoftmax",
+        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Exp Log Abs Reciprocal",
         "this function is not supported yet",
         "use Relu, Sigmoid, Tanh or Gelu, or end the model before it and compute it on the host",
     ),

@@ -167,6 +167,7 @@ REAL_OPERATIONS = (
     _real(nn.HardSigmoidOp, "x", Param("alpha", Kind.REAL), Param("beta", Kind.REAL), scalar=True),
     _real(nn.GeluOp, "x", Param("approximate", Kind.WORD, "none", ("none", "tanh")), scalar=True),
     _real(nn.SoftmaxOp, "x", AXIS),
+    _real(nn.LogSoftmaxOp, "x", AXIS),
     _real(nn.ReduceMeanOp, "x", Param("axes", Kind.INTS), _KEEPDIMS),
     _real(nn.ArgMaxOp, "x", AXIS, _KEEPDIMS, Param("last", Kind.BOOL, False)),
     _real(nn.MatMulOp, "a b"),

@@ -28,6 +28,18 @@ def test_any_text_gives_an_identifier(text, limit):
         ("fc1; $finish; //", "fc1_finish"),
         ('x\n`include "/etc/passwd"', "x_include_etc_passwd"),
         ("a" * 100, "a" * 40),
+        (
+            "/encoder/layers.0/dense1/Relu_output_0_QuantizeLinear_Output",
+            "encoder_layers_0_dense1_Relu",
+        ),
+        (
+            "encoder.layers.0.feedforward.dense1.weight_quantized",
+            "layers_0_feedforward_dense1_weight",
+        ),
+        ("/encoder/layers.0/feedforward/dense1/MatMul", "layers_0_feedforward_dense1_MatMul"),
+        ("input_QuantizeLinear", "input"),
+        ("QuantizeLinear", "QuantizeLinear"),
+        ("conv1_DequantizeLinear_3", "conv1"),
         ("/net/net.0/act_quant/export_handler/Quant_output_0", "net_0_act_quant_Quant"),
     ],
 )

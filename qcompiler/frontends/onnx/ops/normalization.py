@@ -30,17 +30,23 @@ def _batch_normalization(node: NodeContext) -> Value:
     return node.emit(nn.BatchNormOp(x, scale, bias, mean, var, epsilon))
 
 
-@importer("", "Softmax")
+_NORMALIZED: dict[str, type[nn.Softmax]] = {
+    "Softmax": nn.SoftmaxOp,
+    "LogSoftmax": nn.LogSoftmaxOp,
+}
+
+
+@importer("", *_NORMALIZED)
 def _softmax(node: NodeContext) -> Value:
-    return softmax(node, node.operand(0), node.opset)
+    return softmax(node, node.operand(0), _NORMALIZED[node.proto.op_type], node.opset)
 
 
-def softmax(node: NodeContext, x: SSAValue, opset: int) -> SSAValue:
-    """Emits the softmax of `x` as the node's attribute `axis` and a version of ONNX say."""
+def softmax(node: NodeContext, x: SSAValue, kind: type[nn.Softmax], opset: int) -> SSAValue:
+    """Emits a softmax or its logarithm along the node's axis, by the rules of an opset."""
     shape = shape_of(x.type)
     single_axis = opset >= _SOFTMAX_OF_ONE_AXIS
     axis = axis_in(node.int_attribute("axis", -1 if single_axis else 1), len(shape))
     if single_axis or prod(shape[axis + 1 :]) == 1:
-        return node.emit(nn.SoftmaxOp(x, axis))
+        return node.emit(kind(x, axis))
     matrix = node.emit(nn.ReshapeOp(x, (prod(shape[:axis]), prod(shape[axis:]))))
-    return node.emit(nn.ReshapeOp(node.emit(nn.SoftmaxOp(matrix, 1)), shape))
+    return node.emit(nn.ReshapeOp(node.emit(kind(matrix, 1)), shape))

@@ -135,6 +135,14 @@ def _matmul_integer(node: NodeContext) -> Value:
     return matmul(node, a, b)
 
 
+def _matmul_integer_to_float(node: NodeContext) -> Value:
+    """Inputs: A, B, their scales, their zero points, bias."""
+    a = _reals(node, 0, _scale(node, 2), 4)
+    b = _reals(node, 1, _scale(node, 3, channels=True), 5, axis=_along(node.value(1), -1))
+    product = matmul(node, a, b)
+    return node.emit(nn.AddOp(product, node.operand(6))) if node.has_input(6) else product
+
+
 _BINARY: dict[str, type[nn.Binary]] = {"QLinearAdd": nn.AddOp, "QLinearMul": nn.MulOp}
 
 
@@ -212,7 +220,7 @@ def _qlinear_softmax(node: NodeContext) -> Value:
     The kernel divides integers and rounds halves up.
     """
     x = _reals(node, 0, _scale(node, 1), 2)
-    y = softmax(node, x, node.int_attribute("opset", node.opset))
+    y = softmax(node, x, nn.SoftmaxOp, node.int_attribute("opset", node.opset))
     return _quantized(node, y, 3, 4, 0, "half_up")
 
 
@@ -262,11 +270,12 @@ for _domain in ("com.microsoft", ""):  # some writers leave the domain out
     importer(_domain, *_BINARY)(_qlinear_binary)
     importer(_domain, "QLinearLeakyRelu")(_qlinear_unary(_leaky_relu))
     importer(_domain, "QLinearSigmoid")(_qlinear_unary(_sigmoid))
-    importer(_domain, "QLinearSoftmax")(_qlinear_softmax)
     importer(_domain, "QLinearAveragePool")(_qlinear_unary(_channels_first(average_pool)))
     importer(_domain, "QLinearGlobalAveragePool")(
         _qlinear_unary(_channels_first(global_average_pool))
     )
+    importer(_domain, "QLinearSoftmax")(_qlinear_softmax)
+    importer(_domain, "MatMulIntegerToFloat")(_matmul_integer_to_float)
     importer(_domain, "QLinearConcat")(_qlinear_concat)
     importer(_domain, "QGemm")(_qgemm)
 importer("com.microsoft", "QLinearConv")(_qlinear_conv)

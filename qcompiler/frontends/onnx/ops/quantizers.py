@@ -11,6 +11,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import RoundingMode, round_float, rounding_mode
+from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.dialects.qint.linear import AffineOp
@@ -196,6 +197,18 @@ def _bipolar(node: NodeContext, parameters: QuantizerParameters) -> Value:
     bits = node.emit(bit.quantize(node.operand(0), IntRange(0, 1), "floor"))
     signs = node.emit(AffineOp(bits, 2 * one, -one))
     return node.emit(parameters.dequantize(signs))
+
+
+@importer("", "Sign")
+def _sign(node: NodeContext) -> Value:
+    """Emits -1, 0 or 1 as integers: `(x >= 0) - (0 >= x)`."""
+    x, zero = node.operand(0), node.scalar(0.0)
+    positive_or_zero = node.emit(nn.GreaterEqualOp(x, zero))
+    negative_or_zero = node.emit(nn.GreaterEqualOp(zero, x))
+    sign = node.emit(nn.SubOp(positive_or_zero, negative_or_zero))
+    parameters = QuantizerParameters(np.ones(1, np.float32), np.zeros(1, np.int64), None)
+    codes = node.emit(parameters.quantize(sign, IntRange(-1, 1), "half_even"))
+    return node.emit(parameters.dequantize(codes))
 
 
 for _domain in DOMAINS:

@@ -69,7 +69,7 @@ def window_of(node: NodeContext, kernel: tuple[int, ...], space: Sequence[int]) 
     """Returns the window of a convolution or pool over an input of the spatial shape `space`.
 
     Raises:
-        RefusalError: an attribute is not valid, or the padding is larger than the kernel.
+        RefusalError: an attribute is not valid.
     """
     rank = len(kernel)
     if min(kernel) < 1:
@@ -81,7 +81,6 @@ def window_of(node: NodeContext, kernel: tuple[int, ...], space: Sequence[int]) 
     window = Window(kernel, strides, dilations, pads[:rank], pads[rank:])
     if mode.startswith("SAME"):
         window = _same(window, space, lower=mode == "SAME_LOWER")
-    _check_pads(window)
     return window
 
 
@@ -97,13 +96,17 @@ def _same(window: Window, space: Sequence[int], *, lower: bool) -> Window:
     return replace(window, pads_begin=tuple(begins), pads_end=tuple(ends))
 
 
-def _check_pads(window: Window) -> None:
-    for begin, end, extent in zip(window.pads_begin, window.pads_end, window.extent, strict=True):
-        if max(begin, end) > extent:
-            raise RefusalError(
-                f"padding of {begin} and {end} is larger than the kernel, which spans {extent}",
-                "use a Pad node before it, or smaller padding",
-            )
+def _padded_before(node: NodeContext, x: SSAValue, window: Window) -> tuple[SSAValue, Window]:
+    """Returns the input and the window of a convolution whose padding fits in its kernel.
+
+    Padding wider than the kernel is an operation of its own.
+    """
+    widest = zip(window.pads_begin, window.pads_end, window.extent, strict=True)
+    if all(max(begin, end) <= extent for begin, end, extent in widest):
+        return x, window
+    padded = node.emit(nn.PadOp(x, [0, 0, *window.pads_begin], [0, 0, *window.pads_end]))
+    none = (0,) * window.rank
+    return padded, replace(window, pads_begin=none, pads_end=none)
 
 
 def _kernel(node: NodeContext, from_weights: tuple[int, ...]) -> tuple[int, ...]:
@@ -132,6 +135,7 @@ def convolution(node: NodeContext, x: SSAValue, weights: SSAValue) -> SSAValue:
     window = window_of(node, _kernel(node, w[2:]), shape[2:])
     group = node.int_attribute("group", 1)
     nn.verify_groups(group, shape[1], w[0], w[1])
+    x, window = _padded_before(node, x, window)
     return node.emit(nn.ConvOp(x, weights, window, group))
 
 

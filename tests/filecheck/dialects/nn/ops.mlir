@@ -44,6 +44,9 @@ func.func @channels(%t : tensor<1x2xf32>, %v : tensor<2xf32>, %w : tensor<2x3xf3
   // CHECK-NEXT: %softmax = nn.softmax %t axis 1 : (tensor<1x2xf32>) -> tensor<1x2xf32>
   // GENERIC: %softmax = "nn.softmax"(%t) <{axis = 1 : i64}> : (tensor<1x2xf32>) -> tensor<1x2xf32>
   %softmax = nn.softmax %t axis 1 : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  // CHECK-NEXT: %log = nn.log_softmax %t axis 1 : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  // GENERIC: %log = "nn.log_softmax"(%t) <{axis = 1 : i64}> : (tensor<1x2xf32>) -> tensor<1x2xf32>
+  %log = nn.log_softmax %t axis 1 : (tensor<1x2xf32>) -> tensor<1x2xf32>
   // CHECK-NEXT: %norm = nn.batch_norm %t, %v, %v, %v, %v epsilon 1.000000e-05 : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   // GENERIC: %norm = "nn.batch_norm"(%t, %v, %v, %v, %v) <{epsilon = 1.000000e-05 : f32}> : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
   %norm = nn.batch_norm %t, %v, %v, %v, %v epsilon 1.000000e-05 : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>

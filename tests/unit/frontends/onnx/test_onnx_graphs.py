@@ -96,12 +96,18 @@ def test_old_opset(tmp_path, opset):
     assert messages(graph, tmp_path) == [f"model: opset must be 9 or newer, got {opset}"]
 
 
-def test_cycle_or_unsorted(tmp_path):
+def test_cycle(tmp_path):
     graph = quantized([node("Add", ["q", "b"], ["a"]), node("Relu", ["a"], ["b"])], outputs=["b"])
     assert messages(graph, tmp_path) == [
-        "a (ONNX Add): takes 'b', which only a later node makes: the graph has a cycle or is not "
-        "sorted"
+        "a (ONNX Add): takes 'b', which depends on what this node makes: the graph has a cycle"
     ]
+
+
+def test_nodes_out_of_order_are_sorted(tmp_path):
+    chain = [node("Neg", ["b"], ["y"]), node("Relu", ["a"], ["b"]), node("Add", ["q", "q"], ["a"])]
+    graph = quantized(chain)
+    graph.graph.node.insert(0, graph.graph.node.pop())
+    assert names(imported(graph, tmp_path)) == ["nn.add", "nn.relu", "nn.mul"]
 
 
 def test_undefined_names(tmp_path):

@@ -6,8 +6,10 @@ from onnx_models import body, imported, messages, model, node, quantized, save
 from xdsl.dialects.builtin import NameLoc
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.assembly import read_module
 from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
+from qcompiler.passes.pipeline import make_context
 
 
 @pytest.mark.parametrize(
@@ -143,3 +145,13 @@ def test_output_that_is_constant_or_input(tmp_path):
     )
     types = [str(t) for t in body(imported(graph, tmp_path))[-1].operand_types]
     assert types == ["tensor<2xf32>", "tensor<1x4xf32>", "tensor<1x4xf32>"]
+
+
+def test_names_beyond_ascii_survive_as_text(tmp_path):
+    graph = quantized([node("Relu", ["q"], ["größe"])], outputs=["größe"])
+    text = str(imported(graph, tmp_path))
+    path = tmp_path / "net.mlir"
+    path.write_text(text)
+    again = read_module(path, make_context())
+    assert [name.data for name in again.attributes["nn.outputs"]] == ["größe"]
+    assert str(again) == text

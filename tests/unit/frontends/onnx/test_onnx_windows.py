@@ -117,11 +117,6 @@ def test_group_that_does_not_divide_is_refused(tmp_path):
     assert message == ("y (ONNX Conv): group must divide 4 input and 4 output channels, got 3")
 
 
-def test_padding_larger_than_the_kernel_is_refused(tmp_path):
-    message = refused(tmp_path, "Conv", [weights(4, 4, 3, 3)], pads=[4, 0, 0, 0])
-    assert message == ("y (ONNX Conv): padding of 4 and 0 is larger than the kernel, which spans 3")
-
-
 def test_padding_of_a_whole_pool_window_is_refused(tmp_path):
     message = refused(tmp_path, "MaxPool", kernel_shape=[2, 2], pads=[2, 0, 0, 0])
     assert message == (
