@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument("--write-docs", action="store_true", help="write docs/netlist_check.md")
     parser.add_argument("--only", metavar="MODEL", nargs="+", help="of these models only")
     parser.add_argument("--devices", nargs="+", default=shipped, help="default: one of each kind")
-    parser.add_argument("--frames", type=int, default=20, help="of each run (default: 20)")
+    parser.add_argument("--frames", type=int, default=10, help="of each run (default: 10)")
     parser.add_argument("--jobs", type=int, default=1, help="netlists at a time (default: 1)")
     parser.add_argument("--resume", action="store_true", help="keep what an earlier run found")
     parsed = parser.parse_args()

@@ -89,7 +89,7 @@ def _one_port(data: str, read: str, enable: str, *writes: str) -> Memory:
 
 _TABLES = Memory("DI[A-H]", "DO[A-H]", [("WE",)], {})
 _AMD = Memory(
-    "DI(P?[AB]DI(P?[AB])?|N[AB]DIN|NP[AB]DINP|NPADINP|NPBDINP|[AB]DI|PADIP|PBDIP|NADIN|NBDIN)",
+    "DI.*",
     "DO.*",
     [("ENARDEN", "WEA"), ("ENBWREN", "WEBWE")],
     {"ADDRARDADDR": "ENARDEN", "ADDRBWRADDR": "ENBWREN"},
@@ -97,7 +97,7 @@ _AMD = Memory(
 _GOWIN_ONE = _one_port("DI", "DO", "CE", "CE", "WRE")
 _GOWIN_TWO = _two_ports("DI[AB]", "DO[AB]", "AD{}", "CE{}", "WRE{}")
 _GOWIN_SIMPLE = Memory("DI", "DO", [("CEA",)], {"ADA": "CEA", "ADB": "CEB"})
-_NEXUS_SIMPLE = Memory("DI", "DO", [("CEW", "WE"), ("CSW",)], {"ADW": "CEW", "ADR": "CER"})
+_NEXUS_SIMPLE = Memory("DI", "DO", [("CEW",)], {"ADW": "CEW", "ADR": "CER"})
 
 SPARE_PINS: Mapping[str, Memory | Multiplier] = {
     # Lattice iCE40
