@@ -63,8 +63,8 @@ def _stimuli(inputs: dict[str, int]) -> list[list[int]]:
 @pytest.mark.parametrize(
     ("family", "command", "memories"),
     [
-        ("xilinx", "synth_xilinx -family xcup -noiopad", {"RAMB18E2", "RAMB36E2"}),
-        ("xilinx", "synth_xilinx -family xc7 -noiopad", {"RAMB18E1", "RAMB36E1"}),
+        ("xilinx", "synth_xilinx -family xcup -noiopad", {"RAMB18E2"}),
+        ("xilinx", "synth_xilinx -family xc7 -noiopad", {"RAMB18E1"}),
         ("ecp5", "synth_ecp5", {"DP16KD"}),
         ("nexus", "synth_nexus -noiopad", {"PDPSC16K"}),
         ("gowin", "synth_gowin -noiopads", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
