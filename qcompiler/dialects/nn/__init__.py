@@ -36,20 +36,21 @@ from qcompiler.dialects.nn.elementwise import (
     Unary,
     same_op,
 )
-from qcompiler.dialects.nn.layout import (
-    ConcatOp,
+from qcompiler.dialects.nn.layout import ConcatOp, PadOp, concat_shape
+from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
+from qcompiler.dialects.nn.moves import (
     DepthToSpaceOp,
-    PadOp,
+    Move,
     ReshapeOp,
     ResizeNearestOp,
     SliceOp,
     TransposeOp,
-    concat_shape,
+    narrowed,
+    padded_to,
     slice_shape,
     transposed_shape,
     verify_reshape,
 )
-from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
 from qcompiler.dialects.nn.reductions import (
     ArgMaxOp,
     LogSoftmaxOp,
@@ -116,6 +117,7 @@ __all__ = [
     "MaxOp",
     "MaxPoolOp",
     "MinOp",
+    "Move",
     "MulOp",
     "NegOp",
     "PReluOp",
@@ -143,6 +145,8 @@ __all__ = [
     "concat_shape",
     "f32",
     "matmul_shape",
+    "narrowed",
+    "padded_to",
     "real_like",
     "same_op",
     "slice_shape",
