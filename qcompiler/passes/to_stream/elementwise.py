@@ -103,6 +103,9 @@ def _multiple(value: SSAValue) -> tuple[int, SSAValue] | None:
     form = op.requantizer
     if form.shift or form.bias.any() or form.multiplier.size != 1 or form.tie_parity is not None:
         return None
+    reached = form.sum_range(qint.range_of(op.input.type))
+    if reached.lo < form.lo or reached.hi > form.hi:
+        return None  # it cuts off
     return int(form.multiplier[0]), op.input
 
 
