@@ -14,13 +14,20 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.scalar_functions import parameter_row, quantized, scalar_value
+from qcompiler.analysis.scalar_functions import (
+    REAL_OPS,
+    parameter_row,
+    quantized,
+    scalar_name,
+    scalar_value,
+)
 from qcompiler.arith.joint_function import IntMap, JointFunction
 from qcompiler.arith.requantizer_proofs import TABLES_LIMIT
 from qcompiler.arith.requantizers import MulShift, Table
 from qcompiler.arith.scalar_builder import ScalarBuilder, Value
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 
@@ -215,6 +222,8 @@ class _Lines:
                 return self._scaled(terms[0], terms[1][None])
             case nn.MulOp() if set(terms[0]) == {None}:
                 return self._scaled(terms[1], terms[0][None])
+            case nn.DivOp() if set(terms[1]) == {None} and all(terms[1][None]):
+                return self._scaled(terms[0], [1 / f for f in terms[1][None]])
             case _:
                 raise _before_join(op)
 
@@ -359,15 +368,6 @@ def _one_number(values: Array) -> Array:
     return values.reshape(-1)[0]
 
 
-_FLOAT32_OPS: dict[type[Operation], np.ufunc] = {
-    nn.AddOp: np.add,
-    nn.SubOp: np.subtract,
-    nn.MulOp: np.multiply,
-    nn.DivOp: np.divide,
-    nn.NegOp: np.negative,
-}
-
-
 def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
     match op:
         case nn.ParameterOp():
@@ -376,8 +376,10 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
             return operands[0] * _one_number(op.multiplier_array) + _one_number(op.offset_array)
         case qint.DequantizeOp():
             return operands[0].astype(np.float32) * np.float32(_one_number(op.scale_array))
-        case _ if type(op) in _FLOAT32_OPS:
-            return _FLOAT32_OPS[type(op)](*operands)
+        case nn.Unary() | nn.Binary() if type(op) in REAL_OPS:
+            held = op.parameters if isinstance(op, nn.Unary) else ()
+            numbers = [np.asarray(number, np.float32) for number in held]
+            return np.asarray(OPS[scalar_name(op)].ieee(*operands, *numbers), np.float32)
         case _:
             raise _before_join(op)
 

@@ -45,6 +45,13 @@ def parameter_row(values: Array, channels: int) -> Array:
     return values.reshape(()) if values.size == 1 and channels != 1 else values.reshape(-1)
 
 
+def scalar_name(op: Operation) -> str:
+    """Returns the name in `arith.scalar_ops` of an operation of `REAL_OPS`."""
+    if isinstance(op, nn.GeluOp) and op.approximate.data == "tanh":
+        return "gelu_tanh"
+    return REAL_OPS[type(op)]
+
+
 def scalar_value(
     builder: ScalarBuilder, op: Operation, values: dict[SSAValue, Value], channels: int
 ) -> Value:
@@ -56,13 +63,14 @@ def scalar_value(
     operands = [values[operand] for operand in op.operands]
     if isinstance(op, nn.ParameterOp):
         return builder.constant(parameter_row(op.array, channels))
+    if isinstance(op, qint.AffineOp):
+        multiplied = builder.apply("mul", operands[0], parameter_row(op.multiplier_array, channels))
+        return builder.apply("add", multiplied, parameter_row(op.offset_array, channels))
     if isinstance(op, qint.DequantizeOp):
         return builder.apply("mul", operands[0], parameter_row(op.scale_array, channels))
-    if isinstance(op, nn.GeluOp) and op.approximate.data == "tanh":
-        return builder.apply("gelu_tanh", *operands)
     if type(op) in REAL_OPS:
         held = op.parameters if isinstance(op, nn.Unary) else ()
-        return builder.apply(REAL_OPS[type(op)], *operands, *held)
+        return builder.apply(scalar_name(op), *operands, *held)
     raise VerifyException(f"{op.name} cannot stand in a scalar region")
 
 
@@ -78,19 +86,20 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
         VerifyException: the region holds an operation that has no scalar meaning.
     """
     operations = body.operations
-    multiplier, offset = np.ones(1, np.int64), np.zeros(1, np.int64)
-    argument = body.argument
-    if operations and isinstance(operations[0], qint.AffineOp):
-        affine = operations.pop(0)
-        assert isinstance(affine, qint.AffineOp)
-        multiplier, offset, argument = affine.multiplier_array, affine.offset_array, affine.result
-    builder = ScalarBuilder(
-        channels,
-        cast(Numerics, numerics),
-        multiplier=parameter_row(multiplier, channels),
-        offset=parameter_row(offset, channels),
-    )
-    values: dict[SSAValue, Value] = {argument: builder.x}
+    maps = [op for op in operations if isinstance(op, qint.AffineOp)]
+    readers = [op for op in operations if body.argument in op.operands]
+    if maps == readers and len(maps) == 1:  # formed in integers, whatever their size
+        builder = ScalarBuilder(
+            channels,
+            cast(Numerics, numerics),
+            multiplier=parameter_row(maps[0].multiplier_array, channels),
+            offset=parameter_row(maps[0].offset_array, channels),
+        )
+        operations.remove(maps[0])
+        values: dict[SSAValue, Value] = {maps[0].result: builder.x}
+    else:  # zero points that differ belong to codes, which every float holds
+        builder = ScalarBuilder(channels, cast(Numerics, numerics))
+        values = {body.argument: builder.x}
     *steps, last = operations
     if not isinstance(last, qint.QuantizeOp):
         raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")

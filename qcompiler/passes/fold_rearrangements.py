@@ -4,6 +4,7 @@ As convolutions do, they work channels last: transpositions before and behind th
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,12 +13,12 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.fold_windows import to_channels_first, to_channels_last
 from qcompiler.passes.rewriting import as_parameter, plain_dequantize, replace
 
 _ZERO = np.zeros(1, np.int64)
-_Move = Callable[[Any, SSAValue, Any], Operation | None]
+_Order = Callable[[Sequence[int]], list[int]]
 
 
 def _last(values: Sequence[int]) -> list[int]:
@@ -25,73 +26,116 @@ def _last(values: Sequence[int]) -> list[int]:
     return [*values[:1], *values[2:], *values[1:2]]
 
 
-def _slice(op: nn.SliceOp, x: SSAValue, order: Any) -> Operation:
+def _slice(op: nn.SliceOp, x: SSAValue, order: _Order) -> Operation:
     starts, ends, steps = (order(part) for part in op.bounds)
     return qint.SliceOp(x, starts, ends, steps)
 
 
-def _resize(op: nn.ResizeNearestOp, x: SSAValue, order: Any) -> Operation:
+def _resize(op: nn.ResizeNearestOp, x: SSAValue, order: _Order) -> Operation:
     return qint.ResizeNearestOp(x, order(op.scales.get_values()))
 
 
-def _pad(op: nn.PadOp, x: SSAValue, order: Any, scale: float = 1.0) -> Operation | None:
-    code = Fraction(float(op.value.value.data)) / Fraction(scale)
-    if code.denominator != 1:
-        return None  # the padding has no code
-    begin, end = order(op.begin.get_values()), order(op.end.get_values())
-    return qint.PadOp(x, begin, end, int(code))
-
-
-def _depth(op: nn.DepthToSpaceOp, x: SSAValue, order: Any) -> Operation:
+def _depth(op: nn.DepthToSpaceOp, x: SSAValue, order: _Order) -> Operation:
     block = op.block.value.data
     return qint.DepthToSpaceOp(x, [block, block], op.mode.data)
 
 
-_MOVES: dict[type[Operation], _Move] = {
+_CHANNELS_LAST: dict[type[nn.Move], Callable[[Any, SSAValue, _Order], Operation]] = {
     nn.SliceOp: _slice,
     nn.ResizeNearestOp: _resize,
     nn.DepthToSpaceOp: _depth,
 }
 
 
+def moved_integers(op: nn.Move, codes: SSAValue) -> list[Operation]:
+    """Returns the operations that move integers as `op` moves reals; the last has the result."""
+    if isinstance(op, nn.TransposeOp):
+        return [qint.TransposeOp(codes, op.permutation.get_values())]
+    if isinstance(op, nn.ReshapeOp):
+        return [qint.ReshapeOp(codes, shape_of(op.result.type))]
+    build = _CHANNELS_LAST[type(op)]
+    return _channels_last(codes, lambda x, order: build(op, x, order))
+
+
+def padded_integers(op: nn.PadOp, codes: SSAValue, code: int) -> list[Operation]:
+    """Returns the operations that surround integers by `code` as `op` surrounds reals."""
+    begin, end = op.begin.get_values(), op.end.get_values()
+    return _channels_last(codes, lambda x, order: qint.PadOp(x, order(begin), order(end), code))
+
+
+def _channels_last(
+    codes: SSAValue, build: Callable[[SSAValue, _Order], Operation]
+) -> list[Operation]:
+    if len(shape_of(codes.type)) < 3:
+        return [build(codes, list)]
+    first = to_channels_last(codes)
+    moved = build(first.result, _last)
+    return [first, moved, to_channels_first(moved.results[0])]
+
+
+def along(numbers: Array, axis: int | None, rank: int) -> Array:
+    """Returns numbers along an axis, or a single one, in a shape that broadcasts to a tensor."""
+    return numbers.reshape([-1 if i == axis else 1 for i in range(rank)])
+
+
+def axis_of(numbers: Array) -> int | None:
+    """Returns the axis along which numbers vary, None for a single one.
+
+    Raises:
+        ValueError: they vary along several.
+    """
+    axes = [axis for axis, extent in enumerate(numbers.shape) if extent > 1]
+    if len(axes) > 1:
+        raise ValueError(f"numbers vary along axes {axes}")
+    return axes[0] if axes else None
+
+
+@dataclass
 class RearrangementPattern(RewritePattern):
-    """move(dequantize(x)) = dequantize(move(x)), for one scale."""
+    """move(dequantize(x)) = dequantize(move(x)); scales of channels move along.
+
+    Attributes:
+        spreads: whether a scale per channel may become one for each of a channel's elements. As a
+            last resort: a quantizer that can be raised needs no more than one per channel.
+    """
+
+    spreads: bool = False
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, (*_MOVES, nn.PadOp)):
+        if not isinstance(op, nn.Move | nn.PadOp):
             return
         source = plain_dequantize(op.operands[0])
-        if source is None or source.channel_axis is not None:
+        if source is None:
             return
-        deep = len(shape_of(source.input.type)) > 2
-        first = to_channels_last(source.input) if deep else None
-        given = source.input if first is None else first.result
-        order = _last if deep else list
+        scale = along(source.scale_array, source.channel_axis, len(shape_of(op.operands[0].type)))
         if isinstance(op, nn.PadOp):
-            moved = _pad(op, given, order, float(source.scale_array[0]))
+            code = _code(op, scale)
+            if code is None:
+                return
+            moved = padded_integers(op, source.input, code)
         else:
-            moved = _MOVES[type(op)](op, given, order)
-        if moved is None:
-            return
-        back = to_channels_first(moved.results[0]) if deep else None
-        codes = moved.results[0] if back is None else back.result
-        reals = qint.DequantizeOp(codes, as_parameter(source.scale_array), _ZERO)
-        around = [o for o in (first, moved, back) if o is not None]
-        replace(rewriter, op, [*around, reals])
+            scale = op.moved(scale)
+            if (scale.size > source.scale_array.size and not self.spreads) or not _one_axis(scale):
+                return
+            moved = moved_integers(op, source.input)
+        codes = moved[-1].results[0]
+        scales = as_parameter(scale.reshape(-1))
+        reals = qint.DequantizeOp(codes, scales, _ZERO, axis=axis_of(scale))
+        replace(rewriter, op, [*moved, reals])
 
 
-class MoveThroughElementwise(RewritePattern):
-    """move(f(x)) = f(move(x)) for functions of one tensor and numbers."""
+def _one_axis(numbers: Array) -> bool:
+    return sum(extent > 1 for extent in numbers.shape) < 2
 
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, tuple(_MOVES)):
-            return
-        inner = op.operands[0].owner
-        if not isinstance(inner, nn.Unary) or isinstance(inner, nn.PReluOp):
-            return
-        moved = op.clone()
-        moved.operands[0] = inner.input
-        replace(rewriter, op, [moved, nn.same_op(inner, [moved.results[0]])])
+
+def _code(op: nn.PadOp, scale: Array) -> int | None:
+    """Returns the code of the padding, if it has one that is the same for all channels."""
+    value = Fraction(float(op.value.value.data))
+    codes = {value / Fraction(float(s)) for s in scale.reshape(-1)}
+    widths = zip(op.begin.get_values(), op.end.get_values(), strict=True)
+    longer = any(n > 1 and max(w) > 0 for n, w in zip(scale.shape, widths, strict=True))
+    code = codes.pop()
+    return int(code) if not codes and code.denominator == 1 and not longer else None
 
 
 class ConcatPattern(RewritePattern):
@@ -109,27 +153,3 @@ class ConcatPattern(RewritePattern):
         joined = qint.ConcatOp([s.input for s in found], op.axis.value.data)
         reals = qint.DequantizeOp(joined.result, as_parameter(first.scale_array), _ZERO)
         replace(rewriter, op, [joined, reals])
-
-
-class QuantizeBeforeConcat(RewritePattern):
-    """quantize(concat(x, z)) = concat(quantize(x), quantize(z)), for one scale."""
-
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
-        concat = op.input.owner
-        if not isinstance(concat, nn.ConcatOp) or op.channel_axis is not None:
-            return
-        parts: list[Operation] = []
-        for value in concat.inputs:
-            part = qint.QuantizeOp(
-                value,
-                as_parameter(op.scale_array),
-                op.zero_point_array,
-                op.range,
-                rounding=op.rounding.data,
-                zero_point_after_rounding=op.adds_after_rounding,
-            )
-            part.result.name_hint = value.name_hint
-            parts.append(part)
-        codes = [part.results[0] for part in parts]
-        replace(rewriter, op, [*parts, qint.ConcatOp(codes, concat.axis.value.data)])

@@ -20,11 +20,17 @@ func.func @main(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x2x!qint.int<-1, 
 Requires: fold-constants (quantized weights are `qint.constant`).
 Keeps: the real value. A zero point becomes `qint.affine`; a product of scales that f64 does not hold
 exactly stays a separate `nn.mul`; a constant added before a matrix product becomes one after it.
-Leaves alone: activations with one scale per input channel of a matrix product; reshapes of values
-whose scale varies by channel.
+What stands between integers and the next quantizer or layer is put in order, each real operation with
+its parameters in their new places: quantizers rise above moves, padding, concatenations and maxima of
+windows; pools rise above what rises or falls (maxima) or is a line (averages); moves rise above what
+works on each element alone. Activations of several scales that meet before a layer become multiples
+of the largest number that divides all scales, if these have at most 32 bits.
+Leaves alone: moves that nothing but the host reads; functions that are no lines before an average;
+scales without a common grid.
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from xdsl.context import Context
@@ -36,13 +42,13 @@ from xdsl.rewriter import InsertPoint
 
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.passes.elementwise_steps import is_constant
 from qcompiler.passes.fold_constants import fold_constant_patterns
-from qcompiler.passes.fold_rearrangements import (
-    ConcatPattern,
-    MoveThroughElementwise,
-    QuantizeBeforeConcat,
-    RearrangementPattern,
-)
+from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
+from qcompiler.passes.fold_moves import RaiseMoves
+from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
+from qcompiler.passes.fold_quantizers import RaiseQuantizers
+from qcompiler.passes.fold_rearrangements import ConcatPattern, RearrangementPattern
 from qcompiler.passes.fold_transposed import ConvTransposePattern
 from qcompiler.passes.fold_windows import (
     ArgMaxPattern,
@@ -56,6 +62,7 @@ from qcompiler.passes.rewriting import (
     apply_patterns,
     as_parameter,
     channel_axis_of,
+    merge_equal,
     numerics_of,
     plain_dequantize,
     replace,
@@ -268,74 +275,33 @@ class _ConstantSummand(RewritePattern):
         return [*factors, nn.MulOp(factors[0].result, factors[1].result)]
 
 
-class _Layout(RewritePattern):
-    """Reshapes and transposes integers rather than reals."""
-
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.ReshapeOp | nn.TransposeOp):
-            return
-        dequantize = plain_dequantize(op.input)
-        if dequantize is None:
-            return
-        axis = dequantize.channel_axis
-        if isinstance(op, nn.TransposeOp):
-            permutation = op.permutation.get_values()
-            moved: Operation = qint.TransposeOp(dequantize.input, permutation)
-            axis = None if axis is None else list(permutation).index(axis)
-        elif axis is None:
-            moved = qint.ReshapeOp(dequantize.input, shape_of(op.result.type))
-        else:
-            return
-        scale = as_parameter(dequantize.scale_array)
-        replace(rewriter, op, [moved, qint.DequantizeOp(moved.results[0], scale, _ZERO, axis=axis)])
-
-
-class _LayoutThroughElementwise(RewritePattern):
-    """Reshapes and transposes before elementwise operations with a number."""
-
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.ReshapeOp | nn.TransposeOp):
-            return
-        inner = op.input.owner
-        if not isinstance(inner, (*_SCALAR_OPS, nn.Unary)) or not _is_integer_based(op.input):
-            return
-        moved: list[Operation] = []
-        values: list[SSAValue] = []
-        for operand in inner.operands:
-            if scalar_constant(operand) is not None:
-                values.append(operand)
-                continue
-            if shape_of(operand.type) != shape_of(op.input.type):
-                return
-            moved.append(self._like(op, operand))
-            values.append(moved[-1].results[0])
-        if len(moved) == 1:
-            replace(rewriter, op, [*moved, nn.same_op(inner, values)])
-
-    @staticmethod
-    def _like(op: nn.ReshapeOp | nn.TransposeOp, operand: SSAValue) -> Operation:
-        if isinstance(op, nn.TransposeOp):
-            return nn.TransposeOp(operand, op.permutation.get_values())
-        return nn.ReshapeOp(operand, shape_of(op.result.type))
-
-
-class _ReluBeforeMatMul(RewritePattern):
-    """relu of integers stays integer: it becomes a quantizer of the same scale."""
+class _ConstantOnTheLeft(RewritePattern):
+    """W @ x = transpose(transpose(x) @ transpose(W)): weights stand on the right."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
-        relu = op.lhs.owner
-        if not isinstance(relu, nn.ReluOp):
+        weights, x = shape_of(op.lhs.type), shape_of(op.rhs.type)
+        source = plain_dequantize(op.lhs)
+        if source is None or not isinstance(source.input.owner, qint.ConstantOp):
             return
-        source = plain_dequantize(relu.input)
-        if source is None or source.channel_axis is not None:
+        if is_constant(op.rhs) or len(x) < 2 or prod(weights[:-2]) != 1 or len(weights) < 2:
             return
-        bounds = qint.range_of(source.input.type)
-        scale = as_parameter(source.scale_array)
-        cut = qint.IntRange(max(bounds.lo, 0), max(bounds.hi, 0))
-        quantize = qint.QuantizeOp(relu.result, scale, _ZERO, cut)
-        dequantize = qint.DequantizeOp(quantize.result, scale, _ZERO)
-        replace(rewriter, op, [quantize, dequantize, nn.MatMulOp(dequantize.result, op.rhs)])
+        matrix: SSAValue = op.lhs
+        new: list[Operation] = []
+
+        def turned(value: SSAValue) -> SSAValue:
+            rank = len(shape_of(value.type))
+            new.append(nn.TransposeOp(value, [*range(rank - 2), rank - 1, rank - 2]))
+            return new[-1].results[0]
+
+        if len(weights) > 2:
+            new.append(nn.ReshapeOp(matrix, weights[-2:]))
+            matrix = new[-1].results[0]
+        new.append(nn.MatMulOp(turned(op.rhs), turned(matrix)))
+        made = turned(new[-1].results[0])
+        if shape_of(made.type) != shape_of(op.result.type):
+            new.append(nn.ReshapeOp(made, shape_of(op.result.type)))
+        replace(rewriter, op, new)
 
 
 @dataclass(frozen=True)
@@ -345,28 +311,39 @@ class FoldScalesPass(ModulePass):
     name = "fold-scales"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        apply_patterns(
-            op,
-            [
-                _SameCodes(),
-                _ZeroPointToAffine(),
-                _MatMul(),
-                ConvPattern(),
-                MaxPoolPattern(),
-                AveragePoolPattern(),
-                ReduceMeanPattern(),
-                ArgMaxPattern(),
-                ConvTransposePattern(),
-                RearrangementPattern(),
-                MoveThroughElementwise(),
-                ConcatPattern(),
-                QuantizeBeforeConcat(),
-                _ScalarThroughMatMul(),
-                _ReluBeforeMatMul(),
-                _IntegerBias(),  # before the bias becomes a real parameter
-                _ConstantSummand(),
-                _Layout(),
-                _LayoutThroughElementwise(),
-                *fold_constant_patterns(),  # transposed and shifted weights are weights again
-            ],
+        # What stands in the way of integers is tried in this order, one kind of obstacle at a time.
+        obstacles: tuple[list[RewritePattern], ...] = (
+            [RaiseMaxPools(), RaiseAverages()],
+            [RaiseQuantizers()],
+            [RaiseMoves()],
+            [RearrangementPattern(spreads=True)],
+            [CommonGrid()],
+            [JoinOnGrid()],
         )
+        merge_equal(op)
+        apply_patterns(op, _linear_patterns())
+        while any(apply_patterns(op, patterns) for patterns in obstacles):
+            merge_equal(op)
+            apply_patterns(op, _linear_patterns())
+
+
+def _linear_patterns() -> list[RewritePattern]:
+    """Returns the patterns that take integers out of one dequantize behind the next operation."""
+    return [
+        _SameCodes(),
+        _ZeroPointToAffine(),
+        _ConstantOnTheLeft(),  # before the product itself
+        _MatMul(),
+        ConvPattern(),
+        MaxPoolPattern(),
+        AveragePoolPattern(),
+        ReduceMeanPattern(),
+        ArgMaxPattern(),
+        ConvTransposePattern(),
+        RearrangementPattern(),
+        ConcatPattern(),
+        _ScalarThroughMatMul(),
+        _IntegerBias(),  # before the bias becomes a real parameter
+        _ConstantSummand(),
+        *fold_constant_patterns(),  # transposed and shifted weights are weights again
+    ]

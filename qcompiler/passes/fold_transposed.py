@@ -110,9 +110,11 @@ class ConvTransposePattern(RewritePattern):
         constant = w.input.owner
         if not isinstance(constant, qint.ConstantOp):
             return
-        if w.channel_axis is not None and (w.channel_axis != 1 or op.groups != 1):
+        if w.channel_axis not in (None, 1):
             return
-        scale = scale_product(x.scale_array, w.scale_array, numerics_of(op))
+        # Axis 1 counts the outputs of one group, and all groups share its scales.
+        scales = np.tile(w.scale_array, 1 if w.channel_axis is None else op.groups)
+        scale = scale_product(x.scale_array, scales, numerics_of(op))
         if scale is None:
             return
         geometry = _Geometry.of(op)

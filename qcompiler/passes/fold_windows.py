@@ -34,12 +34,18 @@ def to_channels_first(value: SSAValue) -> qint.TransposeOp:
 
 
 class ConvPattern(RewritePattern):
-    """conv(dequantize(x), dequantize(w)) = dequantize(conv(x, w)), one scale per output channel."""
+    """conv(dequantize(x), dequantize(w)) = dequantize(conv(x, w)), one scale per output channel.
+
+    Where each output sees one channel (a depthwise convolution), that may have a scale of its own.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: nn.ConvOp, rewriter: PatternRewriter) -> None:
         x, w = plain_dequantize(op.input), plain_dequantize(op.weights)
-        if x is None or w is None or x.channel_axis is not None or w.channel_axis not in (None, 0):
+        if x is None or w is None or w.channel_axis not in (None, 0):
+            return
+        channels, outputs = shape_of(op.input.type)[1], shape_of(op.weights.type)[0]
+        if x.channel_axis is not None and (x.channel_axis != 1 or op.groups != channels):
             return
         rank = len(shape_of(op.weights.type))
         first = to_channels_last(x.input)
@@ -49,12 +55,16 @@ class ConvPattern(RewritePattern):
         )
         last = to_channels_first(conv.result)
         new: list[Operation] = [first, weights, conv, last]
-        axis = None if w.channel_axis is None else 1
-        scale = scale_product(x.scale_array, w.scale_array, numerics_of(op))
+        given = x.scale_array
+        if x.channel_axis is not None:
+            given = np.repeat(given, outputs // channels)
+        scale = scale_product(given, w.scale_array, numerics_of(op))
         if scale is not None:
+            axis = 1 if scale.size > 1 else None
             new.append(qint.DequantizeOp(last.result, scale, _ZERO, axis=axis))
         else:  # more bits than a float64 has: two exact steps
-            reals = qint.DequantizeOp(last.result, as_parameter(x.scale_array), _ZERO)
+            axis = 1 if given.size > 1 else None
+            reals = qint.DequantizeOp(last.result, as_parameter(given), _ZERO, axis=axis)
             factors = as_parameter(w.scale_array)
             shape = [-1, *[1] * (rank - 2)]
             factor = nn.ConstantOp(factors.reshape(shape) if factors.size > 1 else factors)
@@ -62,15 +72,20 @@ class ConvPattern(RewritePattern):
         replace(rewriter, op, new)
 
 
+def pooled_integers(codes: SSAValue, kind: str, window: Window, pad_value: int) -> list[Operation]:
+    """Returns the operations that pool integers, channels first; the last has the result."""
+    first = to_channels_last(codes)
+    pool = qint.PoolOp(first.result, kind, window, pad_value)
+    return [first, pool, to_channels_first(pool.result)]
+
+
 def _pooled(
     source: qint.DequantizeOp, kind: str, window: Window, pad_value: int
 ) -> tuple[list[Operation], qint.DequantizeOp]:
-    first = to_channels_last(source.input)
-    pool = qint.PoolOp(first.result, kind, window, pad_value)
-    last = to_channels_first(pool.result)
+    pooled = pooled_integers(source.input, kind, window, pad_value)
     scale = as_parameter(source.scale_array)
-    reals = qint.DequantizeOp(last.result, scale, _ZERO, axis=source.channel_axis)
-    return [first, pool, last, reals], reals
+    reals = qint.DequantizeOp(pooled[-1].results[0], scale, _ZERO, axis=source.channel_axis)
+    return [*pooled, reals], reals
 
 
 class MaxPoolPattern(RewritePattern):

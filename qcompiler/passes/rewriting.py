@@ -1,12 +1,13 @@
 """Small helpers that several passes share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
 import numpy as np
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
-from xdsl.ir import Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
     PatternRewriter,
@@ -14,6 +15,7 @@ from xdsl.pattern_rewriter import (
     PatternRewriteWalker,
     RewritePattern,
 )
+from xdsl.traits import is_side_effect_free
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from qcompiler.analysis.sources import place_of
@@ -87,9 +89,19 @@ def accumulated(op: Operation, build: Callable[[], AccumulatorT]) -> Accumulator
         raise ModelError([Problem(place_of(op), str(error), remedy)]) from None
 
 
-def apply_patterns(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
-    """Applies patterns until none matches, then drops operations that nothing uses."""
-    PatternRewriteWalker(
+def discard(made: Sequence[Operation]) -> None:
+    """Erases operations that were made in vain, last ones first: no value may count them as users."""
+    for op in reversed(made):
+        op.erase()
+
+
+def apply_patterns(module: ModuleOp, patterns: Sequence[RewritePattern]) -> bool:
+    """Applies patterns until none matches, then drops operations that nothing uses.
+
+    Returns:
+        Whether anything changed.
+    """
+    return PatternRewriteWalker(
         GreedyRewritePatternApplier(list(patterns), dce_enabled=True), post_walk_func=_sweep
     ).rewrite_module(module)
 
@@ -104,6 +116,39 @@ def _sweep(region: Region, listener: PatternRewriterListener) -> bool:
             op.erase()
             dead = True
     return dead
+
+
+def merge_equal(module: ModuleOp) -> None:
+    """Lets users of operations that compute the same share the first of them.
+
+    Exporters write a dequantize for each reader of an activation; what follows sees one.
+    """
+    for function in module.walk():
+        if isinstance(function, func.FuncOp) and not function.is_declaration:
+            _merge_equal_in(function.body.block)
+
+
+def _merge_equal_in(block: Block) -> None:
+    known: dict[Hashable, Operation] = {}
+    for op in list(block.ops):
+        if (
+            op.regions
+            or isinstance(op, nn.ConstantOp | qint.ConstantOp)
+            or not is_side_effect_free(op)
+        ):
+            continue
+        key = (
+            type(op),
+            tuple(op.operands),
+            frozenset(op.properties.items()),
+            tuple(result.type for result in op.results),
+        )
+        first = known.setdefault(key, op)
+        if first is not op:
+            for mine, its in zip(op.results, first.results, strict=True):
+                mine.replace_all_uses_with(its)
+            op.detach()
+            op.erase()
 
 
 def channel_axis_of(shape: Sequence[int], target: Sequence[int]) -> int | None:

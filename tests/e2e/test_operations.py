@@ -187,10 +187,10 @@ def test_integers_equal_onnxruntime_at_every_level(tmp_path, name):
 
 
 REFUSED = {
-    "concatenation of unequal scales": (
+    "concatenation of scales that are far apart": (
         [*branch(), node("Concat", ["d", "e"], ["c"], axis=1), real(),
          node("Conv", ["c", "wr"], ["r"])],
-        {"w": weights(3, 8, 1, 1)},
+        {"w": weights(3, 8, 1, 1), "t": F32(1.3e-7)},
         r"c \(ONNX Concat.*different scales, and its result reaches r .*add a quantizer",
     ),
     "quotient of activations": (

@@ -47,12 +47,10 @@ func.func @a_number_added_before_a_product(%a : tensor<1x2x!qint.int<0, 3>>) -> 
   func.return %y : tensor<1x1xf32>
 }
 // CHECK-LABEL: func.func @relu_before_a_product(%a: tensor<1x1x!qint.int<-4, 3>>, %w: tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1xf32>
-// CHECK-NEXT: %x = qint.dequantize %a {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-4, 3>>) -> tensor<1x1xf32>
-// CHECK-NEXT: %r = nn.relu %x : (tensor<1x1xf32>) -> tensor<1x1xf32>
-// CHECK-NEXT: %y = qint.quantize %r {scale = 5.000000e-01 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x1xf32>) -> tensor<1x1x!qint.int<0, 3>>
-// CHECK-NEXT: %y_1 = qint.matmul %y, %w : (tensor<1x1x!qint.int<0, 3>>, tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
-// CHECK-NEXT: %y_2 = qint.dequantize %y_1 {scale = 1.250000e-01 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32>
-// CHECK-NEXT: func.return %y_2 : tensor<1x1xf32>
+// CHECK-NEXT: %r = qint.mul_shift %a {multiplier = 1 : i64, bias = 0 : i64, shift = 0 : i64} : (tensor<1x1x!qint.int<-4, 3>>) -> tensor<1x1x!qint.int<0, 3>>
+// CHECK-NEXT: %y = qint.matmul %r, %w : (tensor<1x1x!qint.int<0, 3>>, tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-3, 3>>
+// CHECK-NEXT: %y_1 = qint.dequantize %y {scale = 1.250000e-01 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32>
+// CHECK-NEXT: func.return %y_1 : tensor<1x1xf32>
 func.func @relu_before_a_product(%a : tensor<1x1x!qint.int<-4, 3>>, %w : tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1xf32> {
   %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-4, 3>>) -> tensor<1x1xf32>
   %v = qint.dequantize %w {scale = 0.25 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-1, 1>>) -> tensor<1x1xf32>
@@ -72,9 +70,9 @@ func.func @quantized_biases_are_parameters(%x : tensor<1x2xf32>) -> tensor<1x2xf
 }
 // CHECK-LABEL: func.func @layout_of_integers(%a: tensor<1x2x!qint.int<0, 3>>) -> tensor<2xf32>
 // CHECK-NEXT: %t = qint.transpose %a permutation [1, 0] : (tensor<1x2x!qint.int<0, 3>>) -> tensor<2x1x!qint.int<0, 3>>
-// CHECK-NEXT: %t_1 = qint.dequantize %t {scale = dense<[5.000000e-01, 1.000000e+00]> : tensor<2xf32>, zero_point = 0 : i64, axis = 0 : i64} : (tensor<2x1x!qint.int<0, 3>>) -> tensor<2x1xf32>
-// CHECK-NEXT: %y = nn.reshape %t_1 : (tensor<2x1xf32>) -> tensor<2xf32>
-// CHECK-NEXT: func.return %y : tensor<2xf32>
+// CHECK-NEXT: %y = qint.reshape %t : (tensor<2x1x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 3>>
+// CHECK-NEXT: %y_1 = qint.dequantize %y {scale = dense<[5.000000e-01, 1.000000e+00]> : tensor<2xf32>, zero_point = 0 : i64, axis = 0 : i64} : (tensor<2x!qint.int<0, 3>>) -> tensor<2xf32>
+// CHECK-NEXT: func.return %y_1 : tensor<2xf32>
 func.func @layout_of_integers(%a : tensor<1x2x!qint.int<0, 3>>) -> tensor<2xf32> {
   %x = qint.dequantize %a {scale = dense<[0.5, 1.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2xf32>
   %t = nn.transpose %x permutation [1, 0] : (tensor<1x2xf32>) -> tensor<2x1xf32>
@@ -82,10 +80,10 @@ func.func @layout_of_integers(%a : tensor<1x2x!qint.int<0, 3>>) -> tensor<2xf32>
   func.return %y : tensor<2xf32>
 }
 // CHECK-LABEL: func.func @one_scale_per_input(%a: tensor<1x2x!qint.int<0, 3>>, %w: tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1xf32>
-// CHECK-NEXT: %x = qint.dequantize %a {scale = dense<[5.000000e-01, 1.000000e+00]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2xf32>
-// CHECK-NEXT: %v = qint.dequantize %w {scale = 2.500000e-01 : f32, zero_point = 0 : i64} : (tensor<2x1x!qint.int<-1, 1>>) -> tensor<2x1xf32>
-// CHECK-NEXT: %y = nn.matmul %x, %v : (tensor<1x2xf32>, tensor<2x1xf32>) -> tensor<1x1xf32>
-// CHECK-NEXT: func.return %y : tensor<1x1xf32>
+// CHECK-NEXT: %x = qint.affine %a {multiplier = dense<[1, 2]> : tensor<2xi8>, offset = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<0, 6>>
+// CHECK-NEXT: %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 6>>, tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1x!qint.int<-12, 12>>
+// CHECK-NEXT: %y_1 = qint.dequantize %y {scale = 1.250000e-01 : f32, zero_point = 0 : i64} : (tensor<1x1x!qint.int<-12, 12>>) -> tensor<1x1xf32>
+// CHECK-NEXT: func.return %y_1 : tensor<1x1xf32>
 func.func @one_scale_per_input(%a : tensor<1x2x!qint.int<0, 3>>, %w : tensor<2x1x!qint.int<-1, 1>>) -> tensor<1x1xf32> {
   %x = qint.dequantize %a {scale = dense<[0.5, 1.0]> : tensor<2xf32>, zero_point = 0 : i64, axis = 1 : i64} : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x2xf32>
   %v = qint.dequantize %w {scale = 0.25 : f32, zero_point = 0 : i64} : (tensor<2x1x!qint.int<-1, 1>>) -> tensor<2x1xf32>

@@ -45,29 +45,29 @@ def batch_norm_without_quantizer(net: Net, mended: bool):
     net.conv(net.quantized(y) if mended else y)
 
 
-@refused(_CHAPTER, "a global average straight into a layer", "globalaveragepool_0",
+@refused(_CHAPTER, "a LeakyRelu, averaged, straight into a layer", "globalaveragepool_0",
          "quantizers before and after the pool", shape=(1, 2, 6, 6))  # fmt: skip
 def pool_without_quantizer(net: Net, mended: bool):
-    y = net.op("Relu", net.conv(net.quantized()))
+    y = net.op("LeakyRelu", net.conv(net.quantized()))
     y = net.op("GlobalAveragePool", net.quantized(y) if mended else y)
     y = net.op("Flatten", net.quantized(y) if mended else y)
     net.op("Gemm", y, net.weights(2, 3))
 
 
-@refused(_CHAPTER, "a sum of different scales straight into a layer", "residual",
+@refused(_CHAPTER, "a sum of scales that are far apart, straight into a layer", "residual",
          "a quantizer after the sum")  # fmt: skip
 def sum_without_quantizer(net: Net, mended: bool):
     x = net.quantized()
-    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 0.13)]
+    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 1.3e-7)]
     y = net.op("Add", *parts, name="residual")
     net.dense(net.quantized(y) if mended else y)
 
 
-@refused(_CHAPTER, "a concatenation of different scales straight into a layer", "joined",
+@refused(_CHAPTER, "a concatenation of scales that are far apart, straight into a layer", "joined",
          "a quantizer after the concatenation")  # fmt: skip
 def concat_without_quantizer(net: Net, mended: bool):
     x = net.quantized()
-    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 0.13)]
+    parts = [net.quantized(net.dense(x), scale) for scale in (0.11, 1.3e-7)]
     y = net.op("Concat", *parts, axis=1, name="joined")
     net.dense(net.quantized(y) if mended else y, 8)
 
@@ -156,5 +156,5 @@ def matrix_scales(net: Net, mended: bool):
 @refused("Scales", "weights with a scale for each input channel of a convolution",
          "dequantizelinear_0", "a scale for each output channel", shape=(1, 2, 5, 5))  # fmt: skip
 def convolution_scales(net: Net, mended: bool):
-    weights = net.dq(net.codes(2, 2, 3, 3), [0.1, 0.2], [0, 0], np.int8, axis=0 if mended else 1)
+    weights = net.dq(net.codes(2, 2, 3, 3), [0.1, 0.37], [0, 0], np.int8, axis=0 if mended else 1)
     net.op("Conv", net.quantized(), weights)
