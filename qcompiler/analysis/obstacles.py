@@ -34,8 +34,7 @@ _BOUNDARY = (qint.QuantizeOp, qint.DequantizeOp)
 _QUANTIZER = "QuantizeLinear and DequantizeLinear, or Quant"
 _GRID = "requantize(..., int8, scale: 0.1)"
 _STATICALLY = (
-    "quantize activations, too: quantize_static of onnxruntime.quantization does that, or train "
-    "with Brevitas or QKeras"
+    "quantize_static of onnxruntime.quantization does that, or train with Brevitas or QKeras"
 )
 
 
@@ -63,7 +62,7 @@ def obstacles(network: Network) -> list[Problem]:
     boundary = [op for op in network.stray if isinstance(op, _BOUNDARY)]
     if not found and boundary:  # nothing real is in between: scales that do not meet
         return [_unbuilt(boundary[0])]
-    return _unquantized_activations(network) or list(found)
+    return _unquantized_activations(network) or _unquantized_weights(network) or list(found)
 
 
 def input_name(argument: BlockArgument) -> str:
@@ -85,7 +84,20 @@ def _unquantized_activations(network: Network) -> list[Problem]:
     if quantizes or not weights or len(layers) < 2:
         return []
     what = "the weights alone are quantized: what flows from layer to layer is in floating point"
-    return [Problem("model", what, _STATICALLY, f"write {_GRID} around activations, too")]
+    remedy = f"quantize activations, too: {_STATICALLY}"
+    return [Problem("model", what, remedy, f"write {_GRID} around activations, too")]
+
+
+def _unquantized_weights(network: Network) -> list[Problem]:
+    """Returns the problem of several layers none of which has quantized weights."""
+    layers = [op for op in network.ops if isinstance(op, LAYERS)]
+    integer = any(isinstance(op, qint.MatMulOp | qint.ConvOp) for op in network.ops)
+    if integer or len(layers) < 2 or any(_is_of_constant(op) for op in network.ops):
+        return []
+    what = "no layer has quantized weights, all of them are in floating point"
+    remedy = f"quantize weights and activations: {_STATICALLY}"
+    in_text = f"give weights an integer type and a scale, and write {_GRID} around activations"
+    return [Problem("model", what, remedy, in_text)]
 
 
 def _is_of_constant(op: Operation) -> bool:

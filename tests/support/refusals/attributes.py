@@ -413,15 +413,6 @@ def slice_without_starts(net: Net, mended: bool):
     net.dense(net.op("Slice", net.quantized(), *bounds), 2)
 
 
-@refused(_NODES, "padding wider than the kernel", "conv_0", "a Pad before it", shape=_IMAGE)
-def wide_padding(net: Net, mended: bool):
-    x = net.quantized()
-    if mended:
-        x = net.op("Pad", x, net.const([0, 0, 4, 4, 0, 0, 4, 4], np.int64))
-    pads = [0, 0, 0, 0] if mended else [4, 4, 4, 4]
-    net.op("Conv", x, net.weights(2, 2, 3, 3), pads=pads)
-
-
 @refused(_NODES, "an attribute that ONNX does not define", "relu_0", "without it")
 def foreign_attribute(net: Net, mended: bool):
     more = {} if mended else {"turbo": 1}

@@ -30,6 +30,14 @@ def weights_alone(net: Net, mended: bool):
         x = net.op("Relu", net.dense(net.quantized(x) if mended else x))
 
 
+@refused(_CHAPTER, "layers in floating point behind `--input`", "model", "weights with quantizers",
+         options={"inputs": ["x=uint8:0.1"]})  # fmt: skip
+def layers_without_quantizers(net: Net, mended: bool):
+    x = "x"
+    for _ in range(2):
+        x = net.op("MatMul", x, net.weights(4, 4) if mended else net.normal(4, 4))
+
+
 @refused(_CHAPTER, "ReLU6 straight into a layer", "clip_0", "a quantizer after the Clip")
 def clip_without_quantizer(net: Net, mended: bool):
     y = net.op("Clip", net.dense(net.quantized()), net.const(0), net.const(6))
