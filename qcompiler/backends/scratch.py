@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 _MARK = ".qcompiler-scratch"
 _NAME = 40
@@ -68,7 +68,7 @@ def _remove_if_abandoned(folder: Path) -> None:
         told = json.loads(mark.read())
         if not isinstance(told, dict) or "target" not in told:
             return
-        _put_back(folder / "work", told.get("target"), folder.parent)
+        _put_back(folder / "work", cast(dict[str, object], told)["target"], folder.parent)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -45,7 +45,7 @@ def _entries(file: IO[bytes]) -> dict[str, Array]:
         for entry in archive.infolist():
             name = entry.filename.removesuffix(".npy")
             with archive.open(entry) as opened:
-                found[name] = _array(cast(IO[bytes], opened), entry.file_size, name)
+                found[name] = _array(opened, entry.file_size, name)
     return found
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
@@ -96,8 +96,8 @@ def _is_clock(value: object) -> bool:
 def _are_sources(value: object) -> bool:
     return (
         isinstance(value, list)
-        and bool(value)
-        and all(isinstance(v, str) and re.fullmatch(r"rtl/\w[\w.]*", v) for v in value)
+        and bool(names := cast(list[object], value))
+        and all(isinstance(v, str) and re.fullmatch(r"rtl/\w[\w.]*", v) for v in names)
     )
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from qcompiler import __version__
 from qcompiler.cli.interruption import interruptible
@@ -47,7 +47,9 @@ class Parser(argparse.ArgumentParser):
         close = get_close_matches(word[:60], known, 1, 0.6)
         return f"; did you mean {close[0]}?" if close else ""
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride] its overloads are as one
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
         """Parses; what a subcommand does not know is refused by its own parser."""
         parsed, rest = self.parse_known_args(args, namespace)
         if rest:
@@ -57,9 +59,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
-    for action in parser._actions:  # pyright: ignore[reportPrivateUsage] (argparse has no other way)
-        if isinstance(action, argparse._SubParsersAction):  # pyright: ignore[reportPrivateUsage]
-            return action.choices
+    for action in parser._actions:
+        if action.dest == "command":
+            return cast(Mapping[str, argparse.ArgumentParser], action.choices)
     return {}
 
 
