@@ -33,6 +33,7 @@ from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numpy_ops, run
 from qcompiler.origin import Origin
+from qcompiler.progress import Progress, silent
 from qcompiler.rtl.names import top_name
 
 Inputs: TypeAlias = Array | Sequence[Array] | Mapping[str, Array]
@@ -223,9 +224,15 @@ class Design:
             return self.simulate_rtl(rtl, integers, tool=tool, **stimulus)
 
     def simulate_rtl(
-        self, rtl: RtlDesign, integers: Sequence[Array], *, tool: str, **stimulus: Any
+        self,
+        rtl: RtlDesign,
+        integers: Sequence[Array],
+        *,
+        tool: str,
+        progress: Progress = silent,
+        **stimulus: Any,
     ) -> tuple[tuple[Array, ...], SimulationResult]:
-        """As `simulate_core`, on files that exist already."""
+        """As `simulate_core`, on files that exist already; `progress` is told what goes on."""
         # Slow designs are silent between frames: no deadlock before what they are thought to take.
         expected = self.timing.latency_cycles + self.timing.cycles_per_frame
         stimulus.setdefault("timeout_cycles", max(Stimulus.timeout_cycles, 4 * expected))
@@ -234,7 +241,7 @@ class Design:
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)
             for (port, channel), array in zip(inputs, integers, strict=True)
         }
-        result = simulator(tool).run(rtl, Stimulus(frames, **stimulus))
+        result = simulator(tool).run(rtl, Stimulus(frames, **stimulus), progress)
         outputs = tuple(
             unpack(
                 result.frames[port.name],

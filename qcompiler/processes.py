@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -40,10 +40,28 @@ def started(command: Sequence[str], **options: Any) -> Generator[subprocess.Pope
         _running.discard(process)
 
 
-def run_to_end(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
-    """Runs a program as `subprocess.run` does without `check`, but as `started` starts it."""
+def run_to_end(
+    command: Sequence[str],
+    watch: Callable[[], None] | None = None,
+    every_seconds: float = 1.0,
+    **options: Any,
+) -> subprocess.CompletedProcess[Any]:
+    """Runs a program as `subprocess.run` does without `check`, but as `started` starts it.
+
+    Args:
+        command: words, never given to a shell.
+        watch: is called every so many seconds while the program runs.
+        every_seconds: how many.
+        options: of `subprocess.Popen`.
+    """
     with started(command, **options) as process:
-        output, errors = process.communicate()
+        while True:
+            try:
+                output, errors = process.communicate(timeout=every_seconds if watch else None)
+                break
+            except subprocess.TimeoutExpired:
+                assert watch is not None, "without it, nothing is timed"
+                watch()
     return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
 

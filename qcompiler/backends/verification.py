@@ -23,6 +23,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.json_files import read_json
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import make_context
+from qcompiler.progress import Progress, silent
 
 _SHOWN = 5
 _VERIFIED = ("qint", "stream")
@@ -270,6 +271,7 @@ def verify(
     stalls: float = 0.3,
     tool: str = "verilator",
     netlist: Device | None = None,
+    progress: Progress = silent,
 ) -> Verification:
     """Simulates a written design twice, back to back and with random stalls.
 
@@ -281,22 +283,31 @@ def verify(
         stalls: chance of a stall per cycle and port in the second run; 0 skips that run.
         tool: simulator.
         netlist: simulate what `qcc synth` made for this device, instead of the Verilog.
+        progress: told what goes on: `back to back: 200 of 1000 frames`.
 
     Raises:
         ModelError: the directory or the file cannot be read, or there is no netlist.
         SimulationError: the tool is absent, or the design breaks the rules of its ports.
         SynthesisError: a cell of the netlist has no simulation model.
     """
+    progress("reading the design")
     design, rtl = load_design(directory)
     if netlist is not None:
         from qcompiler.backends.synthesis.gate_level import netlist_design
 
         rtl = netlist_design(directory, rtl, netlist)
     integers = _integers(design, vectors, file, seed)
+    frames = len(integers[0])
+    progress(f"interpreting {frames} frames")
     expected = design.core(integers)
     runs: list[Run] = []
     differences: list[str] = []
     for probability in (0.0, stalls) if stalls else (0.0,):
+        run_name = "random stalls" if probability else "back to back"
+
+        def tell(words: str, run_name: str = run_name) -> None:
+            progress(f"{run_name}: {words}" if "frames" in words else words)
+
         got, result = design.simulate_rtl(
             rtl,
             integers,
@@ -304,10 +315,10 @@ def verify(
             stall_probability_in=probability,
             stall_probability_out=probability,
             seed=seed,
+            progress=tell,
         )
         mismatches, lines = _differences(expected, got)
         differences += lines + [str(error) for error in result.tlast_errors[:_SHOWN]]
-        frames = len(integers[0])
         runs.append(
             Run(
                 probability,

@@ -26,6 +26,7 @@ from qcompiler.cli.common import (
     refuse_unused,
     table,
 )
+from qcompiler.cli.progress import showing_progress
 from qcompiler.devices import DEFAULT_DEVICE, device_names, load_device
 
 _COLUMNS = ("LUT", "FF", "BRAM", "LARGE", "DSP")
@@ -94,9 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
         parsed.seed or 1,
         Limits(parsed.timeout or 1800.0, int((parsed.memory or 8.0) * 2**30)),
     )
-    status = err.status(f"synthesizing for {device.name}")
-    with status, naming_nodes(parsed.directory):
-        result = synthesize(parsed.directory, request, lambda words: status.update(escape(words)))
+    with showing_progress() as progress, naming_nodes(parsed.directory):
+        result = synthesize(parsed.directory, request, progress)
     if parsed.json:
         print_json(result.as_dict())
     else:

@@ -8,7 +8,6 @@ from rich.markup import escape
 from qcompiler.backends.verification import Verification, device_of, verify
 from qcompiler.cli.common import (
     add_plugin_argument,
-    err,
     naming_nodes,
     out,
     positive_int,
@@ -17,6 +16,7 @@ from qcompiler.cli.common import (
     refuse_unused,
     table,
 )
+from qcompiler.cli.progress import showing_progress
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 
 
@@ -82,7 +82,7 @@ def run(parsed: argparse.Namespace) -> int:
     device: Device | None = None
     if parsed.netlist:
         device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
-    with err.status("simulating"), naming_nodes(parsed.directory):
+    with showing_progress() as progress, naming_nodes(parsed.directory):
         result = verify(
             parsed.directory,
             vectors=parsed.vectors or 1000,
@@ -91,6 +91,7 @@ def run(parsed: argparse.Namespace) -> int:
             stalls=parsed.stalls,
             tool=parsed.simulator,
             netlist=device,
+            progress=progress,
         )
     if parsed.json:
         print_json(result.as_dict())

@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from qcompiler.progress import Progress, silent
+
 # Names go into generated C++ and Verilog and into file names, so nothing else may pass.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -226,8 +228,15 @@ class SimulationResult:
 class Simulator(Protocol):
     """Runs designs; stateless but for its cache."""
 
-    def run(self, design: RtlDesign, stimulus: Stimulus) -> SimulationResult:
+    def run(
+        self, design: RtlDesign, stimulus: Stimulus, progress: Progress = silent
+    ) -> SimulationResult:
         """Sends the frames of `stimulus` through `design` and collects what comes out.
+
+        Args:
+            design: what to simulate.
+            stimulus: what to send.
+            progress: told what goes on: `building the simulator`, `200 of 1000 frames`.
 
         Raises:
             ValueError: the stimulus does not fit the ports.

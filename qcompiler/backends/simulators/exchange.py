@@ -3,7 +3,8 @@
 `config.txt` and one `<port>.in` per input port go in. `report.txt` comes out, its lines being
 `moved PORT BEATS`, `cycles N`, `tlast PORT BEAT VALUE`, `broken PORT CYCLE RULE`, `deadlock` and
 `end`, with one `<port>.out` (bytes of TDATA) per output port and one `<port>.cycles` (int64
-`[2, n_frames]`: first and last beat) per port.
+`[2, n_frames]`: first and last beat) per port. While it runs,
+`progress.txt` holds the number of frames that are through.
 """
 
 from collections.abc import Sequence
@@ -73,6 +74,18 @@ def link_memories(directory: Path, design: RtlDesign) -> None:
                 raise ValueError(f"{memory} and {other} differ; the names of memories must")
     for name, memory in found.items():
         (directory / name).symlink_to(memory)
+
+
+def frames_done(done: int, n_frames: int) -> str:
+    """Returns the words for a simulation's progress."""
+    return f"{done} of {n_frames} frames"
+
+
+def read_progress(directory: Path) -> int:
+    """Returns the frames that are through, as far as a running simulation has told."""
+    path = directory / "progress.txt"
+    text = path.read_text(encoding="ascii") if path.is_file() else ""
+    return int(text) if text.endswith("\n") else 0  # it may be half written
 
 
 @dataclass

@@ -143,6 +143,7 @@ struct Bench {
     std::vector<uint64_t> beats, seeds;
     std::vector<Port> ports;
     FILE* report = nullptr;
+    uint64_t told = 0;             // frames through, as progress.txt says
 
     explicit Bench(const char* directory) : exchange{directory} {
         FILE* file = open_or_die(exchange + "/config.txt", "r");
@@ -205,6 +206,18 @@ struct Bench {
         return true;
     }
 
+    // At most a hundred times a run, so that telling takes no time of short frames.
+    void tell_progress() {
+        uint64_t done = config.frames;
+        for (const Port& port : ports)
+            if (port.moved / port.beats < done) done = port.moved / port.beats;
+        if (done < told + (config.frames + 99) / 100) return;
+        told = done;
+        FILE* file = open_or_die(exchange + "/progress.txt", "w");
+        std::fprintf(file, "%" PRIu64 "\n", done);
+        std::fclose(file);
+    }
+
     template <typename Eval>
     int64_t stream(uint8_t* clock, const Eval& eval) {
         uint64_t idle = 0, drained = 0;
@@ -215,6 +228,7 @@ struct Bench {
             bool moved = false;
             for (Port& port : ports) moved |= port.sample(cycle, report);
             if (any_broken(cycle)) return cycle;
+            if (moved) tell_progress();
             *clock = 1;
             eval();
             if (all_through()) {

@@ -1,5 +1,6 @@
 """Simulates with Icarus Verilog: slower than Verilator, but it knows unknown (X) values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from qcompiler.backends.simulators.base import (
 from qcompiler.backends.simulators.cache import BuildCache
 from qcompiler.backends.simulators.exchange import (
     Report,
+    frames_done,
     link_memories,
     raise_for,
     read_report,
@@ -25,6 +27,7 @@ from qcompiler.backends.simulators.exchange import (
     stall_threshold,
 )
 from qcompiler.backends.simulators.toolchain import icarus_programs, run_tool, trimmed
+from qcompiler.progress import Progress, silent
 
 _PREFIX = "qcompiler_bench"
 _RULES = {
@@ -137,9 +140,12 @@ def _recorder(port: StreamPort) -> str:
 class IcarusSimulator:
     """A `Simulator` that uses Icarus Verilog; compiles anew for each run, which is quick."""
 
-    def run(self, design: RtlDesign, stimulus: Stimulus) -> SimulationResult:
+    def run(
+        self, design: RtlDesign, stimulus: Stimulus, progress: Progress = silent
+    ) -> SimulationResult:
         """See `Simulator.run`."""
-        stimulus.n_frames(design)
+        n_frames = stimulus.n_frames(design)
+        progress("building the simulator")
         icarus_programs()
         with scratch_folder(prefix="qcompiler-sim") as temporary:
             directory = temporary
@@ -147,24 +153,40 @@ class IcarusSimulator:
             for port in design.inputs:
                 vectors = directory / f"{_PREFIX}_{port.name}.mem"
                 bench_text.write_vectors(vectors, stimulus.frames[port.name])
-            _execute(design, _bench(design, stimulus), directory)
+
+            def watch() -> None:
+                done = min(_frames_recorded(directory, port) for port in design.outputs)
+                progress(frames_done(done, n_frames))
+
+            _execute(design, _bench(design, stimulus), directory, watch)
             report = read_report(directory / "report.txt")
             _name_rule(report)
-            n_frames = stimulus.n_frames(design)
             for port in design.ports:
                 _convert(directory, port, n_frames, report)
             raise_for(report, design, stimulus)
+            progress(frames_done(n_frames, n_frames))
             return read_result(directory, design, stimulus, report)
 
 
-def _execute(design: RtlDesign, bench: str, directory: Path) -> None:
+def _frames_recorded(directory: Path, port: StreamPort) -> int:
+    """Returns the frames of a port that a running recorder has written; all lines are as long."""
+    path = directory / f"{port.name}.txt"
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        line = len(file.readline())
+    return path.stat().st_size // (max(line, 1) * port.beats)
+
+
+def _execute(design: RtlDesign, bench: str, directory: Path, watch: Callable[[], None]) -> None:
     compiler, runner = icarus_programs()
     (directory / "bench.v").write_text(bench, encoding="ascii")
     command = [compiler, "-g2005", "-Wportbind", "-o", "bench.vvp", "-s", _PREFIX, "bench.v"]
     command += [str(source.resolve()) for source in design.sources]
     outcome = run_tool(command, directory)
     _refuse(outcome.status != 0 or bool(outcome.output), design, "compilation", outcome.output)
-    outcome = run_tool([runner, "-n", "bench.vvp"], directory)
+    watch()
+    outcome = run_tool([runner, "-n", "bench.vvp"], directory, watch=watch)
     complaint = "WARNING" in outcome.output or "ERROR" in outcome.output
     complete = read_report(directory / "report.txt").complete
     failed = outcome.status != 0 or complaint or not complete

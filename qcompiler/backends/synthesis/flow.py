@@ -13,7 +13,7 @@ from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.netlist import read_netlist
 from qcompiler.backends.synthesis.nextpnr import REPORT, bitstream, check_installed, place
 from qcompiler.backends.synthesis.timing import Timing, read_timing
-from qcompiler.backends.synthesis.tools import Limits, Progress
+from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.synthesis.wrapper import wrapper_source
 from qcompiler.backends.synthesis.yosys import WRAPPER_FILE, Job, run_yosys
@@ -21,6 +21,7 @@ from qcompiler.backends.verification import load_design
 from qcompiler.design import Design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
+from qcompiler.progress import Progress
 
 RESULT = "result.json"
 _BUDGET = ("LUT", "FF", "BRAM", "LARGE", "DSP")

@@ -5,9 +5,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from qcompiler.backends.synthesis.tools import Limits, Progress, SynthesisError, run_limited
+from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.yosys import PLACED_JSON
 from qcompiler.devices.device import Device, Place
+from qcompiler.progress import Progress
 
 REPORT = "nextpnr.json"
 _CONSTRAINTS = "pins.txt"

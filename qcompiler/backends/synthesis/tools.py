@@ -5,17 +5,30 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from qcompiler.errors import printable
 from qcompiler.processes import started
+from qcompiler.progress import Progress
 
-Progress = Callable[[str], None]
 _POLL_SECONDS = 0.2
 _SHOWN_LINES = 12
 _TAIL_BYTES = 20_000
+_TITLES = {"yosys": "Yosys"}
+# What a line in the log of Yosys, nextpnr or a packer says of the phase.
+_PHASES = {
+    r"Executing (HIERARCHY|PROC|FLATTEN|TRIBUF|DEMINOUT)": "elaborating",
+    r"Executing (WREDUCE|PEEPOPT|SHARE|FSM|ALUMACC|MACCMAP)": "optimizing",
+    r"Executing MEMORY": "mapping memories",
+    r"Executing (TECHMAP|ABC|DFFLEGALIZE|SIMPLEMAP|EXTRACT|SYNTH)": "mapping",
+    r"Executing (JSON|Verilog|RTLIL) backend": "writing the netlist",
+    r"Info: (Packing|Constraining)": "packing",
+    r"Info: (Creating initial|Running (main )?(analytic|simulated|heap)|Placed|initial placement)"
+    r"|at iteration #\d+: .*(cost|wirelen)|at initial placer": "placing",
+    r"Info: (Routing|Setting up routing|Running router|Starting routing)": "routing",
+}
 
 
 class SynthesisError(Exception):
@@ -44,13 +57,14 @@ def run_limited(
         command: words, never given to a shell.
         log: receives all that the program says.
         limits: time and memory.
-        progress: told `name` and what the program last said it was doing.
+        progress: told tool, phase, and what the program last said it was doing in parentheses.
         name: of the tool, for messages.
 
     Raises:
         SynthesisError: the program failed or reached a limit.
     """
     start = time.monotonic()
+    title, phase = _TITLES.get(name, name), "starting"
     with (
         log.open("wb") as file,
         started(
@@ -68,7 +82,8 @@ def run_limited(
                     f"{name} took more than {limits.seconds:g} s; give it more with --timeout, or "
                     f"a slower folding less to do\n{_last_words(log)}"
                 )
-            progress(f"{name}: {_doing(log)}")
+            phase = _phase(log) or phase
+            progress(f"{title}: {phase} ({_doing(log)})")
             time.sleep(_POLL_SECONDS)
     if process.returncode:
         words = _last_words(log)
@@ -105,6 +120,15 @@ def _doing(log: Path) -> str:
     headings = [line for line in lines if "Executing" in line]
     last = (headings or lines or ["starting"])[-1]
     return printable(last.strip(), 70)
+
+
+def _phase(log: Path) -> str | None:
+    """Returns the last phase that the end of a log tells of, None if it tells of none."""
+    for line in reversed(_tail(log)):
+        for pattern, phase in _PHASES.items():
+            if re.search(pattern, line):
+                return phase
+    return None
 
 
 def _last_words(log: Path) -> str:

@@ -14,9 +14,10 @@ from qcompiler.backends.synthesis.absorb import ABSORBERS
 from qcompiler.backends.synthesis.costs import count_kinds
 from qcompiler.backends.synthesis.floorplan import assign, in_order, multiplier_sites
 from qcompiler.backends.synthesis.lost_bits import check_bits
-from qcompiler.backends.synthesis.tools import Limits, Progress, SynthesisError, run_limited
+from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
 from qcompiler.devices import Device
+from qcompiler.progress import Progress
 
 NETLIST_VERILOG = "netlist.v"
 NETLIST_JSON = "netlist.json"
