@@ -31,7 +31,7 @@ from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
-from qcompiler.interpreters import functions, numpy_ops, run
+from qcompiler.interpreters import functions, numpy_ops, run, tail_arguments
 from qcompiler.origin import Origin
 from qcompiler.progress import Progress, silent
 from qcompiler.rtl.names import top_name
@@ -160,12 +160,27 @@ class Design:
         """Returns the integers that leave the hardware, from the interpreter."""
         return run(self.model, "core", integers)
 
-    def dequantize(self, integers: Sequence[Array]) -> tuple[Array, ...]:
-        """Returns the model's outputs for integers that leave the hardware."""
-        return run(self.model, "tail", integers)
+    def dequantize(
+        self, integers: Sequence[Array], inputs: Inputs | None = None
+    ) -> tuple[Array, ...]:
+        """Returns the model's outputs for integers that leave the hardware.
 
-    def _outputs(self, integers: Sequence[Array]) -> Array | tuple[Array, ...]:
-        outputs = self.dequantize(integers)
+        Args:
+            integers: one array per hardware output.
+            inputs: the model's inputs that they come from, as `predict` takes them; only needed if
+                an output also depends on them without passing through the hardware.
+
+        Raises:
+            ValueError: an output depends on the inputs, which are not given.
+        """
+        given = [] if inputs is None else self._batch(inputs)
+        arguments = tail_arguments(self.model, integers, given)
+        if len(arguments) != len(functions(self.model)["tail"].args):
+            raise ValueError("an output depends on the model's inputs, too: give them as `inputs`")
+        return run(self.model, "tail", arguments)
+
+    def _outputs(self, integers: Sequence[Array], inputs: Inputs) -> Array | tuple[Array, ...]:
+        outputs = self.dequantize(integers, inputs)
         types = functions(self.model)["tail"].function_type.outputs.data
         shaped = tuple(
             a.reshape(a.shape[0], *_inner_shape(t)) for a, t in zip(outputs, types, strict=True)
@@ -196,7 +211,7 @@ class Design:
             Traceback (most recent call last):
             ValueError: ...
         """
-        return self._outputs(self.core(self.quantize(inputs)))
+        return self._outputs(self.core(self.quantize(inputs)), inputs)
 
     def rtl_design(self, directory: Path) -> RtlDesign:
         """Writes the Verilog into `directory` and returns it as a simulator wants it."""
@@ -257,7 +272,7 @@ class Design:
     def simulate(self, inputs: Inputs, **options: Any) -> Array | tuple[Array, ...]:
         """Returns the model's outputs, computed by the simulated Verilog; else as `predict`."""
         integers, _ = self.simulate_core(self.quantize(inputs), **options)
-        return self._outputs(integers)
+        return self._outputs(integers, inputs)
 
     def report(self) -> Report:
         """Returns cycles, latency, area, and the folding of each layer."""

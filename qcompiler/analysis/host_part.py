@@ -1,10 +1,11 @@
-"""What a compiled network leaves to the host: real operations before and after the hardware."""
+"""What a compiled network leaves to the host: real operations around the hardware."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.sources import model_nodes, own_nodes, source_of
 from qcompiler.dialects import nn, qint
@@ -18,7 +19,7 @@ _USUAL = ("softmax", "log_softmax", "arg_max")
 
 @dataclass(frozen=True)
 class HostPart:
-    """What the host computes on one side of the hardware.
+    """What the host computes before, beside or after the hardware.
 
     Attributes:
         operations: in order, without quantizing, scaling, and moving.
@@ -38,19 +39,37 @@ class HostPart:
 
 
 def host_parts(module: ModuleOp) -> dict[str, HostPart]:
-    """Returns what the host computes `before` and `after` the hardware of a module in parts."""
+    """Returns what the host computes of a module in parts, by where.
+
+    `before` and `after` the hardware, or `beside` it: for outputs that do not pass through it.
+    """
     kinds = model_nodes(module)
     found = {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
+    head = list(found["head"].body.block.ops) if "head" in found else []
+    tail = list(found["tail"].body.block.ops) if "tail" in found else []
+    behind = set(tail)
+    if "core" in found and "tail" in found:
+        behind = _behind_hardware(found["core"], found["tail"])
     return {
-        side: _part(found[name], kinds) if name in found else HostPart()
-        for side, name in (("before", "head"), ("after", "tail"))
+        "before": _part([op for op in head if not isinstance(op, qint.AffineOp)], kinds),
+        "beside": _part([op for op in tail if op not in behind], kinds),
+        "after": _part([op for op in tail if op in behind], kinds),
     }
 
 
-def _part(function: func.FuncOp, kinds: dict[str, str]) -> HostPart:
-    ops = [op for op in function.body.block.ops if _computes(op)]
-    if function.sym_name.data == "head":
-        ops = [op for op in ops if not isinstance(op, qint.AffineOp)]
+def _behind_hardware(core: func.FuncOp, tail: func.FuncOp) -> set[Operation]:
+    """Returns the operations of @tail that depend on what leaves the hardware."""
+    known = set[SSAValue](tail.args[: len(core.function_type.outputs.data)])
+    found: set[Operation] = set()
+    for op in tail.body.block.ops:
+        if known.intersection(op.operands):
+            found.add(op)
+            known.update(op.results)
+    return found
+
+
+def _part(all_ops: Sequence[Operation], kinds: dict[str, str]) -> HostPart:
+    ops = [op for op in all_ops if _computes(op)]
     nodes = [_node(op, kinds) for op in ops]
     return HostPart(
         tuple(_operation(op) for op in ops),

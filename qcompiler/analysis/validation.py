@@ -241,7 +241,9 @@ class _Cut:
         parts = [part for part in ("head", "core", "tail") if part in functions(module)]
         found = run_from(module, self.part, self.value, values)
         for part in parts[parts.index(self.part) + 1 :] if self.part in parts else ():
-            found = None if found is None else run(module, part, found)
+            if found is None or len(functions(module)[part].args) > len(found):
+                return None  # the tail needs the model's inputs, too
+            found = run(module, part, found)
         return found
 
 

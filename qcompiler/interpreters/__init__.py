@@ -132,6 +132,21 @@ def run_model(
 ) -> tuple[Array, ...]:
     """Returns the model's outputs: of @main, or of @head, @core and @tail in turn."""
     found = functions(module)
-    for name in ("main",) if "main" in found else ("head", "core", "tail"):
-        inputs = run(module, name, inputs, listener)
-    return tuple(inputs)
+    if "main" in found:
+        return run(module, "main", inputs, listener)
+    integers = run(module, "core", run(module, "head", inputs, listener), listener)
+    return run(module, "tail", tail_arguments(module, integers, inputs), listener)
+
+
+def tail_arguments(
+    module: ModuleOp, integers: Sequence[Array], inputs: Sequence[Array]
+) -> list[Array]:
+    """Returns what @tail takes: what leaves the hardware, and the model's inputs if it needs them.
+
+    Args:
+        module: that `split-host` cut.
+        integers: what @core returns.
+        inputs: of the model.
+    """
+    count = len(functions(module)["tail"].args)
+    return [*integers, *inputs] if count > len(integers) else list(integers)

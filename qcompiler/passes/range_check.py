@@ -74,4 +74,8 @@ def false_ranges(module: ModuleOp) -> Iterator[tuple[Operation, str]]:
     found = functions(module)
     for giver, taker in (("head", "core"), ("core", "tail")):
         if giver in found and taker in found:
-            yield from _handed_over(found[taker], found[giver].function_type.outputs.data, giver)
+            given = list(found[giver].function_type.outputs.data)
+            around = [argument.type for argument in found["head"].args] if "head" in found else []
+            if taker == "tail" and len(found[taker].args) == len(given) + len(around):
+                given += around
+            yield from _handed_over(found[taker], given, giver)

@@ -27,7 +27,9 @@ func.func @tail(%a : tensor<1x1x!qint.int<-3, 3>>) -> tensor<1x1xf32> {
 }
 ```
 Requires: fuse-requantize.
-Keeps: tail(core(head(x))) equals main(x).
+Keeps: tail(core(head(x))) equals main(x). If an output also depends on an input without passing
+through the hardware, @tail takes the model's inputs behind the integers, computes again what it
+needs of @head's operations, and tail(core(head(x)), x) equals main(x).
 Leaves alone: modules without @main. A matrix product that still works on reals, or a real operation
 between two integer ones, is an error that names the node: it would silently move to the host.
 """
@@ -42,7 +44,6 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.obstacles import Network, obstacles
-from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
@@ -82,6 +83,7 @@ class _Cut:
         self.constant = _constant_ops(self.ops)
         self.after_core = self._reach(self.ops, forward=True)
         self.before_core = self._reach(reversed(self.ops), forward=False)
+        self.core = [op for op in self.ops if self.in_core(op)]
 
     def _reach(self, ops: Iterable[Operation], *, forward: bool) -> set[Operation]:
         """Returns the operations that depend on (or that feed) one of the core's."""
@@ -102,6 +104,27 @@ class _Cut:
         """Whether the operation is computed in hardware."""
         inside = op in self.after_core and op in self.before_core
         return isinstance(op, self.compute) or (inside and op not in self.constant)
+
+    def head(self) -> list[Operation]:
+        """Returns the operations that make the integers for the hardware."""
+        return [op for op in self.ops if op in self.before_core and not self.in_core(op)]
+
+    def tail(self, results: Sequence[SSAValue]) -> list[Operation]:
+        """Returns the operations, not of the core nor constant, that `results` need behind it.
+
+        Those that depend on the model's inputs only may be @head's as well: both compute them.
+        """
+        made = {result for op in self.core for result in op.results}
+        found: set[SSAValue | Operation | Block] = set()
+        pending = list(results)
+        while pending:
+            value = pending.pop()
+            owner = value.owner
+            known = value in made or owner in self.constant or owner in found
+            if isinstance(owner, Operation) and not known:
+                found.add(owner)
+                pending += owner.operands
+        return [op for op in self.ops if op in found]
 
     def problems(self) -> list[Problem]:
         """Returns why the network cannot be cut, one problem for each cause."""
@@ -187,34 +210,19 @@ class SplitHostPass(ModulePass):
         problems = cut.problems()
         if problems:
             raise ModelError(problems)
-        core = [o for o in cut.ops if cut.in_core(o)]
-        rest = [o for o in cut.ops if not cut.in_core(o) and o not in cut.constant]
-        tail = [o for o in rest if o in cut.after_core]
-        head = [o for o in rest if o not in cut.after_core]
         returned = main.get_return_op()
         assert returned is not None
         results = list(returned.operands)
-        inputs = _needed(cut, core, [])
-        tail_inputs = _needed(cut, tail, results)
-        made = {result for o in core for result in o.results}
-        foreign = [value for value in tail_inputs if value not in made]
-        if foreign:
-            raise ModelError([_bypass(value) for value in foreign])
+        tail = cut.tail(results)
+        inputs = _needed(cut, cut.core, [])
+        taken = _needed(cut, tail, results)
+        integers = [value for value in taken if value not in main.args]
+        around = list(main.args) if len(integers) < len(taken) else []
         functions = [
-            _function("head", main.args, head, inputs),
-            _function("core", inputs, core, tail_inputs),
-            _function("tail", tail_inputs, tail, results),
+            _function("head", main.args, cut.head(), inputs),
+            _function("core", inputs, cut.core, integers),
+            _function("tail", [*integers, *around], tail, results),
         ]
         op.body.block.insert_ops_before(functions, main)
         main.detach()
         main.erase()
-
-
-def _bypass(value: SSAValue) -> Problem:
-    owner = value.owner
-    where = place_of(owner) if isinstance(owner, Operation) else str(value.name_hint)
-    return Problem(
-        where,
-        "an output of the model depends on this value without passing through the hardware",
-        "remove the output that needs it, or compute it outside the model",
-    )

@@ -30,7 +30,7 @@ _HEADER = '''"""Host driver of the design {name}: what runs before and after the
     head(*inputs)          the model's inputs (batch axis first) -> integers for the hardware
     pack_inputs(integers)  integers -> bytes of TDATA, uint8 [frames, beats, bytes], per input port
     unpack_outputs(beats)  bytes of TDATA -> integers, per output port
-    tail(*integers)        integers from the hardware -> the model's outputs
+    {tail:<22} {tail_doc}
     predict(inputs, transfer)   all of it; transfer(beats) moves bytes through your DMA
 
 `inputs` is an array if the model has one input; else a list of arrays, or arrays by name. They are
@@ -58,6 +58,11 @@ INPUTS = {names}
 SHAPES = {shapes}
 '''
 
+_TAIL_DOC = (
+    "integers from the hardware -> the model's outputs",
+    "integers from the hardware, and the model's inputs -> its outputs",
+)
+
 _FOOTER = '''
 
 def pack_inputs(integers):
@@ -81,7 +86,8 @@ def unpack_outputs(beats):
 def predict(inputs, transfer):
     """Returns the model's outputs; `transfer` maps bytes of all input ports to those of outputs."""
     given = as_inputs(inputs, INPUTS, SHAPES)
-    return tail(*unpack_outputs(transfer(pack_inputs(head(*given)))))
+    integers = unpack_outputs(transfer(pack_inputs(head(*given))))
+    return tail({tail})
 '''
 
 
@@ -156,22 +162,23 @@ class _FunctionWriter:
         inner = list(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
         return name if _is_integer(value) else f"{name}.reshape(-1, *{inner})"
 
-    def argument(self, name: str, value: SSAValue, function: str) -> str:
+    def argument(self, name: str, value: SSAValue, *, of_hardware: bool) -> str:
         """Returns what checks and shapes an argument: a model input, or integers from hardware."""
         shape, element = list(shape_of(value.type)), qint.element_of(value.type)
-        if function == "tail":
+        if of_hardware:
             return f"np.asarray({name}, np.int64).reshape(-1, *{shape})"
         if isinstance(element, qint.IntType):
             return f"as_input({name}, {shape}, ({element.lo.data}, {element.hi.data}))"
         return f"as_input({name}, {shape}, None).astype(REAL)"
 
-    def write(self, function: func.FuncOp, doc: str) -> str:
-        """Returns the source of a function."""
+    def write(self, function: func.FuncOp, doc: str, of_hardware: int = 0) -> str:
+        """Returns the source of a function; so many arguments of it, the first, leave hardware."""
         arguments = [f"x{i}" for i in range(len(function.args))]
         lines = [f"def {function.sym_name.data}({', '.join(arguments)}):", f'    """{doc}"""']
-        for name, value in zip(arguments, function.args, strict=True):
+        for index, (name, value) in enumerate(zip(arguments, function.args, strict=True)):
             self.names[value] = name
-            lines.append(f"    {name} = {self.argument(name, value, function.sym_name.data)}")
+            source = self.argument(name, value, of_hardware=index < of_hardware)
+            lines.append(f"    {name} = {source}")
         for index, op in enumerate(function.body.block.ops):
             if isinstance(op, func.ReturnOp):
                 lines.append(f"    return [{', '.join(map(self.returned, op.operands))}]")
@@ -201,7 +208,9 @@ def write_driver(design: "Design", directory: Path) -> None:
     found = functions(module)
     parameters: dict[str, Array] = {}
     head = _FunctionWriter(parameters).write(found["head"], "Returns integers for the hardware.")
-    tail = _FunctionWriter(parameters).write(found["tail"], "Returns the model's outputs.")
+    outputs = sum(port.direction == "out" for port, _ in design.ports)
+    tail = _FunctionWriter(parameters).write(found["tail"], "Returns the model's outputs.", outputs)
+    around = len(found["tail"].args) > outputs
     real = "float32" if numerics(module) == "onnxruntime" else "float64"
     shapes = [list(shape_of(argument.type)) for argument in found["head"].args]
     names = design.names("inputs") or [f"input {index}" for index in range(len(shapes))]
@@ -214,10 +223,13 @@ def write_driver(design: "Design", directory: Path) -> None:
             inputs=told,
             names=ascii(names),  # text of a model: quoted, never as it is
             shapes=shapes,
+            tail="tail(*integers, *inputs)" if around else "tail(*integers)",
+            tail_doc=_TAIL_DOC[around],
         )
     ]
     parts += ["\n\n" + _source(f) for module in _EMBEDDED for f in _functions_of(module)]
-    parts += ["\n\n" + head, "\n\n" + tail, _FOOTER]
+    footer = _FOOTER.format(tail="*integers, *given" if around else "*integers")
+    parts += ["\n\n" + head, "\n\n" + tail, footer]
     directory.mkdir(exist_ok=True)
     (directory / "driver.py").write_text("\n".join(parts), encoding="utf-8")
     with (directory / "parameters.npz").open("wb") as file:

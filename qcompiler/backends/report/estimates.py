@@ -68,7 +68,7 @@ class Report:
         area: estimated LUT, FF, BRAM, DSP of the whole; empty if the design has no hardware yet.
         capacity: the same of the device; empty if no device was asked for.
         choice: in words, what bounds the folding and its neighbours; empty without a search.
-        host: what the host computes `before` and `after` the hardware.
+        host: what the host computes `before`, `beside` and `after` the hardware.
     """
 
     cycles_per_frame: int

@@ -22,10 +22,12 @@ def headline(report: "Report") -> str:
 
 
 def host_lines(report: "Report") -> Iterator[str]:
-    """Yields what the host computes, in one line for each side of the hardware that has any."""
-    before, after = report.host["before"], report.host["after"]
+    """Yields what the host computes, in one line for each place that has any."""
+    before, beside, after = (report.host[where] for where in ("before", "beside", "after"))
     if before.operations:
         yield f"{', '.join(before.operations)} before the hardware, up to {before.last}"
+    if beside.operations:
+        yield f"{', '.join(beside.operations)} beside the hardware, for outputs that do not need it"
     if after.operations:
         yield f"{', '.join(after.operations)} after the hardware, from {after.first} on"
 

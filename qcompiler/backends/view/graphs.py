@@ -110,6 +110,9 @@ class _Builder:
         flowing: Sequence[SSAValue] | None = None
         for name in present:
             arguments = functions[name].args
+            if flowing is not None and name == "tail" and "head" in functions:
+                around = functions["head"].args  # which outputs may need beside the hardware's
+                flowing = [*flowing, *around] if len(arguments) > len(flowing) else flowing
             if flowing is None or len(flowing) != len(arguments):
                 self._ends("input", arguments, name)
             else:
