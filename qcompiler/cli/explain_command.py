@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from qcompiler.analysis.sources import own_nodes
 from qcompiler.backends.report.explain import Explained
 from qcompiler.cli.common import add_plugin_argument, err, out, print_json, print_table, table
 from qcompiler.errors import printable
@@ -57,10 +58,16 @@ def _list(design: Explained, *, as_json: bool) -> None:
     if as_json:
         print_json({"nodes": rows, "layers": list(design.processes)})
         return
-    shown = table("nodes of the model", "node", "operation", "place", "layers")
-    for row in rows:
-        cells = row["name"], row["op_type"], row["place"], ", ".join(row["layers"])
-        shown.add_row(*(escape(printable(cell)) for cell in cells))
+    if rows:
+        shown = table("nodes of the model", "node", "operation", "place", "layers")
+        for row in rows:
+            cells = row["name"], row["op_type"], row["place"], ", ".join(row["layers"])
+            shown.add_row(*(escape(printable(cell)) for cell in cells))
+    else:  # written by hand: no ONNX in it
+        shown = table("layers", "layer", "operation", "from")
+        for name, process in design.processes.items():
+            cells = name, process.name, ", ".join(own_nodes(process))
+            shown.add_row(*(escape(printable(cell)) for cell in cells))
     print_table(shown)
 
 
@@ -70,7 +77,7 @@ def _line(title: str, words: str) -> None:
 
 def _show(told: Told) -> None:
     node = told["node"]
-    kind = "a layer" if node is None else f"ONNX {node['op_type']}" if node["op_type"] else "tensor"
+    kind = "a layer" if node is None else f"ONNX {node['op_type']}" if node["op_type"] else "value"
     place = "" if node is None else f", {_PLACES[node['place']]}"
     out.print(f"[bold]{escape(printable(told['name']))}[/bold] ({escape(printable(kind))}){place}")
     for entry in told["ir"]:

@@ -1,6 +1,7 @@
 """qcc explain: nodes, layers, names that are misspelt or stand for several."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,48 @@ def test_what_was_measured_is_told(tmp_path, capfd):
     found = json.loads((directory / "report" / "synthesis_ice40-up5k.json").read_text())
     assert run["measured"] == found["layers"]["fc1_mvau"]
     assert "measured, ice40-up5k" in qcc(capfd, "explain", directory, "fc1_mvau").out
+
+
+PEAKS = """
+network peaks(x: uint8[1, 4] scale 1/255) {
+  w: int4[4, 3] scale 0.125 = [[1, -1, 3], [0, 3, 2], [-7, 2, 1], [4, 4, -2]]
+  h = requantize(relu(matmul(x, w)), uint4, scale: 0.043)
+  v: int4[3, 2] scale 0.25 = [[1, -1], [3, 2], [2, 1]]
+  y = matmul(h, v)
+  return quantize(y, int8, scale: 0.1) as "scores"
+}
+"""
+WITHOUT_LOCATIONS = r'\s*loc\((?:[^()"]|"[^"]*"|\([^()]*\))*\)'
+
+
+def handwritten(capfd, folder, level):
+    """Returns a design of the network above, compiled from its text at a level."""
+    text, ir, directory = folder / "peaks.qnn", folder / f"{level}.mlir", folder / "design"
+    text.write_text(PEAKS)
+    if level == "qnn":
+        assert qcc(capfd, "compile", text, "--cycles", "1", "-o", directory).status == 0
+        return directory
+    printed = qcc(capfd, "compile", text, "--cycles", "1", "--emit", level)
+    assert printed.status == 0, printed.words
+    ir.write_text(re.sub(WITHOUT_LOCATIONS, "", printed.out))
+    last = {"qint": "select-requantizer", "stream": "size-fifos"}[level]
+    made = qcc(capfd, "compile", ir, "--from", last, "-o", directory)
+    assert made.status == 0, made.words
+    return directory
+
+
+@pytest.mark.parametrize("level", ["qnn", "qint", "stream"])
+def test_networks_written_by_hand(level, tmp_path, capfd):
+    directory = handwritten(capfd, tmp_path, level)
+    listed = json.loads(qcc(capfd, "explain", directory, "--json").out)
+    assert listed["nodes"] == []
+    assert len(listed["layers"]) == 4
+    words = qcc(capfd, "explain", directory).out
+    for layer in listed["layers"]:
+        assert layer in words
+        found = told(capfd, directory, layer)
+        stream_ = [entry for entry in found["ir"] if entry["level"] == "stream"]
+        text = (directory / "ir" / "stream.mlir").read_text().splitlines()
+        assert stream_[0]["op"] in text[stream_[0]["line"] - 1]
+        assert found["verilog"]
+        assert qcc(capfd, "explain", directory, layer).status == 0

@@ -16,7 +16,7 @@ from qcompiler.assembly import parse_module
 from qcompiler.backends.output import MANIFEST, is_ours
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.layer import Known, explain_layer
-from qcompiler.backends.source_map import SourceMap
+from qcompiler.backends.source_map import SourceMap, name_of
 from qcompiler.backends.view.describe import describe_type
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem, suggestion
@@ -139,6 +139,11 @@ class Explained:
     def _ir(self, nodes: Sequence[str], layer: str | None) -> list[dict[str, Any]]:
         """Returns the operations that nodes became, at each level; those of a layer are its own."""
         indices = {i for i, node in enumerate(self.map.data["nodes"]) if node["name"] in nodes[:1]}
+        if layer is not None and not nodes:  # IR that was written by hand, without locations
+            line, op = self._stream_line(layer), self.processes[layer]
+            types = [describe_type(r.type) for r in op.results]
+            about = {"level": "stream", "line": line, "op": op.name, "name": name_of(op)}
+            return [{**about, "types": types}]
         found: list[dict[str, Any]] = []
         for level, rows in self.map.data["ir"].items():
             for line, kind, symbol, of in rows:
@@ -160,6 +165,11 @@ class Explained:
             return symbol[1:] in {file["module"] for file in self._verilog(layer)}
         return True
 
+    def _stream_line(self, layer: str) -> int:
+        process = self.processes[layer]
+        (line,) = [n for n, op in self.modules["stream"][1].items() if op is process]
+        return line
+
     def _verilog(self, name: str) -> list[dict[str, Any]]:
         files = self.map.data["verilog"]
         if name in self.nodes:
@@ -167,8 +177,7 @@ class Explained:
                 {"file": file, "module": files[file]["module"], "first": first, "last": last}
                 for file, first, last in self.nodes[name]["verilog"]
             ]
-        process = self.processes[name]
-        (line,) = [n for n, op in self.modules["stream"][1].items() if op is process]
+        line = self._stream_line(name)
         return [
             {"file": file, "module": told["module"], "first": 1, "last": told["lines"][-1][1]}
             for file, told in files.items()
