@@ -1,5 +1,7 @@
 """What an importer sees of the node that it imports."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -58,6 +60,21 @@ class NodeContext:
     def numerics(self) -> str:
         """What the model means: `exact` or `onnxruntime`."""
         return self._values.numerics
+
+    def with_inputs(self, inputs: Mapping[int, Value], note: str) -> "NodeContext":
+        """Returns the node as its operation's importer sees it when inputs are other tensors.
+
+        Args:
+            inputs: the tensors by the index of the input.
+            note: what was done to them; with the input's name it names the tensor in messages.
+        """
+        proto = NodeProto()
+        proto.CopyFrom(self.proto)
+        for index, value in inputs.items():
+            proto.input[index] = self._values.derive(self.input_name(index), value, note)
+        context = NodeContext(proto, self.opset, self._values)
+        context.attributes_read = self.attributes_read
+        return context
 
     def has_input(self, index: int) -> bool:
         """Returns whether an (optional) input is given."""

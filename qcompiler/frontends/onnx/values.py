@@ -80,6 +80,18 @@ class Values:
             value.name_hint = naming.hint(name)
         self._values[name] = value
 
+    def derive(self, name: str, value: Value, note: str) -> str:
+        """Binds what was made of tensor `name` without arithmetic; returns how it is called."""
+        derived = f"{name} ({note})"
+        while derived in self._values:
+            derived += "'"
+        self.bind(derived, value, computed=True)
+        if self.is_constant(name):
+            self.constants.add(derived)
+        if name in self.integers:
+            self.integers[derived] = self.integers[name]
+        return derived
+
     def _check_constants(self) -> None:
         if self._constant_elements > MAX_CONSTANT_ELEMENTS:
             raise RefusalError(

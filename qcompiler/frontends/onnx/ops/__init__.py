@@ -2,6 +2,7 @@
 
 from qcompiler.frontends.onnx.ops import (
     activations,
+    channels_last,
     constants,
     deeploy,
     elementwise,
@@ -21,6 +22,7 @@ from qcompiler.frontends.onnx.ops import (
 
 __all__ = [
     "activations",
+    "channels_last",
     "constants",
     "deeploy",
     "elementwise",
