@@ -19,7 +19,7 @@ from xdsl.utils.exceptions import PassFailedException, VerifyException
 from qcompiler import plugins
 from qcompiler.analysis.sources import place_of, source_of
 from qcompiler.arith.ranges import WidthError
-from qcompiler.errors import ModelError, Problem
+from qcompiler.errors import ModelError, Problem, printable
 
 TRACEBACK = "QCC_TRACEBACK"
 """Environment variable: if it is set, `qcc` prints the traceback of a fault."""
@@ -32,11 +32,13 @@ class InternalError(Exception):
         where: the pass, and the operation that it worked on.
         what: what happened, and whose fault it is.
         remedy: what helps.
+        plugin: file, or file and line, of the plug-in at fault; None if the fault is ours.
         kind: the type of what stopped it; VerifyException for IR that does not verify.
     """
 
     def __init__(self, where: str, said: str, plugin: str | None, kind: type[Exception]):
-        self.where, self.kind = where, kind
+        self.where, self.kind, self.plugin = where, kind, plugin
+        said = printable(said, 500)
         if plugin is None:
             program = f"qcompiler {version('qcompiler')}"
             self.remedy = (

@@ -80,9 +80,13 @@ def report_failures(command: str | None) -> Generator[Outcome]:
 def _print_fault(error: InternalError, cause: BaseException) -> None:
     if os.environ.get(TRACEBACK):
         sys.stderr.write("".join(format_exception(cause)))
-    err.print(f"[red]internal error:[/red] [bold]{escape(printable(error.where))}[/bold]")
-    err.print(f"  {escape(printable(error.what, 600))}")
-    err.print(f"  [green]remedy:[/green] {escape(printable(error.remedy))}")
+    head = f"[red]internal error:[/red] [bold]{escape(printable(error.where))}[/bold]"
+    what = escape(printable(error.what, 2000))
+    remedy = f"[green]remedy:[/green] {escape(printable(error.remedy))}"
+    if error.plugin is None:
+        err.print(f"{head}\n  {what}\n  {remedy}")
+    else:  # who writes a pass sees its last line again and again: all is in it
+        err.print(f"{remedy}\n{head}: {what}")
 
 
 @contextmanager

@@ -22,12 +22,14 @@ from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes, node_graph
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import WeightFile, decode, parse_module, print_module
 from qcompiler.cli.common import (
+    SHOWN_ELEMENTS,
     add_plugin_argument,
     non_negative_int,
     print_ir,
     report_failures,
     weight_file,
 )
+from qcompiler.cli.main import Parser
 from qcompiler.faults import guarded, verify_after
 from qcompiler.passes.pipeline import parse_passes, pass_class
 from qcompiler.passes.range_check import false_ranges
@@ -40,6 +42,10 @@ _OUTPUT = ("-o", "--output-file")
 
 class _Driver(xDSLOptMain):
     """xDSL's driver, which looks at the module between passes in more ways."""
+
+    def __init__(self, description: str, arguments: Sequence[str]):
+        self._arguments = arguments
+        super().__init__(description, arguments)
 
     def register_all_dialects(self) -> None:
         for name, factory in plugins.known().all_dialects.items():
@@ -55,6 +61,13 @@ class _Driver(xDSLOptMain):
         super().register_all_arguments(arg_parser)
         _add_arguments(arg_parser)
         self.parser = arg_parser
+        # xDSL makes a parser that suggests nothing; what is misspelt does not get as far as that.
+        Parser(
+            prog=arg_parser.prog,
+            description=arg_parser.description,
+            parents=[arg_parser],
+            add_help=False,
+        ).parse_args(self._arguments)
 
     def parse_chunk(
         self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
@@ -131,7 +144,7 @@ class _Watch:
 
     def __init__(self, args: argparse.Namespace):
         self._args = args
-        self._text = ""
+        self._text, self._hash = "", 0
         self._validator: Validator | None = None
         self._nodes = NodeGraph()
 
@@ -157,13 +170,18 @@ class _Watch:
         print_ir(when, name, module, args.elide_constants, locations=args.print_debuginfo)
 
     def _shown(self, module: ModuleOp) -> str:
-        """Returns IR to compare: in differences, constants count in full unless asked otherwise."""
+        """Returns IR to show, without large constants, as dumps have it."""
         args = self._args
-        return print_module(module, elide=args.elide_constants, locations=args.print_debuginfo)
+        most = SHOWN_ELEMENTS if args.elide_constants is None else args.elide_constants
+        return print_module(module, elide=most, locations=args.print_debuginfo)
+
+    def _compared(self, module: ModuleOp) -> int:
+        """Returns a hash of all IR: constants that are not shown may change, too."""
+        return hash(print_module(module, locations=self._args.print_debuginfo))
 
     def _begin(self, module: ModuleOp) -> None:
         if self._args.print_ir_diff:
-            self._text = self._shown(module)
+            self._text, self._hash = self._shown(module), self._compared(module)
         if self._args.validate:
             try:
                 self._validator = Validator(module)
@@ -177,16 +195,17 @@ class _Watch:
         if self._wants(args.print_ir_after, name):
             self._print("after", name, module)
         if args.print_ir_diff:
-            text = self._shown(module)
-            sys.stderr.writelines(_difference(name, self._text, text))
-            self._text = text
+            text, whole = self._shown(module), self._compared(module)
+            sys.stderr.writelines(_difference(name, self._text, text, whole != self._hash))
+            self._text, self._hash = text, whole
         if self._validator is not None:
             self._validator.check(name, module)
 
 
-def _difference(name: str, before: str, after: str) -> Iterable[str]:
+def _difference(name: str, before: str, after: str, differ: bool) -> Iterable[str]:
     if before == after:
-        return [f"// ----- {name} changes nothing ----- //\n"]
+        what = "large constants only" if differ else "nothing"
+        return [f"// ----- {name} changes {what} ----- //\n"]
     lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
     return difflib.unified_diff(*lines, f"before {name}", f"after {name}", n=1)
 

@@ -191,3 +191,56 @@ def test_constants_in_a_file(capfd, path, tmp_path):
     assert result.status == 0, result.words
     assert 'dense_resource<"w.npz:c0"> : tensor<64x1xi8>' in out.read_text()
     assert qcc(capfd, "opt", out).out == qcc(capfd, "opt", big, "-p", "infer-ranges").out
+
+
+FLIPS = """
+import numpy as np
+from dataclasses import dataclass
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr
+from xdsl.passes import ModulePass
+from qcompiler.dialects import qint
+
+@dataclass(frozen=True)
+class Flips(ModulePass):
+    name = "flips"
+
+    def apply(self, ctx, op):
+        for inner in op.walk():
+            if isinstance(inner, qint.ConstantOp):
+                value = inner.properties["value"]
+                values = [-v for v in value.get_values()]
+                inner.properties["value"] = DenseIntOrFPElementsAttr.from_list(value.type, values)
+"""
+
+
+def test_differences_leave_out_large_constants(capfd, tmp_path):
+    numbers = ", ".join(f"[{n % 7 - 3}]" for n in range(200))
+    text = (
+        TEXT.replace("[[1], [-1]]", f"[{numbers}]").replace("2x1", "200x1").replace("1x2", "1x200")
+    )
+    text = text.replace("<-90, 90>", "<-9000, 9000>")
+    path, plugin = tmp_path / "large.mlir", tmp_path / "flips.py"
+    path.write_text(text)
+    plugin.write_text(FLIPS)
+    run = ["opt", "--plugin", plugin, "-p", "infer-ranges,flips,cse", "--print-ir-diff", path]
+    result = qcc(capfd, *run)
+    assert result.status == 0, result.words
+    assert "flips changes large constants only" in result.words
+    assert "cse changes nothing" in result.words
+    assert "-3], [-2], [-1]" not in result.words
+    shown = qcc(capfd, *run[:-1], "--elide-constants", "1000", path)
+    assert "- %w = qint.constant dense<" in shown.words
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("--validat3", "--validate"),
+        ("--paases=cse", "--passes"),
+        ("--prnt-ir-diff", "--print-ir-diff"),
+    ],
+)
+def test_misspelt_options_get_a_suggestion(capfd, path, given, meant):
+    result = qcc(capfd, "opt", given, path)
+    assert result.status == 2
+    assert result.words.endswith(f"did you mean {meant}?")

@@ -12,11 +12,15 @@ from qcompiler.cli.main import main
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left behind; `words` is stderr with runs of white space made one blank."""
+    """What a command left behind.
+
+    `words` is stderr with runs of white space made one blank, `lines` stderr as it is.
+    """
 
     status: int
     out: str
     words: str
+    lines: tuple[str, ...] = ()
 
 
 def qcc(capfd, *arguments: object) -> Result:
@@ -27,7 +31,7 @@ def qcc(capfd, *arguments: object) -> Result:
     except SystemExit as error:
         status = int(error.code or 0)
     out, err = capfd.readouterr()
-    return Result(status, out, " ".join(err.split()))
+    return Result(status, out, " ".join(err.split()), tuple(err.splitlines()))
 
 
 def small_mlp(**changes: object) -> ModelProto:
