@@ -7,24 +7,25 @@ tensor<64x64xi8>` is the entry `c0` of that file.
 
 import re
 import zipfile
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import BytesAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import BytesAttr, ModuleOp, StringAttr, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue, TypeAttribute
 from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError, VerifyException
 from xdsl.utils.lexer import Input, Span
 
+from qcompiler.array_files import DAMAGE, read_contents, read_header
 from qcompiler.assembly.order import early_uses
 from qcompiler.assembly.places import Lexer, decode, explain, marked, with_offset
 from qcompiler.assembly.printer import ELIDED, FILE_NAME
-from qcompiler.dialects.attributes import Array, DenseAttr, dense_from_numpy, shape_of
+from qcompiler.dialects.attributes import DenseAttr, dense_from_numpy, shape_of
 from qcompiler.errors import ModelError, Problem
 
 T = TypeVar("T")
@@ -32,20 +33,15 @@ T = TypeVar("T")
 Check = Callable[[ModuleOp], Iterable[tuple[Operation, str]]]
 """Finds operations that verify, but must not be read as they are, and says why."""
 
+_MOST_BYTES = 1 << 30
+"""Of constants in an .npz, beyond the size of that file: a small one may unpack to anything."""
+
 _MOST = 10
 """Errors that are shown of a text."""
 
 
 class LocatedError(VerifyException):
     """An operation that its verifier refuses, with its place in the text."""
-
-
-def _entries(file: BinaryIO) -> dict[str, Array]:
-    if not zipfile.is_zipfile(file):
-        raise ValueError("it is no .npz file")
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as entries:
-        return {key: entries[key] for key in entries.files}
 
 
 def _as_text(attribute: Attribute | None) -> Attribute | None:
@@ -70,7 +66,9 @@ class _Reader(Parser):
         self.spans: dict[Operation, Span[str]] = {}
         self._folder = folder
         self._offset = offset
-        self._files: dict[str, dict[str, Array]] = {}
+        self.files = ExitStack()
+        self._archives: dict[str, zipfile.ZipFile] = {}
+        self._left: dict[str, int] = {}
 
     def _placed(self, parse: Callable[[], T]) -> T:
         """Calls `parse`; what it refuses without a place is the text that it has read."""
@@ -108,29 +106,44 @@ class _Reader(Parser):
         if handle == ELIDED:
             raise ValueError("constants were left out of this text; print it without elision")
         file, _, key = handle.rpartition(":")
-        arrays = self._load(file)
-        if key not in arrays:
+        archive = self._archive(file)
+        if f"{key}.npy" not in archive.namelist():
             raise ValueError(f"{file} has no entry {key!r}")
         try:
-            constant = dense_from_numpy(arrays[key])
-        except ValueError as error:
-            raise ValueError(f"entry {key!r} of {file}: {error}") from None
-        if constant.type != type_:
-            shape = list(shape_of(type_))
-            raise ValueError(f"entry {key!r} of {file} is a {constant.type}, not {type_} {shape}")
-        return constant
+            return self._entry(file, archive, key, type_)
+        except DAMAGE as error:
+            said = error if str(error) else type(error).__name__
+            raise ValueError(f"entry {key!r} of {file}: {said}") from None
 
-    def _load(self, name: str) -> dict[str, Array]:
+    def _entry(self, file: str, archive: zipfile.ZipFile, key: str, type_: Attribute) -> DenseAttr:
+        """Returns a constant; what does not have the type that the text says is not read at all."""
+        with archive.open(f"{key}.npy") as opened:
+            header = read_header(opened, "it")
+            element = dense_from_numpy(np.empty(0, header.dtype)).get_element_type()
+            if TensorType(element, header.shape) != type_:
+                found, wanted = list(header.shape), list(shape_of(type_))
+                raise ValueError(f"it is of {element} {found}, not {type_} {wanted}")
+            self._left[file] -= header.size_bytes
+            if self._left[file] < 0:
+                raise ValueError(f"constants of more than {_MOST_BYTES >> 20} MiB beyond the file")
+            return dense_from_numpy(read_contents(opened, header, header.size_bytes, "it"))
+
+    def _archive(self, name: str) -> zipfile.ZipFile:
+        """Returns a file beside the text, opened until `files` are closed."""
         assert self._folder is not None
         if not re.fullmatch(FILE_NAME, name):
             raise ValueError(f"constants must stand in an .npz beside the text, not in {name!r}")
-        if name not in self._files:
+        if name not in self._archives:
+            path = self._folder / name
             try:
-                with (self._folder / name).open("rb") as file:
-                    self._files[name] = _entries(file)
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                with path.open("rb") as file:  # a missing one is told as such
+                    if not zipfile.is_zipfile(file):
+                        raise ValueError("it is no .npz file")
+                self._archives[name] = self.files.enter_context(zipfile.ZipFile(path))
+                self._left[name] = _MOST_BYTES + path.stat().st_size
+            except DAMAGE as error:
                 raise ValueError(f"cannot read {name}: {error}") from None
-        return self._files[name]
+        return self._archives[name]
 
     def note_lines(self, lines: dict[Operation, int]) -> None:
         """Notes the line, counted from 1, in which each operation begins."""
@@ -226,7 +239,8 @@ def parse_module(
     """
     try:
         reader = _Reader(context, text, name, folder, offset)
-        module = reader.parse_module(implicit_module)
+        with reader.files:
+            module = reader.parse_module(implicit_module)
     except ParseError as error:
         explained = explain(error, Input(text, name), context)
         raise with_offset(explained, offset) from error

@@ -58,6 +58,9 @@ class SourceMap:
             data = read_json(directory / FILE)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}, not {FORMAT}")
+            for key, kind in (("nodes", list), ("ir", dict), ("verilog", dict)):
+                if not isinstance(data[key], kind):
+                    raise TypeError(f"{key} must be a {kind.__name__}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             problem = Problem(str(directory / FILE), f"cannot be read: {error}", "compile it again")
             raise ModelError([problem]) from None

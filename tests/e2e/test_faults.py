@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -221,3 +222,31 @@ def test_a_reader_that_goes_away(tmp_path):
 def _run(arguments, **options):
     command = [sys.executable, "-m", "qcompiler.cli.main", *arguments]
     return subprocess.run(command, stderr=subprocess.PIPE, check=False, **options)
+
+
+DAMAGED = ["", "{", "[]", "3", "null", DEEP, '{"modules": 3}', "\x00"]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+@pytest.mark.parametrize("name", ["result.json", "netlist.json"])
+def test_a_damaged_netlist(capfd, design, name, text):
+    folder = design / "synth" / "ecp5-25k"
+    folder.mkdir(parents=True)
+    modules = {"modules": {json.loads((design / "design.json").read_text())["top"]: {"cells": {}}}}
+    good = {"result.json": {"digest": "0"}, "netlist.json": modules}
+    for file, contents in good.items():
+        (folder / file).write_text(json.dumps(contents))
+    (folder / name).write_text(text)
+    result = qcc(capfd, "verify", design, "--netlist", "--device", "ecp5-25k")
+    assert result.status == 1
+    assert "has a damaged netlist for ecp5-25k" in result.words
+    assert "remedy: run qcc synth" in result.words
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", DEEP, '{"format": 1}', "\x00"])
+@pytest.mark.parametrize("name", ["map.json", "report/estimate_layer_resources.json"])
+def test_a_damaged_file_of_the_view(capfd, design, name, text):
+    (design / name).write_text(text)
+    result = qcc(capfd, "view", design)
+    assert result.status == 1
+    assert re.search("remedy: compile (it|the design) again", result.words)

@@ -1,6 +1,5 @@
 """Makes a netlist ready for simulation: Yosys' Verilog, with models of the cells."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from qcompiler.backends.synthesis.models import cell_models
 from qcompiler.backends.synthesis.yosys import NETLIST_JSON, NETLIST_VERILOG, share_folder
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import DAMAGE, read_json
 
 # Some of Yosys' models are not quite Verilog-2005.
 _MODELS = "cell_models.sv"
@@ -25,13 +25,16 @@ def netlist_design(directory: Path, rtl: RtlDesign, device: Device) -> RtlDesign
     folder = work_folder(directory, device)
     remedy = f"run qcc synth {directory} --device {device.file or device.name}"
     try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        netlist = json.loads((folder / NETLIST_JSON).read_text(encoding="utf-8"))
+        result = read_json(folder / RESULT)
+        netlist = read_json(folder / NETLIST_JSON)
         cells = netlist["modules"][rtl.top]["cells"].values()
         made_from = result["digest"]
-    except (OSError, ValueError, KeyError):
+    except FileNotFoundError:
         problem = Problem(str(directory), f"has no netlist for {device.name}", remedy)
         raise ModelError([problem]) from None
+    except DAMAGE as error:
+        what = f"has a damaged netlist for {device.name}: {error}"
+        raise ModelError([Problem(str(directory), what, remedy)]) from None
     if made_from != digest(rtl):
         what = f"its Verilog has changed since it was synthesized for {device.name}"
         raise ModelError([Problem(str(directory), what, remedy)])

@@ -21,6 +21,7 @@ from qcompiler.backends.view.graphs import Costs, build_graph
 from qcompiler.backends.view.steps import Step, read_steps, step_of_level, verilog_files
 from qcompiler.backends.view.widths import compare_widths
 from qcompiler.errors import ModelError, Problem
+from qcompiler.json_files import DAMAGE, read_json
 from qcompiler.passes.pipeline import make_context
 
 _ASSETS = files("qcompiler.backends.view") / "assets"
@@ -67,8 +68,9 @@ def build_page(directory: Path, *, beside: bool = True) -> str:
     try:
         report = beside and (directory / REPORT).is_file()
         return _render({**_collect(directory), "report": report})
-    except (OSError, UnicodeDecodeError, KeyError, json.JSONDecodeError) as error:
-        problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
+    except DAMAGE as error:
+        said = str(error) or type(error).__name__
+        problem = Problem(str(directory), f"cannot be read: {said}", "compile it again")
         raise ModelError([problem]) from None
 
 
@@ -89,7 +91,7 @@ def _collect(directory: Path) -> dict[str, Any]:
     map_ = SourceMap.read(directory)
     lines = _Lines()
     graphs, name = _graphs(directory, steps)
-    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    manifest = read_json(directory / MANIFEST)
     return {
         "name": name or str(manifest["top"]),
         "predicted": manifest.get("predicted"),
@@ -142,7 +144,7 @@ def _resources(folder: Path) -> dict[str, dict[str, int]]:
     measured = sorted(folder.glob("synthesis_*.json"), key=lambda path: path.stat().st_mtime)
     for path in (*reversed(measured), folder / "estimate_layer_resources.json"):
         if path.is_file():
-            data = _entries(json.loads(path.read_text(encoding="utf-8")))
+            data = _entries(read_json(path))
             layers = _entries(data.get("layers", data))
             return {layer: _numbers(usage) for layer, usage in layers.items()}
     return {}

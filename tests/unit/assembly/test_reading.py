@@ -1,8 +1,12 @@
 """Errors of syntax and of types say line and column, and show the text there."""
 
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
 from cli_runner import qcc
+from numpy.lib import format as npy
 from xdsl.utils.exceptions import ParseError
 
 from qcompiler.assembly import (
@@ -12,6 +16,7 @@ from qcompiler.assembly import (
     parse_module,
     print_module,
     read_module,
+    reader,
 )
 from qcompiler.passes.pipeline import make_context
 
@@ -146,7 +151,16 @@ def test_elided_constants_are_for_people(tmp_path):
         ("w.npz", "/etc/w.npz", "beside the text"),
         ("w.npz", "v.npz", "cannot read v.npz"),
         (":c0", ":c7", "w.npz has no entry 'c7'"),
-        ('c0"> : tensor<2x1xi8>', 'c0"> : tensor<2x2xi8>', "is a tensor<2x1xi8>, not"),
+        (
+            'c0"> : tensor<2x1xi8>',
+            'c0"> : tensor<2x2xi8>',
+            "it is of i8 [2, 1], not tensor<2x2xi8>",
+        ),
+        (
+            'c0"> : tensor<2x1xi8>',
+            'c0"> : tensor<2x1xi16>',
+            "it is of i8 [2, 1], not tensor<2x1xi16>",
+        ),
     ],
 )
 def test_constants_that_cannot_be_read(tmp_path, old, new, words):
@@ -158,7 +172,9 @@ def test_constants_that_cannot_be_read(tmp_path, old, new, words):
 def test_objects_are_never_unpickled(tmp_path):
     _, path = write(tmp_path)
     np.savez(tmp_path / "w.npz", c0=np.array([{}], dtype=object))
-    assert "cannot read w.npz" in said(path.read_text(), folder=tmp_path)
+    assert "entry 'c0' of w.npz: it holds object, not numbers" in said(
+        path.read_text(), folder=tmp_path
+    )
 
 
 @pytest.mark.parametrize("contents", [b"PK\x03\x04 broken", b"", b"\x93NUMPY\x01\x00"])
@@ -179,3 +195,47 @@ def test_one_array_is_no_npz(tmp_path):
 def test_names_of_weight_files(name):
     with pytest.raises(ValueError, match="beside the text"):
         WeightFile(name)
+
+
+def bomb(path, header, size):
+    """Writes an .npz whose entry c0 unpacks to `size` zeros behind the header of an array."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("c0.npy", "w", force_zip64=True) as file,
+    ):
+        npy.write_array_header_1_0(file, header)
+        for _ in range(size >> 20):
+            file.write(bytes(1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "words"),
+    [
+        ((1 << 26,), 64 << 20, "it is of i8 [67108864], not tensor<2x1xi8>"),
+        ((2, 1), 64 << 20, None),  # what follows the array is not read
+        ((2, 1), 0, "ends too early"),
+        ((1 << 40,), 0, "it is of i8 [1099511627776], not tensor<2x1xi8>"),
+    ],
+)
+def test_no_more_is_read_than_the_text_declares(tmp_path, shape, size, words):
+    _, path = write(tmp_path)
+    bomb(tmp_path / "w.npz", {"shape": shape, "fortran_order": False, "descr": "|i1"}, size)
+    tracemalloc.start()
+    try:
+        if words is None:
+            read_module(path, make_context())
+        else:
+            assert words in said(path.read_text(), folder=tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_a_declared_shape_does_not_unpack_a_small_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "_MOST_BYTES", 1 << 20)
+    header = {"shape": (1 << 22,), "fortran_order": False, "descr": "|i1"}
+    bomb(tmp_path / "w.npz", header, 1 << 22)
+    text = f'"qint.constant"() {{value = dense_resource<"w.npz:c0"> : tensor<{1 << 22}xi8>}}'
+    words = said(f"{text} : () -> tensor<{1 << 22}x!qint.int<0, 1>>", folder=tmp_path)
+    assert "constants of more than 1 MiB beyond the file" in words
