@@ -11,7 +11,7 @@ from qcompiler.analysis.sources import model_nodes, own_nodes, source_of
 from qcompiler.dialects import nn, qint
 
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
-_BORDER = (qint.QuantizeOp, qint.DequantizeOp)
+_BORDER = (qint.QuantizeOp, qint.DequantizeOp, nn.RoundToOp)
 _MOVES = (qint.ReshapeOp, qint.TransposeOp, qint.Rearrangement, nn.ReshapeOp, nn.TransposeOp)
 _USUAL = ("softmax", "log_softmax", "arg_max")
 """What models end with for people to read; hardware is not expected to compute it."""

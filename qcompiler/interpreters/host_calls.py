@@ -53,6 +53,12 @@ def _clip(op: nn.ClipOp) -> HostCall:
     return HostCall(numpy_ops.clip, {"lo": lo, "hi": hi})
 
 
+def _round_to(op: nn.RoundToOp) -> HostCall:
+    digits, smallest, beyond = op.FORMATS[op.format.data]
+    static: dict[str, Static] = {"digits": digits, "smallest": smallest, "beyond": beyond}
+    return HostCall(numpy_ops.round_to, static)
+
+
 def _hard_sigmoid(op: nn.HardSigmoidOp) -> HostCall:
     alpha, beta = op.parameters
     return HostCall(numpy_ops.hard_sigmoid, {"alpha": alpha, "beta": beta})
@@ -115,6 +121,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.CeilOp: lambda op: HostCall(np.ceil, {}),
     nn.TruncOp: lambda op: HostCall(np.trunc, {}),
     nn.RoundOp: lambda op: HostCall(np.rint, {}),
+    nn.RoundToOp: _round_to,
     nn.ErfOp: lambda op: HostCall(numpy_ops.erf, {}),
     nn.SqrtOp: lambda op: HostCall(np.sqrt, {}),
     nn.ReluOp: lambda op: HostCall(numpy_ops.relu, {}),

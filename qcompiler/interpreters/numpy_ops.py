@@ -155,6 +155,22 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+def round_to(x: Array, digits: int, smallest: int, beyond: int) -> Array:
+    """Returns the nearest numbers of a binary float, ties to even; infinity where it has none.
+
+    Args:
+        x: any float type.
+        digits: of the significand, the first one included.
+        smallest: exponent of two of the smallest positive number.
+        beyond: exponent of the first power of two that is no number.
+    """
+    wide = x.astype(np.float64)
+    unit = np.ldexp(1.0, np.maximum(np.frexp(wide)[1] - digits, smallest))
+    rounded = np.rint(wide / unit) * unit
+    infinite = np.abs(rounded) >= 2.0**beyond
+    return np.where(infinite, np.copysign(np.inf, wide), rounded).astype(x.dtype)
+
+
 def clip(x: Array, lo: float, hi: float) -> Array:
     """Returns min(max(x, lo), hi)."""
     return np.minimum(np.maximum(x, lo), hi)

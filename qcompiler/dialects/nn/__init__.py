@@ -64,6 +64,7 @@ from qcompiler.dialects.nn.rounding import (
     GreaterEqualOp,
     Rounding,
     RoundOp,
+    RoundToOp,
     TruncOp,
 )
 from qcompiler.dialects.nn.types import f32, real_like
@@ -82,7 +83,7 @@ NN = Dialect(
     [
         ConstantOp, ParameterOp,
         AddOp, SubOp, MulOp, DivOp, PowOp, MinOp, MaxOp, NegOp, SqrtOp,
-        FloorOp, CeilOp, TruncOp, RoundOp, GreaterEqualOp, ErfOp,
+        FloorOp, CeilOp, TruncOp, RoundOp, RoundToOp, GreaterEqualOp, ErfOp,
         ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
         SoftmaxOp, LogSoftmaxOp, ReduceMeanOp, ArgMaxOp,
         MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
@@ -130,6 +131,7 @@ __all__ = [
     "ReshapeOp",
     "ResizeNearestOp",
     "RoundOp",
+    "RoundToOp",
     "Rounding",
     "SigmoidOp",
     "SliceOp",

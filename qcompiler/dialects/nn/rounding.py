@@ -2,7 +2,10 @@
 
 from typing import ClassVar
 
-from xdsl.irdl import irdl_op_definition
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import SSAValue
+from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
+from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects.nn.elementwise import Binary, Unary
 
@@ -46,6 +49,32 @@ class RoundOp(Rounding):
 
     name = "nn.round"
     MODE: ClassVar[str] = "half_even"
+
+
+@irdl_op_definition
+class RoundToOp(Unary):
+    """Rounds to a shorter float, ties to even; beyond its largest number to infinity.
+
+    Example: `%y = nn.round_to %x {format = "float16"} : (tensor<4xf32>) -> tensor<4xf32>`
+    """
+
+    name = "nn.round_to"
+    FORMATS: ClassVar[dict[str, tuple[int, int, int]]] = {
+        "float16": (11, -24, 16),
+        "bfloat16": (8, -133, 128),
+    }
+    """Digits of the significand, exponent of the smallest number, exponent no number reaches."""
+    format = prop_def(StringAttr)
+    irdl_options = (ParsePropInAttrDict(),)
+
+    def __init__(self, input: SSAValue, format: str):
+        super().__init__(input, {"format": StringAttr(format)})
+
+    def verify_(self) -> None:
+        super().verify_()
+        if self.format.data not in self.FORMATS:
+            known = ", ".join(self.FORMATS)
+            raise VerifyException(f"format must be one of {known}, got {self.format.data}")
 
 
 @irdl_op_definition

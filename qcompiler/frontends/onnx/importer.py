@@ -13,6 +13,7 @@ from xdsl.ir import Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
+from qcompiler.dialects import nn
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.errors import ModelError, Problem
@@ -30,7 +31,7 @@ from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.order import in_order
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
-from qcompiler.frontends.onnx.tensors import array_of
+from qcompiler.frontends.onnx.tensors import HALVES, array_of
 from qcompiler.frontends.onnx.unsupported import is_dynamic, reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 
@@ -183,6 +184,8 @@ class _GraphImporter:
             with self._reporting(f"{tensor.name} (initializer)", [tensor.name]):
                 self.values.constants.add(tensor.name)
                 self._bind(tensor.name, array_of(tensor, self.values.folder))
+                if tensor.data_type in HALVES:
+                    self.values.short_constants[tensor.name] = tensor.data_type
         for sparse in self.graph.sparse_initializer:
             name = sparse.values.name
             with self._reporting(f"{name} (initializer)", [name]):
@@ -217,6 +220,13 @@ class _GraphImporter:
             ops = real_input(argument, spec, info.name)
             self.block.add_ops(ops)
             value = ops[-1].results[0]
+        element = info.type.tensor_type.elem_type
+        if spec is None and element in HALVES:
+            rounded = nn.RoundToOp(argument, HALVES[element])
+            rounded.location = argument.location
+            self.block.add_op(rounded)
+            value = rounded.result
+            self.values.integers[info.name] = element
         self._bind(info.name, value)
 
     def _bind(self, name: str, value: Value, *, computed: bool = False) -> None:

@@ -13,6 +13,7 @@ from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.inputs import InputSpec
 from qcompiler.frontends.onnx.registry import RefusalError
 from qcompiler.frontends.onnx.tensors import (
+    HALVES,
     MAX_ACTIVATION,
     check_elements,
     code_range,
@@ -24,7 +25,8 @@ def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
     """Returns the type of the argument for a graph input; an open batch size is taken as 1.
 
     Raises:
-        RefusalError: it is no tensor of float32 or small integers, or its shape is not fixed.
+        RefusalError: it is no tensor of float32, shorter floats or small integers; or its shape
+            is not fixed.
     """
     if not info.type.HasField("tensor_type"):
         raise RefusalError(
@@ -36,7 +38,7 @@ def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
     codes = code_range(element)
     if spec is not None:
         codes = spec.range
-    elif codes is None and element != TensorProto.FLOAT:
+    elif codes is None and element not in (TensorProto.FLOAT, *HALVES):
         raise RefusalError(
             f"elements must be float or integers of 2 to 32 bits, got {element_type_name(element)}",
             "export with float inputs; --input NAME=TYPE:SCALE says which integers they stand for",

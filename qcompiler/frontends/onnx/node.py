@@ -12,6 +12,7 @@ from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError, Value
 from qcompiler.frontends.onnx.tensors import (
+    HALVES,
     MAX_ACTIVATION,
     array_of,
     check_elements,
@@ -109,6 +110,12 @@ class NodeContext:
         """
         name = self.input_name(index)
         operand = self._values.operand(name)
+        short = HALVES.get(self._values.integers.get(name, TensorProto.UNDEFINED))
+        if short is not None:
+            raise RefusalError(
+                f"takes the {short} of {name!r}, where float is needed",
+                f"put a Cast to float before this node; and one to {short} behind it, if need be",
+            )
         if is_integer(operand) or name in self._values.integers:
             raise RefusalError(
                 f"takes the integers of {name!r}, where reals are needed",
@@ -189,6 +196,15 @@ class NodeContext:
     def set_integers(self, data_type: int) -> None:
         """Says that the node's first output holds integers of an element type of ONNX."""
         self._values.integers[self.proto.output[0]] = data_type
+
+    def shortened(self, y: SSAValue, data_type: int) -> SSAValue:
+        """Returns `y` rounded to a shorter float, an element type of ONNX: the first output."""
+        self.set_integers(data_type)
+        return self.emit(nn.RoundToOp(y, HALVES[data_type]))
+
+    def short_type(self, index: int) -> int | None:
+        """Returns ONNX's element type of an input that is a stored constant of a shorter float."""
+        return self._values.short_constants.get(self.input_name(index))
 
     def constant(self, index: int, what: str) -> Array:
         """Returns the elements of an input that has to be known while compiling.

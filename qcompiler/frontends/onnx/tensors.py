@@ -87,6 +87,10 @@ def code_range(data_type: int) -> IntRange | None:
     return IntRange.for_bits(int(name.lstrip("uint")), signed=not name.startswith("u"))
 
 
+HALVES: dict[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
+"""Element types of floats that are shorter than float32, as `nn.round_to` calls them."""
+
+
 def integer_range(data_type: int) -> IntRange | None:
     """Returns the integers of any element type of integers, 64 bits included; None for others."""
     if data_type in (TensorProto.UINT32, TensorProto.INT64):

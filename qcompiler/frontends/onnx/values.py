@@ -13,6 +13,7 @@ from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.registry import RefusalError, Value
 from qcompiler.frontends.onnx.tensors import (
+    HALVES,
     MAX_ELEMENTS,
     MAX_FOLDED,
     check_elements,
@@ -37,7 +38,9 @@ class Values:
         constants: names of tensors that do not depend on the network's inputs, whether broken or
             not. Those that operations of the IR compute stay for passes to fold exactly.
         integers: ONNX's element types of tensors that arithmetic or a Cast made integers, by name;
-            in the IR they are reals, whose every element is an integer.
+            in the IR they are reals, whose every element is an integer. Also those of shorter
+            floats, whose every element such a float holds.
+        short_constants: the element types of stored constants that are shorter floats, by name.
         ranges: of the tensors so far.
         numerics: what the model means, `exact` or `onnxruntime`.
     """
@@ -47,6 +50,7 @@ class Values:
         self.folder = folder
         self.numerics = numerics
         self.integers: dict[str, int] = {}
+        self.short_constants: dict[str, int] = {}
         self.ranges = RealRanges(numerics)
         self.constants: set[str] = set()
         self._evaluated: dict[str, Array] = {}
@@ -135,7 +139,7 @@ class Values:
         held = self.integers.get(name)
         if isinstance(element_of(value.type), qint.IntType):
             held = smallest_type(qint.range_of(value.type))
-        return array if held is None else array.astype(numpy_type(held))
+        return array if held is None or held in HALVES else array.astype(numpy_type(held))
 
     def operand(self, name: str) -> SSAValue:
         """Returns the tensor as a value of the IR; a constant gets its operation at first use.

@@ -166,6 +166,7 @@ REAL_OPERATIONS = (
     _real(nn.LeakyReluOp, "x", Param("alpha", Kind.REAL), scalar=True),
     _real(nn.HardSigmoidOp, "x", Param("alpha", Kind.REAL), Param("beta", Kind.REAL), scalar=True),
     _real(nn.GeluOp, "x", Param("approximate", Kind.WORD, "none", ("none", "tanh")), scalar=True),
+    _real(nn.RoundToOp, "x", Param("format", Kind.WORD, REQUIRED, tuple(nn.RoundToOp.FORMATS))),
     _real(nn.SoftmaxOp, "x", AXIS),
     _real(nn.LogSoftmaxOp, "x", AXIS),
     _real(nn.ReduceMeanOp, "x", Param("axes", Kind.INTS), _KEEPDIMS),

@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.registry import RefusalError
-from qcompiler.frontends.onnx.tensors import element_type_name, integer_range
+from qcompiler.frontends.onnx.tensors import HALVES, element_type_name, integer_range
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
 
@@ -24,6 +24,12 @@ def common_type(node: NodeContext) -> int | None:
         RefusalError: some are reals, others integers.
     """
     types = {name: node.integer_type(index) for index, name in enumerate(node.proto.input) if name}
+    short = [HALVES[data_type] for data_type in types.values() if data_type and data_type in HALVES]
+    if short:
+        raise RefusalError(
+            f"computes in {short[0]}, but only float is supported",
+            f"cast its inputs to float before it, and its output to {short[0]} behind it",
+        )
     held = {name: data_type for name, data_type in types.items() if data_type is not None}
     if not held:
         return None
@@ -82,6 +88,8 @@ def cast(node: NodeContext, data_type: int) -> SSAValue:
     # A real of the IR is what float32 and double both hold.
     if data_type in _FLOATS:
         return x
+    if data_type in HALVES:
+        return node.shortened(x, data_type)
     if integer_range(data_type) is None:
         raise RefusalError(
             f"a cast to {element_type_name(data_type)} rounds between quantizers",

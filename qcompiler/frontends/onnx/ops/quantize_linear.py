@@ -161,7 +161,9 @@ def _dequantize_linear(node: NodeContext) -> Value:
     dequantize = qint.DequantizeOp(codes, scale, zero_point, axis=axis)
     if _has_no_kernel(node.value(0)):
         qint.set_numerics(dequantize, "exact")
-    return node.emit(dequantize)
+    short = node.short_type(1)
+    made = node.emit(dequantize)
+    return made if short is None else node.shortened(made, short)
 
 
 def _has_no_kernel(stored: Value) -> bool:
