@@ -211,6 +211,12 @@ def test_what_the_host_computes_is_said(capfd, tmp_path, proto, operations, firs
         (tmp_path / "out" / "report" / "estimate_network_performance.json").read_text()
     )["host"]
     assert (tuple(told["after"]["operations"]), told["after"]["first"]) == (operations, first)
+    page = (tmp_path / "out" / "report.html").read_text()
+    shown = [f"<li>{line.removeprefix('host:').strip()}</li>" for line in lines]
+    assert (
+        re.findall("<li>.*?</li>", page.partition('id="host"')[2].partition("</section>")[0])
+        == shown
+    )
     parts = host_parts(qcompiler.load(tmp_path / "out").model)
     assert parts["after"].operations == operations
     if "norm" in str(proto):

@@ -1,6 +1,7 @@
 """A report as plain text, as a table for notebooks, and as a picture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,21 @@ def headline(report: "Report") -> str:
 
 def host_lines(report: "Report") -> Iterator[str]:
     """Yields what the host computes, in one line for each place that has any."""
-    before, beside, after = (report.host[where] for where in ("before", "beside", "after"))
-    if before.operations:
-        yield f"{', '.join(before.operations)} before the hardware, up to {before.last}"
-    if beside.operations:
-        yield f"{', '.join(beside.operations)} beside the hardware, for outputs that do not need it"
-    if after.operations:
-        yield f"{', '.join(after.operations)} after the hardware, from {after.first} on"
+    return host_words({where: asdict(part) for where, part in report.host.items()})
+
+
+def host_words(host: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yields the same from what the report's file says of the host."""
+    for where, ends in (
+        ("before", "up to {last}"),
+        ("beside", "for outputs that do not need it"),
+        ("after", "from {first} on"),
+    ):
+        part = host.get(where, {})
+        if part.get("operations"):
+            # Names of nodes may have braces, so they are put in, never taken as a format.
+            end = ends.format(first=part["first"], last=part["last"])
+            yield f"{', '.join(part['operations'])} {where} the hardware, {end}"
 
 
 def _rows(report: "Report") -> list[tuple[Sequence[str], bool]]:

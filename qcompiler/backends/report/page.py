@@ -24,6 +24,7 @@ _SECTIONS = (
     ("widths", "Widths", sections.widths),
     ("fifos", "FIFOs", sections.fifos),
     ("layers", "Layers", sections.layers),
+    ("host", "On the host", sections.host),
     ("origin", "Origin", sections.origin),
 )
 

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 from qcompiler.backends.report.found import KINDS, VIEW, Data, Found
 from qcompiler.backends.report.markup import Content, bar, el, table
+from qcompiler.backends.report.notebook import host_words
 from qcompiler.origin import Origin
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -54,6 +55,14 @@ def summary(found: Found) -> Element:
     tiles += [_checked(run) for run in (found.simulated, *found.netlists) if run is not None]
     tiles += [_clock(found, run) for run in found.syntheses if run.get("timing")]
     return el("section", tiles, class_="tiles", id="summary")
+
+
+def host(found: Found) -> Content:
+    """Returns what the host computes around the hardware."""
+    told = [el("li", line) for line in host_words(found.performance.get("host", {}))]
+    if not told:
+        return el("p", "Nothing but quantizing, scaling and moving data.", class_="note")
+    return el("ul", told)
 
 
 def _slowest(found: Found) -> str:
