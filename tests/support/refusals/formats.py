@@ -98,3 +98,13 @@ def float_weights(net: Net, mended: bool):
     weights = codes, net.const(0.1), net.const(0, np.int8)
     net.op("QLinearConv", *activation, *weights, net.const(0.5), net.const(0, np.uint8))
     return net.model(net.dq("qlinearconv_0", 0.5))
+
+
+@refused(_CHAPTER, "channels last: a tensor of two dimensions", "maxpool_0", "reshaped before it")
+def channels_last_of_two(net: Net, mended: bool):
+    x = net.quant("x", 0.5)
+    x = net.op("Reshape", x, net.const([1, 2, 2, 1], np.int64)) if mended else x
+    y = net.op("MaxPool", x, domain="qonnx.custom_op.channels_last", kernel_shape=[1, 1],
+               strides=[1, 1], pads=[0] * 4)  # fmt: skip
+    y = net.op("Reshape", y, net.const([1, 4], np.int64))
+    net.op("MatMul", y, net.quant(net.normal(4, 4), name="weights"))

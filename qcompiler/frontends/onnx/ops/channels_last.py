@@ -31,7 +31,7 @@ def _channels_last(node: NodeContext) -> Value:
     if rank not in _RANKS:
         raise RefusalError(
             f"channels last needs a tensor of rank 3 or 4, got {rank}",
-            "export the model again, this node is not valid",
+            "reshape the tensor before this node, to [1, height, width, channels]",
         )
     first, last = [0, rank - 1, *range(1, rank - 1)], [0, *range(2, rank), 1]
     moved: dict[int, Value] = {}
