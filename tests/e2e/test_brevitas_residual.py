@@ -10,7 +10,9 @@ from example_models import EXAMPLES
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.channels_last import ConvertToChannelsLastAndClean
 from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.cleanup import cleanup_model
 
 import qcompiler
 
@@ -55,6 +57,18 @@ def test_qonnx_is_qonnxs(vectors):
         found = [execute_onnx(wrapped, {"x": image[np.newaxis]})[output][0]
                  for image in vectors["inputs"][:20]]  # fmt: skip
     np.testing.assert_array_equal(found, vectors["outputs"][:20])
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_with_channels_last_as_hls4ml_takes_it(tmp_path, design, vectors, last):
+    wrapped = cleanup_model(ModelWrapper(str(file_of("qonnx"))))
+    wrapped = wrapped.transform(ConvertToChannelsLastAndClean(make_input_channels_last=last))
+    (tmp_path / "last.onnx").write_bytes(wrapped.model.SerializeToString())
+    images = np.moveaxis(vectors["inputs"], 1, -1) if last else vectors["inputs"]
+    found = qcompiler.compile(tmp_path / "last.onnx")
+    assert found.timing.cycles_per_frame == design.timing.cycles_per_frame
+    outputs = found.predict(images).astype(np.float32)
+    np.testing.assert_array_equal(outputs.reshape(-1, 5), vectors["outputs"])
 
 
 def test_all_but_the_outer_quantizers_is_hardware(design, vectors):
