@@ -84,12 +84,21 @@ def _of_several(body: qint.ScalarBody, meeting: Operation) -> JoinError:
         joins = len(support[op.results[0]]) > 1
         if joins and not isinstance(op, nn.AddOp | nn.SubOp | nn.MulOp):
             return _before_join(op)
+    remedy = "add a quantizer after each two that are joined"
+    joins = [op for op in body.operations if len(_below(op, support)) > 1]
+    if all(isinstance(op, nn.AddOp | nn.SubOp) for op in joins):
+        remedy += ", or use --numerics exact"  # sums of several are lines there, products are not
     return JoinError(
         meeting,
         f"joins {len(body.arguments)} activations before they are quantized, and with the numerics "
         "of onnxruntime only two can be",
-        "add a quantizer after each two that are joined, or use --numerics exact",
+        remedy,
     )
+
+
+def _below(op: Operation, support: dict[SSAValue, frozenset[int]]) -> set[frozenset[int]]:
+    """Returns the sets of operands of the region that the operands of `op` depend on."""
+    return {support[operand] for operand in op.operands if support[operand]}
 
 
 def _support(body: qint.ScalarBody) -> dict[SSAValue, frozenset[int]]:
@@ -102,23 +111,27 @@ def _support(body: qint.ScalarBody) -> dict[SSAValue, frozenset[int]]:
     return support
 
 
-def _meeting(body: qint.ScalarBody) -> Operation:
-    """Returns the operation whose result depends on all operands first; the rest hangs on it."""
+def joining_operation(body: qint.ScalarBody) -> Operation | None:
+    """Returns the first operation whose result depends on all operands of a region, if any."""
     support = _support(body)
     every = frozenset(range(len(body.arguments)))
-    meeting: Operation | None = None
-    for op in body.operations:
-        below = [support[operand] for operand in op.operands]
-        if meeting is None:
-            meeting = op if support[op.results[0]] == every else None
-        elif any(s and s != every for s in below):
+    return next((op for op in body.operations if support[op.results[0]] == every), None)
+
+
+def _meeting(body: qint.ScalarBody) -> Operation:
+    """Returns the operation where all operands have met; the rest hangs on it."""
+    meeting = joining_operation(body)
+    if meeting is None:
+        raise VerifyException("the region does not use all of its operands")
+    support = _support(body)
+    every = support[meeting.results[0]]
+    for op in body.operations[body.operations.index(meeting) + 1 :]:
+        if any(s != every for s in _below(op, support)):
             raise JoinError(
                 op,
                 "uses an activation again after it was joined with another",
                 "add a quantizer between the two",
             )
-    if meeting is None:
-        raise VerifyException("the region does not use all of its operands")
     return meeting
 
 
@@ -262,7 +275,11 @@ class _Lines:
     def product(self, meeting: Operation) -> tuple[list[IntMap], list[Fraction]]:
         """Returns integer maps, and what one unit of their product is worth, per channel."""
         if self.count != 2:
-            raise VerifyException(f"a product of {self.count} activations needs quantizers between")
+            raise JoinError(
+                meeting,
+                f"multiplies {self.count} activations, some of them joined before",
+                "add a quantizer after each two that are joined",
+            )
         maps: list[IntMap | None] = [None, None]
         unit = [Fraction(1)] * self.channels
         for operand in meeting.operands:

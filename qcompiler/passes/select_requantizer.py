@@ -39,7 +39,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
-from qcompiler.analysis.joint_functions import JoinError, joint_function
+from qcompiler.analysis.joint_functions import JoinError, joining_operation, joint_function
 from qcompiler.analysis.scalar_functions import scalar_function
 from qcompiler.analysis.sources import place_of
 from qcompiler.arith.enclosures import TooLargeError
@@ -133,7 +133,7 @@ class _SelectJoin(RewritePattern):
             in_text = None
             if found is None or "quantizer" in remedy:
                 in_text = "write requantize(..., int8, scale: 0.1) around each activation before it"
-            where = place_of(op if found is None else found.op)
+            where = place_of(joining_operation(op.scalar_body) or op if found is None else found.op)
             problem = Problem(where, str(error), remedy, in_text)
             if problem not in self.problems:
                 self.problems.append(problem)

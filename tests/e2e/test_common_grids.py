@@ -156,6 +156,21 @@ def test_scales_that_are_far_apart_are_refused_at_the_sum(tmp_path):
         qcompiler.compile(save(finish(net, mended), tmp_path))
 
 
+def test_a_sum_of_too_many_bits_is_refused_where_it_is(tmp_path):
+    def network(mended: bool):
+        net = Net(SHAPE, opset=20)
+        a = activation(net, scale=0.0237)
+        bias = net.const([0.3, -1.7, 0.011, 2.9], F32)
+        several = {"scale": [0.0123, 0.0071, 0.0209, 0.0057], "zero": [0] * 4, "axis": 0}
+        layer = net.op("Conv", a, weights(net, 4, 4, 1, 1, **several), bias)
+        layer = activation(net, layer, 0.07) if mended else layer
+        return save(finish(net, net.op("Add", layer, a, name="residual")), tmp_path)
+
+    with pytest.raises(ModelError, match=r"residual \(ONNX Add\): joining .* quantize each act"):
+        qcompiler.compile(network(False))
+    qcompiler.compile(network(True))
+
+
 READ_TWICE = {
     "gate": lambda net, d, e: net.op("Mul", d, net.op("HardSigmoid", e, alpha=0.25, beta=0.5)),
     "double": lambda net, d, e: net.op("Add", d, e),

@@ -20,6 +20,18 @@ def three(net: Net, mended: bool):
     net.quantized(net.op("Add", two, c) if mended else net.op("Sum", a, b, c))
 
 
+@refused(
+    _CHAPTER,
+    "three activations multiplied before a quantizer",
+    "mul_1",
+    "a quantizer after two of them",
+)
+def three_factors(net: Net, mended: bool):
+    a, b, c = _branches(net, 3)
+    two = net.op("Mul", a, b)
+    net.quantized(net.op("Mul", net.quantized(two) if mended else two, c))
+
+
 @refused(_CHAPTER, "sigmoid of a sum that is joined again", "sigmoid_0", "a quantizer after it")
 def joined_again(net: Net, mended: bool):
     a, b, c = _branches(net, 3)

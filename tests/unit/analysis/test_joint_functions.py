@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Region
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.joint_functions import joint_function
+from qcompiler.analysis.joint_functions import joining_operation, joint_function
 from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import round_fraction
@@ -94,6 +94,40 @@ def test_what_is_no_sum_or_product_is_refused_by_name():
     with pytest.raises(VerifyException, match="added, subtracted or multiplied only") as caught:
         joint_function(scalar, 1, "exact")
     assert isinstance(caught.value.op, nn.MaxOp)
+
+
+def of_three(first, second):
+    """quantize(second(first(a, b), c)), with scales of 1."""
+    block = Block(arg_types=[qint.IntType(0, 15)] * 3)
+    reals = [qint.DequantizeOp(x, np.ones(1, np.float32), ZERO) for x in block.args]
+    inner = first(reals[0].result, reals[1].result)
+    outer = second(inner.result, reals[2].result)
+    codes = qint.QuantizeOp(outer.result, np.ones(1, np.float32), ZERO, IntRange(0, 15))
+    block.add_ops([*reals, inner, outer, codes, qint.YieldOp(codes.result)])
+    return qint.ScalarBody(block), outer
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "exact_helps"),
+    [
+        (nn.AddOp, nn.SubOp, True),
+        (nn.MulOp, nn.AddOp, False),
+        (nn.AddOp, nn.MulOp, False),
+        (nn.MulOp, nn.MulOp, False),
+    ],
+)
+def test_exact_numerics_are_recommended_where_they_help(first, second, exact_helps):
+    scalar, outer = of_three(first, second)
+    assert joining_operation(scalar) is outer
+    with pytest.raises(VerifyException, match="joins 3 activations") as caught:
+        joint_function(scalar, 1, "onnxruntime")
+    assert ("exact" in caught.value.remedy) == exact_helps
+    if exact_helps:
+        assert joint_function(scalar, 1, "exact").kind == "sum"
+    else:
+        with pytest.raises(VerifyException, match="joined") as caught:
+            joint_function(scalar, 1, "exact")
+        assert isinstance(caught.value.op, nn.MulOp)
 
 
 def test_an_activation_that_is_used_again_after_the_join_is_refused():
