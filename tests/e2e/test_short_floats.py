@@ -3,7 +3,7 @@
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from onnx_models import messages, model, node, save
 
 import qcompiler
@@ -54,10 +54,17 @@ def test_float16_into_the_quantizer(tmp_path):
     np.testing.assert_array_equal(found, reference(proto, x.astype(F16)))
 
 
-def test_dequantized_to_float16(tmp_path):
-    nodes = [*DENSE[:-1], node("DequantizeLinear", ["mq", "h", "z"], ["y"])]
-    proto = model([node("Cast", ["x"], ["a"], to=FLOAT), *nodes], {**NUMBERS, "h": F16(0.0371)},
-                  element=HALF, opset=19)  # fmt: skip
+@pytest.mark.parametrize("by_node", [False, True])
+def test_dequantized_to_float16(tmp_path, by_node):
+    stored = node("Constant", [], ["h"], value=numpy_helper.from_array(np.array(0.0371, F16)))
+    nodes = [
+        *([stored] if by_node else []),
+        *DENSE[:-1],
+        node("DequantizeLinear", ["mq", "h", "z"], ["y"]),
+    ]
+    scale = {} if by_node else {"h": F16(0.0371)}
+    nodes = [node("Cast", ["x"], ["a"], to=FLOAT), *nodes]
+    proto = model(nodes, {**NUMBERS, **scale}, element=HALF, opset=19)
     proto.graph.output[0].type.tensor_type.elem_type = HALF
     found = qcompiler.compile(save(proto, tmp_path)).predict(frames())
     np.testing.assert_array_equal(found, reference(proto, frames().astype(F16)).astype(F32))

@@ -202,6 +202,11 @@ class NodeContext:
         self.set_integers(data_type)
         return self.emit(nn.RoundToOp(y, HALVES[data_type]))
 
+    def set_short(self, data_type: int) -> None:
+        """Says of what element type of ONNX the constant is that the node stores."""
+        if data_type in HALVES:
+            self._values.short_constants[self.proto.output[0]] = data_type
+
     def short_type(self, index: int) -> int | None:
         """Returns ONNX's element type of an input that is a stored constant of a shorter float."""
         return self._values.short_constants.get(self.input_name(index))

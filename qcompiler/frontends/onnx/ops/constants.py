@@ -22,6 +22,7 @@ _FORMS: dict[str, tuple[AttributeProto.AttributeType, Callable[[AttributeProto],
 def _constant(node: NodeContext) -> Value:
     tensor = node.attribute("value", AttributeProto.TENSOR)
     if tensor is not None:
+        node.set_short(tensor.t.data_type)
         return node.tensor(tensor.t)
     for name, (kind, read) in _FORMS.items():
         attribute = node.attribute(name, kind)
