@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
+from zlib import crc32
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -144,7 +145,7 @@ class _Watch:
 
     def __init__(self, args: argparse.Namespace):
         self._args = args
-        self._text, self._hash = "", 0
+        self._lines: list[str] = []
         self._validator: Validator | None = None
         self._nodes = NodeGraph()
 
@@ -169,19 +170,20 @@ class _Watch:
         args = self._args
         print_ir(when, name, module, args.elide_constants, locations=args.print_debuginfo)
 
-    def _shown(self, module: ModuleOp) -> str:
-        """Returns IR to show, without large constants, as dumps have it."""
+    def _shown(self, module: ModuleOp) -> list[str]:
+        """Returns lines to compare: in place of large constants, a number that tells them apart."""
         args = self._args
         most = SHOWN_ELEMENTS if args.elide_constants is None else args.elide_constants
-        return print_module(module, elide=most, locations=args.print_debuginfo)
-
-    def _compared(self, module: ModuleOp) -> int:
-        """Returns a hash of all IR: constants that are not shown may change, too."""
-        return hash(print_module(module, locations=self._args.print_debuginfo))
+        whole = print_module(module, locations=args.print_debuginfo).splitlines()
+        short = print_module(module, elide=most, locations=args.print_debuginfo).splitlines()
+        return [
+            f"{line}\n" if line == full else f"{line} // contents {crc32(full.encode()):08x}\n"
+            for line, full in zip(short, whole, strict=True)
+        ]
 
     def _begin(self, module: ModuleOp) -> None:
         if self._args.print_ir_diff:
-            self._text, self._hash = self._shown(module), self._compared(module)
+            self._lines = self._shown(module)
         if self._args.validate:
             try:
                 self._validator = Validator(module)
@@ -195,19 +197,17 @@ class _Watch:
         if self._wants(args.print_ir_after, name):
             self._print("after", name, module)
         if args.print_ir_diff:
-            text, whole = self._shown(module), self._compared(module)
-            sys.stderr.writelines(_difference(name, self._text, text, whole != self._hash))
-            self._text, self._hash = text, whole
+            lines = self._shown(module)
+            sys.stderr.writelines(_difference(name, self._lines, lines))
+            self._lines = lines
         if self._validator is not None:
             self._validator.check(name, module)
 
 
-def _difference(name: str, before: str, after: str, differ: bool) -> Iterable[str]:
+def _difference(name: str, before: Sequence[str], after: Sequence[str]) -> Iterable[str]:
     if before == after:
-        what = "large constants only" if differ else "nothing"
-        return [f"// ----- {name} changes {what} ----- //\n"]
-    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return difflib.unified_diff(*lines, f"before {name}", f"after {name}", n=1)
+        return [f"// ----- {name} changes nothing ----- //\n"]
+    return difflib.unified_diff(before, after, f"before {name}", f"after {name}", n=1)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
