@@ -18,7 +18,7 @@ class Asked(Exception):
 
 
 class Simulator:
-    def run(self, rtl, stimulus):
+    def run(self, rtl, stimulus, progress):
         raise Asked(stimulus)
 
 

@@ -39,6 +39,15 @@ def _quantize(inputs: Sequence[SSAValue], values: Values, _region: Region | None
     )
 
 
+def _dequantize(inputs: Sequence[SSAValue], values: Values, _region: Region | None) -> Operation:
+    values = dict(values)
+    numerics = values.pop("numerics", None)
+    op = qint.DequantizeOp(inputs[0], values.pop("scale"), values.pop("zero_point"), **values)
+    if numerics is not None:
+        qint.set_numerics(op, numerics)
+    return op
+
+
 def _region_of(region: Region | None) -> Region:
     assert region is not None
     return region
@@ -162,7 +171,9 @@ INTEGER_OPERATIONS = (
              Param("zero_point_after_rounding", Kind.BOOL, False),
              build=_quantize, integers=False, scalar=True),
     _integer(qint.DequantizeOp, "x", _SCALE, _ZERO_POINT, _CHANNELS,
-             Param("apart", Kind.BOOL, False), scalar=True),
+             Param("apart", Kind.BOOL, False),
+             Param("numerics", Kind.WORD, None, ("exact", "onnxruntime")),
+             build=_dequantize, scalar=True),
     _integer(qint.AffineOp, "x", Param("multiplier", Kind.INTEGERS, _ONE),
              Param("offset", Kind.INTEGERS, _ZERO), _CHANNELS, scalar=True),
     _integer(qint.MatMulOp, "a b"),

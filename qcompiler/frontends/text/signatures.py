@@ -141,7 +141,9 @@ def _read(param: Param, op: Operation) -> Any:
         return range_of(op.results[0].type)
     if param.kind is Kind.SHAPE:
         return list(shape_of(op.results[0].type))
-    attribute = cast(Any, op.properties.get(param.name))
+    # What operations of any kind may have, such as numerics, is no property of theirs.
+    own = op.properties.get(param.name)
+    attribute = cast(Any, op.attributes.get(f"qint.{param.name}") if own is None else own)
     if attribute is None:
         return False if param.kind is Kind.BOOL else None
     if param.kind is Kind.BOOL and not isinstance(attribute, IntegerAttr):

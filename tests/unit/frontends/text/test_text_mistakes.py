@@ -209,8 +209,6 @@ MISTAKES = [
      "give it a type of integers and a scale", None),
     ("mlp", GRID, "relu(h)", "4:10", "without a quantizer, in block dense put in at line 11",
      "write requantize(..., int8, scale: 0.1) around it", "requantize(relu(h), int8, scale: 0.1)"),
-    ("mlp", W1, "int4[8, 6] scale [1, 2, 3, 4, 5, 6, 7, 8] axis 0", "8:7", "each input channel",
-     "one number as their scale", None),
     ("residual", "requantize(g, uint8, scale: 0.01)", "sigmoid(g)", "20:7", "without a quantizer",
      "write requantize(..., int8", "requantize(sigmoid(g), int8, scale: 0.1)"),
     ("gate", "requantize(sigmoid(matmul(x, wg)), uint8, scale: 1/256)", GATE, "6:7", "",
