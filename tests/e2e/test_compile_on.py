@@ -39,7 +39,7 @@ def test_from_every_pass(written, tmp_path, number, name):
         ("rtl", [], "the IR is at the level rtl, which fold-constants does not take"),
         ("stream", [], "--from select-requantizer for ir/qint.mlir, size-fifos for ir/stream.mlir"),
         ("stream", ["--from", "infer-ranges"], "level stream, which split-host does not take"),
-        ("04-fold-scales", ["--from", "select-folding"], "nn, which insert-width-adapters does"),
+        ("05-fold-scales", ["--from", "select-folding"], "nn, which insert-width-adapters does"),
     ],
 )
 def test_ir_of_another_level_is_refused(capfd, written, tmp_path, file, options, words):
@@ -58,7 +58,7 @@ def test_constants_in_the_text_give_the_same(written, tmp_path):
 
 
 def test_a_design_compiled_on_from_processes_simulates_in_the_interpreter(written, tmp_path):
-    path = written / "ir" / "15-size-fifos.mlir"
+    path = written / "ir" / "16-size-fifos.mlir"
     assert main(["compile", str(path), "--from", "size-fifos", "-o", str(tmp_path / "out")]) == 0
     design, whole = qcompiler.load(tmp_path / "out"), qcompiler.load(written)
     head = whole.ports[0][1].frame_shape
