@@ -107,9 +107,9 @@ def test_colours_follow_what_is_chosen(cnn, opened):
 
 
 def test_ir_folds_and_is_searched(cnn, opened):
-    page = opened(cnn, "ir/06-fuse-requantize")
+    page = opened(cnn, "ir/07-fuse-requantize")
     assert texts(page, ".steps a")[:2] == ["import", "fold-constants"]
-    assert len(texts(page, ".steps:visible a")) == 17
+    assert len(texts(page, ".steps:visible a")) == 18
     count = "made.get('ir').view.list.rows.length"
     rows = page.evaluate(count)
     page.locator(".row", has_text="qint.requantize").first.locator(".fold").click()
@@ -124,20 +124,20 @@ def test_ir_folds_and_is_searched(cnn, opened):
     assert page.locator(".count:visible").inner_text() == "1 of 1 lines"
     page.locator(".steps a", has_text="select-requantizer").click()
     assert page.locator(".count:visible").inner_text() == "0 of 0 lines"
-    assert page.url.endswith("#ir/10-select-requantizer")
+    assert page.url.endswith("#ir/11-select-requantizer")
     assert page.locator(".row .t-op").count() > 10
 
 
 def test_the_difference_between_any_two_steps(cnn, opened):
-    page = opened(cnn, "diff/09-split-host/10-select-requantizer")
+    page = opened(cnn, "diff/10-split-host/11-select-requantizer")
     assert page.locator(".dless", has_text="qint.requantize").count() > 0
     assert page.locator(".dmore", has_text="qint.mul_shift").count() > 0
     page.locator(".gap").first.click()
     assert page.locator(".dsame").first.inner_text().startswith("1")
     page.get_by_label("from", exact=True).select_option("nn")
-    page.get_by_label("to", exact=True).select_option("16-convert-stream-to-rtl")
+    page.get_by_label("to", exact=True).select_option("17-convert-stream-to-rtl")
     assert "more" in page.locator(".count:visible").inner_text()
-    page.get_by_label("from", exact=True).select_option("16-convert-stream-to-rtl")
+    page.get_by_label("from", exact=True).select_option("17-convert-stream-to-rtl")
     assert page.locator(".count:visible").inner_text() == "no difference"
 
 
