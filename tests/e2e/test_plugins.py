@@ -73,16 +73,14 @@ def test_two_shifts_in_one_cycle(tmp_path):
 
 def summing(folder):
     nodes = [
-        quant("x", "xq", scale="x_scale"),
+        quant("x", "xq"),
         node("CumSum", ["xq", "axis"], ["s"], name="sum"),
-        quant("s", "sq", bits="s_bits"),
+        quant("s", "sq"),
         quant("w", "wq"),
         node("MatMul", ["sq", "wq"], ["y"], name="fc"),
     ]
     weights = np.random.default_rng(1).normal(0, 2, (6, 3)).astype(F32)
-    constants = {
-        **PARAMETERS, "w": weights, "axis": np.int64(1), "x_scale": F32(0.5), "s_bits": F32(6),
-    }  # fmt: skip
+    constants = {**PARAMETERS, "w": weights, "axis": np.int64(1)}
     return save(model(nodes, constants, inputs={"x": [1, 6]}), folder)
 
 
