@@ -18,7 +18,7 @@ def run(folder, code, **limits):
 def test_log_and_progress(tmp_path):
     said, log = run(tmp_path, "import time; print('1. Executing X', flush=True); time.sleep(0.6)")
     assert log == "1. Executing X\n"
-    assert said[-1] == "tool: 1. Executing X"
+    assert said[-1] == "tool: starting (1. Executing X)"
 
 
 def test_failure_has_the_tools_own_words(tmp_path):
