@@ -8,7 +8,7 @@
 | json | parsed |
 | qnn | with `# NAME.qnn` as first line it becomes that file |
 | mlir | parsed and verified |
-| verilog | every line must stand in a Verilog file that the page's commands made |
+| verilog | with `// NAME.v` as first line it becomes that file, else every line must stand in a file that the page's commands made |
 | text | a listing; nothing |
 
 A command or a Python block that ends in `# fails` must fail. `cd` lasts. Icarus
@@ -34,7 +34,7 @@ FAILS = "# fails"
 PLACING = {"docs/synthesis.md", "docs/tutorial.md"}
 """Pages with a minute of place and route."""
 
-_FILE = re.compile(r"# ([\w.-]+\.(?:py|toml|qnn))\n")
+_FILE = re.compile(r"(?:#|//) ([\w.-]+\.(?:py|toml|qnn|v))\n")
 
 
 def pages() -> list[str]:
@@ -130,6 +130,8 @@ class Reader:
         parse_module(make_context(), text, place)
 
     def _verilog(self, text: str, place: str) -> None:
+        if self._file(text):
+            return
         made = "\n".join(path.read_text() for path in self.here.rglob("*.v"))
         lines = {" ".join(line.split()) for line in made.splitlines()}
         for line in text.splitlines():
