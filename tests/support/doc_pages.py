@@ -8,7 +8,7 @@
 | json | parsed |
 | qnn | with `# NAME.qnn` as first line it becomes that file |
 | mlir | parsed and verified |
-| verilog | with `// NAME.v` as first line it becomes that file, else every line must stand in a file that the page's commands made |
+| verilog | as toml with `// NAME.v`, else each line must stand in a file of the page's commands |
 | text | a listing; nothing |
 
 A command or a Python block that ends in `# fails` must fail. `cd` lasts. Icarus
