@@ -1,0 +1,84 @@
+"""Solved adder graphs: proven by `check` in the solver, and by hand here."""
+
+import numpy as np
+import pytest
+
+from qcompiler.adder_graphs.cost import ECP5, XILINX, CarryChains, Operand, graph_luts
+from qcompiler.adder_graphs.solve import solve
+from qcompiler.arith.ranges import WidthError
+
+
+def _matrices():
+    rng = np.random.default_rng(0)
+    return {
+        "one": np.array([[1]]),
+        "minus one": np.array([[-1]]),
+        "zero": np.zeros((3, 2), np.int64),
+        "no outputs": np.zeros((3, 0), np.int64),
+        "no inputs": np.zeros((0, 2), np.int64),
+        "all equal": np.full((4, 4), 7),
+        "powers": 1 << rng.integers(0, 8, (5, 5)),
+        "huge": rng.integers(-(2**31), 2**31, (3, 3)),
+        "random": rng.integers(-128, 128, (8, 8)),
+        "ternary": rng.integers(-1, 2, (20, 6)),
+        "column": rng.integers(-9, 10, (12, 1)),
+        "row": rng.integers(-99, 100, (1, 12)),
+    }
+
+
+@pytest.mark.parametrize("name", list(_matrices()))
+@pytest.mark.parametrize("effort", [0, 1])
+def test_graph_equals_the_matrix(name: str, effort: int):
+    matrix = _matrices()[name]
+    inputs = [(-8, 7), (0, 15), (3, 3), (-4, 12, 2)]
+    ranges = [inputs[i % 4] for i in range(len(matrix))]
+    bias = np.arange(matrix.shape[1]) * 37 - 50
+    graph = solve(matrix, ranges, bias=bias, effort=effort)
+    rng = np.random.default_rng(1)
+    x = np.stack([rng.integers(lo, hi + 1, 50) for lo, hi, *_ in ranges] or [[]] * 50, axis=-1)
+    x = x.reshape(50, len(ranges)).astype(np.int64)
+    for i, (_, _, *zeros) in enumerate(ranges):
+        x[:, i] &= -1 << (zeros[0] if zeros else 0)
+    assert (graph.evaluate(x) == x @ matrix + bias).all()
+
+
+def test_solver_is_deterministic():
+    matrix = np.random.default_rng(3).integers(-8, 8, (6, 6))
+    first, second = (solve(matrix, [(0, 7)] * 6, effort=1) for _ in range(2))
+    for name in ("inputs", "constants", "nodes", "outputs"):
+        assert (getattr(first, name) == getattr(second, name)).all()
+
+
+def test_depth_is_bounded_where_it_can_be():
+    matrix = np.random.default_rng(3).integers(-8, 8, (16, 4))
+    assert solve(matrix, [(0, 7)] * 16, max_depth=5).depth() <= 5
+    ones = np.ones((5, 1), np.int64)
+    assert solve(ones, [(0, 1)] * 5, max_depth=1).depth() == 3
+    assert solve(ones, [(0, 1)] * 5, input_depths=[3, 0, 0, 0, 0]).depth([3, 0, 0, 0, 0]) == 4
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="must have shapes"):
+        solve(np.ones((2, 2)), [(0, 1)])
+    with pytest.raises(ValueError, match="effort"):
+        solve(np.ones((1, 1)), [(0, 1)], effort=-1)
+    with pytest.raises(WidthError):
+        solve([[2**31], [3]], [(-(2**62), 2**62)] * 2)
+    assert solve([[1]], [(-(2**62), 2**62)]).output_range(0).hi == 2**62
+
+
+def test_chains_cost_what_overlaps():
+    low, high = Operand(0, 15, 0), Operand(0, 240, 4)
+    assert ECP5.luts([low, high], 0, 255) == 0
+    assert XILINX.luts([low, high._replace(negative=True)], -240, 15) == 5
+    assert XILINX.luts([low._replace(negative=True), high], -15, 240) == 9
+    assert XILINX.luts([low, low], 0, 30) == 5
+    assert ECP5.luts([low, low], 0, 30) == 6
+    assert CarryChains(operands=3).luts([low, low, low], 0, 45) == 6
+
+
+def test_luts_of_a_graph_count_each_adder_once():
+    graph = solve([[5, -10]], [(0, 15)], cost=XILINX)
+    assert len(graph.nodes) == 1
+    # 5 x is x plus x moved by two places: the lowest two of 7 bits pass. Its negative costs 8.
+    assert graph_luts(graph, XILINX) == 5 + 8
