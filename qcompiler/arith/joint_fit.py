@@ -14,7 +14,7 @@ from qcompiler.arith.arrays import IntArray, indices
 from qcompiler.arith.joint_function import IntMap, JointFunction
 from qcompiler.arith.joint_sum import JointFit, fit_sum, scaled
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import Shift, Table
+from qcompiler.arith.requantizers import Shift, Table, rows_of
 from qcompiler.arith.scalar_evaluation import evaluate_at
 from qcompiler.arith.scalar_function import ScalarFunction
 
@@ -75,11 +75,11 @@ def _fit_pairs(
 
 
 def _uniform(function: JointFunction) -> bool:
-    rows = [
-        m.entries.shape[0] if isinstance(m, Table) else max(m.multiplier.size, m.bias.size)
-        for m in function.maps
-    ]
-    return isinstance(function.tail, ScalarFunction) and function.tail.uniform and max(rows) == 1
+    return (
+        isinstance(function.tail, ScalarFunction)
+        and function.tail.uniform
+        and all(rows_of(map_) == 1 for map_ in function.maps)
+    )
 
 
 def _slope(map_: IntMap, x: IntRange) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Table
+from qcompiler.arith.requantizers import MulShift, Table, rows_of
 from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
 from qcompiler.arith.scalar_function import ScalarFunction
 
@@ -47,6 +47,12 @@ class JointFunction:
     kind: Literal["sum", "product"]
     tail: ScalarFunction | Table
     gain: float | None
+
+    @property
+    def channels(self) -> int:
+        """How many channels a map or the tail tells apart: 1 if all of them agree."""
+        tail = rows_of(self.tail) if isinstance(self.tail, Table) else self.tail.channels
+        return max(tail, *(rows_of(map_) for map_ in self.maps))
 
     def combine(self, xs: Sequence[IntArray], channel_axis: int = 0) -> IntArray:
         """Returns the combined integers of operands, which broadcast against each other."""

@@ -69,7 +69,7 @@ def fit_sum(
         return None
     clamp = clamp or IntRange(tail.quantizer.lo, tail.quantizer.hi)
     try:
-        sums = [_sum(function, tail, ranges, channel) for channel in range(tail.channels)]
+        sums = [_sum(function, tail, ranges, channel) for channel in range(function.channels)]
     except NotALineError:
         return None
     if len(set(sums)) == 1:
@@ -92,7 +92,7 @@ def _sum(
     function: JointFunction, tail: ScalarFunction, ranges: Sequence[IntRange], channel: int
 ) -> _Sum:
     met = function.combined_range(ranges)
-    code = code_line(tail, channel, max(-met.lo, met.hi))
+    code = code_line(tail, channel % tail.channels, max(-met.lo, met.hi))
     if code.error:
         raise NotALineError("a scale is no rational number")
     slopes: list[Fraction] = []

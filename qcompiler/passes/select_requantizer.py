@@ -28,6 +28,7 @@ Options: `form` forces one of shift, mul_shift, float_scale, threshold, table; `
 side by side that the cost estimate assumes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 
@@ -53,7 +54,7 @@ from qcompiler.arith.requantizer_selection import (
     WideFunctionError,
     select,
 )
-from qcompiler.arith.requantizers import MulShift, Requantizer, Table
+from qcompiler.arith.requantizers import MulShift, Requantizer, Table, rows_of
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
@@ -172,14 +173,32 @@ class _SelectJoin(RewritePattern):
 
 
 def _image(op: qint.JoinOp, value: SSAValue, map_: IntMap, x: IntRange) -> list[Operation]:
-    """Returns the operation that maps an operand, none for the identity."""
+    """Returns the operations that map an operand, none for the identity."""
     if isinstance(map_, MulShift):
         if not map_.bias.any() and bool((map_.multiplier == 1).all()):
             return []
         reached = map_.sum_range(x)
         map_ = replace_fields(map_, lo=reached.lo, hi=reached.hi)
+    new: list[Operation] = []
+    if rows_of(map_) > 1:
+        new = _repeated(value, op.channel_axis, shape_of(op.result.type))
+        value = new[-1].results[0] if new else value
     axis = op.channel_axis - len(shape_of(op.result.type)) + len(shape_of(value.type))
-    return [qint.requantizer_op(map_, value, map_range(map_, x), axis)]
+    return [*new, qint.requantizer_op(map_, value, map_range(map_, x), axis if axis >= 0 else None)]
+
+
+def _repeated(value: SSAValue, axis: int, shape: Sequence[int]) -> list[Operation]:
+    """Returns the operations that repeat an operand of one channel as often as there are channels."""
+    given = shape_of(value.type)
+    padded = (*[1] * (len(shape) - len(given)), *given)
+    if padded[axis] == shape[axis]:
+        return []
+    new: list[Operation] = []
+    if padded != given:
+        new.append(qint.ReshapeOp(value, padded))
+        value = new[-1].results[0]
+    times = [shape[axis] if index == axis else 1 for index in range(len(shape))]
+    return [*new, qint.ResizeNearestOp(value, times)]
 
 
 @dataclass(frozen=True)

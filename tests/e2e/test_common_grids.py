@@ -124,10 +124,26 @@ def factor_before_convolution(net: Net):
     return net.op("Conv", x, weights(net, 3, 4, 3, 3), pads=[1, 1, 1, 1])
 
 
+def biases_differ(net: Net):
+    """Too many pairs of operands to compare: multipliers by proof, and a bias for each channel."""
+    a = activation(net)
+    biases = net.const(F32([1.25, 0.5, -3, 0]))
+    y = net.op("Conv", a, weights(net, 4, 4, 3, 3), biases, pads=[1, 1, 1, 1])
+    return net.op("Add", y, a)
+
+
+def map_for_all_channels(net: Net):
+    """Channels are added to one map of pixels, which each of them multiplies by another integer."""
+    a = activation(net)
+    w = weights(net, 4, 4, 1, 1, scale=[0.125, 0.5, 0.25, 1], zero=[0] * 4, axis=0)
+    pixels = activation(net, net.op("ReduceMax", a, net.const([1], np.int64), keepdims=1), 0.5, 1)
+    return net.op("Add", net.op("Conv", a, w), pixels)
+
+
 LAYERS = [
     depthwise, channels_into_convolution, weights_by_input, concatenation, residual, residual_relu,
     gated_residual, relus_are_added, constant_left, constant_left_batched, grouped_transposed,
-    factor_before_convolution,
+    factor_before_convolution, biases_differ, map_for_all_channels,
 ]  # fmt: skip
 
 
@@ -136,6 +152,16 @@ LAYERS = [
 def test_layers_of_several_scales(layer, numerics, tmp_path):
     net = Net(SHAPE, opset=20)
     assert_equal(finish(net, layer(net)), tmp_path, numerics)
+
+
+@pytest.mark.simulation
+def test_one_map_added_to_channels_of_several_scales_in_hardware(tmp_path):
+    net = Net(SHAPE, opset=20)
+    proto = finish(net, map_for_all_channels(net))
+    design = qcompiler.compile(save(proto, tmp_path), cycles=300)
+    x = inputs(count=12)
+    made = np.reshape(design.simulate(x), (len(x), -1))
+    np.testing.assert_array_equal(made, onnxruntime_codes(proto, x).reshape(len(x), -1))
 
 
 def test_a_grid_is_no_finer_than_the_scales_need(tmp_path):
