@@ -80,13 +80,13 @@ def elementwise_reals(
     shape = shape_of(op.result.type)
     if name is None or isinstance(op, nn.GeluOp) or np.prod(shape, dtype=object) > MAX_ELEMENTS:
         return None
-    held = op.parameters if isinstance(op, nn.Unary) else ()
+    numbers = (*operands, *op.parameters)
     with np.errstate(all="ignore"):
         if numerics == "onnxruntime":
-            single = [np.asarray(v, np.float32) for v in (*operands, *held)]
+            single = [np.asarray(v, np.float32) for v in numbers]
             result = np.asarray(OPS[name].ieee(*single), np.float32)
         else:
-            wide = [error_bounds.exactly(np.asarray(v, np.float64)) for v in (*operands, *held)]
+            wide = [error_bounds.exactly(np.asarray(v, np.float64)) for v in numbers]
             found = OPS[name].bounded(*wide)
             if np.any(found.error != 0):
                 return None

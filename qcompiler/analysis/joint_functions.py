@@ -61,7 +61,7 @@ def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> Joint
         VerifyException: the operands meet in a way that has no integer form.
     """
     meeting = _meeting(body)
-    if isinstance(meeting, nn.AddOp | nn.SubOp | nn.MulOp):
+    if isinstance(meeting, nn.AddOp | nn.SubOp | nn.MulOp | nn.MulAddOp):
         if numerics == "onnxruntime":
             return _float32(body, meeting, channels)
         return _exact(body, meeting, channels)
@@ -225,10 +225,11 @@ class _Lines:
                 return self._sum(line, offset, 1)
             case qint.DequantizeOp():
                 return self._scaled(terms[0], _fractions(op.scale_array, self.channels))
-            case nn.AddOp():
-                return self._sum(terms[0], terms[1], 1)
-            case nn.SubOp():
-                return self._sum(terms[0], terms[1], -1)
+            case nn.AddOp() | nn.SubOp():
+                return self._sum(terms[0], terms[1], 1 if isinstance(op, nn.AddOp) else -1)
+            case nn.MulAddOp():
+                factor = [Fraction(op.parameters[0])] * self.channels
+                return self._sum(self._scaled(terms[0], factor), terms[1], 1)
             case nn.NegOp():
                 return self._scaled(terms[0], [Fraction(-1)] * self.channels)
             case nn.MulOp() if set(terms[1]) == {None}:
@@ -326,12 +327,12 @@ def _unit(numbers: Sequence[Fraction]) -> Fraction:
 
 @dataclass(frozen=True)
 class _Image:
-    """The float32 numbers that one operand becomes before it meets the other.
+    """The numbers that one operand becomes before it meets the other.
 
     Attributes:
         argument: which operand of the region.
         codes: all of its integers, ascending.
-        values: what each becomes, float32.
+        values: what each becomes: float32, or a product of two float32 numbers, in float64.
     """
 
     argument: int
@@ -394,8 +395,7 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
         case qint.DequantizeOp():
             return operands[0].astype(np.float32) * np.float32(_one_number(op.scale_array))
         case nn.Unary() | nn.Binary() if type(op) in REAL_OPS:
-            held = op.parameters if isinstance(op, nn.Unary) else ()
-            numbers = [np.asarray(number, np.float32) for number in held]
+            numbers = [np.asarray(number, np.float32) for number in op.parameters]
             return np.asarray(OPS[scalar_name(op)].ieee(*operands, *numbers), np.float32)
         case _:
             raise _before_join(op)
@@ -413,6 +413,8 @@ def _float32(body: qint.ScalarBody, meeting: Operation, channels: int) -> JointF
         return _float32_product(body, meeting, found, channels)
     if isinstance(meeting, nn.SubOp):
         found[1] = replace(found[1], values=-found[1].values)
+    if isinstance(meeting, nn.MulAddOp):  # the product is not rounded
+        found[0] = replace(found[0], values=found[0].values.astype(np.float64) * meeting.parameters)
     maps, (unit, _) = _integers(found, shared=True)
     tail = _from_unit(body, meeting, unit, channels)
     return JointFunction(maps, "sum", tail, _gain(body, meeting, np.array([unit])))

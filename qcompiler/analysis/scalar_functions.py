@@ -16,6 +16,7 @@ REAL_OPS: dict[type[Operation], str] = {
     nn.AddOp: "add",
     nn.SubOp: "sub",
     nn.MulOp: "mul",
+    nn.MulAddOp: "mul_add",
     nn.DivOp: "div",
     nn.SqrtOp: "sqrt",
     nn.ReluOp: "relu",
@@ -69,8 +70,8 @@ def scalar_value(
     if isinstance(op, qint.DequantizeOp):
         return builder.apply("mul", operands[0], parameter_row(op.scale_array, channels))
     if type(op) in REAL_OPS:
-        held = op.parameters if isinstance(op, nn.Unary) else ()
-        return builder.apply(scalar_name(op), *operands, *held)
+        assert isinstance(op, nn.Binary | nn.Unary), "the table holds no others"
+        return builder.apply(scalar_name(op), *operands, *op.parameters)
     raise VerifyException(f"{op.name} cannot stand in a scalar region")
 
 

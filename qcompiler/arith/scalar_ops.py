@@ -17,6 +17,7 @@ import numpy as np
 from qcompiler.arith import activations, enclosures, error_bounds, transcendental, trends
 from qcompiler.arith.enclosures import Enclosure
 from qcompiler.arith.error_bounds import Bounded
+from qcompiler.arith.fused import mul_add
 from qcompiler.arith.trends import Trend
 
 _ZERO = np.asarray(0.0)
@@ -73,6 +74,18 @@ def _identity_exact(_bits: int, a: Enclosure) -> Enclosure:
     return a
 
 
+def _mul_add_bounded(a: Bounded, b: Bounded, factor: Bounded) -> Bounded:
+    return error_bounds.add(error_bounds.mul(a, factor), b)
+
+
+def _mul_add_exact(bits: int, a: Enclosure, b: Enclosure, factor: Enclosure) -> Enclosure:
+    return enclosures.add(bits, enclosures.mul(bits, a, factor), b)
+
+
+def _mul_add_trend(a: Trend, b: Trend, factor: Trend) -> Trend:
+    return trends.keep(trends.mul(a, factor), b)
+
+
 def _greater_equal_ieee(a: Any, b: Any) -> Any:
     return (a >= b).astype(np.result_type(a, b))
 
@@ -93,6 +106,7 @@ OPS: dict[str, ScalarOp] = {
     "add": ScalarOp(2, np.add, error_bounds.add, enclosures.add, trends.keep),
     "sub": ScalarOp(2, np.subtract, error_bounds.sub, enclosures.sub, trends.sub),
     "mul": ScalarOp(2, np.multiply, error_bounds.mul, enclosures.mul, trends.mul),
+    "mul_add": ScalarOp(3, mul_add, _mul_add_bounded, _mul_add_exact, _mul_add_trend),
     "div": ScalarOp(2, np.divide, error_bounds.div, enclosures.div, trends.div),
     "min": ScalarOp(2, np.minimum, error_bounds.minimum, enclosures.minimum, trends.keep),
     "max": ScalarOp(2, np.maximum, error_bounds.maximum, enclosures.maximum, trends.keep),

@@ -32,12 +32,8 @@ class NNFunctions(InterpreterFunctions):
         rank = len(shape_of(op.result.type))
         lhs, rhs = (numpy_ops.align(a, rank) for a in args)
         with np.errstate(all="ignore"):
-            return (numpy_ops.BINARY[op.name.removeprefix("nn.")](lhs, rhs),)
-
-    @impl(nn.PReluOp)
-    def prelu(self, i: Interpreter, op: nn.PReluOp, args: PythonValues) -> PythonValues:
-        rank = len(shape_of(op.result.type))
-        return (numpy_ops.prelu(*(numpy_ops.align(a, rank) for a in args)),)
+            function = numpy_ops.BINARY[op.name.removeprefix("nn.")]
+            return (function(lhs, rhs, *op.parameters),)
 
     @impl(nn.BatchNormOp)
     def batch_norm(self, i: Interpreter, op: nn.BatchNormOp, args: PythonValues) -> PythonValues:
@@ -59,7 +55,7 @@ def _add_uniform_operations() -> None:
             return (host_call(op).run(*args),)
 
     for op_type in nn.NN.operations:
-        if issubclass(op_type, nn.Binary) and op_type is not nn.PReluOp:
+        if issubclass(op_type, nn.Binary):
             setattr(NNFunctions, op_type.name, impl(op_type)(NNFunctions.binary))
         elif op_type in CALLS:
             setattr(NNFunctions, op_type.name, impl(op_type)(call))

@@ -1,7 +1,8 @@
 """What each host operation computes, in plain numpy, on arrays with a leading batch axis.
 
 The interpreters call these functions, and the driver that ships with a design carries their source.
-So each is self-contained: no name from elsewhere but `np` and `math`.
+So each is self-contained: no name from elsewhere but `np` and `math`; what they share with other
+parts of the compiler is self-contained, too, and carried along.
 """
 
 import math
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qcompiler.arith import fused
 
 Array = NDArray[Any]
 
@@ -275,7 +278,7 @@ def constant(value: Array, real: Any) -> Array:
     return typed[np.newaxis]
 
 
-BINARY: dict[str, Callable[[Array, Array], Array]] = {
+BINARY: dict[str, Callable[..., Array]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -284,5 +287,7 @@ BINARY: dict[str, Callable[[Array, Array], Array]] = {
     "min": np.minimum,
     "max": np.maximum,
     "greater_equal": greater_equal,
+    "prelu": prelu,
+    "mul_add": fused.mul_add,
 }
-"""Elementwise operations on two aligned operands, by their name in the nn dialect."""
+"""Elementwise operations on two aligned operands, and numbers they hold, by their name in nn."""

@@ -15,6 +15,7 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.sources import identifier
+from qcompiler.arith import fused
 from qcompiler.backends.driver import packing
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -97,7 +98,7 @@ def _functions_of(module: ModuleType) -> list[Callable[..., Any]]:
     return [function for function in found if function.__module__ == module.__name__]
 
 
-_EMBEDDED = (packing, numpy_ops, numpy_windows)
+_EMBEDDED = (packing, fused, numpy_ops, numpy_windows)
 """Modules whose functions go into the driver: self-contained, numpy only."""
 
 
@@ -124,12 +125,10 @@ class _FunctionWriter:
         match op:
             case nn.ConstantOp() | qint.ConstantOp():
                 return f"constant({self.parameter(op.array)}, REAL)"
-            case nn.PReluOp():
-                rank = len(shape_of(op.result.type))
-                return f"prelu(align({args[0]}, {rank}), align({args[1]}, {rank}))"
             case nn.Binary():
                 rank = len(shape_of(op.result.type))
-                operands = ", ".join(f"align({arg}, {rank})" for arg in args)
+                aligned = [f"align({arg}, {rank})" for arg in args]
+                operands = ", ".join([*aligned, *map(repr, op.parameters)])
                 function = numpy_ops.BINARY[op.name.removeprefix("nn.")]
                 prefix = "np." if isinstance(function, np.ufunc) else ""
                 return f"{prefix}{function.__name__}({operands})"

@@ -1,10 +1,20 @@
 """Arithmetic on each element alone; operands broadcast as in numpy."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
-from xdsl.dialects.builtin import TensorType
+import numpy as np
+from xdsl.dialects.builtin import Float32Type, FloatAttr, TensorType
 from xdsl.ir import Attribute, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, result_def, traits_def
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
@@ -13,7 +23,7 @@ from qcompiler.dialects.nn.types import REAL, f32, real_like, verify_same_shape
 
 
 class Binary(IRDLOperation):
-    """An elementwise operation on two operands, which broadcast as in numpy."""
+    """An elementwise operation on two operands, which broadcast as in numpy, and on its numbers."""
 
     lhs = operand_def(REAL)
     rhs = operand_def(REAL)
@@ -21,11 +31,18 @@ class Binary(IRDLOperation):
     traits = traits_def(Pure())
     assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, lhs: SSAValue, rhs: SSAValue):
+    def __init__(
+        self, lhs: SSAValue, rhs: SSAValue, properties: Mapping[str, Attribute] | None = None
+    ):
         shapes = shape_of(lhs.type), shape_of(rhs.type)
         scalar = not isinstance(lhs.type, TensorType) and not isinstance(rhs.type, TensorType)
         result = f32 if scalar else TensorType(f32, broadcast_shapes(shapes))
-        super().__init__(operands=[lhs, rhs], result_types=[result])
+        super().__init__(operands=[lhs, rhs], properties=properties or {}, result_types=[result])
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The numbers that the operation holds, in the order of its formula."""
+        return ()
 
     def verify_(self) -> None:
         shape = broadcast_shapes([shape_of(self.lhs.type), shape_of(self.rhs.type)])
@@ -76,6 +93,32 @@ class MulOp(Binary):
     """Multiplies: `y = a * b`. Example: `%y = nn.mul %a, %b : (f32, f32) -> f32`."""
 
     name = "nn.mul"
+
+
+@irdl_op_definition
+class MulAddOp(Binary):
+    """Multiplies and adds: `y = a * factor + b`; in float32 with one rounding, that of the sum.
+
+    So compute the kernels of a runtime on processors with a fused multiply-add.
+
+    Example: `%y = nn.mul_add %a, %b {factor = 0.5 : f32} : (f32, f32) -> f32`
+    """
+
+    name = "nn.mul_add"
+    factor = prop_def(FloatAttr[Float32Type])
+    irdl_options = (ParsePropInAttrDict(),)
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue, factor: float):
+        super().__init__(lhs, rhs, {"factor": FloatAttr(factor, f32)})
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return (float(np.float32(self.factor.value.data)),)
+
+    def verify_(self) -> None:
+        super().verify_()
+        if not isfinite(self.parameters[0]):
+            raise VerifyException(f"factor must be finite, got {self.parameters[0]}")
 
 
 @irdl_op_definition

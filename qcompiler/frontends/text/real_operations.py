@@ -162,6 +162,7 @@ _KEEPDIMS = Param("keepdims", Kind.BOOL, True)
 REAL_OPERATIONS = (
     *(_real(kind, "x", scalar=True) for kind in _PLAIN_UNARY),
     *(_real(kind, "a b", scalar=True) for kind in _BINARY),
+    _real(nn.MulAddOp, "a b", Param("factor", Kind.REAL), scalar=True),
     _real(nn.ClipOp, "x", Param("lo", Kind.REAL), Param("hi", Kind.REAL), scalar=True),
     _real(nn.LeakyReluOp, "x", Param("alpha", Kind.REAL), scalar=True),
     _real(nn.HardSigmoidOp, "x", Param("alpha", Kind.REAL), Param("beta", Kind.REAL), scalar=True),

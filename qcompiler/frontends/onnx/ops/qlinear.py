@@ -4,10 +4,12 @@ Source: the ONNX operator reference; onnxruntime's docs/ContribOperators.md for 
 """
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 import numpy as np
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.fused import mul_add
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -157,9 +159,9 @@ def _kernel(node: NodeContext) -> Value:
     """Emits the float32 steps of onnxruntime's kernels, which no standard defines.
 
     The sum is `a * ra + (b * rb + fixed)` with r = scale / y_scale, and `fixed` holds all zero
-    points; the product is `(a - za) * (b - zb) * factor + zy`. Both are rounded to integers last.
-    Compared with onnxruntime on x64 for all pairs of codes; its sums have fewer roundings where
-    the processor has fused multiply-add, which shows in ties: docs/numerics.md.
+    points; each of the three sums is a fused multiply-add. The product is
+    `(a - za) * (b - zb) * factor + zy`. Both are rounded to integers last.
+    Compared with onnxruntime on x64 for all pairs of codes.
     """
     scales = [_scale(node, index).astype(np.float32) for index in (1, 4, 6)]
     zeros = [_zero_point(node, index) for index in (2, 5, 7)]
@@ -170,14 +172,27 @@ def _kernel(node: NodeContext) -> Value:
         factor = node.emit(nn.ConstantOp(scales[0] * scales[1] / scales[2]))
         met = node.emit(nn.MulOp(node.emit(nn.MulOp(a, b)), factor))
         return node.emit(qint.QuantizeOp(met, _ONE, np.array([zeros[2]]), range_))
-    ra, rb = scales[0] / scales[2], scales[1] / scales[2]
-    # The compiler of onnxruntime contracts the first product and the sum into one rounding.
-    inner = np.float32(float(ra[0]) * zeros[0] + float(rb[0] * np.float32(zeros[1])))
-    fixed = node.emit(nn.ConstantOp(np.array([np.float32(zeros[2]) - inner], np.float32)))
-    a = node.emit(qint.DequantizeOp(node.codes(0), ra, _ZERO))
-    b = node.emit(qint.DequantizeOp(node.codes(3), rb, _ZERO))
-    met = node.emit(nn.AddOp(a, node.emit(nn.AddOp(b, fixed))))
-    return node.emit(qint.QuantizeOp(met, _ONE, _ZERO, range_))
+    operands = [(node.codes(3 * i), scales[i] / scales[2], zeros[i]) for i in range(2)]
+    if _first_is_repeated(*(shape_of(codes.type) for codes, _, _ in operands)):
+        operands.reverse()
+    (a, ra, za), (b, rb, zb) = operands
+    zero_points = mul_add(np.float32(za), rb * np.float32(zb), ra)
+    total: SSAValue = node.emit(nn.ConstantOp(np.float32(zeros[2]) - zero_points))
+    for codes, ratio in ((b, rb), (a, ra)):
+        reals = node.emit(qint.DequantizeOp(codes, _ONE, _ZERO))
+        total = node.emit(nn.MulAddOp(reals, total, float(ratio[0])))
+    return node.emit(qint.QuantizeOp(total, _ONE, _ZERO, range_))
+
+
+def _first_is_repeated(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether onnxruntime's innermost loop goes over `b` and has one number of `a`.
+
+    Its kernel then takes the operands the other way around.
+    """
+    for one, other in zip_longest(reversed(a), reversed(b), fillvalue=1):
+        if max(one, other) > 1:
+            return one == 1
+    return True
 
 
 def _zero_point(node: NodeContext, index: int) -> int:

@@ -189,3 +189,11 @@ func.func @clip_bounds_swapped(%x : f32) {
   %y = nn.clip %x {lo = 6.0 : f32, hi = 0.0 : f32} : (f32) -> f32
   func.return
 }
+
+// -----
+
+// CHECK: factor must be finite, got inf
+func.func @factor_is_infinite(%a : f32) {
+  %y = nn.mul_add %a, %a {factor = 0x7F800000 : f32} : (f32, f32) -> f32
+  func.return
+}

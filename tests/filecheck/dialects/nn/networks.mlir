@@ -27,6 +27,8 @@ func.func @activations(%x: f32, %s: f32) {
   %10 = nn.hard_sigmoid %x {alpha = 2.500000e-01 : f32, beta = 5.000000e-01 : f32} : (f32) -> f32
   // CHECK-NEXT: %11 = nn.gelu %x {approximate = "tanh"} : (f32) -> f32
   %11 = nn.gelu %x {approximate = "tanh"} : (f32) -> f32
+  // CHECK-NEXT: %12 = nn.mul_add %x, %s {factor = 5.000000e-01 : f32} : (f32, f32) -> f32
+  %12 = nn.mul_add %x, %s {factor = 5.000000e-01 : f32} : (f32, f32) -> f32
   func.return
 }
 
