@@ -22,7 +22,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Times
 
-_FRAMES = 4
+_LEAST_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class _Pass:
 
     Attributes:
         outputs: per output of the network, when its beats come.
+        skew: by how many cycles one of the channels that a process takes comes after another.
         first: cycle in which the first beat of any input is taken.
         joined: the same of every process that takes several channels.
         waiting: per channel that a process takes, the most beats that wait on it at once; if it
@@ -53,6 +54,7 @@ class _Pass:
     """
 
     outputs: dict[SSAValue, Times]
+    skew: int
     first: int
     joined: dict[SSAValue, Times]
     waiting: dict[SSAValue, int]
@@ -77,14 +79,23 @@ def _slowest(network: Network) -> tuple[str, int]:
     return name, cycles[name]
 
 
-def _time_type(network: Network, period: int) -> type[np.signedinteger[Any]]:
+def _frames(network: Network, period: int) -> int:
+    """Returns after how many frames no more of them are under way at once than before.
+
+    A branch that is late by some frames has that many more beats wait beside it. In small frames
+    the latency of one layer is enough.
+    """
+    return _LEAST_FRAMES + _forward(network, period, frames=1).skew // period
+
+
+def _time_type(network: Network, period: int, frames: int) -> type[np.signedinteger[Any]]:
     """Returns the narrowest integer for every time that can come up.
 
     A beat waits for less than two frames of each process on its way, and for the frames before it;
     deadlines reach as far back. Differences of times take one bit more.
     """
     on_the_way = 2 * sum(process.cycles_per_frame for process in network.processes)
-    return np.int32 if 2 * ((_FRAMES + 1) * period + on_the_way) < 2**31 else np.int64
+    return np.int32 if 2 * ((frames + 1) * period + on_the_way) < 2**31 else np.int64
 
 
 def _forward(
@@ -92,22 +103,26 @@ def _forward(
     period: int,
     release: Mapping[stream.Process, Times | None] | None = None,
     *,
-    frames: int = _FRAMES,
+    frames: int,
     count: bool = False,
 ) -> _Pass:
     arrivals: dict[SSAValue, Times] = {}
-    kind = _time_type(network, period)
+    kind = _time_type(network, period, frames)
     for value in network.inputs:
         beats = stream.channel_of(value).beats
         start = (np.arange(frames, dtype=kind) * period)[:, None]
         arrivals[value] = (start + np.arange(beats, dtype=kind)).reshape(-1)
     entered: list[int] = []
+    skew = 0
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
     buffered: dict[SSAValue, Times] = {}  # when what a FIFO gives came to it
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
         given = [arrivals.pop(operand) for operand in process.operands]
+        if len(given) > 1:
+            firsts = [int(times[0]) for times in given]
+            skew = max(skew, max(firsts) - min(firsts))
         found = process.timing(given, frames, None if release is None else release[process])
         for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
             if operand in network.inputs:
@@ -124,11 +139,14 @@ def _forward(
         if len(given) > 1:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
-    return _Pass(outputs, min(entered), joined, waiting)
+    return _Pass(outputs, skew, min(entered), joined, waiting)
 
 
 def _releases(
-    network: Network, outputs: Mapping[SSAValue, Times], fixed: Mapping[SSAValue, Times]
+    network: Network,
+    outputs: Mapping[SSAValue, Times],
+    fixed: Mapping[SSAValue, Times],
+    frames: int,
 ) -> dict[stream.Process, Times | None]:
     """Returns how late each process may work for the outputs to come at the given times.
 
@@ -139,7 +157,7 @@ def _releases(
     for process in reversed(network.processes):
         due = [deadlines.pop(result) for result in process.results]
         due = [fixed.get(result, times) for result, times in zip(process.results, due, strict=True)]
-        demand = process.latest(due, _FRAMES)
+        demand = process.latest(due, frames)
         release[process] = demand.release
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
     return release
@@ -158,10 +176,11 @@ def predict(network: Network) -> Timing:
 def waiting_beats(network: Network) -> dict[SSAValue, int]:
     """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
     _, period = _slowest(network)
-    early = _forward(network, period)
-    release = _releases(network, early.outputs, early.joined)
-    late = _forward(network, period, release, count=True)
+    frames = _frames(network, period)
+    early = _forward(network, period, frames=frames)
+    release = _releases(network, early.outputs, early.joined, frames)
+    late = _forward(network, period, release, frames=frames, count=True)
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        return _forward(network, period, count=True).waiting
+        return _forward(network, period, frames=frames, count=True).waiting
     return late.waiting

@@ -117,5 +117,5 @@ def test_wide_times_give_what_narrow_ones_give(monkeypatch):
 
 def test_times_are_wide_where_narrow_ones_would_overflow():
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1)]))
-    assert throughput._time_type(network, 1000) is np.int32
-    assert throughput._time_type(network, 2**29) is np.int64
+    assert throughput._time_type(network, 1000, 4) is np.int32
+    assert throughput._time_type(network, 2**29, 4) is np.int64

@@ -14,14 +14,14 @@ from qcompiler.passes.pipeline_registers import PipelineRegistersPass
 NIBBLE, SIGNED = IntRange(0, 15), IntRange(-8, 7)
 
 
-def residual(n: StreamNetwork, *, outputs: int, pe: int) -> None:
-    """x -> duplicate -> (two matrix units | nothing) -> add: the short way must wait."""
+def residual(n: StreamNetwork, *, outputs: int, pe: int, rows: int = 4, layers: int = 2) -> None:
+    """x -> duplicate -> (matrix units | nothing) -> add: the short way must wait."""
     rng = np.random.default_rng(outputs)
-    x = n.input(channel(SIGNED, (4, outputs), 1))
+    x = n.input(channel(SIGNED, (rows, outputs), 1))
     fork = stream.DuplicateOp(x, 2)
     value, processes = fork.results[0], [fork]
     bound = 8
-    for _ in range(2):
+    for _ in range(layers):
         symbol = stream.WeightsOp(f"w{len(n.weights)}", rng.integers(-2, 3, (outputs, outputs)))
         n.weights.append(symbol)
         bound *= 2 * outputs
@@ -81,3 +81,17 @@ def test_joins_give_what_the_interpreter_gives_at_full_speed(simulated):
 def test_joins_give_the_same_under_stalls(simulated, seed):
     stalls = {"stall_probability_in": 0.4, "stall_probability_out": 0.4}
     simulated.check(frames=40, seed=seed, **stalls)
+
+
+@pytest.mark.simulation
+def test_a_way_longer_than_many_frames_is_waited_for(tmp_path):
+    """Frames of two cycles, and ten layers beside them: a dozen frames and more are under way."""
+    n = StreamNetwork()
+    residual(n, outputs=2, pe=2, rows=1, layers=10)
+    module = n.module()
+    run_passes(module, ["insert-width-adapters", PipelineRegistersPass(100), "size-fifos"])
+    hardware = module.clone()
+    run_passes(hardware, ["convert-stream-to-rtl"])
+    design = Design({"stream": module, "rtl": hardware, "last": hardware})
+    result = Simulated(design, tmp_path).check()
+    assert (result.cycles_per_frame, design.timing.cycles_per_frame) == (2, 2)
