@@ -13,14 +13,12 @@ from typing import Any
 
 from benchmarks.common import REPOSITORY
 from qcompiler.backends.simulators import RtlDesign
-from qcompiler.backends.synthesis import absorb
-from qcompiler.backends.synthesis.absorb import ABSORBERS
-from qcompiler.backends.synthesis.costs import count_kinds
 from qcompiler.backends.synthesis.flow import prepare
 from qcompiler.backends.synthesis.netlist import GLUE, read_netlist
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.synthesis.yosys import Job, finishing_script, run_yosys, script
-from qcompiler.devices import Device
+from qcompiler.devices import Device, families
+from qcompiler.devices.families import FAMILIES
 
 CACHE = REPOSITORY / "build" / "area"
 
@@ -44,11 +42,11 @@ class Area:
         cells: Counter[str] = Counter()
         for layer in self.layers.values():
             cells.update(layer)
-        return count_kinds(family, cells)
+        return FAMILIES[family].count_cells(cells)
 
     def by_layer(self, family: str) -> dict[str, dict[str, int]]:
         """Returns resources by layer and kind; what belongs to none is under `GLUE`."""
-        return {name: count_kinds(family, cells) for name, cells in self.layers.items()}
+        return {name: FAMILIES[family].count_cells(cells) for name, cells in self.layers.items()}
 
 
 def measure(rtl: RtlDesign, device: Device, limits: Limits, *, cached_only: bool = False) -> Area:
@@ -76,8 +74,8 @@ def _key(rtl: RtlDesign, device: Device) -> str:
         about += [path.name, re.sub(r"//[^\n]*", "", path.read_text(encoding="utf-8"))]
     job = Job(rtl.top, (), device)
     about += script(job)
-    if device.family in ABSORBERS:
-        about.append(Path(absorb.__file__).read_text(encoding="utf-8"))
+    for file in sorted(Path(families.__file__).parent.glob(f"_{device.family}_*.py")):
+        about.append(file.read_text(encoding="utf-8"))
     about += finishing_script(job)
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
 

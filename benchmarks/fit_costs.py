@@ -8,6 +8,7 @@ What Yosys found is kept in build/area, so a second run takes seconds.
 """
 
 import argparse
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ import numpy as np
 from benchmarks.area import measure
 from benchmarks.blocks import sweep
 from benchmarks.common import print_table
-from qcompiler.analysis.area.estimate import COEFFICIENTS, FINAL, UNFITTED, count_modules
+from qcompiler.analysis.area.estimate import FINAL, count_modules
 from qcompiler.backends.synthesis.tools import Limits
-from qcompiler.devices import Device, load_device
+from qcompiler.devices import Device, families, load_device
+from qcompiler.devices.family import UNFITTED
 
 DEVICES = ("ecp5-85k", "zu3eg")
 _PRIOR_WEIGHT = 0.2
@@ -78,21 +80,33 @@ def fit(data: list[Sample]) -> dict[str, float]:
         free &= ~negative
 
 
+def write(family: str, factors: dict[str, float]) -> None:
+    """Writes the factors into the family's file, as its `FACTORS`."""
+    path = Path(families.__file__).with_name(f"{family}.py")
+    lines = "".join(f'    "{feature}": {value},\n' for feature, value in factors.items())
+    text, found = re.subn(
+        r"^FACTORS = \{\n.*?^\}\n",
+        f"FACTORS = {{\n{lines}}}\n",
+        path.read_text(encoding="utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    assert found == 1, f"{path} has no FACTORS"
+    path.write_text(text, encoding="utf-8")
+
+
 def main() -> int:
     """Fits; prints factors and errors."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=16, help="designs of random blocks")
     parser.add_argument("--seconds", type=float, default=900, help="limit of each run of Yosys")
-    parser.add_argument("--write", action="store_true", help=f"write {COEFFICIENTS.name}")
+    parser.add_argument("--write", action="store_true", help="into the files of the families")
     parsed = parser.parse_args()
-    text = (
-        "# How many look-up tables each feature takes; made by `python -m benchmarks.fit_costs`.\n"
-    )
     for name in DEVICES:
         device = load_device(name)
         data = samples(device, parsed.seeds, Limits(parsed.seconds, 6 << 30))
         factors = fit(data)
-        text += f"\n[{device.family}]\n" + "".join(f"{f} = {v}\n" for f, v in factors.items())
+        if parsed.write:
+            write(device.family, factors)
         errors = [
             sum(factors.get(f, 0.0) * n for f, n in s.counts.items()) / max(s.luts, 1) - 1
             for s in data
@@ -106,8 +120,6 @@ def main() -> int:
             "worst", ("design", "error", "Yosys", "counts"),
             [[s.name, f"{e:+.0%}", s.luts, dict(s.counts)] for e, s in worst],
         )  # fmt: skip
-    if parsed.write:
-        COEFFICIENTS.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -11,13 +11,14 @@
 | process to RTL | `hardware(ProcessType)` | a function of a `Place` and the process |
 | weights of matrix units | `weight_style("name")` | a function of the weights, see `WeightCode` |
 
-A device is made known with `add_device(FILE)`. Passes, dialects and targets need no decorator, see
-`qcompiler.plugins`. The guides write-a-pass.md, write-an-operation.md and write-a-device.md have
-worked examples.
+A device is made known with `add_device(FILE)`, a family of devices with `add_family(FAMILY)`.
+Passes, dialects and targets need no decorator, see `qcompiler.plugins`. The guides write-a-pass.md,
+write-an-operation.md and write-a-device.md have worked examples.
 """
 
 from qcompiler.devices import add_device
 from qcompiler.devices.delays import DelayModel, Segment
+from qcompiler.devices.families import add_family
 from qcompiler.frontends.onnx import NodeContext, RefusalError, importer
 from qcompiler.interpreters.registered import semantics
 from qcompiler.passes.convert_qint_to_stream import lowering
@@ -35,6 +36,7 @@ __all__ = [
     "Segment",
     "WeightCode",
     "add_device",
+    "add_family",
     "core_operation",
     "frame_of",
     "hardware",

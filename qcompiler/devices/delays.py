@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from qcompiler.devices.device import Device
-from qcompiler.devices.family import FAMILIES, PIECE_BITS
+from qcompiler.devices.families import FAMILIES
+from qcompiler.devices.family import PIECE_BITS
 from qcompiler.devices.library import DEFAULT_DEVICE, load_device
 from qcompiler.devices.memories import Memory
 

@@ -2,11 +2,6 @@
 
 from dataclasses import dataclass, field
 
-FAMILIES = ("ecp5", "ice40", "nexus", "gowin", "xilinx", "generic")
-"""Cell libraries that `qcc synth` can count."""
-
-PLACERS = ("nextpnr-ecp5", "nextpnr-ice40", "nextpnr-nexus", "nextpnr-himbaechel-gowin")
-
 
 @dataclass(frozen=True)
 class Logic:
@@ -101,7 +96,7 @@ class Place:
     """How nextpnr places and routes.
 
     Attributes:
-        tool: one of `PLACERS`.
+        tool: a placer of the family.
         arguments: device, package, speed grade.
         pins: of the measuring wrapper's ports, where the tool cannot choose them itself.
     """
@@ -126,7 +121,7 @@ class Device:
     Attributes:
         name: on the command line; also a folder's name.
         title: for people.
-        family: one of `FAMILIES`.
+        family: its name, see `families`.
         speed: speed class, as the vendor writes it.
         logic: look-up tables and flip-flops.
         block_rams: kinds of block memories.

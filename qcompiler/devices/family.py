@@ -1,9 +1,41 @@
-"""What the synthesis of each family does with adders, multiplications and memories."""
+"""What is known of a family of parts: a class that answers for its cells and its tools.
 
-from dataclasses import dataclass, replace
+`families/` has a file for each family that ships; users add their own with
+`qcompiler.extend.add_family`.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
+from qcompiler.devices.device import Delays, Device
 from qcompiler.devices.memories import Memory, Placement, Ram, place
+from qcompiler.devices.spare_pins import SparePins
+from qcompiler.devices.words import Options
+
+KINDS = ("LUT", "FF", "BRAM", "LARGE", "DSP", "CARRY", "LUTRAM")
+"""Resources, in the units that data sheets count.
+
+`LUT` has carry cells and distributed memories in it, where these take up look-up tables. `CARRY`
+and `LUTRAM` count the cells themselves. A 9 x 9 multiplier is half a `DSP`.
+"""
+
+PACKED_JSON = "packed.json"
+"""The netlist behind the passes that move registers into multipliers, where there are such."""
+
+USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
+"""Those of a slow 40 nm part, so that registers are many enough."""
+
+UNFITTED: Mapping[str, float] = {
+    "adder_bits": 0.0, "bank_mux_luts": 1.3, "compare_bits": 0.5, "const_compare_bits": 0.3,
+    "read_first": 8.0, "register_file_bits": 0.7,
+}  # fmt: skip
+"""Look-up tables that a feature costs where nothing was fitted; 1 for others."""
 
 PIECE_BITS = 17
 """With a sign bit, this many fit in the hard multipliers of every part that has 18 bits."""
@@ -45,10 +77,39 @@ class Multiplier:
 
 
 @dataclass(frozen=True)
-class Family:
-    """How a family's cells are used.
+class Placer:
+    """How a nextpnr of a wheel is called.
 
     Attributes:
+        module: of Python, in the wheel.
+        entry: its function that runs the tool.
+        output: option for the placed design, and the file's name.
+        options: what a device file may say to it: the part.
+        pins: option for the file of pins, ending where the name `PINS` goes; empty where it has
+            none.
+        pin_line: of that file.
+        packer: what makes a bitstream of the output: function, arguments; None without.
+    """
+
+    module: str
+    entry: str
+    output: tuple[str, str]
+    options: Options
+    pins: tuple[str, ...] = ()
+    pin_line: str = ""
+    packer: tuple[str, tuple[str, ...]] | None = None
+
+
+PINS = "pins.txt"
+"""The file of pins that a placer reads."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Family:
+    """What the parts of a family have in common. A subclass has methods of its own.
+
+    Attributes:
+        name: in device files; that of the module, if it ships.
         inputs: of a look-up table.
         widest: inputs of the widest function that tables make with free multiplexers behind them.
         chain: how carries are made: `pair` (cells of two bits that take two tables and both
@@ -58,21 +119,49 @@ class Family:
         multiplier: None without.
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
-        absorbs: whether multipliers and block memories take registers, see `absorbed.py`.
+        absorbs: whether multipliers and block memories take registers, see `finish`.
         constants_for: so many multipliers share two tables of constants; 0 if there are none.
         shift_registers: registers in a row from which on tables take them; 0 if they never do.
+        factors: look-up tables that one of each feature takes, as `benchmarks/fit_costs.py` found.
+        delays: of parts that do not say.
+        costs: by a pattern of names of cells, what one takes of `KINDS`; the first that matches
+            counts.
+        spare_pins: by cell, which inputs may be left open.
+        constants: cells that make a constant, and which.
+        models: simulation models in Yosys' folder of cell libraries; none if Yosys writes the
+            cells as expressions.
+        own_models: a file of Verilog with models that Yosys does not have.
+        model_registers: by cell of ours, parameters by which it has registers, and the value that
+            it knows.
+        commands: synth commands of Yosys that build for the family.
+        files: what the commands read, by name.
+        placers: by name.
     """
 
-    inputs: int
-    widest: int
-    chain: str
-    shortest_chain: int
-    multiplier: Multiplier | None
-    logic_rom_bit: float
-    rams: tuple[Ram, ...]
+    name: str
+    inputs: int = 4
+    widest: int = 4
+    chain: Literal["pair", "xor", "table", "logic"] = "table"
+    shortest_chain: int = 3
+    multiplier: Multiplier | None = None
+    logic_rom_bit: float = 1 / 16
+    rams: tuple[Ram, ...] = ()
     absorbs: bool = False
     constants_for: int = 0
     shift_registers: int = 0
+    factors: Mapping[str, float] = field(default_factory=dict[str, float])
+    delays: Delays = USUAL_DELAYS
+    costs: tuple[tuple[str, Mapping[str, float]], ...] = ()
+    spare_pins: Mapping[str, SparePins] = field(default_factory=dict[str, SparePins])
+    constants: Mapping[str, str] = field(default_factory=lambda: {"GND": "0", "VCC": "1"})
+    models: tuple[str, ...] = ()
+    own_models: Path | None = None
+    model_registers: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, Mapping[str, str]]
+    )
+    commands: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    placers: Mapping[str, Placer] = field(default_factory=dict[str, Placer])
 
     def without_multipliers(self) -> "Family":
         """Returns the rules of a part that has none, or may not use them."""
@@ -88,6 +177,60 @@ class Family:
     def _placed(self) -> dict[Memory, Placement]:
         return {}  # a folding search asks for the same ones thousands of times
 
+    def luts(self, features: Mapping[str, float]) -> float:
+        """Returns how many look-up tables features of hardware take."""
+        return sum(
+            self.factors.get(feature, UNFITTED.get(feature, 1.0)) * number
+            for feature, number in features.items()
+        )
+
+    def count_cells(self, cells: Mapping[str, int]) -> dict[str, int]:
+        """Returns how much of each of `KINDS` the cells take, halves rounded up.
+
+        Args:
+            cells: number of cells by type; types without a cost, such as wide multiplexers, are
+                fine.
+        """
+        total: dict[str, float] = dict.fromkeys(KINDS, 0.0)
+        none: Mapping[str, float] = {}
+        for type_, number in cells.items():
+            costs = (cost for pattern, cost in self.costs if re.fullmatch(pattern, type_))
+            for kind, each in next(costs, none).items():
+                total[kind] += each * number
+        return {kind: math.ceil(total[kind]) for kind in KINDS}
+
+    def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
+        """Returns the commands of Yosys that map `top` to the device's cells."""
+        options = device.synthesis.dsp if dsp else device.synthesis.no_dsp
+        return [f"{device.synthesis.command} {options} -top {top}"]
+
+    def wrapper_script(self) -> Sequence[str]:
+        """Returns the commands for a mapped netlist in its wrapper, before it is placed."""
+        return ()
+
+    def finish(
+        self, device: Device, module: dict[str, Any], layers: Sequence[str], *, placed: bool
+    ) -> None:
+        """Moves registers into hard cells, and settles where these stand if they are to be placed.
+
+        Called if the family `absorbs`.
+
+        Args:
+            device: the part.
+            module: the finished netlist, in Yosys' JSON; it is changed.
+            layers: instances of the top module, in the order of the network.
+            placed: whether it will be placed and routed.
+        """
+
+    def usage(self, module: Mapping[str, Any]) -> dict[str, int]:
+        """Returns what a module in Yosys' JSON takes, see `count_cells`."""
+        return self.count_cells(Counter(cell["type"] for cell in module["cells"].values()))
+
+
+def packed_netlist(top: str) -> tuple[str, ...]:
+    """Returns commands that write the netlist as `PACKED_JSON`: it is checked for lost bits."""
+    return "opt_clean", f"select {top}", f"write_json -selected {PACKED_JSON}", "select -clear"
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -100,45 +243,3 @@ class Rules:
 
     multiplier: Multiplier | None
     shortest_chain: int
-
-
-_WIDE = (1, 2, 4, 9, 18, 36)
-_TRELLIS = (
-    Ram("distributed", 4, 4, (4,), 4),
-    Ram("block", 128, 14, (1, 2, 4, 9, 18), 1, reads_old=False, one_port=True),
-    Ram("block", 128, 14, _WIDE, 1, reads_old=False),
-)
-_XILINX_BLOCKS = (
-    Ram("block", 129, 14, _WIDE, 1),
-    Ram("block", 257, 15, (*_WIDE, 72), 2),
-)
-FAMILIES = {
-    "ecp5": Family(
-        4, 7, "pair", 5, Multiplier((18, 18), least_product=0), 1 / 16, _TRELLIS, absorbs=True,
-        constants_for=4,
-    ),
-    "nexus": Family(4, 6, "pair", 5, Multiplier((18, 18)), 1 / 16, _TRELLIS),
-    "ice40": Family(
-        4, 4, "table", 3, Multiplier((16, 16), least_product=11), 1 / 16,
-        (Ram("block", 64, 11, (2, 4, 8, 16), 1, reads_old=False),),
-    ),
-    "gowin": Family(4, 8, "table", 3, Multiplier((18, 18)), 1 / 16, (
-        Ram("distributed", 4, 4, (4,), 4), Ram("block", 128, 14, _WIDE, 1, reads_old=False),
-    )),
-    "xilinx": Family(6, 4, "xor", 3, Multiplier((27, 18), signed_only=True), 1 / 64, (
-        *(
-            Ram("distributed", 16, bits, (width,), units, by_width=True, one_address=True,
-                by_bit=bits > 5)
-            for bits, width, units in ((5, 16, 8), (6, 8, 1), (7, 4, 2), (8, 2, 4))
-        ),
-        *(
-            Ram("distributed", 16, bits, (width,), units, by_width=True, by_bit=True)
-            for bits, width, units in ((5, 8, 2), (6, 4, 2), (7, 2, 4), (8, 1, 8))
-        ),
-        Ram("distributed", 16, 5, (14,), 8, by_width=True),
-        Ram("distributed", 16, 6, (7,), 8, by_width=True),
-        *_XILINX_BLOCKS,
-    ), shift_registers=3),
-    # Every memory is kept whole, whatever its size.
-    "generic": Family(6, 6, "logic", 3, None, 1 / 64, (Ram("block", 0, 64, (1 << 32,), 1),)),
-}  # fmt: skip

@@ -5,13 +5,12 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qcompiler import plugins
 from qcompiler.devices.device import (
-    FAMILIES,
-    PLACERS,
     BlockRam,
     Delays,
     Device,
@@ -21,22 +20,16 @@ from qcompiler.devices.device import (
     Synthesis,
     Vendor,
 )
+from qcompiler.devices.families import FAMILIES, all_commands, all_placers, placer
+from qcompiler.devices.family import USUAL_DELAYS, Family
 from qcompiler.devices.reader import Table
-from qcompiler.devices.words import (
-    PLACING,
-    known_synthesis_options,
-    options_fault,
-    synthesis_fault,
-)
+from qcompiler.devices.words import known_synthesis_options, options_fault, synthesis_fault
 from qcompiler.errors import ModelError, Problem
 
 FOLDER_VARIABLE = "QCOMPILER_DEVICES"
 """Environment variable: a folder with device files of the user, beside ours."""
 
 DEFAULT_DEVICE = "ecp5-25k"
-
-_USUAL_DELAYS = Delays(0.6, 1.2, 2.2, 0.05, 6.0, 3.5, 6.5, 0.85)
-"""Of parts that do not say: those of a slow 40 nm part, so that registers are many enough."""
 
 _SHIPPED = Path(__file__).parent
 _added: dict[str, Device] = {}
@@ -46,6 +39,7 @@ _TITLE = r"[^\x00-\x1f\x7f\"$;`#{}\[\]\\]{1,100}"
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _MOST_BYTES = 50_000
 _LINE = r"[ -~]{0,400}"
+_NO_SYNTHESIS = 'add [synthesis] with command = "synth_..."'
 
 
 def _folders() -> list[Path]:
@@ -130,17 +124,18 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
     """
     problems: list[Problem] = []
     top = Table(file, "", data, problems)
+    family = _family(top)
     device = Device(
         name=top.text("name", _NAME, "ecp5-25k"),
         title=top.text("title", _TITLE, "Lattice ECP5 LFE5U-25F"),
-        family=top.choice("family", FAMILIES),
+        family=family.name,
         speed=top.text("speed", r"[\w./ -]{1,40}", "6"),
         logic=_logic(top.table("logic", "add [logic] with luts, lut_inputs, flip_flops")),
         block_rams=tuple(_block_ram(table) for table in top.tables("block_ram")),
         dsp=_dsp(top.table("dsp", "")) if "dsp" in top else None,
-        delays=_delays(top.table("delays", "")) if "delays" in top else _USUAL_DELAYS,
-        synthesis=_synthesis(top.table("synthesis", 'add [synthesis] with command = "synth_..."')),
-        place=_place(top.table("place", "")) if "place" in top else None,
+        delays=_delays(top.table("delays", "")) if "delays" in top else family.delays,
+        synthesis=_synthesis(top.table("synthesis", _NO_SYNTHESIS), family),
+        place=_place(top.table("place", ""), family) if "place" in top else None,
         vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
     )
     if _is_taken(device.name, Path(file)):
@@ -150,6 +145,12 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
     if problems:
         raise ModelError(problems)
     return device
+
+
+def _family(top: Table) -> Family:
+    if top.get("family") not in FAMILIES:
+        plugins.known()  # installed packages add their families
+    return FAMILIES[top.choice("family", tuple(FAMILIES))]
 
 
 def _named(device: Device, path: Path) -> Device:
@@ -198,7 +199,7 @@ def _dsp(table: Table) -> Dsp:
 
 
 def _delays(table: Table) -> Delays:
-    usual = _USUAL_DELAYS
+    usual = USUAL_DELAYS
     made = Delays(
         table.number("register_ns", usual.register),
         table.number("lut_ns", usual.lut),
@@ -215,14 +216,20 @@ def _delays(table: Table) -> Delays:
     return made
 
 
-def _synthesis(table: Table) -> Synthesis:
+def _synthesis(table: Table, family: Family) -> Synthesis:
+    command = table.text("command", _LINE, family.commands[0])
     made = Synthesis(
-        _allowed(table, "command", table.text("command", _LINE, "synth_ecp5"), synthesis_fault),
+        _allowed(table, "command", command, partial(_synthesis_fault, family)),
         _allowed(table, "dsp", table.text("dsp", _LINE, "-dsp", ""), options_fault),
         _allowed(table, "no_dsp", table.text("no_dsp", _LINE, "-nodsp", ""), options_fault),
     )
     table.close()
     return made
+
+
+def _synthesis_fault(family: Family, words: list[str]) -> str | None:
+    known = words[:1] and words[0] in family.commands
+    return synthesis_fault(words, family.commands if known else all_commands())
 
 
 def _allowed(table: Table, key: str, line: str, fault: Callable[[list[str]], str | None]) -> str:
@@ -233,11 +240,12 @@ def _allowed(table: Table, key: str, line: str, fault: Callable[[list[str]], str
     return " ".join(line.split())
 
 
-def _place(table: Table) -> Place:
+def _place(table: Table, family: Family) -> Place:
     pins = table.table("pins", "").strings() if "pins" in table else {}
-    tool = table.choice("tool", PLACERS)
+    known = table.get("tool") in family.placers
+    tool = table.choice("tool", tuple(family.placers if known else all_placers()))
     words = table.text("arguments", _LINE, "--25k --package CABGA381 --speed 6").split()
-    known = PLACING[tool]
+    known = placer(family, tool).options
     # An example stands for what is missing: that has been said.
     if "arguments" in table and (what := known.fault(words)) is not None:
         table.fault("arguments", f"{what} with {tool}", f"known here: {known.names()}")

@@ -27,7 +27,7 @@ class Ram:
         price: of one, in the tool's units.
         address_bits: at width `widths[0]`; each next width has one bit less.
         widths: in bits, of one.
-        units: how many of the report's units one takes: block memories (18 Kb at Xilinx), or LUTs;
+        units: how many of the report's units one takes: block memories, or LUTs;
             with `by_bit`, those of one bit of the width that is used.
         by_width: whether the price is that of the part of the width that is used.
         reads_old: whether it reads the old word of an address that is written; if not, the tool

@@ -5,7 +5,7 @@ allowed by name, and its value by a pattern without folders and endings.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -66,39 +66,17 @@ _SYNTHESIS = Options(
         "-dffe_min_ce_use": r"\d{1,4}",
     },
 )
-_COMMANDS = (
-    "synth", "synth_anlogic", "synth_ecp5", "synth_efinix", "synth_gatemate", "synth_gowin",
-    "synth_ice40", "synth_intel_alm", "synth_lattice", "synth_microchip", "synth_nexus",
-    "synth_quicklogic", "synth_xilinx",
-)  # fmt: skip
-
-_SIZES = {
-    "ecp5": ("12k 25k 45k 85k um-25k um-45k um-85k um5g-25k um5g-45k um5g-85k", r"[1-9]"),
-    "ice40": ("lp384 lp1k lp4k lp8k hx1k hx4k hx8k up3k up5k u1k u2k u4k", None),
-}
 
 
-def _sized(family: str) -> Options:
-    sizes, speed = _SIZES[family]
-    valued = {"--package": _WORD} if speed is None else {"--package": _WORD, "--speed": speed}
-    return Options(frozenset(f"--{size}" for size in sizes.split()), valued)
+def synthesis_fault(words: list[str], commands: Collection[str]) -> str | None:
+    """Returns what is wrong with a synth command and its options, None if nothing is.
 
-
-PLACING = {
-    "nextpnr-ecp5": _sized("ecp5"),
-    "nextpnr-ice40": _sized("ice40"),
-    "nextpnr-nexus": Options(valued={"--device": r"[\w-]+"}),
-    "nextpnr-himbaechel-gowin": Options(
-        valued={"--device": r"[\w-]+(/[A-Z]\d)?", "--vopt": r"family=[\w-]+"}
-    ),
-}
-"""What a device file may say to each placer: the part."""
-
-
-def synthesis_fault(words: list[str]) -> str | None:
-    """Returns what is wrong with a synth command and its options, None if nothing is."""
-    if not words or words[0] not in _COMMANDS:
-        return f"{words[0] if words else ''!r} is not one of {', '.join(_COMMANDS)}"
+    Args:
+        words: of a command line.
+        commands: that are known.
+    """
+    if not words or words[0] not in commands:
+        return f"{words[0] if words else ''!r} is not one of {', '.join(commands)}"
     return options_fault(words[1:])
 
 

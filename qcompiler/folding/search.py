@@ -20,7 +20,7 @@ from qcompiler.analysis.area.rough import LayerGuess
 from qcompiler.analysis.folding import Folding, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.evaluate import evaluate, folded

@@ -1,5 +1,6 @@
 """The plugins of the examples, used as a user would: compiled, validated, simulated."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -221,6 +222,51 @@ def test_devices_and_targets_of_an_installed_package(tmp_path):
     assert '"tiny-ice40"' in done.stdout, done.stderr
     named = run("opt", design / "ir" / "stream.mlir", "-t", "name-a-line")
     assert "stream.mvau" in named.stdout.split(), named.stderr
+
+
+def test_a_family_of_an_installed_package(tmp_path):
+    """The example: in one file all that `qcc` asks of a family, down to the netlist."""
+    text = (EXAMPLES / "plugins" / "gatemate.py").read_text()
+    run = with_package(tmp_path / "site", "gatemate", text)
+    design, part = tmp_path / "out", ("--device", "ccgm1a1")
+    compiled = run("compile", saved_mlp(tmp_path), "-o", design, *part)
+    assert "of ccgm1a1" in compiled.stdout, compiled.stderr
+    done = run("synth", design, *part, "--json")
+    found = json.loads(done.stdout)
+    assert found["total"]["LUT"] > 0, done.stderr
+    assert found["total"]["CARRY"] > 0
+    assert found["total"]["DSP"] == 0
+    # A device file of the user's names the family, too.
+    device = (EXAMPLES.parent / "qcompiler" / "devices" / "generic.toml").read_text()
+    mine = tmp_path / "mine.toml"
+    device = device.replace('"generic"', '"gatemate"').replace('name = "gatemate"', 'name = "mine"')
+    mine.write_text(device.replace('"synth"', '"synth_gatemate -nomult"'))
+    checked = run("synth", design, "--device", mine, "--json")
+    assert '"mine"' in checked.stdout, checked.stderr
+
+
+@pytest.mark.simulation
+def test_the_netlist_of_a_family_of_a_plugin(capfd, tmp_path):
+    plugin = EXAMPLES / "plugins" / "gatemate.py"
+    options = ("--device", "ccgm1a1", "--plugin", plugin)
+    design = tmp_path / "out"
+    assert qcc(capfd, "compile", saved_mlp(tmp_path), "-o", design, *options).status == 0
+    assert qcc(capfd, "synth", design, *options).status == 0
+    result = qcc(capfd, "verify", design, "--netlist", "--vectors", "20", *options)
+    assert result.status == 0, result.words
+    assert "0 mismatches" in result.out
+
+
+def test_a_family_whose_name_is_taken(capfd, tmp_path):
+    plugin = tmp_path / "taken.py"
+    plugin.write_text(
+        "from qcompiler import extend\n"
+        "from qcompiler.devices.family import Family\n"
+        "extend.add_family(Family(name='xilinx'))\n"
+    )
+    result = qcc(capfd, "check", saved_mlp(tmp_path), "--plugin", plugin)
+    assert result.status == 1
+    assert "a family xilinx exists already" in result.words
 
 
 def test_a_device_whose_name_is_taken(capfd, tmp_path):

@@ -1,4 +1,4 @@
-"""Registers that are no flip-flops, because hard cells take them: see backends/synthesis/absorb.py.
+"""Registers that are no flip-flops, because hard cells take them: see `Family.finish`.
 
 A block memory takes the register behind its word, a multiplier the second of two registers in a row
 before each operand. Multipliers often stand in a module of their own, with the registers outside.

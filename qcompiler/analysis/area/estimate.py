@@ -1,30 +1,21 @@
 """What a design takes of a device, before anybody synthesizes it."""
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.count import Counts, Estimator
 from qcompiler.analysis.network import Network
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 
 GLUE = "(top)"
 """In place of a layer's name: logic of the top module itself, as in the reports of synthesis."""
 
-COEFFICIENTS = Path(__file__).with_name("coefficients.toml")
 FINAL = ("ff", "block", "dsp")
 """Features that are counts of the device's resources; the others become look-up tables."""
-UNFITTED = {
-    "adder_bits": 0.0, "bank_mux_luts": 1.3, "compare_bits": 0.5, "const_compare_bits": 0.3,
-    "read_first": 8.0, "register_file_bits": 0.7,
-}  # fmt: skip
-"""What a feature costs where nothing was fitted; 1 for others."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class Area:
     Attributes:
         luts: look-up tables.
         ffs: flip-flops.
-        brams: block memories, at Xilinx halves of 18 Kb.
+        brams: block memories, of the size that the family counts.
         dsps: hard multipliers.
     """
 
@@ -74,16 +65,9 @@ def total(areas: Iterable[Area]) -> Area:
     return sum(areas, Area())
 
 
-@cache
-def coefficients() -> dict[str, dict[str, float]]:
-    """Returns how many look-up tables one of each feature takes, by family."""
-    return tomllib.loads(COEFFICIENTS.read_text(encoding="utf-8"))
-
-
 def area_of(counts: Counts, family: str) -> Area:
     """Returns the resources that counts amount to."""
-    factors = UNFITTED | coefficients().get(family, {})
-    luts = sum(factors.get(f, 1.0) * number for f, number in counts.items() if f not in FINAL)
+    luts = FAMILIES[family].luts({f: n for f, n in counts.items() if f not in FINAL})
     return Area(
         round(luts), round(counts["ff"]), math.ceil(counts["block"]), math.ceil(counts["dsp"])
     )

@@ -8,7 +8,7 @@ from xdsl.ir import Operation
 from qcompiler.analysis.area.count import Counts, Estimator
 from qcompiler.analysis.area.estimate import Area, area_of, total
 from qcompiler.analysis.network import Network
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import stream
 from qcompiler.rtl.build import build_process, is_known
 from qcompiler.rtl.streaming import Library

@@ -1,7 +1,7 @@
 """Registers in a row of which a family makes shift registers, in look-up tables.
 
-Source: Yosys, passes/pmgen/xilinx_srl.pmg: three or more without a reset, with one enable, of which
-nothing but the next one reads all but the last. A row may go on inside an instance.
+They have no reset and one enable, and nothing but the next one reads all but the last. A row may
+go on inside an instance.
 """
 
 from __future__ import annotations

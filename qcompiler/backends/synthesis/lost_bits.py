@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qcompiler.backends.synthesis.spare_pins import SPARE_PINS
 from qcompiler.backends.synthesis.tools import SynthesisError
+from qcompiler.devices.families import FAMILIES
+from qcompiler.devices.family import Family
 
 _SHOWN = 5
-_CONSTANTS = {"GND": "0", "VCC": "1", "VLO": "0", "VHI": "1"}
-"""Cells that make a constant."""
 
 
 def _direction(cell: Mapping[str, Any], port: str) -> str:
@@ -28,6 +27,7 @@ class _Nets:
     """What drives, reads and names each bit of a module in Yosys' JSON."""
 
     module: Mapping[str, Any]
+    family: Family
     driven: set[int] = field(default_factory=set[int])
     read: set[int] = field(default_factory=set[int])
     constants: dict[int, str] = field(default_factory=dict[int, str])
@@ -46,8 +46,9 @@ class _Nets:
                     self.read |= nets
                 if direction != "input":
                     self.driven |= nets
-                if direction == "output" and cell["type"] in _CONSTANTS:
-                    self.constants |= dict.fromkeys(nets, _CONSTANTS[cell["type"]])
+                constant = self.family.constants.get(cell["type"])
+                if direction == "output" and constant is not None:
+                    self.constants |= dict.fromkeys(nets, constant)
 
     def lost(self, bit: int | str) -> bool:
         return bit in ("x", "z") if isinstance(bit, str) else bit not in self.driven
@@ -91,15 +92,16 @@ class _Cell:
         return sum(bit == "x" for bit in self._bits(pins, "input"))
 
 
-def lost_bits(module: Mapping[str, Any], *, finished: bool = True) -> list[str]:
+def lost_bits(module: Mapping[str, Any], family: str, *, finished: bool = True) -> list[str]:
     """Returns where bits of a module got lost, by the names of what is made of them.
 
     Args:
         module: flat, in Yosys' JSON.
+        family: of the device whose cells it has.
         finished: whether it is a netlist of a device's cells. In an unfinished one, constants that
             are `x` are what the tool may choose; only what nothing drives is lost.
     """
-    nets = _Nets(module)
+    nets = _Nets(module, FAMILIES[family])
     found: list[tuple[Mapping[str, Any] | None, str, int]] = []
     for cell in module["cells"].values():
         for port, bits in cell["connections"].items():
@@ -118,7 +120,7 @@ def lost_bits(module: Mapping[str, Any], *, finished: bool = True) -> list[str]:
 
 
 def _is_spare(nets: _Nets, cell: Mapping[str, Any], port: str, lost: list[int | str]) -> bool:
-    rule = SPARE_PINS.get(cell["type"])
+    rule = nets.family.spare_pins.get(cell["type"])
     undriven = any(isinstance(bit, int) for bit in lost)
     return rule is not None and not undriven and rule.spares(port, _Cell(nets, cell))
 
@@ -140,18 +142,19 @@ def _made(names: Mapping[int, str], cell: Mapping[str, Any] | None, port: str, i
     return f"{made} (pin {port} of a {cell['type']})"
 
 
-def check_bits(module: Mapping[str, Any], top: str, *, finished: bool = True) -> None:
+def check_bits(module: Mapping[str, Any], top: str, family: str, *, finished: bool = True) -> None:
     """Checks that no bit of a netlist got lost.
 
     Args:
         module: as in `lost_bits`.
         top: its name.
+        family: as in `lost_bits`.
         finished: as in `lost_bits`.
 
     Raises:
         SynthesisError: one did; names the nets, says whose fault it is and what to do.
     """
-    lost = lost_bits(module, finished=finished)
+    lost = lost_bits(module, family, finished=finished)
     if not lost:
         return
     by_instance: defaultdict[str, int] = defaultdict(int)

@@ -6,15 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from qcompiler.backends.synthesis.tools import SynthesisError
+from qcompiler.devices.families import FAMILIES
 
-_OURS = Path(__file__).with_name("cells")
-_YOSYS = {
-    "ecp5": "ecp5/cells_sim.v",
-    "ice40": "ice40/cells_sim.v",
-    "nexus": "nexus/cells_sim.v",
-    "gowin": "gowin/cells_sim.v",
-    "xilinx": "xilinx/cells_sim.v",
-}
 _INCLUDE = re.compile(r'^[ \t]*`include\s+"([^"]+)".*$', re.MULTILINE)
 _MODULE = re.compile(r"\bmodule\s+\\?(\w+).*?\bendmodule\b", re.DOTALL)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/|\(\*(?!\)).*?\*\)", re.DOTALL)
@@ -24,11 +17,6 @@ _DECLARATION = re.compile(
 )
 _OFF = re.compile(r"NONE|NOREG|BYPASSED|0*")
 _REGISTER = re.compile(r"\w*REG|REG_\w+_CLK|REGMODE_\w|READ_MODE\d?|OUTREG_\w")
-_REGISTERS: Mapping[str, Mapping[str, str]] = {
-    "MULT18X18D": {"REG_INPUTA_CLK": "CLK0", "REG_INPUTB_CLK": "CLK0"},
-    "DP16KD": {"REGMODE_A": "OUTREG", "REGMODE_B": "OUTREG"},
-}
-"""Parameters by which our models have registers, and the value that they know."""
 
 
 def _inlined(path: Path, folders: tuple[Path, ...]) -> str:
@@ -72,11 +60,12 @@ def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) ->
     Raises:
         SynthesisError: a cell has no model, or is used in a way that its model does not cover.
     """
-    if family == "generic":
+    known_of = FAMILIES[family]
+    if not known_of.models:
         return ""  # Yosys writes its own cells as expressions
-    yosys = _plain(_inlined(share / _YOSYS[family], (share / "lattice",)))
-    own = _OURS / f"{family}.v"
-    ours = _plain(_inlined(own, ())) if own.is_file() else ""
+    files = (share / name for name in known_of.models)
+    yosys = "".join(_plain(_inlined(file, (share / "lattice",))) for file in files)
+    ours = _plain(_inlined(known_of.own_models, ())) if known_of.own_models else ""
     modelled = {match[1] for match in _MODULE.finditer(ours)}
     text = _without(yosys, modelled) + ours
     known = {match[1] for match in _MODULE.finditer(text)} - empty_modules(text)
@@ -89,13 +78,12 @@ def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) ->
         )
     for cell in used:
         if cell["type"] in modelled:
-            _check_registers(cell)
+            _check_registers(cell, known_of.model_registers.get(cell["type"], {}))
     return text
 
 
-def _check_registers(cell: Mapping[str, Any]) -> None:
+def _check_registers(cell: Mapping[str, Any], known: Mapping[str, str]) -> None:
     """Our models have few registers inside."""
-    known = _REGISTERS.get(cell["type"], {})
     for name, value in cell["parameters"].items():
         if not _REGISTER.fullmatch(name) or _OFF.fullmatch(value):
             continue

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qcompiler.backends.synthesis.costs import count_kinds
 from qcompiler.backends.synthesis.yosys import INPUTS, NETLIST_JSON, TOP_IL, instances_of
+from qcompiler.devices.families import FAMILIES
 
 GLUE = "(top)"
 """In place of a layer's name: logic of the top module itself."""
@@ -43,14 +43,14 @@ class Netlist:
         for name, type_ in self.types.items():
             cells[self.layers[name]][type_] += 1
         return {
-            layer: count_kinds(family, cells[layer])
+            layer: FAMILIES[family].count_cells(cells[layer])
             for layer in (*self.order, GLUE)
             if layer in cells
         }
 
     def total(self, family: str) -> dict[str, int]:
         """Returns resources of the whole."""
-        return count_kinds(family, Counter(self.types.values()))
+        return FAMILIES[family].count_cells(Counter(self.types.values()))
 
 
 def read_netlist(directory: Path, top: str) -> Netlist:

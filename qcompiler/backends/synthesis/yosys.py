@@ -4,30 +4,24 @@ import importlib.util
 import json
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from qcompiler.backends.synthesis.absorb import ABSORBERS
-from qcompiler.backends.synthesis.costs import count_kinds
-from qcompiler.backends.synthesis.floorplan import assign, in_order, multiplier_sites
 from qcompiler.backends.synthesis.lost_bits import check_bits
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
 from qcompiler.devices import Device
+from qcompiler.devices.families import FAMILIES
+from qcompiler.devices.family import PACKED_JSON, Family
 from qcompiler.progress import Progress
 
 NETLIST_VERILOG = "netlist.v"
 NETLIST_JSON = "netlist.json"
-PACKED_JSON = "packed.json"
-"""The netlist behind the passes that move registers into multipliers, where there are such."""
 PLACED_JSON = "wrapped.json"
 INPUTS = "inputs.txt"
 TOP_IL = "top.il"
 WRAPPER_FILE = "wrapper.v"
-_CONSTANTS_FILE = "constants.v"
 
 # Everything that goes into a command of Yosys is one of these; a name is never quoted.
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -42,73 +36,6 @@ with open(sys.argv[1], encoding="ascii") as script:
     for command in script.read().splitlines():
         libyosys.run_pass(command, design)
 """
-
-# Yosys (0.70) ties the carry input of a chain's first CCU2 to a constant, nextpnr-nexus (0.11)
-# takes none there. That cell's carry output does not depend on it.
-# https://github.com/YosysHQ/yosys/issues/4081
-_NEXUS_CONSTANTS = r"""
-module VLO (output Z); assign Z = 1'b0; endmodule
-module VHI (output Z); assign Z = 1'b1; endmodule
-module CCU2 (input CIN, A1, B1, C1, D1, A0, B0, C0, D0, output S1, S0, COUT);
-    parameter INJECT = "YES";
-    parameter INIT0 = "0x0000";
-    parameter INIT1 = "0x1111";
-    parameter _TECHMAP_CONSTMSK_CIN_ = 1'b0;
-    parameter _TECHMAP_CONSTVAL_CIN_ = 1'bx;
-    wire _TECHMAP_FAIL_ = _TECHMAP_CONSTMSK_CIN_ !== 1'b1 || _TECHMAP_CONSTVAL_CIN_ === 1'bx;
-    CCU2 #(.INJECT(INJECT), .INIT0(INIT0), .INIT1(INIT1)) _TECHMAP_REPLACE_ (
-        .CIN(1'bx), .A1(A1), .B1(B1), .C1(C1), .D1(D1), .A0(A0), .B0(B0), .C0(C0), .D0(D0),
-        .S1(S1), .S0(S0), .COUT(COUT));
-endmodule
-"""
-
-# The second run of techmap sees the constants that the first one uncovered.
-_NEXUS_COMMANDS = (
-    *(f"techmap -map {_CONSTANTS_FILE}", "opt_clean", f"techmap -map {_CONSTANTS_FILE}"),
-    "hilomap -singleton -hicell VHI Z -locell VLO Z",
-)
-
-
-# What `synth_ice40 -dsp` (0.70) does under its label "coarse", in two parts: up to the pass that
-# moves registers into multipliers, and behind it. What that pass loses can be seen only between.
-_ICE40_COARSE = (
-    *("opt_expr", "opt_clean", "check", "opt -nodffe -nosdff", "fsm", "opt", "wreduce"),
-    *("peepopt", "opt_clean", "share", "techmap -map +/cmp2lut.v -D LUT_WIDTH=4", "opt_expr"),
-    *("opt_clean", "memory_dff", "alumacc -macc-only", "maccmap -unmap", "opt_clean"),
-    "wreduce t:$mul",
-    "techmap -map +/mul2dsp.v -map +/ice40/dsp_map.v -D DSP_A_MAXWIDTH=16 -D DSP_B_MAXWIDTH=16 "
-    "-D DSP_A_MINWIDTH=2 -D DSP_B_MINWIDTH=2 -D DSP_Y_MINWIDTH=11 -D DSP_NAME=$__MUL16X16",
-    *("select a:mul2dsp", "setattr -unset mul2dsp", "opt_expr -fine", "wreduce", "select -clear"),
-    "ice40_dsp",
-    # No module says which pins of such a cell are outputs.
-    "chtype -set $mul t:$__soft_mul",
-)
-_ICE40_BEHIND = ("alumacc", "opt", "memory -nomap", "opt_clean")
-
-# What `synth_nexus` (0.70) does under its label "coarse", but for lattice_dsp_nexus: that moves
-# a register that two multipliers read into one of them, and leaves the other without an operand.
-_NEXUS_MULTIPLIERS = (
-    (36, 36, 22, 22, "$__NX_MUL36X36"),
-    (36, 18, 22, 10, "$__NX_MUL36X18"),
-    (18, 18, 10, 4, "$__NX_MUL18X18"),
-    (18, 18, 4, 10, "$__NX_MUL18X18"),
-    (9, 9, 4, 4, "$__NX_MUL9X9"),
-)
-_NEXUS_COARSE = (
-    *("proc -latches error", "check", "flatten", "tribuf -logic", "deminout", "opt_expr", "check"),
-    *("opt_clean", "opt -nodffe -nosdff", "fsm", "opt", "wreduce", "peepopt", "opt_clean"),
-    *("share", "techmap -map +/cmp2lut.v -D LUT_WIDTH=4", "opt_expr", "opt_clean"),
-    *(
-        command
-        for a, b, least_a, least_b, name in _NEXUS_MULTIPLIERS
-        for command in (
-            f"techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH={a} -D DSP_B_MAXWIDTH={b} "
-            f"-D DSP_A_MINWIDTH={least_a} -D DSP_B_MINWIDTH={least_b} -D DSP_NAME={name}",
-            "chtype -set $mul t:$__soft_mul",
-        )
-    ),
-    *("techmap -map +/lattice/dsp_map_nexus.v", "alumacc", "opt", "memory -nomap", "opt_clean"),
-)
 
 
 @dataclass(frozen=True)
@@ -132,45 +59,17 @@ class Job:
     dsp: bool = True
     wrapped: bool = False
 
+    @property
+    def family(self) -> Family:
+        """The device's family."""
+        return FAMILIES[self.device.family]
+
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.top):
             raise ValueError(f"name of the top module must be an identifier, got {self.top!r}")
         for source in self.sources:
             if not _FILE.fullmatch(source):
                 raise ValueError(f"a Verilog file must be called like name.v, got {source!r}")
-
-
-def _synth(device: Device, dsp: bool, top: str) -> list[str]:
-    """Returns the commands that map `top` to the device's cells."""
-    if device.family == "generic":
-        return [
-            f"synth -flatten -top {top} -run begin:fine",
-            "opt -fast -full",
-            "opt -undriven -fine",
-            "techmap",
-            "opt -fast",
-            f"abc -lut {device.logic.lut_inputs}",
-            "opt -fast",
-            "autoname",
-        ]
-    options = device.synthesis.dsp if dsp else device.synthesis.no_dsp
-    command = f"{device.synthesis.command} {options} -top {top}"
-    packed = ("opt_clean", f"select {top}", f"write_json -selected {PACKED_JSON}", "select -clear")
-    words = command.split()
-    if words[0] == "synth_ice40" and "-dsp" in words:
-        rest = command.replace(" -dsp", "")
-        return [
-            f"{rest} -run begin:coarse",
-            *_ICE40_COARSE,
-            *packed,
-            *_ICE40_BEHIND,
-            f"{rest} -run map_ram:",
-        ]
-    if words[0] == "synth_nexus" and "-nodsp" not in words:
-        return [f"{command} -run begin:coarse", *_NEXUS_COARSE, f"{command} -run map_ram:"]
-    if words[0] == "synth_xilinx" and "-nodsp" not in words:
-        return [f"{command} -run begin:coarse", *packed, f"{command} -run coarse:"]
-    return [command]
 
 
 def script(job: Job) -> list[str]:
@@ -180,7 +79,7 @@ def script(job: Job) -> list[str]:
         f"hierarchy -check -top {job.top}",
         f"select -write {INPUTS} */i:*",
         f"dump -o {TOP_IL} {job.top}",
-        *_synth(job.device, job.dsp, job.top),
+        *job.family.script(job.device, job.top, dsp=job.dsp),
         "delete t:$scopeinfo",
         f"write_json {NETLIST_JSON}",
     ]
@@ -194,7 +93,7 @@ def finishing_script(job: Job) -> list[str]:
 
 def _wrap(job: Job) -> list[str]:
     """Returns the commands that put the finished netlist, as it is, into its wrapper."""
-    # Only nexus and gowin have pads put in by Yosys, by default; here the wrapper needs them.
+    # Where Yosys puts pads in by default, device files ask for none; here the wrapper needs them.
     device = job.device
     pads = re.sub(" -noiopads?", "", device.synthesis.command)
     return [
@@ -206,7 +105,7 @@ def _wrap(job: Job) -> list[str]:
         f"hierarchy -top {WRAPPER}",
         "flatten",
         "delete t:$scopeinfo",
-        *(_NEXUS_COMMANDS if device.family == "nexus" else ()),
+        *job.family.wrapper_script(),
         f"write_json {PLACED_JSON}",
     ]
 
@@ -232,24 +131,24 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
         SynthesisError: pyosys is absent, or failed, or reached a limit, or lost bits.
     """
     share_folder()
-    if job.device.family == "nexus":
-        (directory / _CONSTANTS_FILE).write_text(_NEXUS_CONSTANTS, encoding="ascii")
-    whole = job.device.family not in ABSORBERS
+    for name, text in job.family.files.items():
+        (directory / name).write_text(text, encoding="ascii")
+    whole = not job.family.absorbs
     commands = [*script(job), *finishing_script(job)] if whole else script(job)
     seconds = run_script(commands, directory, limits, progress)
     progress("looking for lost bits")
     packed, path = directory / PACKED_JSON, directory / NETLIST_JSON
     if packed.exists():
         unfinished = json.loads(packed.read_text(encoding="utf-8"))
-        check_bits(unfinished["modules"][job.top], job.top, finished=False)
+        check_bits(unfinished["modules"][job.top], job.top, job.family.name, finished=False)
         packed.unlink()
     netlist = json.loads(path.read_text(encoding="utf-8"))
-    check_bits(netlist["modules"][job.top], job.top)
+    check_bits(netlist["modules"][job.top], job.top, job.family.name)
     if whole:
         return seconds
     progress("moving registers into hard cells")
     layers = list(instances_of((directory / TOP_IL).read_text(encoding="utf-8")))
-    finish(job, netlist["modules"][job.top], layers)
+    job.family.finish(job.device, netlist["modules"][job.top], layers, placed=job.wrapped)
     path.write_text(json.dumps(netlist), encoding="utf-8")
     commands = [f"read_json {NETLIST_JSON}", *finishing_script(job)]
     return seconds + run_script(commands, directory, limits, progress, "finish")
@@ -258,27 +157,6 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
 def instances_of(hierarchy: str) -> dict[str, str]:
     """Returns the module of each instance that a module in Yosys' RTLIL has, in their order."""
     return {name: module for module, name in _INSTANCE.findall(hierarchy)}
-
-
-def finish(job: Job, module: dict[str, Any], layers: Sequence[str]) -> None:
-    """Moves registers into hard cells, and settles where these stand if they are to be placed.
-
-    Args:
-        job: for a family that has this.
-        module: the finished netlist, in Yosys' JSON; it is changed.
-        layers: instances of the top module, in the order of the network.
-    """
-    device, cells = job.device, module["cells"]
-    multipliers = in_order(cells, layers, device.dsp.kind) if device.dsp else []
-    sites = multiplier_sites(device) if job.wrapped else []
-    if job.wrapped and len(sites) < len(multipliers):
-        multipliers = []  # their enables would meet anywhere
-    ABSORBERS[device.family](module, multipliers)
-    if job.wrapped:
-        used = count_kinds(device.family, Counter(cell["type"] for cell in cells.values()))
-        share = max(used["LUT"] / device.logic.luts, used["FF"] / device.logic.flip_flops)
-        for name, site in assign(multipliers, sites, share).items():
-            cells[name]["attributes"]["BEL"] = site
 
 
 def run_script(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.devices.memories import Memory, place
 
 ECP5, XILINX = FAMILIES["ecp5"], FAMILIES["xilinx"]

@@ -5,7 +5,7 @@ import itertools
 from qcompiler.analysis.area.columns import Columns
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates, cover
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qcompiler.analysis.area.count import Estimator
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
 from qcompiler.rtl.numbers import Number
 

@@ -3,7 +3,7 @@
 import pytest
 
 from qcompiler.analysis.area.count import Estimator
-from qcompiler.devices.family import FAMILIES
+from qcompiler.devices.families import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder
 
 

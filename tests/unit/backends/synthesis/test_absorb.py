@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from qcompiler.backends.synthesis.absorb import absorb_ecp5
+from qcompiler.devices.families._ecp5_registers import absorb
 
 CLOCK, ENABLE = 2, 3
 
@@ -69,7 +69,7 @@ class Net:
 
     def absorb(self):
         multipliers = [name for name, cell in self.cells.items() if cell["type"] == "MULT18X18D"]
-        return absorb_ecp5(self.module, multipliers)
+        return absorb(self.module, multipliers)
 
     def constant(self, name, pin):
         """What a table without inputs gives a pin."""

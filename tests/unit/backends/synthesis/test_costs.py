@@ -1,11 +1,10 @@
 """Cells of each family in the units of data sheets."""
 
-from qcompiler.backends.synthesis.costs import count_kinds
-from qcompiler.devices.device import FAMILIES
+from qcompiler.devices.families import FAMILIES
 
 
 def used(family, **cells):
-    return {kind: n for kind, n in count_kinds(family, cells).items() if n}
+    return {kind: n for kind, n in FAMILIES[family].count_cells(cells).items() if n}
 
 
 def test_ecp5():

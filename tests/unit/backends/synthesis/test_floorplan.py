@@ -2,8 +2,8 @@
 
 import pytest
 
-from qcompiler.backends.synthesis.floorplan import BLOCK, assign, in_order, multiplier_sites
 from qcompiler.devices import load_device
+from qcompiler.devices.families._ecp5_sites import BLOCK, assign, in_order, multiplier_sites
 
 
 def test_order():

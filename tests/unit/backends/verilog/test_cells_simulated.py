@@ -89,7 +89,7 @@ def test_block_memories(
     netlist = json.loads(Path("netlist.json").read_text())["modules"]["netlist"]
     cells = list(netlist["cells"].values())
     assert {cell["type"] for cell in cells} >= memories
-    assert lost_bits(netlist) == []
+    assert lost_bits(netlist, family) == []
     Path("cells.v").write_text(cell_models(family, share_folder(), cells))
     ports = [f"input [{width - 1}:0] {name}" for name, width in inputs.items()]
     ports += [f"output [{w - 1}:0] {name}_{of}" for name, w in outputs.items() for of in "rn"]

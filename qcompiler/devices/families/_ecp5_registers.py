@@ -14,8 +14,8 @@ on top of the logic that stands there. nextpnr times a multiplier by its registe
 operands have them, so it is both or none.
 
 The four multipliers of a DSP block share the wires of `CE0` to `CE3`: each of the nets that enable
-them has one of these. `floorplan.py` settles which multipliers share a block. Left to nextpnr-ecp5
-(0.11.1), which moves nets among the four after placement, routing did not end.
+them has one of these. `_ecp5_sites.py` settles which multipliers share a block. Left to
+nextpnr-ecp5 (0.11.1), which moves nets among the four after placement, routing did not end.
 
 **Products** stay in flip-flops: an output register needs an enable, and none of the tools sets it
 (Project Trellis has no bits for REG_OUTPUT_CE).
@@ -31,11 +31,11 @@ one clock enable in common, so it does not matter which of the memory's two that
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from qcompiler.backends.synthesis.floorplan import BLOCK
+from qcompiler.devices.families._ecp5_sites import BLOCK
 
 Bit = int | str
 """A net of the netlist, or a constant: `0`, `1`, `x`."""
@@ -172,7 +172,7 @@ class Absorbed:
     removed: int = 0
 
 
-def absorb_ecp5(module: dict[str, Any], multipliers: Sequence[str]) -> Absorbed:
+def absorb(module: dict[str, Any], multipliers: Sequence[str]) -> Absorbed:
     """Moves registers into the multipliers and block memories of an ECP5 netlist, in place.
 
     Args:
@@ -307,7 +307,3 @@ def _follows(netlist: _Netlist, memory: Cell, port: str, pin: str, flip_flop: st
         and netlist.bit(cell, "CLK") == netlist.bit(memory, f"CLK{port}")
         and netlist.enable(cell) == netlist.bit(memory, f"CE{port}", _HIGH)
     )
-
-
-ABSORBERS: Mapping[str, Callable[[dict[str, Any], Sequence[str]], Absorbed]] = {"ecp5": absorb_ecp5}
-"""By family: moves registers of a finished netlist, as Yosys writes it, into hard cells."""

