@@ -34,21 +34,25 @@ class _Families(Mapping[str, Family]):
     def __len__(self) -> int:
         return len({*_shipped(), *self._known})
 
-    def add(self, family: Family) -> Family:
-        """Makes a family of a plug-in known by its name, and returns it.
-
-        Raises:
-            ModelError: another family has the name.
-        """
-        if family.name in self and self[family.name] is not family:
-            what = f"a family {family.name} exists already"
-            raise ModelError([Problem("add_family", what, "choose another name")])
+    def add(self, family: Family) -> None:
+        """See `add_family`."""
         self._known[family.name] = family
-        return family
 
 
 FAMILIES = _Families()
-add_family = FAMILIES.add
+
+
+def add_family(family: Family) -> Family:
+    """Makes a family of a plug-in known by its name, and returns it.
+
+    Raises:
+        ModelError: another family has the name.
+    """
+    if family.name in FAMILIES and FAMILIES[family.name] is not family:
+        what = f"a family {family.name} exists already"
+        raise ModelError([Problem("add_family", what, "choose another name")])
+    FAMILIES.add(family)
+    return family
 
 
 def all_commands() -> list[str]:
