@@ -19,7 +19,7 @@ from benchmarks.fit_costs import DEVICES
 from benchmarks.zoo.models import all_models
 from qcompiler import compile as compile_model
 from qcompiler.analysis.area.estimate import estimate_areas, total
-from qcompiler.analysis.folding import foldable_layers
+from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.design import Design
 from qcompiler.devices import load_device

@@ -13,7 +13,8 @@ from typing import Any
 
 from benchmarks.common import MODELS, REPOSITORY, markdown, print_table, save_results
 from qcompiler import pipelines
-from qcompiler.backends.report.estimates import LayerReport, Report
+from qcompiler.backends.report.data import LayerReport
+from qcompiler.backends.report.data import ReportData as Report
 from qcompiler.compiler import Options, compile_module, import_model
 from qcompiler.passes.pipeline import make_pass, run_passes
 

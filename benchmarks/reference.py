@@ -29,13 +29,13 @@ from xdsl.ir import Operation, SSAValue
 
 from benchmarks.common import ZOO, ZooModel, model_inputs, print_table, save_results
 from qcompiler import compile as compile_model
-from qcompiler.analysis.sources import source_node
 from qcompiler.design import Design
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.interpreters import functions, numpy_ops
 from qcompiler.interpreters.nn import NNFunctions
 from qcompiler.interpreters.qint import QintFunctions
+from qcompiler.provenance.sources import source_node
 
 _UNIT = 2.0**-24
 """Relative error of one float32 operation."""

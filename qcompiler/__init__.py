@@ -12,18 +12,20 @@ versioning; see docs/versions.md. Everything else may change.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qcompiler.version import VERSION
+
 if TYPE_CHECKING:
     from qcompiler.analysis.validation import ValidationError
-    from qcompiler.backends.report.estimates import LayerReport, Report
+    from qcompiler.backends.report.data import LayerReport
+    from qcompiler.backends.report.notebook import Report
     from qcompiler.backends.simulators import SimulationError
-    from qcompiler.backends.verification import load
     from qcompiler.compiler import compile
-    from qcompiler.design import Design
+    from qcompiler.design import Design, load
     from qcompiler.errors import ModelError, Problem
     from qcompiler.faults import InternalError
     from qcompiler.plugins import load_plugin
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Design",
     "InternalError",
@@ -41,11 +43,11 @@ __all__ = [
 
 _HOMES = {
     "compile": "qcompiler.compiler",
-    "load": "qcompiler.backends.verification",
+    "load": "qcompiler.design",
     "load_plugin": "qcompiler.plugins",
     "Design": "qcompiler.design",
-    "LayerReport": "qcompiler.backends.report.estimates",
-    "Report": "qcompiler.backends.report.estimates",
+    "LayerReport": "qcompiler.backends.report.data",
+    "Report": "qcompiler.backends.report.notebook",
     "SimulationError": "qcompiler.backends.simulators",
     "ValidationError": "qcompiler.analysis.validation",
     "ModelError": "qcompiler.errors",

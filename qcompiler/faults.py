@@ -17,9 +17,9 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException, VerifyException
 
 from qcompiler import plugins
-from qcompiler.analysis.sources import place_of, source_of
 from qcompiler.arith.ranges import WidthError
 from qcompiler.errors import ModelError, Problem, printable
+from qcompiler.provenance.sources import place_of, source_of
 
 TRACEBACK = "QCC_TRACEBACK"
 """Environment variable: if it is set, `qcc` prints the traceback of a fault."""

@@ -11,13 +11,13 @@ from benchmarks.zoo import runtimes
 from benchmarks.zoo.agreement import Agreement, for_each
 from benchmarks.zoo.prepare import Prepared
 from benchmarks.zoo.vectors import Batch, NotOnGrid, golden_batch
-from qcompiler.analysis.sources import source_node
 from qcompiler.compiler import Options, import_model
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import parse_input_option
 from qcompiler.interpreters import run_model
+from qcompiler.provenance.sources import source_node
 
 _TOLERANCE = 1e-5
 """Of the largest magnitude, where outputs are reals."""

@@ -11,7 +11,6 @@ from typing import cast
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.analysis.scalar_functions import REAL_OPS, scalar_value
 from qcompiler.arith import error_bounds
 from qcompiler.arith.scalar_builder import ScalarBuilder, Value
 from qcompiler.arith.scalar_evaluation import evaluate_at
@@ -19,6 +18,7 @@ from qcompiler.arith.scalar_function import Numerics
 from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.interpreters.scalar_functions import REAL_OPS, scalar_value
 
 MAX_ELEMENTS = 2**22
 """Of what is computed on constants; each takes some 100 bytes on the way."""

@@ -7,8 +7,8 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.analysis.sources import model_nodes, own_nodes, source_of
 from qcompiler.dialects import nn, qint
+from qcompiler.provenance.sources import model_nodes, own_nodes, source_of
 
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
 _BORDER = (qint.QuantizeOp, qint.DequantizeOp, nn.RoundToOp)

@@ -7,8 +7,8 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import SSAValue
 
-from qcompiler.analysis.sources import identifier, source_node
 from qcompiler.dialects import stream
+from qcompiler.provenance.sources import identifier, source_node
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from qcompiler.analysis.scalar_functions import REAL_OPS
-from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import Problem
+from qcompiler.interpreters.scalar_functions import REAL_OPS
+from qcompiler.provenance.sources import place_of
 
 LAYERS = (nn.MatMulOp, nn.ConvOp, nn.ConvTransposeOp)
 """What multiplies with weights: hardware, or nothing."""

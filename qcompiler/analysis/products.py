@@ -8,7 +8,7 @@ the padding of an image, whose products a streaming window does not leave out.
 
 from dataclasses import dataclass
 
-from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.dialects import stream
 
 _IMAGE = 3

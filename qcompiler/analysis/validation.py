@@ -15,12 +15,12 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import InterpretationError, PassFailedException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
-from qcompiler.analysis.sources import source_of
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.dialects.stream import ChannelType, MvauOp, VvauOp
 from qcompiler.interpreters import functions, numerics, run, run_from, run_model
+from qcompiler.provenance.sources import source_of
 
 
 class ValidationError(PassFailedException):

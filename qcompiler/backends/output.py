@@ -1,19 +1,10 @@
-"""Writes a design to a directory: whole, or not at all.
-
-- `design.json`: what it is: ports, types, files, prediction; marks the directory as ours
-- `rtl/`: Verilog and memory contents
-- `tb/`: a self-checking test bench with vectors
-- `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
-- `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
-- `report/`: estimates; `report.html`: the same as a page
-- `map.json`: lines of Verilog, operations of the IR, nodes of the model, see `source_map`
-"""
+"""Writes a design to a directory: whole, or not at all; `Layout` says what is where."""
 
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
@@ -21,34 +12,23 @@ from xdsl.ir import Operation
 from qcompiler.analysis.validation import random_integers
 from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends import source_map
+from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.folders import put_in_place
+from qcompiler.backends.layout import GENERATOR, LEVELS, MANIFEST, MAP, PAGE, Layout
+from qcompiler.backends.report.estimates import build_report
 from qcompiler.backends.report.found import Found
-from qcompiler.backends.report.page import PAGE, build_page
+from qcompiler.backends.report.page import build_page
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import write_testbench
+from qcompiler.backends.written import is_ours
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
-from qcompiler.json_files import read_json
+from qcompiler.version import VERSION
 
-if TYPE_CHECKING:
-    from qcompiler.design import Design
-
-GENERATOR = "qcompiler"
-MANIFEST = "design.json"
-LEVELS = ("nn", "qint", "stream", "rtl")
 _FEWEST_FRAMES, _MOST_FRAMES, _MOST_CYCLES = 2, 16, 1 << 20
 """Frames in the test bench, as many as take so many cycles: their results are computed here."""
-
-
-def is_ours(directory: Path) -> bool:
-    """Whether `directory` holds an earlier design of ours."""
-    try:
-        manifest = read_json(directory / MANIFEST)
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and ("generator", GENERATOR) in manifest.items()
 
 
 def check_target(directory: Path) -> None:
@@ -68,8 +48,8 @@ def check_target(directory: Path) -> None:
     )
 
 
-def write_design(design: "Design", directory: Path, weights: str | None = None) -> Path:
-    """Writes a design; see the module's docstring.
+def write_design(design: CompiledDesign, directory: Path, weights: str | None = None) -> Path:
+    """Writes a design; `Layout` says what is where.
 
     Args:
         design: what to write; one that began at the rtl level has Verilog and IR only.
@@ -92,9 +72,9 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
             expected = beside.submit(design.core, inputs) if inputs else None
             fresh = temporary / "design"
             fresh.mkdir()
-            lines = _write_ir(design, fresh / "ir", weights)
+            lines = _write_ir(design, Layout(fresh).ir, weights)
             _fill(design, fresh, inputs, expected)
-            _write_texts(fresh, {source_map.FILE: source_map.build_map(design, lines).text()})
+            _write_texts(fresh, {MAP: source_map.build_map(design, lines).text()})
             put_in_place(fresh, directory, temporary)
     except OSError as error:
         problem = Problem(str(directory), f"cannot write: {error}", "choose another directory")
@@ -102,7 +82,7 @@ def write_design(design: "Design", directory: Path, weights: str | None = None) 
     return directory
 
 
-def _write_ir(design: "Design", directory: Path, weights: str | None) -> source_map.Lines:
+def _write_ir(design: CompiledDesign, directory: Path, weights: str | None) -> source_map.Lines:
     """Writes the IR; returns the line of each operation, by level."""
     file = None if weights is None else WeightFile(weights)
     texts: dict[str, str] = {}
@@ -120,7 +100,7 @@ def _write_ir(design: "Design", directory: Path, weights: str | None) -> source_
     return lines
 
 
-def _inputs(design: "Design") -> list[Array]:
+def _inputs(design: CompiledDesign) -> list[Array]:
     """Returns the frames of the test bench, per input."""
     rng = np.random.default_rng(0)
     frames = _MOST_CYCLES // design.timing.cycles_per_frame
@@ -133,17 +113,17 @@ def _inputs(design: "Design") -> list[Array]:
 
 
 def _fill(
-    design: "Design",
+    design: CompiledDesign,
     directory: Path,
     inputs: Sequence[Array],
     expected: "Future[tuple[Array, ...]] | None",
 ) -> None:
+    layout = Layout(directory)
     if expected is None:
-        (directory / "rtl").mkdir()
-        _write_texts(directory / "rtl", design.verilog.files)
+        _write_texts(layout.rtl, design.verilog.files)
         _write_texts(directory, {MANIFEST: _json(_identity(design))})
         return
-    rtl = design.rtl_design(directory / "rtl")
+    rtl = design.rtl_design(layout.rtl)
     packed = [
         {
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)
@@ -154,9 +134,9 @@ def _fill(
         for direction, arrays in (("in", inputs), ("out", expected.result()))
     ]
     write_testbench(directory, rtl, packed[0], packed[1])
-    write_driver(design, directory / "driver")
-    known, found = manifest(design), design.report().files()
-    _write_texts(directory / "report", {name: _json(data) for name, data in found.items()})
+    write_driver(design, layout.driver)
+    known, found = manifest(design), build_report(design).files()
+    _write_texts(layout.reports, {name: _json(data) for name, data in found.items()})
     page = build_page(Found.estimated(known, found))
     _write_texts(directory, {MANIFEST: _json(known), PAGE: page})
 
@@ -171,12 +151,11 @@ def _write_texts(directory: Path, texts: Mapping[str, str]) -> None:
         (directory / name).write_text(text, encoding="utf-8")
 
 
-def _identity(design: "Design") -> dict[str, Any]:
-    from qcompiler import __version__
+def _identity(design: CompiledDesign) -> dict[str, Any]:
 
     return {
         "generator": GENERATOR,
-        "version": __version__,
+        "version": VERSION,
         "top": design.name,
         "origin": None if design.origin is None else design.origin.data(),
         "mhz": design.mhz,
@@ -186,7 +165,7 @@ def _identity(design: "Design") -> dict[str, Any]:
     }
 
 
-def manifest(design: "Design") -> dict[str, Any]:
+def manifest(design: CompiledDesign) -> dict[str, Any]:
     """Returns what a reader of the directory needs to know."""
     timing = design.timing
     return {

@@ -21,22 +21,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import model_nodes, own_nodes, source_nodes
+from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.layout import Layout
 from qcompiler.errors import ModelError, Problem
 from qcompiler.json_files import read_json
-
-if TYPE_CHECKING:
-    from qcompiler.design import Design
+from qcompiler.provenance.sources import model_nodes, own_nodes, source_nodes
 
 FORMAT = 1
-FILE = "map.json"
 Lines = Mapping[str, Mapping[Operation, int]]
 """By level, the line in which each operation begins."""
 
@@ -55,14 +53,16 @@ class SourceMap:
             ModelError: there is none, or it is of another version.
         """
         try:
-            data = read_json(directory / FILE)
+            data = read_json(Layout(directory).map)
             if data["format"] != FORMAT:
                 raise ValueError(f"format {data['format']}, not {FORMAT}")
             for key, kind in (("nodes", list), ("ir", dict), ("verilog", dict)):
                 if not isinstance(data[key], kind):
                     raise TypeError(f"{key} must be a {kind.__name__}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = Problem(str(directory / FILE), f"cannot be read: {error}", "compile it again")
+            problem = Problem(
+                str(Layout(directory).map), f"cannot be read: {error}", "compile it again"
+            )
             raise ModelError([problem]) from None
         return SourceMap(data)
 
@@ -149,7 +149,7 @@ class _Nodes:
         return [self._index[n] if n in self._index else self._add(n, None) for n in names]
 
 
-def build_map(design: "Design", lines: Lines) -> SourceMap:
+def build_map(design: CompiledDesign, lines: Lines) -> SourceMap:
     """Returns the map of a design whose levels were printed with their operations at `lines`."""
     types: dict[str, str] = {}
     for module in design.levels.values():
@@ -193,7 +193,7 @@ def _on_host(op: Operation) -> bool:
     return isinstance(function, func.FuncOp) and function.sym_name.data in ("head", "tail")
 
 
-def _verilog(design: "Design", lines: Lines, nodes: _Nodes) -> dict[str, Any]:
+def _verilog(design: CompiledDesign, lines: Lines, nodes: _Nodes) -> dict[str, Any]:
     processes = _process_lines(design, lines)
     files: dict[str, Any] = {}
     for file, runs in design.verilog.origins.items():
@@ -227,7 +227,7 @@ def _is_part(module: str, process_module: str) -> bool:
     return module == process_module or module.startswith(f"{process_module}_")
 
 
-def _process_lines(design: "Design", lines: Lines) -> dict[str, int]:
+def _process_lines(design: CompiledDesign, lines: Lines) -> dict[str, int]:
     """Returns the line of each process at the level stream, by the name of its module."""
     network = Network.of(design.levels["stream"]) if "stream" in lines else None
     if network is None:

@@ -1,32 +1,26 @@
 """Verifies a written design: its Verilog, simulated, against the interpreter on its IR."""
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.validation import random_integers
-from qcompiler.assembly import read_module
-from qcompiler.backends.output import LEVELS, MANIFEST, is_ours
+from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.page import renew_page
-from qcompiler.backends.simulators import RtlDesign
+from qcompiler.backends.synthesis.gate_level import netlist_design
 from qcompiler.backends.vectors import read_arrays
-from qcompiler.design import Design
-from qcompiler.devices import DEFAULT_DEVICE, Device, device_names, load_device
+from qcompiler.backends.written import load_design
+from qcompiler.devices import Device
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
-from qcompiler.json_files import read_json
-from qcompiler.origin import Origin
-from qcompiler.passes.pipeline import make_context
 from qcompiler.progress import Progress, silent
 
 _SHOWN = 5
-_VERIFIED = ("qint", "stream")
 
 
 @dataclass(frozen=True)
@@ -86,133 +80,6 @@ class Verification:
         return {**asdict(self), "passed": self.passed}
 
 
-def _is_text(value: object) -> bool:
-    return value is None or (isinstance(value, str) and len(value) < 5000 and "\0" not in value)
-
-
-def _is_clock(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
-
-
-def _are_sources(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(names := cast(list[object], value))
-        and all(isinstance(v, str) and re.fullmatch(r"rtl/\w[\w.]*", v) for v in names)
-    )
-
-
-_MANIFEST: Mapping[str, tuple[str, Callable[[object], bool]]] = {
-    "top": (
-        "a name",
-        lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z_]\w*", v) is not None,
-    ),
-    "mhz": ("a positive number", _is_clock),
-    "device": ("a name or null", _is_text),
-    "device_file": ("a path or null", _is_text),
-    "sources": ("names of files in rtl/", _are_sources),
-}
-"""What is relied on of `design.json`, which may have been edited: paths stay within the design."""
-
-
-def load(directory: str | Path) -> Design:
-    """Returns a design that `Design.write` or `qcc compile` wrote: predict, simulate, report again.
-
-    Raises:
-        ModelError: the directory holds no design, or one that cannot be read.
-
-    Examples:
-        >>> import qcompiler, tempfile
-        >>> design = qcompiler.compile("examples/digits_mlp/digits_mlp.onnx", cycles=64)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     written = design.write(f"{folder}/digits_mlp")
-        ...     again = qcompiler.load(written)
-        >>> again.report() == design.report()
-        True
-    """
-    return load_design(Path(directory), LEVELS)[0]
-
-
-def load_design(directory: Path, levels: Sequence[str] = _VERIFIED) -> tuple[Design, RtlDesign]:
-    """Returns a written design, and its Verilog as it stands in the directory.
-
-    Raises:
-        ModelError: the directory holds no design, or one that cannot be read.
-    """
-    manifest = _manifest(directory)
-    try:
-        modules = _modules(directory / "ir", levels)
-        design = Design(modules, float(manifest["mhz"]), _known_device(manifest))
-        design.origin = Origin.read(manifest.get("origin"))
-        sources = tuple(directory / path for path in manifest["sources"] if path.endswith(".v"))
-        missing = [path for path in manifest["sources"] if not (directory / path).is_file()]
-        if missing:
-            raise ValueError(f"{', '.join(missing)} missing")
-        rtl = RtlDesign(design.name, sources, tuple(port for port, _ in design.ports))
-    except (OSError, KeyError, ValueError) as error:
-        problem = Problem(str(directory), f"cannot be read: {error}", "compile it again")
-        raise ModelError([problem]) from None
-    return design, rtl
-
-
-def device_of(directory: Path) -> Device:
-    """Returns the device that a written design was compiled for, or the default one.
-
-    Raises:
-        ModelError: the directory holds no design; or its device is not known here, or its file is
-            gone or faulty.
-    """
-    manifest = _manifest(directory)
-    name, file = manifest.get("device"), manifest.get("device_file")
-    if not isinstance(name, str):
-        return load_device(DEFAULT_DEVICE)
-    try:
-        return load_device(file if isinstance(file, str) else name)
-    except ModelError as error:
-        what = f"was compiled for the device {name}, which cannot be loaded"
-        remedy = "give --device; or --plugin, if a plugin adds it"
-        raise ModelError([Problem(str(directory), what, remedy), *error.problems]) from None
-
-
-def _known_device(manifest: dict[str, Any]) -> Device | None:
-    """Returns the device that a design was compiled for, as far as it is known here."""
-    name, file = manifest.get("device"), manifest.get("device_file")
-    try:
-        if isinstance(file, str):
-            return load_device(file)
-        return load_device(name) if name in device_names() else None
-    except ModelError:  # all but its areas can be told without it
-        return None
-
-
-def _manifest(directory: Path) -> dict[str, Any]:
-    if not is_ours(directory):
-        problem = Problem(
-            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
-        )
-        raise ModelError([problem])
-    found: dict[str, Any] = read_json(directory / MANIFEST)
-    wrong = [
-        Problem(f"{directory / MANIFEST}: {key}", f"must be {what}", "compile the design again")
-        for key, (what, good) in _MANIFEST.items()
-        if not good(found.get(key))
-    ]
-    if wrong:
-        raise ModelError(wrong)
-    return found
-
-
-def _modules(directory: Path, levels: Sequence[str]) -> dict[str, ModuleOp]:
-    """Returns the levels that a directory holds; designs compiled on from IR lack the first."""
-    context = make_context()
-    paths = {level: directory / f"{level}.mlir" for level in levels}
-    found = {level: read_module(p, context) for level, p in paths.items() if p.is_file()}
-    if "stream" not in found:
-        raise ValueError("it has no stream level, only Verilog")
-    found["last"] = list(found.values())[-1]
-    return found
-
-
 def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
     """Returns the model inputs in a file: an .npy array, or an .npz with one entry per input.
 
@@ -233,7 +100,7 @@ def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
     return {name: arrays[name] for name in names}
 
 
-def _integers(design: Design, vectors: int, file: Path | None, seed: int) -> list[Array]:
+def _integers(design: CompiledDesign, vectors: int, file: Path | None, seed: int) -> list[Array]:
     """Returns what to send: extremes and random integers, or a file's vectors through the head."""
     if file is not None:
         try:
@@ -293,8 +160,6 @@ def verify(
     progress("reading the design")
     design, rtl = load_design(directory)
     if netlist is not None:
-        from qcompiler.backends.synthesis.gate_level import netlist_design
-
         rtl = netlist_design(directory, rtl, netlist)
     integers = _integers(design, vectors, file, seed)
     frames = len(integers[0])
@@ -340,7 +205,7 @@ def verify(
         netlist.name if netlist else None,
     )
     name = f"netlist_{netlist.name}" if netlist else "rtlsim"
-    report = directory / "report" / f"{name}_performance.json"
+    report = Layout(directory).report(f"{name}_performance")
     report.write_text(json.dumps(verification.as_dict(), indent=2) + "\n", encoding="utf-8")
     renew_page(directory)
     return verification

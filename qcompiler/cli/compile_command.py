@@ -15,8 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.assembly import print_module
 from qcompiler.backends.output import check_target
-from qcompiler.backends.report.estimates import Report
-from qcompiler.backends.report.notebook import host_lines
+from qcompiler.backends.report.notebook import Report, host_lines
 from qcompiler.cli.common import (
     add_model_arguments,
     err,

@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.markup import escape
 
-from qcompiler.analysis.sources import own_nodes
 from qcompiler.backends.report.explain import Explained
 from qcompiler.cli.common import add_plugin_argument, err, out, print_json, print_table, table
 from qcompiler.errors import printable
+from qcompiler.provenance.sources import own_nodes
 
 _WIDE = 24
 Told = Mapping[str, Any]

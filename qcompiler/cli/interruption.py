@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from qcompiler.processes import end_all, start_again
+from qcompiler.child_programs import end_all, start_again
 
 # By name: Windows has no SIGHUP.
 _SIGNALS = tuple(

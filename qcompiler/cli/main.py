@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn, cast
 
-from qcompiler import __version__
 from qcompiler.cli.interruption import interruptible
+from qcompiler.version import VERSION
 
 COMMANDS = {
     "compile": "compile a model to Verilog",
@@ -77,7 +77,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         epilog="exit status: 0 done; 1 the model or the result is at fault; 2 wrong usage; "
         "3 qcc or a plug-in is at fault; 128 + N ended by signal N",
     )
-    parser.add_argument("--version", action="version", version=f"qcc {__version__}")
+    parser.add_argument("--version", action="version", version=f"qcc {VERSION}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_ in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_, description=help_)

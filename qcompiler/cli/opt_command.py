@@ -19,7 +19,6 @@ from xdsl.utils.exceptions import ArgSpecParseError, InterpretationError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from qcompiler import plugins
-from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes, node_graph
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import WeightFile, decode, parse_module, print_module
 from qcompiler.cli.common import (
@@ -34,6 +33,7 @@ from qcompiler.cli.main import Parser
 from qcompiler.faults import guarded, verify_after
 from qcompiler.passes.pipeline import parse_passes, pass_class
 from qcompiler.passes.range_check import false_ranges
+from qcompiler.provenance.keep_sources import NodeGraph, keep_nodes, node_graph
 from qcompiler.universe import PASSES
 
 _DESCRIPTION = "Runs passes on textual IR."

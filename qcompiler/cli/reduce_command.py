@@ -9,15 +9,15 @@ from pathlib import Path
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import InterpretationError
 
-from qcompiler.analysis.reduction import Test, count_operations, reduce_module
 from qcompiler.analysis.validation import ValidationError, Validator
 from qcompiler.assembly import print_module, read_module
 from qcompiler.backends.scratch import scratch_folder
+from qcompiler.child_programs import run_to_end
 from qcompiler.cli.common import add_plugin_argument, err
+from qcompiler.delta_debugging import Test, count_operations, reduce_module
 from qcompiler.errors import ModelError, Problem
 from qcompiler.faults import InternalError
 from qcompiler.passes.pipeline import make_context, make_pass, run_pass
-from qcompiler.processes import run_to_end
 
 _NULL = subprocess.DEVNULL
 _BUILT_IN = ("validate", "fails")

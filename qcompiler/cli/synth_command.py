@@ -13,7 +13,7 @@ from qcompiler.backends.synthesis.flow import (
     synthesize,
 )
 from qcompiler.backends.synthesis.tools import Limits
-from qcompiler.backends.verification import device_of
+from qcompiler.backends.written import device_of
 from qcompiler.cli.common import (
     add_plugin_argument,
     err,

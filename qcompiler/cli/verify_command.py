@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from qcompiler.backends.verification import Verification, device_of, verify
+from qcompiler.backends.verification import Verification, verify
+from qcompiler.backends.written import device_of
 from qcompiler.cli.common import (
     add_plugin_argument,
     naming_nodes,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from qcompiler.backends.report.found import VIEW
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.view import write_page
 from qcompiler.cli.common import add_plugin_argument, err, out
@@ -24,13 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Writes the page; returns the exit status."""
-    output: Path = parsed.output or parsed.directory / VIEW
+    output: Path = parsed.output or Layout(parsed.directory).view
     with err.status("reading the design"):
         size = write_page(parsed.directory, output)
-        if output == parsed.directory / VIEW:
+        if output == Layout(parsed.directory).view:
             renew_page(parsed.directory)
     out.print(f"page: {escape(str(output))} ({size / 1e6:.1f} MB)")
-    if not any((parsed.directory / "ir").glob("[0-9]*-*.mlir")):
+    if not any(Layout(parsed.directory).ir.glob("[0-9]*-*.mlir")):
         err.print("it shows the levels; for every pass, compile with --print-ir-after all")
     if parsed.open:
         webbrowser.open(output.absolute().as_uri())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.folding import Folding
+from qcompiler.analysis.foldable_layers import Folding
 
 Foldings = Mapping[str, Folding]
 """Of layers, by name."""

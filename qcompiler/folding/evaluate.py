@@ -2,8 +2,8 @@
 
 from xdsl.dialects.builtin import ModuleOp
 
-from qcompiler.analysis.area.process import network_area
-from qcompiler.analysis.folding import foldable_layers
+from qcompiler.analysis.area.process_area import network_area
+from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
 from qcompiler.folding.adapters import insert_width_adapters

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from xdsl.dialects.builtin import IntegerAttr, i64
 
-from qcompiler.analysis.folding import Folding, Layer, foldable_layers
+from qcompiler.analysis.foldable_layers import Folding, Layer, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 

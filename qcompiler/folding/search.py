@@ -15,9 +15,9 @@ from math import prod
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area, total
-from qcompiler.analysis.area.process import process_area
+from qcompiler.analysis.area.process_area import process_area
 from qcompiler.analysis.area.rough import LayerGuess
-from qcompiler.analysis.folding import Folding, foldable_layers
+from qcompiler.analysis.foldable_layers import Folding, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
 from qcompiler.devices.families import FAMILIES

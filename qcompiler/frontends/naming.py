@@ -2,7 +2,7 @@
 
 from xdsl.dialects.builtin import FusedLoc, NameLoc, StringAttr
 
-from qcompiler.analysis.sources import MAX_NAME, identifier, location_of_nodes
+from qcompiler.provenance.sources import MAX_NAME, identifier, location_of_nodes
 
 MAX_HINT = MAX_NAME
 

@@ -13,9 +13,6 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
-from qcompiler.analysis.joint_functions import joint_function
-from qcompiler.analysis.scalar_functions import scalar_function
-from qcompiler.analysis.sources import source_of
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.scalar_evaluation import evaluate
@@ -23,6 +20,9 @@ from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters import exact_windows, numpy_ops
+from qcompiler.interpreters.joint_functions import joint_function
+from qcompiler.interpreters.scalar_functions import scalar_function
+from qcompiler.provenance.sources import source_of
 
 
 def exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:

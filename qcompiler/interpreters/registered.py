@@ -13,10 +13,10 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
-from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of
 from qcompiler.dialects.stream import ChannelType
+from qcompiler.provenance.sources import source_of
 
 Semantics = Callable[..., Array]
 """Takes the operation and one array per operand, [batch, *shape]; returns the result."""

@@ -10,11 +10,11 @@ from xdsl.interpreter import (
 )
 from xdsl.utils.exceptions import InterpretationError
 
-from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters.qint import exact_matmul
+from qcompiler.provenance.sources import source_of
 
 
 def _check(op: stream.Process, value: Array) -> Array:

@@ -40,12 +40,12 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 
-from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.to_stream import elementwise, linear, moves
 from qcompiler.passes.to_stream.state import Conversion, channel_like
+from qcompiler.provenance.sources import place_of
 
 _RULES: list[tuple[type[Operation], Callable[[Conversion, Any], None]]] = [
     (qint.MatMulOp, linear.lower_matmul),

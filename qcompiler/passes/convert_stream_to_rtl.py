@@ -23,9 +23,9 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import model_nodes
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
+from qcompiler.provenance.sources import model_nodes
 from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_top
 from qcompiler.rtl.build import build_process, is_known
 from qcompiler.rtl.hardware import describe

@@ -10,16 +10,16 @@ from typing import cast
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.analysis.scalar_functions import (
+from qcompiler.arith.scalar_builder import ScalarBuilder, Value
+from qcompiler.arith.scalar_function import Numerics, ScalarFunction
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.interpreters.scalar_functions import (
     REAL_OPS,
     parameter_row,
     quantized,
     scalar_value,
 )
-from qcompiler.arith.scalar_builder import ScalarBuilder, Value
-from qcompiler.arith.scalar_function import Numerics, ScalarFunction
-from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.rewriting import numerics_of
 
 MoveNumbers = Callable[[Array], Array | None]

@@ -6,9 +6,9 @@ from typing import cast
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
-from qcompiler.analysis.scalar_functions import REAL_OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.interpreters.scalar_functions import REAL_OPS
 from qcompiler.passes.elementwise_steps import comes_from_integers, is_parameter, moved_parameter
 from qcompiler.passes.rewriting import discard, replace
 

@@ -11,10 +11,10 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from qcompiler.analysis.scalar_functions import REAL_OPS
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.interpreters.scalar_functions import REAL_OPS
 from qcompiler.passes.elementwise_steps import (
     MoveNumbers,
     climb,

@@ -35,9 +35,6 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.joint_functions import joint_function
-from qcompiler.analysis.scalar_functions import scalar_function
-from qcompiler.analysis.sources import place_of
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import INT64_BITS
 from qcompiler.arith.scalar_evaluation import evaluate
@@ -45,7 +42,10 @@ from qcompiler.arith.switch_points import ENUMERATION_LIMIT
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.interpreters.joint_functions import joint_function
+from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import numerics_of
+from qcompiler.provenance.sources import place_of
 
 
 def _constant(op: qint.ConstantOp) -> IntRange:

@@ -11,8 +11,8 @@ from xdsl.utils.arg_spec import ArgSpec, parse_pipeline
 from xdsl.utils.exceptions import ArgSpecParseError, ParseError
 
 from qcompiler import plugins
-from qcompiler.analysis.keep_sources import keep_nodes, node_graph
 from qcompiler.faults import guarded, verify_after
+from qcompiler.provenance.keep_sources import keep_nodes, node_graph
 from qcompiler.universe import PASSES
 
 AfterPass = Callable[[str, ModuleOp], None]

@@ -18,11 +18,11 @@ from xdsl.pattern_rewriter import (
 from xdsl.traits import is_side_effect_free
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
-from qcompiler.analysis.sources import place_of
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint import numerics_of as numerics_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.provenance.sources import place_of
 
 AccumulatorT = TypeVar("AccumulatorT", qint.MatMulOp, qint.ConvOp)
 

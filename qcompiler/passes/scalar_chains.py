@@ -12,10 +12,10 @@ import numpy as np
 from xdsl.dialects.builtin import FloatAttr, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 
-from qcompiler.analysis.scalar_functions import REAL_OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense, shape_of
 from qcompiler.dialects.qint.types import RealParameter
+from qcompiler.interpreters.scalar_functions import REAL_OPS
 from qcompiler.passes.rewriting import numerics_of
 
 

@@ -47,7 +47,7 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.folding import (
+from qcompiler.analysis.foldable_layers import (
     CHOICE,
     Folding,
     Layer,
@@ -55,7 +55,6 @@ from qcompiler.analysis.folding import (
     foldable_layers,
 )
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import own_nodes
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.errors import ModelError, Problem
@@ -63,6 +62,7 @@ from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold
 from qcompiler.folding.search import Search
 from qcompiler.json_files import read_json
+from qcompiler.provenance.sources import own_nodes
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}

@@ -40,9 +40,6 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
-from qcompiler.analysis.joint_functions import JoinError, joining_operation, joint_function
-from qcompiler.analysis.scalar_functions import scalar_function
-from qcompiler.analysis.sources import place_of
 from qcompiler.arith.enclosures import TooLargeError
 from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.joint_function import IntMap, map_range
@@ -58,7 +55,10 @@ from qcompiler.arith.requantizers import MulShift, Requantizer, Table, rows_of
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.interpreters.joint_functions import JoinError, joining_operation, joint_function
+from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
+from qcompiler.provenance.sources import place_of
 
 
 def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int) -> Selection:

@@ -47,10 +47,10 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.traits import ConstantLike
 
-from qcompiler.analysis.notes import add_note
-from qcompiler.analysis.sources import source_of
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import element_of
+from qcompiler.provenance.notes import add_note
+from qcompiler.provenance.sources import source_of
 
 _CODES = 256
 """Of the 8 bits that integer kernels have."""

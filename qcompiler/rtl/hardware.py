@@ -9,9 +9,9 @@ from typing import Any
 
 from xdsl.dialects import hw
 
-from qcompiler.analysis.sources import own_nodes, source_node
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
+from qcompiler.provenance.sources import own_nodes, source_node
 from qcompiler.rtl.streaming import Library
 
 

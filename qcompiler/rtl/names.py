@@ -2,7 +2,7 @@
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
-from qcompiler.analysis.sources import identifier
+from qcompiler.provenance.sources import identifier
 
 # Verilog and SystemVerilog words that a tool in SystemVerilog mode would trip over, VHDL words
 # because mixed-language projects instantiate us, and C++ words because Verilator makes C++

@@ -10,8 +10,9 @@ from cli_runner import contents, qcc, saved_mlp, small_mlp
 from onnx import TensorProto, helper, numpy_helper
 from onnx_models import F32, PARAMETERS, model, node, quant, save
 
+from qcompiler import load
 from qcompiler.backends.simulators import RtlDesign, lint, lint_icarus
-from qcompiler.backends.verification import load, load_design
+from qcompiler.backends.written import load_design
 
 
 def refused(capfd, folder, path, *words, options=()):

@@ -17,10 +17,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
 import qcompiler
-from qcompiler.analysis.sources import source_node
 from qcompiler.dialects import qint
 from qcompiler.frontends.onnx import import_onnx
 from qcompiler.interpreters import run_model
+from qcompiler.provenance.sources import source_node
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "digits_cnn"))
 from export import GRAPHS, load_parameters

@@ -16,7 +16,8 @@ import qcompiler
 from qcompiler import pipelines
 from qcompiler.backends.driver.packing import pack, unpack
 from qcompiler.backends.simulators import lint, lint_icarus
-from qcompiler.backends.verification import load_design, verify
+from qcompiler.backends.verification import verify
+from qcompiler.backends.written import load_design
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_mlp"
 MODEL = EXAMPLE / "digits_mlp.onnx"

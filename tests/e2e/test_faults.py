@@ -19,7 +19,7 @@ import qcompiler
 from qcompiler import ModelError
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.vectors import read_arrays
-from qcompiler.backends.verification import load_design
+from qcompiler.backends.written import load_design
 
 
 @pytest.fixture(scope="module")

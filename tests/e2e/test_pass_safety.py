@@ -9,9 +9,9 @@ from cli_runner import qcc, saved_mlp
 from xdsl.dialects.builtin import ModuleOp
 
 import qcompiler
-from qcompiler.analysis.reduction import count_operations, reduce_module
 from qcompiler.analysis.validation import ValidationError
 from qcompiler.assembly import read_module
+from qcompiler.delta_debugging import count_operations, reduce_module
 from qcompiler.dialects import qint
 from qcompiler.passes.pipeline import make_context
 

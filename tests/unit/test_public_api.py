@@ -16,7 +16,7 @@ WITH_EXAMPLES = (
     "qcompiler.compiler",
     "qcompiler.design",
     "qcompiler.errors",
-    "qcompiler.backends.verification",
+    "qcompiler.backends.compiled",
 )
 PUBLIC = [(m, name) for m in (qcompiler, extend, devices) for name in m.__all__]
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import repeat
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.devices.family import Family
 from qcompiler.devices.memories import Memory

@@ -8,23 +8,22 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.analysis.sources import identifier
 from qcompiler.arith import fused
+from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver import packing
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numerics, numpy_ops, numpy_windows
 from qcompiler.interpreters.host_calls import CALLS, host_call
-
-if TYPE_CHECKING:
-    from qcompiler.design import Design
+from qcompiler.provenance.sources import identifier
+from qcompiler.version import VERSION
 
 _HEADER = '''"""Host driver of the design {name}: what runs before and after the hardware.
 
@@ -195,14 +194,12 @@ def _source(function: Callable[..., Any]) -> str:
     return inspect.getsource(function).rstrip()
 
 
-def write_driver(design: "Design", directory: Path) -> None:
+def write_driver(design: CompiledDesign, directory: Path) -> None:
     """Writes `driver.py`, `parameters.npz` and `ports.json`.
 
     Raises:
         ModelError: an operation of the host has no form in the driver.
     """
-    from qcompiler import __version__
-
     module = design.model
     found = functions(module)
     parameters: dict[str, Array] = {}
@@ -217,7 +214,7 @@ def write_driver(design: "Design", directory: Path) -> None:
     parts = [
         _HEADER.format(
             name=design.name,
-            version=__version__,
+            version=VERSION,
             real=real,
             inputs=told,
             names=ascii(names),  # text of a model: quoted, never as it is

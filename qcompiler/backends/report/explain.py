@@ -11,17 +11,18 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import own_nodes
 from qcompiler.assembly import parse_module
-from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.layer import Known, explain_layer
 from qcompiler.backends.source_map import SourceMap, name_of
 from qcompiler.backends.view.describe import describe_type
+from qcompiler.backends.written import require_design
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem, suggestion
 from qcompiler.json_files import DAMAGE
 from qcompiler.passes.pipeline import make_context
+from qcompiler.provenance.sources import own_nodes
 
 _TYPED = ("qint", "stream")
 _MOST_LISTED = 20
@@ -50,13 +51,11 @@ class Explained:
         Raises:
             ModelError: the directory holds no design, or one that cannot be read.
         """
-        if not is_ours(directory):
-            what = f"is no design: it has no {MANIFEST} of ours"
-            raise ModelError([Problem(str(directory), what, "run qcc compile first")])
+        require_design(directory)
         map_ = SourceMap.read(directory)
         try:
             found = Found.read(directory)
-            modules = _modules(directory / "ir")
+            modules = _modules(Layout(directory))
             if "stream" not in modules:
                 raise ValueError("it has no stream level, only Verilog")
         except DAMAGE as error:
@@ -190,15 +189,15 @@ def _plain(name: str) -> str:
     return re.sub(r"\W+", "_", name.casefold())
 
 
-def _modules(folder: Path) -> dict[str, tuple[ModuleOp, Mapping[int, Operation]]]:
+def _modules(layout: Layout) -> dict[str, tuple[ModuleOp, Mapping[int, Operation]]]:
     """Returns the levels whose types are told, with the operation of each line."""
     context = make_context()
     found: dict[str, tuple[ModuleOp, Mapping[int, Operation]]] = {}
     for level in _TYPED:
-        path = folder / f"{level}.mlir"
+        path = layout.level(level)
         if path.is_file():
             lines: dict[Operation, int] = {}
             text = path.read_text(encoding="utf-8")
-            module = parse_module(context, text, str(path), folder=folder, lines=lines)
+            module = parse_module(context, text, str(path), folder=layout.ir, lines=lines)
             found[level] = module, {line: op for op, line in lines.items()}
     return found

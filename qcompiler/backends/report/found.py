@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qcompiler.backends.layout import Layout
 from qcompiler.json_files import read_json
 
 Data = Mapping[str, Any]
-VIEW = "view.html"
-"""What `qcc view` calls its page, beside that of the report."""
 KINDS = ("LUT", "FF", "BRAM", "DSP")
 """Resources that are estimated."""
 
@@ -55,16 +54,17 @@ class Found:
         Raises:
             OSError, ValueError, KeyError: one of them is absent or broken.
         """
-        folder = directory / "report"
+        layout = Layout(directory)
+        folder = layout.reports
         names = (
             "layers.json",
             "estimate_network_performance.json",
             "estimate_layer_resources.json",
         )
         estimated = Found.estimated(
-            _read(directory / "design.json"), {name: _read(folder / name) for name in names}
+            _read(layout.manifest), {name: _read(folder / name) for name in names}
         )
-        simulated = folder / "rtlsim_performance.json"
+        simulated = layout.report("rtlsim_performance")
         newest = sorted(
             folder.glob("synthesis_*.json"), key=lambda path: path.stat().st_mtime, reverse=True
         )
@@ -76,7 +76,7 @@ class Found:
             _read(simulated) if simulated.is_file() else None,
             _all(sorted(folder.glob("netlist_*_performance.json"))),
             _all(newest),
-            (directory / VIEW).is_file(),
+            layout.view.is_file(),
         )
 
     @property

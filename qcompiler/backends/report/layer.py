@@ -8,13 +8,13 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.analysis.folding import Folding, Layer
+from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.requantizer_choice import reconsider
-from qcompiler.analysis.sources import own_nodes
+from qcompiler.analysis.requantizer_alternatives import reconsider
 from qcompiler.backends.report.estimates import type_name
 from qcompiler.backends.report.found import Data, Found
 from qcompiler.dialects import qint, stream
+from qcompiler.provenance.sources import own_nodes
 
 
 @dataclass(frozen=True)

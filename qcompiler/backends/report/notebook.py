@@ -1,20 +1,18 @@
 """A report as plain text, as a table for notebooks, and as a picture."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from qcompiler.backends.report.data import ReportData
 from qcompiler.errors import ModelError, Problem, printable
-
-if TYPE_CHECKING:
-    from qcompiler.backends.report.estimates import Report
 
 _COLUMNS = ("process", "kind", "input", "output", "cycles")
 _SLOW, _REST = "#b4451f", "#4d6b8a"
 
 
-def headline(report: "Report") -> str:
+def headline(report: ReportData) -> str:
     """Returns rate and latency in one line."""
     return (
         f"{report.cycles_per_frame} cycles a frame, {report.fps:,.0f} frames/s at "
@@ -22,7 +20,7 @@ def headline(report: "Report") -> str:
     )
 
 
-def host_lines(report: "Report") -> Iterator[str]:
+def host_lines(report: ReportData) -> Iterator[str]:
     """Yields what the host computes, in one line for each place that has any."""
     return host_words({where: asdict(part) for where, part in report.host.items()})
 
@@ -41,7 +39,7 @@ def host_words(host: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"{', '.join(part['operations'])} {where} the hardware, {end}"
 
 
-def _rows(report: "Report") -> list[tuple[Sequence[str], bool]]:
+def _rows(report: ReportData) -> list[tuple[Sequence[str], bool]]:
     """Returns the cells of each process, and whether it is a slowest one."""
     return [
         (
@@ -52,11 +50,11 @@ def _rows(report: "Report") -> list[tuple[Sequence[str], bool]]:
     ]
 
 
-def _area(report: "Report") -> str:
+def _area(report: ReportData) -> str:
     return ", ".join(f"{number} {kind}" for kind, number in report.area.items())
 
 
-def report_text(report: "Report") -> str:
+def report_text(report: ReportData) -> str:
     """Returns the report in lines for a terminal."""
     rows = [([printable(c, 60) for c in cells], slow) for cells, slow in _rows(report)]
     widths = [max(len(row[i]) for row in [_COLUMNS, *(c for c, _ in rows)]) for i in range(5)]
@@ -70,7 +68,7 @@ def report_text(report: "Report") -> str:
     return "\n".join(lines)
 
 
-def report_html(report: "Report") -> str:
+def report_html(report: ReportData) -> str:
     """Returns the report as HTML; nothing of a model gets into it unescaped."""
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = "".join(
@@ -102,7 +100,7 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def plot_report(report: "Report", axes: Any = None) -> Any:
+def plot_report(report: ReportData, axes: Any = None) -> Any:
     """Draws a report; see `Report.plot`."""
     pyplot = _pyplot()
     if axes is not None:
@@ -118,7 +116,7 @@ def plot_report(report: "Report", axes: Any = None) -> Any:
     return figure
 
 
-def _bars(axes: Any, report: "Report", numbers: Sequence[int], title: str) -> None:
+def _bars(axes: Any, report: ReportData, numbers: Sequence[int], title: str) -> None:
     # A dollar sign would begin a formula.
     names = [printable(e.name, 40).replace("$", r"\$") for e in report.layers]
     slow = [e.name in report.bottlenecks for e in report.layers]
@@ -129,3 +127,29 @@ def _bars(axes: Any, report: "Report", numbers: Sequence[int], title: str) -> No
     if not axes.yaxis_inverted():
         axes.invert_yaxis()
     axes.set_xlabel(title)
+
+
+@dataclass(frozen=True, repr=False)
+class Report(ReportData):
+    """What is known of a design before synthesis: data that shows itself; see `ReportData`."""
+
+    def __repr__(self) -> str:
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        """Returns a table for notebooks."""
+        return report_html(self)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draws the cycles of each process, and its resources where they are estimated.
+
+        Args:
+            axes: of matplotlib, to draw the cycles into; None for a figure with all.
+
+        Returns:
+            The axes, or the figure.
+
+        Raises:
+            ModelError: matplotlib is not installed.
+        """
+        return plot_report(self, axes)

@@ -8,14 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from qcompiler.backends.layout import VIEW, Layout
 from qcompiler.backends.pages import content_policy, palette
 from qcompiler.backends.report import sections
-from qcompiler.backends.report.found import VIEW, Found
+from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.markup import el, text_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.json_files import DAMAGE
 
-PAGE = "report.html"
 _SECTIONS = (
     ("measured", "Estimate and measurement", sections.measured),
     ("cycles", "Cycles a frame", sections.cycles),
@@ -74,13 +74,13 @@ def renew_page(directory: Path) -> None:
     Raises:
         ModelError: a file of the report is absent or broken.
     """
-    path = directory / PAGE
+    path = Layout(directory).page
     if not path.is_file():
         return
     try:
         text = build_page(Found.read(directory))
     except DAMAGE as error:
         what = f"a file of it is damaged: {type(error).__name__}: {error}"
-        problem = Problem(str(directory / "report"), what, "compile the design again")
+        problem = Problem(str(Layout(directory).reports), what, "compile the design again")
         raise ModelError([problem]) from None
     path.write_text(text, encoding="utf-8")

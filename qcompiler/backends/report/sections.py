@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from qcompiler.backends.report.found import KINDS, VIEW, Data, Found
+from qcompiler.backends.layout import VIEW
+from qcompiler.backends.report.found import KINDS, Data, Found
 from qcompiler.backends.report.markup import Content, bar, el, table
 from qcompiler.backends.report.notebook import host_words
 from qcompiler.origin import Origin

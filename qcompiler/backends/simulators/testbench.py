@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.simulators import bench_modules, bench_text
 from qcompiler.backends.simulators.base import (
     RESET_CYCLES,
@@ -111,7 +112,7 @@ def write_testbench(
     n_expected = check_frames(design.outputs, expected)
     if n_frames != n_expected:
         raise ValueError(f"{design.top}: {n_frames} input frames but {n_expected} expected ones")
-    folder = directory / "tb"
+    folder = Layout(directory).testbench
     folder.mkdir(parents=True, exist_ok=True)
     bench = folder / f"{design.top}_tb.v"
     bench.write_text(_bench(directory, design, n_frames), encoding="utf-8")
@@ -131,7 +132,7 @@ def _vectors(design: RtlDesign, port: StreamPort) -> str:
 def _bench(directory: Path, design: RtlDesign, n_frames: int) -> str:
     bench = f"{design.top}_tb"
     run_directory = design.sources[0].resolve().parent
-    tb = os.path.relpath(directory.resolve() / "tb", run_directory)
+    tb = os.path.relpath(Layout(directory.resolve()).testbench, run_directory)
     head = _HEAD.format(
         top=design.top,
         bench=bench,

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from qcompiler.backends.simulators.base import SimulationError
-from qcompiler.processes import run_to_end
+from qcompiler.child_programs import run_to_end
 
 _POLL_SECONDS = 0.2
 LANGUAGE = "1364-2005"

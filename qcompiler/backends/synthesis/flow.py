@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from qcompiler.analysis.area.estimate import estimate_areas
+from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.netlist import read_netlist
@@ -17,8 +19,7 @@ from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.synthesis.wrapper import wrapper_source
 from qcompiler.backends.synthesis.yosys import WRAPPER_FILE, Job, run_yosys
-from qcompiler.backends.verification import load_design
-from qcompiler.design import Design
+from qcompiler.backends.written import load_design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress
@@ -114,7 +115,7 @@ class SynthesisResult:
 
 def work_folder(directory: Path, device: Device) -> Path:
     """Returns where the tools work on a design for a device."""
-    return directory / "synth" / device.name
+    return Layout(directory).synthesis(device.name)
 
 
 def digest(rtl: RtlDesign) -> str:
@@ -173,14 +174,14 @@ def synthesize(directory: Path, request: Request, progress: Progress) -> Synthes
         )
         text = json.dumps(found.as_dict(), indent=2) + "\n"
         (folder / RESULT).write_text(text, encoding="utf-8")
-    report = directory / "report" / f"synthesis_{found.device}.json"
+    report = Layout(directory).report(f"synthesis_{found.device}")
     report.write_text(text, encoding="utf-8")
     renew_page(directory)
     return found
 
 
 def _run(
-    design: Design, rtl: RtlDesign, request: Request, folder: Path, progress: Progress
+    design: CompiledDesign, rtl: RtlDesign, request: Request, folder: Path, progress: Progress
 ) -> SynthesisResult:
     """Runs the tools in `folder`; the result's bitstream is a name there."""
     device = request.device

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qcompiler.child_programs import started
 from qcompiler.errors import printable
-from qcompiler.processes import started
 from qcompiler.progress import Progress
 
 _POLL_SECONDS = 0.2

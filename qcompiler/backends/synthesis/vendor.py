@@ -11,9 +11,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.backends.synthesis.workspace import fresh_folder
-from qcompiler.backends.verification import load_design
+from qcompiler.backends.written import load_design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
 
@@ -57,7 +58,7 @@ def write_project(directory: Path, device: Device, tool: str, mhz: float | None)
     options = _options(device, tool)
     _check_plain(device.name, "of the device file", options.values())
     _check_plain(str(directory), "of the design", [rtl.top, *(file.name for file in files)])
-    target = directory / "synth" / f"{device.name}_{tool}"
+    target = Layout(directory).synthesis(f"{device.name}_{tool}")
     with fresh_folder(target) as folder:
         _fill(folder, rtl.top, files, tool, options, mhz or design.mhz)
     return target

@@ -9,7 +9,6 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.sources import identifier, own_nodes
 from qcompiler.backends.source_map import name_of
 from qcompiler.backends.view.describe import (
     attributes_of,
@@ -18,6 +17,7 @@ from qcompiler.backends.view.describe import (
     integer_of,
 )
 from qcompiler.dialects import nn, qint, stream
+from qcompiler.provenance.sources import identifier, own_nodes
 
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp, stream.WeightsOp)
 _PARTS = ("main", "head", "core", "tail")

@@ -13,13 +13,13 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
 
 from qcompiler.assembly import parse_module
-from qcompiler.backends.output import MANIFEST, is_ours
+from qcompiler.backends.layout import Layout
 from qcompiler.backends.pages import content_policy, palette
-from qcompiler.backends.report.page import PAGE as REPORT
 from qcompiler.backends.source_map import SourceMap
 from qcompiler.backends.view.graphs import Costs, build_graph
 from qcompiler.backends.view.steps import Step, read_steps, step_of_level, verilog_files
 from qcompiler.backends.view.widths import compare_widths
+from qcompiler.backends.written import require_design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.json_files import DAMAGE, read_json
 from qcompiler.passes.pipeline import make_context
@@ -60,13 +60,9 @@ def build_page(directory: Path, *, beside: bool = True) -> str:
     Raises:
         ModelError: `directory` holds no design, or one that cannot be read.
     """
-    if not is_ours(directory):
-        problem = Problem(
-            str(directory), f"is no design: it has no {MANIFEST} of ours", "run qcc compile first"
-        )
-        raise ModelError([problem])
+    require_design(directory)
     try:
-        report = beside and (directory / REPORT).is_file()
+        report = beside and Layout(directory).page.is_file()
         return _render({**_collect(directory), "report": report})
     except DAMAGE as error:
         said = str(error) or type(error).__name__
@@ -87,11 +83,12 @@ class _Lines:
 
 def _collect(directory: Path) -> dict[str, Any]:
     """Returns all that the page shows."""
-    steps = read_steps(directory / "ir")
+    layout = Layout(directory)
+    steps = read_steps(layout.ir)
     map_ = SourceMap.read(directory)
     lines = _Lines()
-    graphs, name = _graphs(directory, steps)
-    manifest = read_json(directory / MANIFEST)
+    graphs, name = _graphs(layout, steps)
+    manifest = read_json(layout.manifest)
     return {
         "name": name or str(manifest["top"]),
         "predicted": manifest.get("predicted"),
@@ -102,9 +99,9 @@ def _collect(directory: Path) -> dict[str, Any]:
         ],
         "levels": {level: step_of_level(steps, level) for level in (*_GRAPHS, "rtl")},
         "graphs": graphs,
-        "widths": _widths(directory / "ir"),
+        "widths": _widths(layout.ir),
         "verilog": {
-            file: lines.of(text) for file, text in verilog_files(directory / "rtl", _VERILOG_BYTES)
+            file: lines.of(text) for file, text in verilog_files(layout.rtl, _VERILOG_BYTES)
         },
         "map": map_.data,
         "lines": list(lines.table),
@@ -117,18 +114,18 @@ def _read(path: Path, context: Context, lines: dict[Operation, int] | None = Non
     )
 
 
-def _graphs(directory: Path, steps: Sequence[Step]) -> tuple[dict[str, Any], str]:
+def _graphs(layout: Layout, steps: Sequence[Step]) -> tuple[dict[str, Any], str]:
     """Returns the graph of each level, and the model's name."""
     context = make_context()
     modules: dict[str, tuple[ModuleOp, dict[Operation, int]]] = {}
     for level in _GRAPHS:
-        path = directory / "ir" / f"{level}.mlir"
+        path = layout.level(level)
         if path.is_file() and step_of_level(steps, level) is not None:
             lines: dict[Operation, int] = {}
             modules[level] = _read(path, context, lines), lines
     costs = Costs()
     if "stream" in modules:
-        costs = Costs.of(modules["stream"][0], _resources(directory / "report"))
+        costs = Costs.of(modules["stream"][0], _resources(layout.reports))
     graphs: dict[str, Any] = {}
     name = ""
     for level, (module, lines) in modules.items():

@@ -7,10 +7,10 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
-from qcompiler.analysis.sources import identifier, own_nodes
 from qcompiler.backends.view.describe import integer_of
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.provenance.sources import identifier, own_nodes
 
 _NAME = 30
 Key: TypeAlias = tuple[str, str, int]

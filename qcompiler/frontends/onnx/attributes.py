@@ -8,7 +8,7 @@ from collections.abc import Collection
 from onnx import NodeProto, defs
 
 from qcompiler.frontends.onnx import naming
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 
 NO_EFFECT: dict[str, frozenset[str]] = {
     "BatchNormalization": frozenset({"momentum", "spatial"}),  # of training

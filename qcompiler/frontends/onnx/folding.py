@@ -9,7 +9,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx import naming
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import MAX_FOLDED, check_elements, code_type
 
 # Their results have no static shape, but no more elements than input elements times rank.

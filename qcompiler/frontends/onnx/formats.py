@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from onnx import NodeProto
 
 from qcompiler.frontends.onnx import naming
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 
 _QONNX = frozenset({"Quant", "IntQuant", "BipolarQuant", "Trunc"})
 _ON_INTEGERS = frozenset({"ConvInteger", "MatMulInteger", "QGemm"})

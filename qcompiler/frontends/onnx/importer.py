@@ -12,7 +12,6 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.keep_sources import NodeGraph, keep_nodes
 from qcompiler.dialects import nn
 from qcompiler.dialects.nn import Rounding
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
@@ -30,10 +29,12 @@ from qcompiler.frontends.onnx.interface import argument_type, has_open_batch, re
 from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.order import in_order
-from qcompiler.frontends.onnx.registry import IMPORTERS, Importer, RefusalError, Value
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import IMPORTERS, Importer
 from qcompiler.frontends.onnx.tensors import HALVES, array_of
 from qcompiler.frontends.onnx.unsupported import is_dynamic, reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
+from qcompiler.provenance.keep_sources import NodeGraph, keep_nodes
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
 _POOLS_OF_INTEGERS = ("MaxPool", "GlobalMaxPool")

@@ -11,7 +11,7 @@ from qcompiler.dialects.qint.linear import AffineOp
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.inputs import InputSpec
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import (
     HALVES,
     MAX_ACTIVATION,

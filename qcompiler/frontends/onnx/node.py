@@ -10,7 +10,7 @@ from qcompiler.analysis.real_ranges import RealRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
-from qcompiler.frontends.onnx.registry import RefusalError, Value
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
 from qcompiler.frontends.onnx.tensors import (
     HALVES,
     MAX_ACTIVATION,

@@ -4,33 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from xdsl.ir import SSAValue
+from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.refusal import Value
 
-from qcompiler.dialects.attributes import Array
-
-if TYPE_CHECKING:
-    from qcompiler.frontends.onnx.node import NodeContext
-
-Value: TypeAlias = SSAValue | Array
-"""A tensor while importing: computed when the network runs, or known when it is compiled."""
-
-ImporterFunction: TypeAlias = "Callable[[NodeContext], Value | Sequence[Value]]"
-
-
-class RefusalError(Exception):
-    """A node or tensor cannot be imported; the walk turns it into a `Problem`.
-
-    Attributes:
-        what: the reason, with the offending value and the limit.
-        remedy: what the user can do about it.
-    """
-
-    def __init__(self, what: str, remedy: str):
-        self.what = what
-        self.remedy = remedy
-        super().__init__(f"{what}; {remedy}")
+ImporterFunction: TypeAlias = Callable[[NodeContext], Value | Sequence[Value]]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 
 MAX_ELEMENTS = 2**28
 """Bound on the elements of any one constant; far above any device, far below a host's memory."""

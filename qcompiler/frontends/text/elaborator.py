@@ -15,7 +15,7 @@ from qcompiler.dialects import nn, qint
 from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
 from qcompiler.frontends.module import finished_module
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.text.annotations import Annotations
 from qcompiler.frontends.text.arguments import any_broken, is_integer, matched, spoken

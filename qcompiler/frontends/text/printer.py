@@ -15,7 +15,6 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.hints import isa
 
-from qcompiler.analysis.sources import model_nodes, own_nodes
 from qcompiler.arith.decimals import float_text
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
@@ -27,6 +26,7 @@ from qcompiler.frontends.text.operations import BY_CLASS, spoken_name
 from qcompiler.frontends.text.signatures import REQUIRED, Kind, Param, Signature, read_params
 from qcompiler.frontends.text.values import element_name, is_type_name, type_text
 from qcompiler.interpreters import functions
+from qcompiler.provenance.sources import model_nodes, own_nodes
 
 INLINE_ELEMENTS = 16
 """Constants of more elements than this go to a file beside the text."""

@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.text.diagnostics import (
     ExhaustedError,

@@ -12,7 +12,6 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
-from qcompiler import __version__
 from qcompiler.frontends.text.diagnostics import LanguageError, Source
 from qcompiler.frontends.text.formatter import formatted
 from qcompiler.frontends.text.knowledge import (
@@ -26,6 +25,7 @@ from qcompiler.frontends.text.knowledge import (
 )
 from qcompiler.frontends.text.reading import Analysis, analyse
 from qcompiler.frontends.text.syntax import BlockDefinition, Network, Span
+from qcompiler.version import VERSION
 
 _PAUSE_S = 0.2
 """An editor tells every key; the text is looked at when no other came for so long."""
@@ -49,7 +49,7 @@ class ModelLanguageServer(LanguageServer):
 
     def __init__(self) -> None:
         # pygls leaves the types of its further options open.
-        super().__init__("qcc-lsp", __version__)  # pyright: ignore[reportUnknownMemberType]
+        super().__init__("qcc-lsp", VERSION)  # pyright: ignore[reportUnknownMemberType]
         self._known: dict[str, tuple[int | None, Analysis]] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
 

@@ -6,12 +6,12 @@ from math import prod
 import numpy as np
 from xdsl.ir import SSAValue
 
-from qcompiler.analysis.sources import identifier
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.passes.to_stream.state import Conversion, frame_of, scalar_process
+from qcompiler.provenance.sources import identifier
 
 
 def lower_reshape(state: Conversion, op: qint.ReshapeOp) -> None:

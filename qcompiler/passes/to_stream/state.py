@@ -6,11 +6,11 @@ from xdsl.builder import Builder
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from qcompiler.analysis.sources import identifier, place_of
 from qcompiler.arith.requantizers import Requantizer
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import Problem
+from qcompiler.provenance.sources import identifier, place_of
 
 
 def frame_of(type_: Attribute) -> tuple[int, ...]:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects import hw
 
-from qcompiler.analysis.sources import place_of
 from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
+from qcompiler.provenance.sources import place_of
 from qcompiler.rtl.blocks.weight_codes import (
     LOGIC,
     PAIRS,

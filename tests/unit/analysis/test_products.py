@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qcompiler
-from qcompiler.analysis.folding import Folding, foldable_layers
+from qcompiler.analysis.foldable_layers import Folding, foldable_layers
 from qcompiler.analysis.products import Products, next_smaller
 from qcompiler.dialects import stream
 

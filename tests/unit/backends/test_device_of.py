@@ -6,7 +6,7 @@ import pytest
 from cli_runner import qcc, saved_mlp
 
 import qcompiler
-from qcompiler.backends.verification import device_of
+from qcompiler.backends.written import device_of
 from qcompiler.devices import load_device
 from qcompiler.errors import ModelError
 

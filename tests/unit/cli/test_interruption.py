@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from qcompiler.child_programs import run_to_end
 from qcompiler.cli.interruption import interruptible
 from qcompiler.cli.main import main
-from qcompiler.processes import run_to_end
 
 POPEN = subprocess.Popen
 

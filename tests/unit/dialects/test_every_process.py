@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from xdsl.parser import Parser
 
-from qcompiler.analysis.area.process import process_area
+from qcompiler.analysis.area.process_area import process_area
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import stream
 from qcompiler.interpreters import run

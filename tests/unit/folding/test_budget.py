@@ -8,7 +8,7 @@ from xdsl.parser import Parser
 
 import qcompiler
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.folding import foldable_layers
+from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.errors import ModelError
 from qcompiler.folding import search as folding_search

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import qcompiler
-from qcompiler.analysis.folding import Folding
+from qcompiler.analysis.foldable_layers import Folding
 from qcompiler.devices.delays import DelayModel
 from qcompiler.folding.budget import Budget
 from qcompiler.folding.evaluate import evaluate

@@ -10,12 +10,12 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler import faults, plugins
-from qcompiler.analysis.sources import location_of_nodes
 from qcompiler.dialects import qint
 from qcompiler.faults import InternalError
 from qcompiler.frontends.onnx.registry import IMPORTERS
 from qcompiler.passes import fold_scales
 from qcompiler.passes.pipeline import run_pass
+from qcompiler.provenance.sources import location_of_nodes
 
 OURS = "this is a fault of qcompiler 0.1.0, not of the model"
 

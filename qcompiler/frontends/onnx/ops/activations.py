@@ -9,7 +9,8 @@ from xdsl.ir import SSAValue
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.integers import common_type, integer_result
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _UNARY: dict[str, type[nn.Unary]] = {
     "Sigmoid": nn.SigmoidOp,

@@ -11,7 +11,8 @@ from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn, qint
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
-from qcompiler.frontends.onnx.registry import IMPORTERS, RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import IMPORTERS, importer
 
 DOMAIN = "qonnx.custom_op.channels_last"
 _WITH_CHANNELS = {"Conv": (0, 1), "MaxPool": (0,), "BatchNormalization": (0,)}

@@ -8,7 +8,8 @@ from onnx import AttributeProto
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.integers import cast
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _FORMS: dict[str, tuple[AttributeProto.AttributeType, Callable[[AttributeProto], Array]]] = {
     "value_float": (AttributeProto.FLOAT, lambda a: np.array(a.f, np.float32)),

@@ -5,7 +5,8 @@ Source: Deeploy's kernel iHardswish; its golden data are compared in the tests.
 
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import Value, importer
+from qcompiler.frontends.onnx.refusal import Value
+from qcompiler.frontends.onnx.registry import importer
 
 
 def _hard_swish(node: NodeContext) -> Value:

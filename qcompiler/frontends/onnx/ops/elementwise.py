@@ -6,7 +6,8 @@ from xdsl.ir import SSAValue
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.integers import common_type, integer_result
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": nn.MulOp}
 

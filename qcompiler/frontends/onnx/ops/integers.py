@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import RefusalError
+from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import HALVES, element_type_name, integer_range
 
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)

@@ -5,7 +5,8 @@ from xdsl.ir import SSAValue
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 
 @importer("", "MatMul")

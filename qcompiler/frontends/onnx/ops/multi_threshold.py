@@ -13,7 +13,8 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 DOMAINS = ("finn.custom_op.general", "qonnx.custom_op.general", "")
 MAX_THRESHOLDS = 255

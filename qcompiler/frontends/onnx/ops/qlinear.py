@@ -29,7 +29,8 @@ from qcompiler.frontends.onnx.ops.windows import (
     global_average_pool,
     with_bias,
 )
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 from qcompiler.frontends.onnx.tensors import code_range
 
 _ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)

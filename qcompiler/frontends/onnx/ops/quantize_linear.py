@@ -14,7 +14,8 @@ from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.quantizers import positive
 from qcompiler.frontends.onnx.ops.shapes import axis_in
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 from qcompiler.frontends.onnx.tensors import code_range, code_type, element_type_name
 
 DOMAINS = ("", "com.microsoft")

@@ -16,7 +16,8 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.dialects.qint.linear import AffineOp
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
 """Where exporters of different age put the operations of QONNX."""

@@ -10,7 +10,8 @@ from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.shapes import axis_in
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _SPACE = (2, 3, 4)
 """Numbers of axes for which means over channels and space are built."""

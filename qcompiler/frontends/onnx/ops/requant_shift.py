@@ -14,7 +14,8 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends.onnx.node import NodeContext
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 DOMAINS = ("PACTOps", "ai.onnx.contrib", "")
 _ATTRIBUTES = ("div", "signed", "n_levels", "n_levels_out")

@@ -5,7 +5,8 @@ from math import prod
 
 from qcompiler.dialects import nn, qint
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _NOT_VALID = "export the model again, this node is not valid"
 

@@ -24,7 +24,8 @@ from qcompiler.frontends.onnx.ops.quantizers import (
     rounding_of,
     zero_points,
 )
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _INPUTS_OF_V2 = 6
 # QONNX does not clamp the input, and its declared width may be too small for a sum; range

@@ -11,7 +11,8 @@ from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
-from qcompiler.frontends.onnx.registry import RefusalError, Value, importer
+from qcompiler.frontends.onnx.refusal import RefusalError, Value
+from qcompiler.frontends.onnx.registry import importer
 
 _NOT_VALID = "export the model again, this node is not valid"
 _LARGEST = 2**20

@@ -8,11 +8,11 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Region
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.joint_functions import joining_operation, joint_function
 from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import round_fraction
 from qcompiler.dialects import nn, qint
+from qcompiler.interpreters.joint_functions import joining_operation, joint_function
 
 A, B = IntRange(-8, 7), IntRange(0, 15)
 ZERO = np.zeros(1, np.int64)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, NameLoc, StringAttr, UnknownLoc
 
-from qcompiler.analysis.sources import identifier, source_node, source_of
 from qcompiler.dialects import qint
+from qcompiler.provenance.sources import identifier, source_node, source_of
 
 
 @given(st.text(max_size=200), st.integers(1, 60))

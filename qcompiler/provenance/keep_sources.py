@@ -14,7 +14,7 @@ from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, UnknownLoc
 from xdsl.ir import Attribute, Operation
 from xdsl.traits import IsTerminator
 
-from qcompiler.analysis.sources import location_of_nodes, own_nodes, source_node
+from qcompiler.provenance.sources import location_of_nodes, own_nodes, source_node
 
 _HOST = ("head", "tail")
 _Links = dict[str, dict[str, None]]

@@ -14,13 +14,6 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.analysis.scalar_functions import (
-    REAL_OPS,
-    parameter_row,
-    quantized,
-    scalar_name,
-    scalar_value,
-)
 from qcompiler.arith.joint_function import IntMap, JointFunction
 from qcompiler.arith.requantizer_proofs import TABLES_LIMIT
 from qcompiler.arith.requantizers import MulShift, Table
@@ -30,6 +23,13 @@ from qcompiler.arith.scalar_function import ScalarFunction
 from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
+from qcompiler.interpreters.scalar_functions import (
+    REAL_OPS,
+    parameter_row,
+    quantized,
+    scalar_name,
+    scalar_value,
+)
 
 _LARGEST = 2**62
 _LARGEST_TABLE = 2**16

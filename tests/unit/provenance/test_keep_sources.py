@@ -6,12 +6,12 @@ from example_models import HOST_NODES, MODELS
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 
-from qcompiler.analysis.sources import model_nodes, own_nodes, source_nodes
 from qcompiler.assembly import parse_module, print_module
 from qcompiler.compiler import compile_module, import_model
 from qcompiler.dialects import nn
 from qcompiler.options import Options
 from qcompiler.passes.pipeline import make_context, run_pass
+from qcompiler.provenance.sources import model_nodes, own_nodes, source_nodes
 
 CHAIN = """
 func.func @main(%x : tensor<1x2xf32>) -> tensor<1x2xf32> {

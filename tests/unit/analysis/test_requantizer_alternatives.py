@@ -6,7 +6,7 @@ import pytest
 from xdsl.dialects import func
 
 from qcompiler import pipelines
-from qcompiler.analysis.requantizer_choice import describe, reconsider
+from qcompiler.analysis.requantizer_alternatives import describe, reconsider
 from qcompiler.arith.requantizer_selection import ALL_FORMS
 from qcompiler.assembly import parse_module
 from qcompiler.compiler import import_model

@@ -1,0 +1,1 @@
+"""What a module says of the model it comes from: nodes in locations, notes."""
