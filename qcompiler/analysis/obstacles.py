@@ -39,7 +39,7 @@ _STATICALLY = (
 
 
 @dataclass(frozen=True)
-class Network:
+class MainFunction:
     """What is known of @main.
 
     Attributes:
@@ -53,7 +53,7 @@ class Network:
     stray: Collection[Operation]
 
 
-def obstacles(network: Network) -> list[Problem]:
+def obstacles(network: MainFunction) -> list[Problem]:
     """Returns one problem for each cause; empty if the network can be cut."""
     found: dict[Problem, None] = {}
     for region in _regions(network):
@@ -76,7 +76,7 @@ def input_name(argument: BlockArgument) -> str:
     return argument.name_hint or f"input {argument.index}"
 
 
-def _unquantized_activations(network: Network) -> list[Problem]:
+def _unquantized_activations(network: MainFunction) -> list[Problem]:
     """Returns the problem of several layers of which the weights alone are quantized."""
     layers = [op for op in network.ops if isinstance(op, LAYERS)]
     quantizes = any(isinstance(op, _BOUNDARY) and not _is_of_constant(op) for op in network.ops)
@@ -88,7 +88,7 @@ def _unquantized_activations(network: Network) -> list[Problem]:
     return [Problem("model", what, remedy, f"write {_GRID} around activations, too")]
 
 
-def _unquantized_weights(network: Network) -> list[Problem]:
+def _unquantized_weights(network: MainFunction) -> list[Problem]:
     """Returns the problem of several layers none of which has quantized weights."""
     layers = [op for op in network.ops if isinstance(op, LAYERS)]
     integer = any(isinstance(op, qint.MatMulOp | qint.ConvOp) for op in network.ops)
@@ -104,7 +104,7 @@ def _is_of_constant(op: Operation) -> bool:
     return isinstance(op, qint.DequantizeOp) and isinstance(op.input.owner, qint.ConstantOp)
 
 
-def _regions(network: Network) -> list[list[Operation]]:
+def _regions(network: MainFunction) -> list[list[Operation]]:
     """Returns the real operations in groups whose members touch; each group in order."""
     inside = [
         op
@@ -127,7 +127,7 @@ def _regions(network: Network) -> list[list[Operation]]:
 
 
 class _Region:
-    def __init__(self, network: Network, ops: Sequence[Operation]):
+    def __init__(self, network: MainFunction, ops: Sequence[Operation]):
         self.network = network
         self.ops = ops
         self.unbuilt = [op for op in ops if not isinstance(op, _ON_INTEGERS)]

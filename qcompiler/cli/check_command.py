@@ -17,7 +17,7 @@ from qcompiler.cli.common import (
 )
 from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
-from qcompiler.errors import ModelError, Problem
+from qcompiler.errors import ModelError
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.frontends.text.reading import analyse, read_source
 
@@ -26,12 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     add_model_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the problems as JSON")
-
-
-def find_problems(parsed: argparse.Namespace) -> tuple[Problem, ...]:
-    """Returns what keeps the model from becoming a streaming network."""
-    found = _attempt(parsed)
-    return found.problems if isinstance(found, ModelError) else ()
 
 
 def _attempt(parsed: argparse.Namespace) -> ModelError | Design:

@@ -43,7 +43,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from qcompiler.analysis.obstacles import Network, obstacles
+from qcompiler.analysis.obstacles import MainFunction, obstacles
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
@@ -131,7 +131,7 @@ class _Cut:
         stray = {
             o for o in self.ops if self.in_core(o) and not isinstance(o, (*self.compute, *_BETWEEN))
         }
-        found = obstacles(Network(self.ops, self.constant, stray))
+        found = obstacles(MainFunction(self.ops, self.constant, stray))
         if found or any(isinstance(op, self.compute) for op in self.ops):
             return found
         what = "no operation works on quantized values, so there is nothing to put in hardware"

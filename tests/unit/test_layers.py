@@ -11,6 +11,7 @@ LAYERS = (
     ("version", "errors", "progress", "json_files", "array_files", "child_programs"),
     ("plugins",),
     ("arith",),
+    ("adder_graphs",),
     ("dialects",),
     ("provenance",),
     ("faults",),

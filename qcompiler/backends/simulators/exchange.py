@@ -89,7 +89,7 @@ def read_progress(directory: Path) -> int:
 
 
 @dataclass
-class Report:
+class SimulatorReport:
     """What `report.txt` says."""
 
     cycles_total: int = 0
@@ -100,9 +100,9 @@ class Report:
     complete: bool = False
 
 
-def read_report(path: Path) -> Report:
+def read_report(path: Path) -> SimulatorReport:
     """Returns the parsed report; `complete` is false if the simulation stopped before its end."""
-    report = Report()
+    report = SimulatorReport()
     lines = path.read_text(encoding="ascii").splitlines() if path.is_file() else []
     for line in lines:
         match line.split(maxsplit=3):
@@ -123,7 +123,7 @@ def read_report(path: Path) -> Report:
     return report
 
 
-def raise_for(report: Report, design: RtlDesign, stimulus: Stimulus) -> None:
+def raise_for(report: SimulatorReport, design: RtlDesign, stimulus: Stimulus) -> None:
     """Raises a SimulationError if the design broke a rule, deadlocked or gave too much."""
     n_frames = stimulus.n_frames(design)
     if report.broken is not None:
@@ -142,12 +142,12 @@ def raise_for(report: Report, design: RtlDesign, stimulus: Stimulus) -> None:
             raise SimulationError(f"{design.top}: too many beats on {port.name}; moved: {moved}")
 
 
-def _moved(ports: Sequence[StreamPort], report: Report, n_frames: int) -> str:
+def _moved(ports: Sequence[StreamPort], report: SimulatorReport, n_frames: int) -> str:
     return ", ".join(f"{p.name} {report.moved[p.name]} of {p.beats * n_frames}" for p in ports)
 
 
 def read_result(
-    directory: Path, design: RtlDesign, stimulus: Stimulus, report: Report
+    directory: Path, design: RtlDesign, stimulus: Stimulus, report: SimulatorReport
 ) -> SimulationResult:
     """Returns the result from the files of a simulation that ran to its end without error."""
     n_frames = stimulus.n_frames(design)

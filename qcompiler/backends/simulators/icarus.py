@@ -18,7 +18,7 @@ from qcompiler.backends.simulators.base import (
 )
 from qcompiler.backends.simulators.cache import BuildCache
 from qcompiler.backends.simulators.exchange import (
-    Report,
+    SimulatorReport,
     frames_done,
     link_memories,
     raise_for,
@@ -199,13 +199,13 @@ def _refuse(failed: bool, design: RtlDesign, step: str, output: str) -> None:
         raise SimulationError(f"{design.top}: Icarus {step} failed: {trimmed(output)}\nlog: {log}")
 
 
-def _name_rule(report: Report) -> None:
+def _name_rule(report: SimulatorReport) -> None:
     if report.broken is not None:
         port, cycle, rule = report.broken
         report.broken = (port, cycle, _RULES[int(rule)])
 
 
-def _convert(directory: Path, port: StreamPort, n_frames: int, report: Report) -> None:
+def _convert(directory: Path, port: StreamPort, n_frames: int, report: SimulatorReport) -> None:
     """Turns the recorder's text into the `.out` and `.cycles` files, and reports its TLASTs."""
     total = port.beats * n_frames
     lines = (directory / f"{port.name}.txt").read_text(encoding="ascii").splitlines()

@@ -14,7 +14,7 @@ from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.netlist import read_netlist
 from qcompiler.backends.synthesis.nextpnr import REPORT, bitstream, check_installed, place
-from qcompiler.backends.synthesis.timing import Timing, read_timing
+from qcompiler.backends.synthesis.timing import PlacedTiming, read_timing
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.synthesis.wrapper import wrapper_source
@@ -79,7 +79,7 @@ class SynthesisResult:
     digest: str
     seconds: dict[str, float]
     mhz: float
-    timing: Timing | None
+    timing: PlacedTiming | None
     bitstream: str | None
     directory: str
 

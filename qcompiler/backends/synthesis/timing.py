@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Timing:
+class PlacedTiming:
     """What nextpnr says about the only clock.
 
     Attributes:
@@ -75,7 +75,7 @@ def layer_of(cell: str, layers: Mapping[str, str]) -> str:
     return GLUE
 
 
-def read_timing(path: Path, layers: Mapping[str, str]) -> Timing:
+def read_timing(path: Path, layers: Mapping[str, str]) -> PlacedTiming:
     """Returns what nextpnr's report in JSON says.
 
     Raises:
@@ -84,7 +84,7 @@ def read_timing(path: Path, layers: Mapping[str, str]) -> Timing:
     return parse_timing(json.loads(path.read_text(encoding="utf-8")), layers)
 
 
-def parse_timing(report: dict[str, Any], layers: Mapping[str, str]) -> Timing:
+def parse_timing(report: dict[str, Any], layers: Mapping[str, str]) -> PlacedTiming:
     """Returns what a report says; raises as `read_timing`."""
     clocks = {name: entry["achieved"] for name, entry in report["fmax"].items()}
     if not clocks:
@@ -102,7 +102,7 @@ def parse_timing(report: dict[str, Any], layers: Mapping[str, str]) -> Timing:
         if entry["used"]
     }
     start, end = path[0]["from"]["cell"], path[-1]["to"]["cell"]
-    return Timing(clocks[clock], tuple(_steps(path, layers)), start, end, used)
+    return PlacedTiming(clocks[clock], tuple(_steps(path, layers)), start, end, used)
 
 
 def _within(path: dict[str, Any], clock: str) -> bool:

@@ -9,7 +9,6 @@ from qcompiler.backends.simulators import RtlDesign
 
 WRAPPER = "qcc_wrapper"
 INSTANCE = "dut"
-PINS = ("clk", "rst_n", "shift_in", "load", "shift_out")
 
 
 def _ports(design: RtlDesign, driven: bool) -> list[tuple[str, int]]:

@@ -26,7 +26,6 @@ from qcompiler.frontends.text.values import (
     named_type,
 )
 
-Evaluate = Callable[[Value], Meaning]
 _LARGEST_EXACT = 2**53
 
 

@@ -31,10 +31,10 @@ from qcompiler.frontends.text.scope import (
     ELEMENTS,
     Counter,
     Naming,
-    Place,
     Recorder,
     Scope,
     Site,
+    TextPlace,
     context_of,
 )
 from qcompiler.frontends.text.syntax import (
@@ -42,7 +42,7 @@ from qcompiler.frontends.text.syntax import (
     BlockDefinition,
     Body,
     Call,
-    Network,
+    NetworkDefinition,
     Parameter,
     Reference,
     Return,
@@ -56,7 +56,7 @@ MAX_CALLS = 20
 
 
 @dataclass(frozen=True)
-class Library:
+class BlockTable:
     """The blocks that may be called.
 
     Attributes:
@@ -80,13 +80,13 @@ class Made:
 
     module: ModuleOp | None
     numerics: str
-    places: dict[str, list[Place]]
+    places: dict[str, list[TextPlace]]
 
 
 class Elaborator:
     """Builds one network; what is wrong is collected, statement by statement."""
 
-    def __init__(self, library: Library, diagnostics: Diagnostics, recorder: Recorder):
+    def __init__(self, library: BlockTable, diagnostics: Diagnostics, recorder: Recorder):
         self._library = library
         self._diagnostics = diagnostics
         self._recorder = recorder
@@ -105,7 +105,7 @@ class Elaborator:
         for each in (error, *error.more):
             self._diagnostics.add(scope.source, each.span, each.what, each.remedy, context)
 
-    def network(self, network: Network, source: Source, numerics: str | None) -> Made:
+    def network(self, network: NetworkDefinition, source: Source, numerics: str | None) -> Made:
         """Builds a network.
 
         Args:
@@ -141,7 +141,7 @@ class Elaborator:
         )
         return Made(module, numerics or chosen, places)
 
-    def _numerics(self, network: Network, scope: Scope) -> str:
+    def _numerics(self, network: NetworkDefinition, scope: Scope) -> str:
         chosen = "exact"
         for clause in network.clauses:
             if clause.name.text != "numerics":
@@ -189,7 +189,7 @@ class Elaborator:
         index = len(scope.block.args)
         argument = scope.block.insert_arg(TensorType(codes, given.shape), index)
         argument.location = naming.location(original)
-        scope.counter.note(original, Place(scope.source, name.span, ""))
+        scope.counter.note(original, TextPlace(scope.source, name.span, ""))
         names = Naming(scope.naming(name.text).hint, original)
         argument.name_hint = names.hint
         meaning = self._annotations.scaled(argument, parameter.annotation, given, scope, names)
@@ -293,7 +293,7 @@ class Elaborator:
             scope.block.add_op(ReturnOp(*operands))
         return names
 
-    def _check_quantized(self, network: Network, block: Block, scope: Scope) -> None:
+    def _check_quantized(self, network: NetworkDefinition, block: Block, scope: Scope) -> None:
         kinds = qint.QuantizeOp | qint.DequantizeOp | nn.Rounding
         integers = any(is_integer(value) for op in block.ops for value in op.operands)
         if not integers and not any(isinstance(op, kinds) for op in block.ops):

@@ -17,7 +17,6 @@ from qcompiler.frontends.text.arguments import (
     Given,
     any_broken,
     chosen,
-    convert,
     matched,
     spoken,
     word_of,
@@ -29,7 +28,7 @@ from qcompiler.frontends.text.foreign import type_remedy
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS, REQUANTIZE_REALS
 from qcompiler.frontends.text.parser import DAMAGED
 from qcompiler.frontends.text.scope import Naming, Recorder, Scope
-from qcompiler.frontends.text.signatures import Kind, Param, Signature
+from qcompiler.frontends.text.signatures import Param, Signature
 from qcompiler.frontends.text.syntax import (
     Argument,
     Boolean,
@@ -409,12 +408,3 @@ def _ragged(row: Value, first: tuple[int, ...], shape: tuple[int, ...]) -> State
         first_said, said = (f"of {s[0]} numbers" for s in (first, shape))
     what = f"rows differ: the first is {first_said}, this one {said}"
     return StatementError(row.span, what, "write as many numbers in each row")
-
-
-def convert_clause(kind: Kind, name: str, given: Given) -> object:
-    """Returns the value of a clause, such as a scale, as operations take it.
-
-    Raises:
-        StatementError: it is of another kind.
-    """
-    return convert(Param(name, kind), given)

@@ -13,7 +13,7 @@ from qcompiler.frontends.text.syntax import (
     File,
     List,
     Name,
-    Network,
+    NetworkDefinition,
     Reference,
     Value,
 )
@@ -41,7 +41,7 @@ def warnings_of(source: Source, file: File) -> list[Diagnostic]:
 Add = Callable[[Name, str, str], None]
 
 
-def _unused_items(network: Network, file: File, add: Add) -> None:
+def _unused_items(network: NetworkDefinition, file: File, add: Add) -> None:
     """Tells inputs of a network, and blocks beside it, that nothing uses."""
     used = {r.text for r in _references_in(network.body)}
     for parameter in network.parameters:
@@ -92,7 +92,7 @@ def _references_in(body: Body) -> Iterator[Name]:
 def _bodies(file: File) -> Iterator[Body]:
     """Returns all bodies of a file, those of scalar functions, too."""
     for item in file.items:
-        if isinstance(item, Network | BlockDefinition):
+        if isinstance(item, NetworkDefinition | BlockDefinition):
             yield item.body
         for call in _calls(item):
             if call.region is not None:
@@ -116,7 +116,7 @@ def _unused(body: Body) -> Iterator[tuple[Name, Name | None]]:
 
 
 def _calls(item: object) -> Iterator[Call]:
-    if isinstance(item, Network | BlockDefinition):
+    if isinstance(item, NetworkDefinition | BlockDefinition):
         for statement in item.body.statements:
             values = (
                 [statement.value]

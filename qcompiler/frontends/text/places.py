@@ -11,7 +11,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.frontends.text.operations import OPERATIONS
 from qcompiler.frontends.text.reading import Analysis, analyse, read_source
-from qcompiler.frontends.text.scope import Place, context_of
+from qcompiler.frontends.text.scope import TextPlace, context_of
 from qcompiler.frontends.text.values import in_words
 
 _WHOLE = ("model", "core", "module")
@@ -71,7 +71,7 @@ def diagnostic_of(problem: Problem, analysis: Analysis) -> Diagnostic | None:
     return Diagnostic(analysis.source, network.name.span, what, remedy)
 
 
-def _place(where: str, places: dict[str, list[Place]]) -> Place | None:
+def _place(where: str, places: dict[str, list[TextPlace]]) -> TextPlace | None:
     """Returns the place of `node` or `node (operation)`, as passes name operations."""
     node, bracket, rest = where.rpartition(" (")
     found = places.get(node if bracket else where) or places.get(where)

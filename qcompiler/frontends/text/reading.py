@@ -15,12 +15,12 @@ from qcompiler.frontends.text.diagnostics import (
     LanguageError,
     Source,
 )
-from qcompiler.frontends.text.elaborator import Elaborator, Library
+from qcompiler.frontends.text.elaborator import BlockTable, Elaborator
 from qcompiler.frontends.text.files import LoadError, confined
 from qcompiler.frontends.text.lints import warnings_of
 from qcompiler.frontends.text.operations import FUNCTIONS, OPERATIONS
 from qcompiler.frontends.text.parser import MAX_CHARACTERS, parse
-from qcompiler.frontends.text.scope import Noted, Place, Recorder
+from qcompiler.frontends.text.scope import Noted, Recorder, TextPlace
 from qcompiler.frontends.text.syntax import BlockDefinition, File, Span
 
 MAX_FILES = 100
@@ -51,7 +51,7 @@ class Analysis:
     blocks: dict[str, tuple[BlockDefinition, Source]] = field(
         default_factory=dict[str, tuple[BlockDefinition, Source]]
     )
-    places: dict[str, list[Place]] = field(default_factory=dict[str, list[Place]])
+    places: dict[str, list[TextPlace]] = field(default_factory=dict[str, list[TextPlace]])
     warnings: list[Diagnostic] = field(default_factory=list[Diagnostic])
 
 
@@ -171,7 +171,7 @@ def analyse(source: Source, numerics: str | None = None) -> Analysis:
         diagnostics.add(source, extra.name.span, what, "move this one to a file of its own")
     if networks:
         elaborator = Elaborator(
-            Library(loader.blocks, frozenset(loader.damaged)), diagnostics, recorder
+            BlockTable(loader.blocks, frozenset(loader.damaged)), diagnostics, recorder
         )
         result = elaborator.network(networks[0], source, numerics)
         made.module, made.numerics = result.module, result.numerics

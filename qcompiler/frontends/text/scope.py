@@ -113,7 +113,7 @@ def context_of(calls: Sequence[Site], source: Source) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class TextPlace:
     """Where in a text an operation comes from.
 
     Attributes:
@@ -160,9 +160,9 @@ class Counter:
         self.blocks = frozenset(blocks)
         self.values = 0
         self.nodes: dict[str, StringAttr] = {}
-        self.places: dict[str, list[Place]] = {}
+        self.places: dict[str, list[TextPlace]] = {}
 
-    def note(self, node: str, place: Place) -> None:
+    def note(self, node: str, place: TextPlace) -> None:
         """Notes where a node stands."""
         self.places.setdefault(naming.ascii_text(node).data, []).append(place)
 
@@ -276,7 +276,7 @@ class Scope:
         except (VerifyException, ValueError) as error:
             what = in_words(str(error).strip().partition("\n")[0])
             raise MisfitError(span, what, "change the arguments, or what they come from") from None
-        self.counter.note(names.location, Place(self.source, span, op.name, self.calls))
+        self.counter.note(names.location, TextPlace(self.source, span, op.name, self.calls))
         op.location = naming.location(names.location, *names.merged)
         op.results[0].name_hint = names.hint
         self.block.add_op(op)

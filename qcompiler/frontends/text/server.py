@@ -24,7 +24,7 @@ from qcompiler.frontends.text.knowledge import (
     signature_at,
 )
 from qcompiler.frontends.text.reading import Analysis, analyse
-from qcompiler.frontends.text.syntax import BlockDefinition, Network, Span
+from qcompiler.frontends.text.syntax import BlockDefinition, NetworkDefinition, Span
 from qcompiler.version import VERSION
 
 _PAUSE_S = 0.2
@@ -262,10 +262,12 @@ def _add_names(server: ModelLanguageServer) -> None:
         return [
             types.DocumentSymbol(
                 item.name.text,
-                types.SymbolKind.Module if isinstance(item, Network) else types.SymbolKind.Function,
+                types.SymbolKind.Module
+                if isinstance(item, NetworkDefinition)
+                else types.SymbolKind.Function,
                 server.range(document, item.span),
                 server.range(document, item.name.span),
             )
             for item in server.analysis(document).file.items
-            if isinstance(item, Network | BlockDefinition)
+            if isinstance(item, NetworkDefinition | BlockDefinition)
         ]

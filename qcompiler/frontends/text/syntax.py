@@ -198,7 +198,7 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class NetworkDefinition:
     """`network name(parameters) clauses { ... }`."""
 
     span: Span
@@ -218,7 +218,7 @@ class BlockDefinition:
     body: Body
 
 
-Item: TypeAlias = Import | Network | BlockDefinition
+Item: TypeAlias = Import | NetworkDefinition | BlockDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +239,9 @@ class File:
         return (item for item in self.items if isinstance(item, Import))
 
     @property
-    def networks(self) -> Iterator[Network]:
+    def networks(self) -> Iterator[NetworkDefinition]:
         """Its networks."""
-        return (item for item in self.items if isinstance(item, Network))
+        return (item for item in self.items if isinstance(item, NetworkDefinition))
 
     @property
     def blocks(self) -> Iterator[BlockDefinition]:

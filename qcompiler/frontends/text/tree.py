@@ -25,7 +25,7 @@ from qcompiler.frontends.text.syntax import (
     Import,
     List,
     Name,
-    Network,
+    NetworkDefinition,
     Number,
     Origin,
     Output,
@@ -98,7 +98,7 @@ class TreeBuilder(Transformer[Token, File]):
         """`import STRING`."""
         return Import(_span(meta), self._string(parts[0]))
 
-    def network(self, meta: Any, parts: list[Any]) -> Network:
+    def network(self, meta: Any, parts: list[Any]) -> NetworkDefinition:
         """`network NAME (parameters) clauses body`."""
         token, parameters, *clauses, body = parts
         if token.type == "STRING":
@@ -106,7 +106,7 @@ class TreeBuilder(Transformer[Token, File]):
             name = Name(text.span, text.value)
         else:
             name = _name(token)
-        return Network(_span(meta), name, parameters or (), tuple(clauses), body)
+        return NetworkDefinition(_span(meta), name, parameters or (), tuple(clauses), body)
 
     def block(self, meta: Any, parts: list[Any]) -> BlockDefinition:
         """`block NAME (parameters) body`."""

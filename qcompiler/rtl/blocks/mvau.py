@@ -29,7 +29,7 @@ from qcompiler.rtl.blocks.weight_codes import (
     signed_width,
     styled_code,
 )
-from qcompiler.rtl.builder import ModuleBuilder, RamStyle, Signal
+from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.cuts import tree_levels
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number, multiples
@@ -51,7 +51,6 @@ class MvauConfig:
         pe: outputs in parallel; divides MH.
         simd: inputs in parallel; divides MW.
         groups: matrices that take turns, each with its part of the outputs.
-        ram_style: where weights are kept.
         code: how weights are stored and multiplied; None for the narrowest.
         registers: at each cut.
     """
@@ -65,7 +64,6 @@ class MvauConfig:
     pe: int
     simd: int
     groups: int = 1
-    ram_style: RamStyle = "auto"
     code: WeightCode | None = None
     registers: Registers = field(default_factory=dict[str, int])
 
@@ -170,14 +168,8 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     words = config.weight_words
     word = b.counter("weight_address", len(words))
     word.advance_on(step)
-    weights = b.rom(
-        "weights",
-        word.value,
-        b.enable,
-        code.encode_words(words, config.simd),
-        code.width,
-        config.ram_style,
-    )
+    contents = code.encode_words(words, config.simd)
+    weights = b.rom("weights", word.value, b.enable, contents, code.width)
     operand = _operand(b, config, step=step, loading=loading, fold=synapse_fold.value)
     ranks = config.registers.get("operands", 0)
     weights = staged(b, "weights_kept", weights, ranks, b.enable)
