@@ -130,7 +130,7 @@ class Family:
         constants: cells that make a constant, and which.
         models: simulation models in Yosys' folder of cell libraries; none if Yosys writes the
             cells as expressions.
-        own_models: a file of Verilog with models that Yosys does not have.
+        own_models: Verilog with models that Yosys does not have, or a file of it.
         model_registers: by cell of ours, parameters by which it has registers, and the value that
             it knows.
         commands: synth commands of Yosys that build for the family.
@@ -155,7 +155,7 @@ class Family:
     spare_pins: Mapping[str, SparePins] = field(default_factory=dict[str, SparePins])
     constants: Mapping[str, str] = field(default_factory=lambda: {"GND": "0", "VCC": "1"})
     models: tuple[str, ...] = ()
-    own_models: Path | None = None
+    own_models: Path | str = ""
     model_registers: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict[str, Mapping[str, str]]
     )

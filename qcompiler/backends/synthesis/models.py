@@ -65,7 +65,8 @@ def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) ->
         return ""  # Yosys writes its own cells as expressions
     files = (share / name for name in known_of.models)
     yosys = "".join(_plain(_inlined(file, (share / "lattice",))) for file in files)
-    ours = _plain(_inlined(known_of.own_models, ())) if known_of.own_models else ""
+    own = known_of.own_models
+    ours = _plain(own if isinstance(own, str) else _inlined(own, ()))
     modelled = {match[1] for match in _MODULE.finditer(ours)}
     text = _without(yosys, modelled) + ours
     known = {match[1] for match in _MODULE.finditer(text)} - empty_modules(text)
