@@ -70,6 +70,7 @@ def _stimuli(inputs: dict[str, int]) -> list[list[int]]:
         ("gowin", "synth_gowin -noiopads", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
         ("gowin", "synth_gowin -noiopads -family gw2a", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
         ("ice40", "synth_ice40 -device u", {"SB_RAM40_4K"}),
+        ("cyclonev", "synth_intel_alm -family cyclonev -noiopad -noclkbuf", {"MISTRAL_M10K"}),
     ],
 )
 def test_block_memories(
