@@ -1,0 +1,133 @@
+"""Small models whose numbers are huge: bounded work, and the integers that fractions say."""
+
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from onnx_models import save
+from refusals.net import Net
+
+import qcompiler
+from benchmarks.real_parts import onnxruntime_codes
+from qcompiler.errors import ModelError
+
+F32 = np.float32
+
+
+def square_chain(count: int, quantizer_after: int | None = None):
+    """x squared `count` times; a quantizer after each so many keeps numbers small."""
+    net = Net()
+    x = net.quantized(scale=0.25)
+    for index in range(count):
+        x = net.op("Mul", x, x)
+        if quantizer_after and index % quantizer_after == quantizer_after - 1:
+            x = net.quantized(x, scale=0.25)
+    net.q(x, 0.25)
+    model = net.model()
+    model.graph.output[0].type.tensor_type.elem_type = 2
+    return model
+
+
+def seconds(job):
+    """Returns what a job returns, and the processor seconds that it takes."""
+    start = time.process_time()
+    return job(), time.process_time() - start
+
+
+@pytest.mark.parametrize("count", [3, 16, 200])
+def test_squares_of_squares_are_those_of_float32(count, tmp_path):
+    """Numbers pass what float32 holds, and are infinite then."""
+    model = square_chain(count)
+    design, took = seconds(lambda: qcompiler.compile(save(model, tmp_path)))
+    assert took < 10
+    codes = (np.arange(256, dtype=F32) / 4).reshape(64, 1, 4)
+    np.testing.assert_array_equal(
+        np.reshape(design.predict(codes), (64, 1, 4)), onnxruntime_codes(model, codes)
+    )
+
+
+@pytest.mark.parametrize("count", [16, 30])
+def test_exact_squares_of_squares_are_refused_before_they_take_all_memory(count, tmp_path):
+    def refused():
+        with pytest.raises(ModelError, match=r"quantizelinear_1.*put a quantizer between"):
+            qcompiler.compile(save(square_chain(count), tmp_path), numerics="exact")
+
+    assert seconds(refused)[1] < 10
+    path = save(square_chain(count, quantizer_after=2), tmp_path)
+    assert seconds(lambda: qcompiler.compile(path, numerics="exact"))[1] < 30
+
+
+@pytest.fixture(params=[24, 32])
+def requantized(request, tmp_path):
+    """Codes of so many bits from one scale to another, as text."""
+    bits = request.param
+    path = tmp_path / "n.qnn"
+    path.write_text(
+        f"network n(x: int{bits}[1, 4] scale 0.1) {{\n"
+        f"  return quantize(x, int{bits}, scale: 0.07)\n}}\n"
+    )
+    design, took = seconds(lambda: qcompiler.compile(path))
+    assert took < 10
+    limit = 2 ** (bits - 1)
+    random = np.random.default_rng(bits)
+    codes = random.integers(-limit, limit, (200, 1, 4))
+    codes[:3] = [[[-limit, limit - 1, 0, 1]], [[-1, 5, -5, 7]], [[35, -35, 105, 2]]]
+    ratio = Fraction(float(F32(0.1))) / Fraction(float(F32(0.07)))
+    wanted = [min(max(round(c * ratio), -limit), limit - 1) for c in codes.ravel().tolist()]
+    return design, codes, np.reshape(wanted, codes.shape)
+
+
+def test_wide_codes_get_a_wide_multiplier(requantized):
+    design, codes, wanted = requantized
+    (integers,) = design.core([codes])
+    np.testing.assert_array_equal(integers.reshape(wanted.shape), wanted)
+
+
+@pytest.mark.simulation
+def test_wide_codes_in_hardware(requantized):
+    design, codes, wanted = requantized
+    (integers,), _ = design.simulate_core([codes.reshape(-1, 4)])
+    np.testing.assert_array_equal(integers.reshape(wanted.shape), wanted)
+
+
+def hard_swish():
+    """x * HardSigmoid(x) as onnxruntime's quantize_static writes it, with scales that it chose."""
+    net = Net()
+    x = net.quantized(scale=0.041754432022571564, zero=128)
+    gate = net.quantized(net.op("HardSigmoid", x, alpha=1 / 6, beta=0.5), 0.003921568859368563)
+    net.q(net.op("Mul", x, gate), 0.022312602028250694, 17)
+    model = net.model()
+    model.graph.output[0].type.tensor_type.elem_type = 2
+    return model
+
+
+def added():
+    """A sum whose scales have a round ratio: many ties."""
+    net = Net((1, 2, 4))
+    parts = [net.quantized(net.op("Slice", "x", *(net.const([i], np.int64)
+                                                  for i in (k, k + 1, 1))), scale, zero)
+             for k, (scale, zero) in enumerate([(0.02, 128), (0.03, 120)])]  # fmt: skip
+    net.q(net.op("Add", *parts), 0.06, 128)
+    model = net.model()
+    model.graph.output[0].type.tensor_type.elem_type = 2
+    return model
+
+
+@pytest.mark.parametrize("numerics", ["onnxruntime", "exact"])
+def test_a_gate_of_onnxruntime_on_every_code(numerics, tmp_path):
+    model = hard_swish()
+    design = qcompiler.compile(save(model, tmp_path), numerics=numerics)
+    x = ((np.arange(256) - 128) * F32(0.041754432022571564)).astype(F32).reshape(64, 1, 4)
+    made = np.reshape(design.predict(x), (64, 1, 4))
+    np.testing.assert_array_equal(made, onnxruntime_codes(model, x))
+
+
+def test_a_sum_of_round_scales_on_every_pair_of_codes(tmp_path):
+    model = added()
+    design = qcompiler.compile(save(model, tmp_path))
+    a, b = np.meshgrid(np.arange(256) - 128, np.arange(256) - 120, indexing="ij")
+    rows = [(v * F32(s)).astype(F32).reshape(-1, 4) for v, s in ((a, 0.02), (b, 0.03))]
+    x = np.stack(rows, axis=1)[:, None]
+    made = np.reshape(design.predict(x), (len(x), 1, 1, 4))
+    np.testing.assert_array_equal(made, onnxruntime_codes(model, x))
