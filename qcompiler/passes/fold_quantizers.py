@@ -40,6 +40,12 @@ class RaiseQuantizers(RewritePattern):
             last = _above_concat(below, steps, op, new)
         elif not isinstance(below, Operation) or not comes_from_integers(value):
             return
+        elif moves := _moves(value, steps):
+            last = _above_moves(moves, op, new)
+            if last is None and len(moves) > 1:  # not above all of them
+                discard(new)
+                new = []
+                last = _above_moves(moves[:1], op, new)
         else:
             last = _above(below, steps, op, new)
         if last is None:
@@ -48,15 +54,61 @@ class RaiseQuantizers(RewritePattern):
             replace(rewriter, op, [*new, *last])
 
 
+_Moved = tuple[nn.Move, Sequence[Operation]]
+"""A move, and the steps between it and what follows."""
+
+
+def _moves(value: SSAValue, steps: Sequence[Operation]) -> list[_Moved]:
+    """Returns the moves on the way up from `value`, the last one first, with the steps behind each.
+
+    All at once: steps behind many moves are written once, not again for each of them.
+    """
+    found: list[_Moved] = []
+    while isinstance(move := value.owner, nn.Move):
+        if isinstance(move, nn.SliceOp) and type(move.input.owner) in REAL_OPS:
+            break  # the slice rises instead, so that nothing is computed for what it drops
+        found.append((move, steps))
+        value, steps = climb(move.operands[0])
+    return found
+
+
+def _above_moves(
+    moves: Sequence[_Moved], op: qint.QuantizeOp, new: list[Operation]
+) -> list[Operation] | None:
+    """Returns what moves make of codes; appends to `new` what makes the codes."""
+    (_, behind_all), *others = moves
+    passed = [move for move, _ in moves]
+    value: SSAValue | None = passed[-1].operands[0]
+    for index in range(len(others), 0, -1):
+        value = steps_on(value, moves[index][1], _through(passed[index:]), new)
+        if value is None:
+            return None
+    codes = _quantized(value, behind_all, op, _through(passed), new)
+    if codes is None:
+        return None
+    made: list[Operation] = []
+    for move in reversed(passed):
+        made += moved_integers(move, codes)
+        codes = made[-1].results[0]
+    return made
+
+
+def _through(moves: Sequence[nn.Move]) -> MoveNumbers:
+    """Returns where parameters behind moves, the last of them first, lie before all of them."""
+
+    def before(numbers: Array) -> Array | None:
+        found: Array | None = numbers
+        for move in moves:
+            found = None if found is None else move.unmoved(found)
+        return found
+
+    return before
+
+
 def _above(
     below: Operation, steps: Sequence[Operation], op: qint.QuantizeOp, new: list[Operation]
 ) -> list[Operation] | None:
     """Returns what `below` makes of codes; appends to `new` what makes the codes."""
-    if isinstance(below, nn.SliceOp) and type(below.input.owner) in REAL_OPS:
-        return None  # the slice rises instead, so that nothing is computed for what it drops
-    if isinstance(below, nn.Move):
-        codes = _quantized(below.operands[0], steps, op, below.unmoved, new)
-        return None if codes is None else moved_integers(below, codes)
     if isinstance(below, nn.PadOp):
         code = _code_of_padding(below, steps, op)
         if code is None:

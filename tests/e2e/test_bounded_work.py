@@ -10,6 +10,7 @@ from refusals.net import Net
 
 import qcompiler
 from benchmarks.real_parts import onnxruntime_codes
+from qcompiler.dialects import nn
 from qcompiler.errors import ModelError
 
 F32 = np.float32
@@ -131,3 +132,29 @@ def test_a_sum_of_round_scales_on_every_pair_of_codes(tmp_path):
     x = np.stack(rows, axis=1)[:, None]
     made = np.reshape(design.predict(x), (len(x), 1, 1, 4))
     np.testing.assert_array_equal(made, onnxruntime_codes(model, x))
+
+
+def test_steps_behind_many_moves_are_written_once(tmp_path, monkeypatch):
+    """160 sums with 40 transpositions between: each sum is copied before all moves, not to each."""
+    net = Net((1, 4, 4))
+    x = net.quantized(scale=0.25)
+    for index in range(160):
+        x = net.op("Add", x, net.const(net.random.integers(-8, 9, (1, 4, 4)) / 16))
+        if index % 4 == 3:
+            x = net.op("Transpose", x, perm=[0, 2, 1])
+    net.q(x, 0.5, 128)
+    model = net.model()
+    model.graph.output[0].type.tensor_type.elem_type = 2
+    copies = []
+    same_op = nn.same_op
+
+    def counted(op, operands):
+        copies.append(op)
+        return same_op(op, operands)
+
+    monkeypatch.setattr(nn, "same_op", counted)
+    design = qcompiler.compile(save(model, tmp_path))
+    assert len(copies) < 4 * 160
+    values = np.random.default_rng(3).integers(-200, 200, (20, 1, 4, 4)).astype(F32) / 4
+    made = np.reshape(design.predict(values), (20, 1, 4, 4))
+    np.testing.assert_array_equal(made, onnxruntime_codes(model, values))
