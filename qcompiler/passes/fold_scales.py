@@ -181,8 +181,8 @@ class _ScalarThroughMatMul(RewritePattern):
             replace(rewriter, op, [matmul, type(inner)(matmul.result, constant)])
             return
         offset = self._column_offset(constant, *weights)
-        operands = (matmul.result, offset[-1].results[0])
-        total = type(inner)(*(reversed(operands) if constant_first else operands))
+        lhs, rhs = matmul.result, offset[-1].results[0]
+        total = type(inner)(rhs, lhs) if constant_first else type(inner)(lhs, rhs)
         replace(rewriter, op, [matmul, *offset, total])
 
     @staticmethod
