@@ -3,6 +3,8 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
@@ -176,6 +178,9 @@ def _check_rate(design: Design, fps: float) -> None:
     raise ModelError([Problem("--fps", what, "ask for less, or for a faster clock (--mhz)")])
 
 
+_NONE: Insertions = MappingProxyType({})
+
+
 def compile(
     model: str | Path | ModuleOp,
     *,
@@ -193,8 +198,8 @@ def compile(
     requantizer: str = "auto",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
-    pass_before: Insertions | None = None,
-    pass_after: Insertions | None = None,
+    pass_before: Insertions = _NONE,
+    pass_after: Insertions = _NONE,
     start: str | None = None,
 ) -> Design:
     """Compiles a quantized network to a streaming hardware design.
@@ -241,28 +246,13 @@ def compile(
         Traceback (most recent call last):
         qcompiler.errors.ModelError: --fps: cannot be combined with --cycles; give one of them
     """
+    # The parameters are the fields of Options; a test compares them.
+    said: dict[str, Any] = {**locals(), "folding": None if folding is None else str(folding)}
+    del said["model"], said["inputs"]
     specs: dict[str, InputSpec] = {}
     for name, spec in (inputs or {}).items():
         specs[name] = parse_input_option(f"{name}={spec}")[1] if isinstance(spec, str) else spec
-    options = Options(
-        inputs=specs,
-        numerics=numerics,
-        fps=fps,
-        cycles=cycles,
-        mhz=mhz,
-        folding=None if folding is None else str(folding),
-        device=device,
-        max_luts=max_luts,
-        max_dsps=max_dsps,
-        max_brams=max_brams,
-        multipliers=multipliers,
-        requantizer=requantizer,
-        validate=validate,
-        passes=passes,
-        pass_before=pass_before or {},
-        pass_after=pass_after or {},
-        start=start,
-    )
+    options = Options(specs, **said)
     if isinstance(model, ModuleOp):
         problems = options.problems()
         if problems:

@@ -1,8 +1,8 @@
 """What a user may ask for, and how it travels with a module."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 from xdsl.dialects.builtin import (
     DictionaryAttr,
@@ -16,19 +16,60 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 from qcompiler import pipelines
+from qcompiler.arith.requantizer_selection import ALL_FORMS
+from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import InputSpec
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
 
-NUMERICS = ("exact", "onnxruntime")
 MULTIPLIERS = ("hard", "any")
-_LIMITS = ("max_luts", "max_dsps", "max_brams")
-_CHOOSERS = {
-    **dict.fromkeys(("fps", "cycles", "folding", *_LIMITS, "multipliers"), "select-folding"),
-    "requantizer": "select-requantizer",
-}
-"""Options that one pass follows, and nothing else does."""
-_SILENT = (None, "auto")
+Kind = Literal["rate", "count", "text", "choice"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of `qcc compile` as it is declared: everything else is derived from it.
+
+    Attributes:
+        kind: a positive number (`rate`) or integer (`count`), any text, or one of `choices`.
+        help: for the command line.
+        follower: the pass that follows it, if nothing else does.
+        choices: of the kind `choice`.
+        silent: the value that means that nothing was said.
+        travels: whether IR that is written before a pass carries it to the run that goes on.
+        metavar: for the command line.
+        excludes: another option that says the same in other words.
+    """
+
+    kind: Kind
+    help: str
+    follower: str | None = None
+    choices: tuple[str, ...] = ()
+    silent: str | None = None
+    travels: bool = True
+    metavar: str | None = None
+    excludes: str | None = None
+
+    def wrong(self, value: Any) -> tuple[str, str] | None:
+        """Returns what is wrong with a value, and the remedy; None if nothing is."""
+        if value == self.silent:
+            return None
+        if self.kind == "choice" and value not in self.choices:
+            return f"must be one of {', '.join(self.choices)}, got {value}", "choose one of them"
+        if self.kind in ("rate", "count") and not value > 0:
+            what = "a rate" if self.kind == "rate" else "a number of them"
+            return f"must be positive, got {value}", f"give {what}"
+        return None
+
+
+def _declare(kind: Kind, text: str, **more: Any) -> Any:
+    row = Option(kind, text, **more)
+    return field(default=row.silent, metadata={"option": row})
+
+
+def flag(name: str) -> str:
+    """Returns an option as the command line has it."""
+    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -54,17 +95,60 @@ class Options:
     """
 
     inputs: Mapping[str, InputSpec] = field(default_factory=dict[str, InputSpec])
-    numerics: str | None = None
-    fps: float | None = None
-    cycles: int | None = None
-    mhz: float | None = None
-    folding: str | None = None
-    device: str | None = None
-    max_luts: int | None = None
-    max_dsps: int | None = None
-    max_brams: int | None = None
-    multipliers: str | None = None
-    requantizer: str = "auto"
+    numerics: str | None = _declare(
+        "choice",
+        "what the model means: real arithmetic, or onnxruntime's (default: the format's)",
+        choices=NUMERICS,
+        travels=False,
+    )
+    fps: float | None = _declare(
+        "rate",
+        "frames per second wanted, at --mhz",
+        follower="select-folding",
+        excludes="cycles",
+    )
+    cycles: int | None = _declare(
+        "count",
+        "most cycles a frame may take in any layer; 1 is fully parallel",
+        follower="select-folding",
+        metavar="N",
+        excludes="fps",
+    )
+    mhz: float | None = _declare("rate", "clock that rates refer to (default: 100)")
+    folding: str | None = _declare(
+        "text",
+        'JSON file {"layer": {"PE": 4, "SIMD": 8}, ...}',
+        follower="select-folding",
+        metavar="FILE",
+    )
+    device: str | None = _declare(
+        "text",
+        "the part, or a device file that ends in .toml: areas are estimated for it. Without "
+        "--fps and --cycles, it is filled",
+        metavar="NAME|FILE",
+    )
+    max_luts: int | None = _declare(
+        "count", "use at most N look-up tables", follower="select-folding", metavar="N"
+    )
+    max_dsps: int | None = _declare(
+        "count", "use at most N DSPs", follower="select-folding", metavar="N"
+    )
+    max_brams: int | None = _declare(
+        "count", "use at most N block memories", follower="select-folding", metavar="N"
+    )
+    multipliers: str | None = _declare(
+        "choice",
+        "`any` lets logic multiply where there are no hard multipliers left (default: hard)",
+        follower="select-folding",
+        choices=MULTIPLIERS,
+    )
+    requantizer: str = _declare(
+        "choice",
+        "force one form of requantizer (default: the cheapest)",
+        follower="select-requantizer",
+        choices=("auto", *ALL_FORMS),
+        silent="auto",
+    )
     validate: bool = False
     passes: Sequence[PassLike] | None = None
     pass_before: Insertions = field(default_factory=dict[str, PassLike])
@@ -74,39 +158,18 @@ class Options:
     def problems(self) -> list[Problem]:
         """Returns what is wrong with the options, all at once."""
         found: list[Problem] = []
-
-        def require(condition: bool, where: str, what: str, remedy: str) -> None:
-            if not condition:
-                found.append(Problem(where, what, remedy))
-
-        require(
-            self.numerics in (None, *NUMERICS),
-            "--numerics",
-            f"must be one of {', '.join(NUMERICS)}, got {self.numerics}",
-            "choose one of them",
-        )
-        require(
-            self.multipliers in (None, *MULTIPLIERS),
-            "--multipliers",
-            f"must be one of {', '.join(MULTIPLIERS)}, got {self.multipliers}",
-            "choose one of them",
-        )
-        require(
-            self.fps is None or self.cycles is None,
-            "--fps",
-            "cannot be combined with --cycles",
-            "give one of them",
-        )
-        for name, value in (("--fps", self.fps), ("--cycles", self.cycles), ("--mhz", self.mhz)):
-            require(
-                value is None or value > 0, name, f"must be positive, got {value}", "give a rate"
-            )
-        for name in _LIMITS:
-            limit = getattr(self, name)
-            option = f"--{name.replace('_', '-')}"
-            ok = limit is None or limit > 0
-            require(ok, option, f"must be positive, got {limit}", "give a number of them")
+        for name, row in DECLARED.items():
+            if (wrong := row.wrong(getattr(self, name))) is not None:
+                found.append(Problem(flag(name), *wrong))
+        if self.fps is not None and self.cycles is not None:
+            what = "cannot be combined with --cycles"
+            found.append(Problem("--fps", what, "give one of them"))
         return found
+
+    def given(self) -> dict[str, Any]:
+        """Returns what was said of the options that are declared, by name."""
+        values = {name: getattr(self, name) for name in DECLARED}
+        return {name: v for name, v in values.items() if v != DECLARED[name].silent}
 
     @property
     def clock_mhz(self) -> float:
@@ -129,7 +192,9 @@ class Options:
                 "device": self.device,
                 "mhz": self.clock_mhz,
                 "multipliers": self.multipliers or MULTIPLIERS[0],
-                **{name: getattr(self, name) or 0 for name in _LIMITS},
+                "max_luts": self.max_luts or 0,
+                "max_dsps": self.max_dsps or 0,
+                "max_brams": self.max_brams or 0,
             },
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {"form": self.requantizer},
@@ -174,13 +239,13 @@ class Options:
         open_ = {p for p in (self._selected() if passes is None else passes) if isinstance(p, str)}
         return [
             Problem(
-                f"--{name.replace('_', '-')}",
-                f"has no effect: {chooser}, which it is for, does not run here, or has options "
-                "of its own",
+                flag(name),
+                f"has no effect: {DECLARED[name].follower}, which it is for, does not run here, or "
+                "has options of its own",
                 "leave it out, or go on from an earlier pass (--from)",
             )
-            for name, chooser in _CHOOSERS.items()
-            if getattr(self, name) not in _SILENT and chooser not in open_
+            for name in self.given()
+            if DECLARED[name].follower not in (None, *open_)
         ]
 
     def pipeline(self) -> list[PassLike]:
@@ -196,25 +261,24 @@ class Options:
         ]
 
 
+DECLARED: dict[str, Option] = {
+    entry.name: entry.metadata["option"] for entry in fields(Options) if "option" in entry.metadata
+}
+"""The options that are numbers, words or texts, in the order in which they are shown."""
+
 _OPTIONS = "qcompiler.options"
+
+
+def _attribute(value: Any) -> Attribute:
+    if isinstance(value, str):
+        return StringAttr(value)
+    return IntegerAttr(value, i64) if isinstance(value, int) else FloatAttr(value, f64)
 
 
 def with_options(module: ModuleOp, options: Options) -> ModuleOp:
     """Returns a copy of a module that carries what the passes yet to run were asked for."""
-    given: dict[str, Attribute] = {}
-    if options.cycles is not None:
-        given["cycles"] = IntegerAttr(options.cycles, i64)
-    for name, number in (("fps", options.fps), ("mhz", options.mhz)):
-        if number is not None:
-            given[name] = FloatAttr(number, f64)
-    for name in ("folding", "device", "multipliers"):
-        if (text := getattr(options, name)) is not None:
-            given[name] = StringAttr(text)
-    for name in _LIMITS:
-        if (limit := getattr(options, name)) is not None:
-            given[name] = IntegerAttr(limit, i64)
-    if options.requantizer != "auto":
-        given["requantizer"] = StringAttr(options.requantizer)
+    said = options.given().items()
+    given = {name: _attribute(value) for name, value in said if DECLARED[name].travels}
     copy = module.clone()
     if given:
         copy.attributes[_OPTIONS] = DictionaryAttr(given)
@@ -226,20 +290,14 @@ def resume_options(module: ModuleOp, options: Options) -> Options:
     carried = module.attributes.pop(_OPTIONS, None)
     if not isinstance(carried, DictionaryAttr):
         return options
+    said = options.given()
+    overruled = {*said, *(DECLARED[name].excludes for name in said)}
     found: dict[str, Any] = {}
     for name, value in carried.data.items():
+        if name in overruled or name not in DECLARED or not DECLARED[name].travels:
+            continue
         if isinstance(value, StringAttr):
             found[name] = value.data
         elif isinstance(value, IntegerAttr | FloatAttr):
             found[name] = value.value.data
-    if options.cycles is not None or options.fps is not None:
-        found.pop("cycles", None)
-        found.pop("fps", None)
-    silent = {
-        name: value
-        for name, value in found.items()
-        if name
-        in ("cycles", "fps", "mhz", "folding", "device", "multipliers", "requantizer", *_LIMITS)
-        and getattr(options, name) in _SILENT
-    }
-    return replace(options, **silent)
+    return replace(options, **found)

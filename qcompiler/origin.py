@@ -10,13 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from qcompiler.frontends.onnx import InputSpec
-from qcompiler.options import Options
+from qcompiler.options import Options, flag
 from qcompiler.passes.pipeline import Insertions, listed, pass_name
-
-_PLAIN = (
-    "numerics", "fps", "cycles", "mhz", "folding", "device", "max_luts", "max_dsps", "max_brams",
-    "multipliers",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,13 +63,9 @@ def _words(options: Options) -> Iterator[str]:
     """Yields the options as the command line has them, those that have their default left out."""
     for name, spec in options.inputs.items():
         yield from ("--input", f"{name}={_described(spec)}")
-    for name in _PLAIN:
-        value = getattr(options, name)
-        if value is not None:
-            shown = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-            yield from (f"--{name.replace('_', '-')}", shown)
-    if options.requantizer != "auto":
-        yield from ("--requantizer", options.requantizer)
+    for name, value in options.given().items():
+        shown = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+        yield from (flag(name), shown)
     yield from _inserted("--pass-before", options.pass_before)
     yield from _inserted("--pass-after", options.pass_after)
     if options.start is not None:

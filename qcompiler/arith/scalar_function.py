@@ -8,7 +8,7 @@ accumulator and the next integer tensor (bias, scales, batch norm, activation, r
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from qcompiler.arith.scalar_ops import OPS
 from qcompiler.arith.trends import Trend
 
 Numerics = Literal["exact", "onnxruntime"]
+NUMERICS: tuple[Numerics, ...] = get_args(Numerics)
 
 # Codes and zero points are added to float64 values; up to here that is exact.
 _LARGEST_CODE = 2**51

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.faults import TRACEBACK, InternalError, fault_of
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
-from qcompiler.options import MULTIPLIERS, Options
+from qcompiler.options import DECLARED, Kind, Options, flag
 from qcompiler.passes.pipeline import PassLike, parse_passes
 from qcompiler.plugins import load_plugin
 
@@ -210,38 +210,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_meaning_arguments(parser)
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument("--fps", type=positive, help="frames per second wanted, at --mhz")
-    rate.add_argument(
-        "--cycles",
-        type=positive_int,
-        metavar="N",
-        help="most cycles a frame may take in any layer; 1 is fully parallel",
-    )
-    parser.add_argument("--mhz", type=positive, help="clock that rates refer to (default: 100)")
-    parser.add_argument(
-        "--folding", metavar="FILE", help='JSON file {"layer": {"PE": 4, "SIMD": 8}, ...}'
-    )
-    parser.add_argument(
-        "--device",
-        metavar="NAME|FILE",
-        help="the part, or a device file that ends in .toml: areas are estimated for it. Without "
-        "--fps and --cycles, it is filled",
-    )
-    for kind, what in (("luts", "look-up tables"), ("dsps", "DSPs"), ("brams", "block memories")):
-        parser.add_argument(
-            f"--max-{kind}", type=positive_int, metavar="N", help=f"use at most N {what}"
-        )
-    parser.add_argument(
-        "--multipliers",
-        choices=MULTIPLIERS,
-        help="`any` lets logic multiply where there are no hard multipliers left (default: hard)",
-    )
-    parser.add_argument(
-        "--requantizer",
-        choices=("auto", "shift", "mul_shift", "float_scale", "threshold", "table"),
-        default="auto",
-        help="force one form of requantizer (default: the cheapest)",
-    )
+    for name, row in DECLARED.items():
+        if name != "numerics":
+            _add_option(rate if row.excludes else parser, name)
     add_plugin_argument(parser)
     for where in ("before", "after"):
         parser.add_argument(
@@ -264,10 +235,26 @@ def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
     )
+    _add_option(parser, "numerics")
+
+
+_TYPES: Mapping[Kind, Callable[[str], Any]] = {
+    "rate": positive,
+    "count": positive_int,
+    "text": str,
+    "choice": str,
+}
+
+
+def _add_option(parser: argparse._ActionsContainer, name: str) -> None:  # pyright: ignore[reportPrivateUsage]
+    row = DECLARED[name]
     parser.add_argument(
-        "--numerics",
-        choices=("exact", "onnxruntime"),
-        help="what the model means: real arithmetic, or onnxruntime's (default: the format's)",
+        flag(name),
+        type=_TYPES[row.kind],
+        choices=row.choices or None,
+        default=row.silent,
+        metavar=row.metavar,
+        help=row.help,
     )
 
 
@@ -361,18 +348,8 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
     """Returns the options that `add_model_arguments` read."""
     return Options(
         inputs=given_inputs(parsed.input),
-        numerics=parsed.numerics,
-        fps=parsed.fps,
-        cycles=parsed.cycles,
-        mhz=parsed.mhz,
-        folding=parsed.folding,
-        device=parsed.device,
-        max_luts=parsed.max_luts,
-        max_dsps=parsed.max_dsps,
-        max_brams=parsed.max_brams,
-        multipliers=parsed.multipliers,
-        requantizer=parsed.requantizer,
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),
+        **{name: getattr(parsed, name) for name in DECLARED},
         **more,
     )

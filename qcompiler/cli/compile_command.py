@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.assembly import print_module
+from qcompiler.backends.layout import LEVELS
 from qcompiler.backends.output import check_target
 from qcompiler.backends.report.notebook import Report, host_lines
 from qcompiler.cli.common import (
@@ -36,7 +37,7 @@ from qcompiler.options import Options, with_options
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import AfterPass, make_context, parse_passes, pass_name
 
-LEVELS = ("nn", "qint", "stream", "rtl", "verilog")
+EMITTED = (*LEVELS, "verilog")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--emit",
-        choices=LEVELS,
+        choices=EMITTED,
         help="print the IR of this level, or the Verilog, and write nothing",
     )
     parser.add_argument(

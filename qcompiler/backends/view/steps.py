@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qcompiler.backends.layout import LEVELS
 from qcompiler.passes.pipeline import pass_class
 
 _NUMBERED = re.compile(r"(\d+)-(.+)")
-_LEVELS = ("nn", "qint", "stream", "rtl")
 _ENDS = {"qint": "the qint level", "stream": "the stream level", "rtl": "the rtl level"}
 _IMPORT = "The network as the model's author meant it."
 _SHOWN = 48
@@ -64,7 +64,7 @@ def read_steps(folder: Path) -> list[Step]:
     numbered = sorted(path for path in folder.glob("*.mlir") if _NUMBERED.fullmatch(path.stem))
     steps = [_after_pass(path) for path in numbered]
     seen = {_OPTIONS.sub("", step.text) for step in steps}
-    for level in _LEVELS:
+    for level in LEVELS:
         path = folder / f"{level}.mlir"
         if not path.is_file():
             continue

@@ -11,6 +11,7 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, SSAValue
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
@@ -51,7 +52,6 @@ from qcompiler.frontends.text.syntax import (
 )
 from qcompiler.frontends.text.values import Broken, Constant, Meaning, Variable
 
-NUMERICS = ("exact", "onnxruntime")
 MAX_CALLS = 20
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from xdsl.ir import Operation, Region, SSAValue
 
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
@@ -172,7 +173,7 @@ INTEGER_OPERATIONS = (
              build=_quantize, integers=False, scalar=True),
     _integer(qint.DequantizeOp, "x", _SCALE, _ZERO_POINT, _CHANNELS,
              Param("apart", Kind.BOOL, False),
-             Param("numerics", Kind.WORD, None, ("exact", "onnxruntime")),
+             Param("numerics", Kind.WORD, None, NUMERICS),
              build=_dequantize, scalar=True),
     _integer(qint.AffineOp, "x", Param("multiplier", Kind.INTEGERS, _ONE),
              Param("offset", Kind.INTEGERS, _ZERO), _CHANNELS, scalar=True),
