@@ -1,4 +1,9 @@
-"""What an adder of a graph takes: the questions that a solver asks a device."""
+"""What an adder of a graph takes: the questions that a solver asks a device.
+
+An adder is a carry chain from the lowest place where both operands have bits up to the top of its
+sum. What one operand has below passes as it is. If that one is subtracted the chain starts with it,
+which the solver avoids by computing the negative. Where operands do not overlap, wires do.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +29,6 @@ class Operand(NamedTuple):
     zeros: int
     negative: bool = False
 
-    @property
-    def ends(self) -> tuple[int, int]:
-        """Lowest and highest integer that is added, the sign applied."""
-        return (-self.hi, -self.lo) if self.negative else (self.lo, self.hi)
-
 
 class AdderCost(Protocol):
     """What a device answers for its adders."""
@@ -38,12 +38,8 @@ class AdderCost(Protocol):
         """How many operands one adder takes, 2 or 3."""
         ...
 
-    def luts(self, operands: Sequence[Operand], lo: int, hi: int) -> int:
-        """Returns look-up tables of an adder whose sum is in [lo, hi]."""
-        ...
-
-    def negation(self, lo: int, hi: int) -> int:
-        """Returns look-up tables of -x for x in [lo, hi]."""
+    def adder(self, places: int) -> int:
+        """Returns look-up tables of an adder whose chain has so many places, at least 0."""
         ...
 
 
@@ -54,41 +50,44 @@ def width(lo: int, hi: int) -> int:
     return hi.bit_length()
 
 
+def places(operands: Sequence[Operand], lo: int, hi: int) -> int:
+    """Returns over how many places the chain of an adder with sums in [lo, hi] goes, 0 for wires.
+
+    Example: a 4-bit number plus one moved up by three places.
+
+        >>> places([Operand(0, 15, 0), Operand(0, 120, 3)], 0, 135)
+        5
+    """
+    lower, upper, *third = sorted(operands, key=lambda operand: operand.zeros)
+    start = lower.zeros if lower.negative or third else upper.zeros
+    apart = lower.lo >= 0 and lower.hi.bit_length() <= upper.zeros
+    if apart and not (third or lower.negative or upper.negative):
+        return 0
+    return max(width(lo, hi) - start, 0)
+
+
 @dataclass(frozen=True)
 class CarryChains:
-    """Adders on carry chains with one table a bit, as all common families have.
-
-    The chain begins where both operands have bits. What one of them has below passes as it is, or
-    as wires above where they do not overlap at all; if it is subtracted, the chain starts with it.
+    """Adders on carry chains with one table a place, as all common families have.
 
     Attributes:
-        bits_per_cell: chains come in cells of so many bits, 2 on ECP5.
-        operands: 3 where one table a bit adds three operands.
+        places_per_cell: chains come in cells of so many places.
+        operands: 3 where one table a place adds three operands.
     """
 
-    bits_per_cell: int = 1
+    places_per_cell: int = 1
     operands: int = 2
 
-    def luts(self, operands: Sequence[Operand], lo: int, hi: int) -> int:
+    def adder(self, places: int) -> int:
         """Returns tables as `AdderCost` asks."""
-        lower, upper, *third = sorted(operands, key=lambda operand: operand.zeros)
-        if lower.negative or third:
-            return self._cells(width(lo, hi) - lower.zeros)
-        apart = lower.lo >= 0 and lower.hi.bit_length() <= upper.zeros
-        if apart and not upper.negative:
-            return 0
-        return self._cells(width(lo, hi) - upper.zeros)
-
-    def negation(self, lo: int, hi: int) -> int:
-        """Returns tables as `AdderCost` asks."""
-        return self._cells(width(-hi, -lo))
-
-    def _cells(self, bits: int) -> int:
-        return -(-max(bits, 0) // self.bits_per_cell) * self.bits_per_cell
+        return -(-places // self.places_per_cell) * self.places_per_cell
 
 
-ECP5 = CarryChains(bits_per_cell=2)
+ECP5 = CarryChains(places_per_cell=2)
+"""Cells of two places, `CCU2C`."""
+
 XILINX = CarryChains()
+"""A table a place, the chain beside them."""
 
 
 def graph_luts(graph: AdderGraph, cost: AdderCost) -> int:
@@ -102,7 +101,8 @@ def graph_luts(graph: AdderGraph, cost: AdderCost) -> int:
         low, high = shifted(lo[at], term.shift), shifted(hi[at], term.shift)
         return Operand(low, high, zeros[at] + term.shift, term.sign < 0)
 
-    total = sum(cost.luts([operand(t) for t in terms], lo[at], hi[at]) for at, terms in graph)
+    chains = [places([operand(t) for t in terms], lo[at], hi[at]) for at, terms in graph]
     outputs: list[list[int]] = graph.outputs.tolist()
     negated = {(at, shift) for at, shift, sign in outputs if sign < 0}
-    return total + sum(cost.negation(lo[at], hi[at]) for at, _ in negated)
+    chains += [width(-hi[at], -lo[at]) - zeros[at] for at, _ in negated]
+    return sum(cost.adder(chain) for chain in chains)

@@ -280,14 +280,14 @@ class AdderGraph:
         fixed = np.append(self.inputs[:, 0] == self.inputs[:, 1], True)
         at = np.append(self.inputs[:, 0], 1)
         wrong: set[int] = set()
-        rest: IntArray = np.zeros(matrix.shape[1], np.int64)
+        rest = [0] * matrix.shape[1]
         for first, forms in self._blocks():
             here = slice(first, first + forms.shape[1])
             more: IntArray = _shifted(forms, self.outputs) - whole[here].T
             wrong.update(np.flatnonzero(more[:, ~fixed[here]].any(axis=1)).tolist())
             change: IntArray = (more * np.where(fixed[here], at[here], 0)).sum(axis=1)
-            rest = rest + change
-        wrong.update(np.flatnonzero(rest).tolist())
+            rest = [one + more for one, more in zip(rest, change.tolist(), strict=True)]
+        wrong.update(at for at, one in enumerate(rest) if one)
         if wrong:
             raise GraphError(f"outputs {sorted(wrong)} are not those of the matrix")
 
@@ -301,6 +301,19 @@ class AdderGraph:
             terms = nodes[level[found[self.first_node + level]]].reshape(-1, 3)
             found[terms[terms[:, 2] != 0, 0]] = True
         return found
+
+    def pruned(self) -> AdderGraph:
+        """Returns the same without the constants and nodes on which no output depends."""
+        live = self.live()
+        live[: len(self.inputs)] = True
+        number = np.cumsum(live) - 1
+        nodes = self.nodes.reshape(-1, 3, 3)[live[self.first_node :]].copy()
+        outputs = self.outputs.copy()
+        for terms in (nodes, outputs):
+            there = terms[..., 2] != 0
+            terms[..., 0][there] = number[terms[..., 0][there]]
+        constants = self.constants[live[len(self.inputs) : self.first_node]]
+        return AdderGraph(self.inputs, constants, nodes.reshape(-1, 9), outputs)
 
 
 def trailing_zeros(numbers: IntArray) -> IntArray:

@@ -3,27 +3,42 @@
     y[o] = sum over i of x[i] * matrix[i, o] + bias[o]
 
 Use: `graph = solve(matrix, input_ranges, cost=ECP5, effort=2)`, then `graph.nodes` in order, each
-the sum of two terms (three on devices whose adders take three), then `graph.outputs`. What is
-returned has been proven equal to the matrix, coefficient by coefficient.
+the sum of two terms, then `graph.outputs`. What is returned has been proven equal to the matrix,
+coefficient by coefficient. The steps:
 
-The same arguments give the same graph: effort is a budget of work that is counted, not a time.
+1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out.
+2. `differences`: columns near others are made of these.
+3. `sharing`: sums of two values that several columns need are made once, the best ones first.
+4. `improve`: some of these are dissolved and sought again, as long as work is left.
+5. `trees`: what a column still adds becomes a tree, cheap within its depth.
+
+Steps 2 to 5 are tried in several ways, and the graph with fewest tables is returned. The same
+arguments give the same graph: effort is a budget of work that is counted, not a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
-from qcompiler.adder_graphs.cost import ECP5, AdderCost
-from qcompiler.adder_graphs.digits import signed_digits
+from qcompiler.adder_graphs.cost import ECP5, AdderCost, graph_luts
+from qcompiler.adder_graphs.differences import Origin, origins, rest_of, weights
 from qcompiler.adder_graphs.graph import AdderGraph, Term
+from qcompiler.adder_graphs.improve import improve
+from qcompiler.adder_graphs.problem import Problem, odd_parts, term_of
+from qcompiler.adder_graphs.sharing import Sharing
 from qcompiler.adder_graphs.trees import add_all
 from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import WidthError
 
-_WIDEST = 2.0**62
+_MORE_DEPTH = 2
+_WORK = 250_000
+_LARGEST = 2.0**62
 
 
 def solve(
@@ -43,19 +58,20 @@ def solve(
         input_ranges: lowest and highest integer of each input, and how many of its low bits are
             always zero, if any.
         cost: what adders take.
-        effort: 0 for one quick try; each step more is allowed about four times the work.
-        max_depth: adders one after the other, at most; where that is less than possible, as few
-            as possible. As many as a plain tree of signed digits needs if not given.
+        effort: 0 for one quick try; 1 for several, and from there on each step improves the best
+            with four times the work, some seconds at 1.
+        max_depth: adders one after the other, at most; as few as possible where that is less. Two
+            more than possible if not given, where most is gained.
         input_depths: adders before each input, [I].
         bias: integers to add to the outputs, [O].
 
     Raises:
-        ValueError: shapes do not fit, or `effort` is negative.
+        ValueError: shapes do not fit, numbers are no integers, or `effort` is negative.
         WidthError: a value may not fit 63 bits.
     """
-    columns = np.asarray(matrix, np.int64)
-    inputs = _inputs(input_ranges)
-    added = np.zeros(columns.shape[-1], np.int64) if bias is None else np.asarray(bias, np.int64)
+    columns = _integers(matrix)
+    inputs = np.array([(*one, 0)[:3] for one in input_ranges], np.int64).reshape(-1, 3)
+    added = np.zeros(columns.shape[-1], np.int64) if bias is None else _integers(bias)
     if columns.ndim != 2 or len(inputs) != len(columns) or added.shape != columns.shape[1:]:
         raise ValueError(
             f"matrix, ranges and bias must have shapes [I, O], [I] and [O], got "
@@ -63,37 +79,172 @@ def solve(
         )
     if effort < 0:
         raise ValueError(f"effort must be at least 0, got {effort}")
-    graph = _plain(columns, inputs, added, cost, max_depth, input_depths)
+    reach = _reach(columns, inputs, added)
+    depths = list(input_depths or [0] * len(inputs))
+    problem = Problem.of(columns, inputs, added)
+    depth = _depth(problem, depths, max_depth)
+    search = _Search(problem, cost, depths, depth, differences=reach < _LARGEST / 16)
+    graph = search.best(effort)
     graph.check(columns, added)
     return graph
 
 
-def _inputs(ranges: Sequence[tuple[int, ...]]) -> IntArray:
-    return np.array([(*one, 0)[:3] for one in ranges], np.int64).reshape(-1, 3)
+def _integers(numbers: npt.ArrayLike) -> IntArray:
+    found = np.asarray(numbers)
+    if found.size and not np.can_cast(found.dtype, np.int64):
+        raise ValueError(f"matrix and bias must be integers of 64 bits, got {found.dtype}")
+    return found.astype(np.int64)
 
 
-def _plain(
-    matrix: IntArray,
-    inputs: IntArray,
-    bias: IntArray,
-    cost: AdderCost,
-    max_depth: int | None,
-    input_depths: Sequence[int] | None,
-) -> AdderGraph:
-    """Returns a tree of signed digits for each output."""
-    fixed: IntArray = np.where(inputs[:, 0] == inputs[:, 1], inputs[:, 0], 0)
-    constant = bias + fixed @ matrix
-    builder = Builder(inputs, sorted(set(constant.tolist())), cost, input_depths)
-    numbers = {value: len(inputs) + at for at, value in enumerate(sorted(set(constant.tolist())))}
-    varying = np.flatnonzero(inputs[:, 0] != inputs[:, 1]).tolist()
-    outputs: list[Term | None] = []
-    for o in range(matrix.shape[1]):
-        terms = [
-            Term(i, power, sign)
-            for i in varying
-            for power, sign in signed_digits(int(matrix[i, o]))
+def _reach(matrix: IntArray, inputs: IntArray, bias: IntArray) -> float:
+    """Returns a bound on the magnitude of all sums of an output's terms.
+
+    Raises:
+        WidthError: it is beyond 63 bits.
+    """
+    largest = np.maximum(np.abs(inputs[:, :2].astype(np.float64)).max(axis=1, initial=0), 1)
+    sizes = np.abs(matrix.astype(np.float64))
+    # Digits of both signs add up to less than twice the number.
+    digits = np.where(np.log2(np.maximum(sizes, 1)) % 1 > 0, 2 * sizes, sizes)
+    reach = float((largest @ digits + np.abs(bias.astype(np.float64))).max(initial=0))
+    if reach > _LARGEST:
+        raise WidthError("an output of the matrix may not fit 63 bits")
+    return reach
+
+
+def _depth(problem: Problem, depths: list[int], wanted: int | None) -> int:
+    """Returns the depth that is allowed: what is wanted, or possible for all columns."""
+    digits = weights(problem.matrix)
+    digits[-1] = problem.matrix[-1] != 0
+    each = [1 << depth for depth in (*depths, 0)]
+    needed = max(
+        (sum(map(mul, column, each)) - 1).bit_length() for column in [[1], *digits.T.tolist()]
+    )
+    return needed + _MORE_DEPTH if wanted is None else max(wanted, needed)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way to share.
+
+    Attributes:
+        steps: columns that may be made one of the other in a row.
+        slack: how much shallower than allowed columns stay, which leaves their trees a choice.
+    """
+
+    steps: int
+    slack: int
+
+
+class _Search:
+    """Solves one problem in several ways."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        cost: AdderCost,
+        depths: list[int],
+        depth: int,
+        *,
+        differences: bool,
+    ) -> None:
+        self._problem = problem
+        self._differences = differences
+        self._cost = cost
+        self._depths = depths
+        self._depth = depth
+
+    def best(self, effort: int) -> AdderGraph:
+        """Returns the best graph found; one not too deep if there is any."""
+        ranked: list[tuple[tuple[bool, int, int], _Attempt, AdderGraph]] = []
+        for number, way in enumerate(self._ways(effort)):
+            attempt = _Attempt(self._problem, self._cost, self._depths, self._depth, way)
+            graph = attempt.graph()
+            ranked.append((self._rank(graph, number), attempt, graph))
+        rank, attempt, graph = min(ranked, key=lambda one: one[0])
+        if effort:
+            improve(attempt.sharing, _WORK << 2 * (effort - 1), seed=0)
+            improved = attempt.graph()
+            if self._rank(improved, -1) < rank:
+                return improved
+        return graph
+
+    def _rank(self, graph: AdderGraph, number: int) -> tuple[bool, int, int]:
+        too_deep = graph.depth(self._depths) > self._depth
+        return too_deep, graph_luts(graph, self._cost), number
+
+    def _ways(self, effort: int) -> Iterator[_Way]:
+        yield _Way(0, 1)
+        if effort:
+            yield _Way(0, 0)
+            steps = 1 if self._differences else self._depth
+            while steps < self._depth and steps < self._problem.matrix.shape[1]:
+                yield _Way(steps, 0)
+                steps *= 2
+
+
+class _Attempt:
+    """One way to share, and the graph that follows.
+
+    Attributes:
+        sharing: of the columns, or of their differences.
+    """
+
+    def __init__(
+        self, problem: Problem, cost: AdderCost, depths: list[int], depth: int, way: _Way
+    ) -> None:
+        self._problem = problem
+        self._order, self._origins = origins(problem.matrix, way.steps)
+        rest = rest_of(problem.matrix, self._origins)
+        self._biases: list[int] = rest[-1].tolist()
+        numbers = odd_parts([*self._biases, *(bias for _, _, _, bias in problem.uses)])
+        self._constants = {c: len(problem.inputs) + at for at, c in enumerate(numbers)}
+        builder = Builder(problem.inputs, numbers, cost, depths)
+        columns = [_coefficients(rest[:-1, at]) for at in range(rest.shape[1])]
+        self._limits = _limits(self._origins, self._order, depth)
+        rooms = [
+            max(limit - (origin.column is not None) - way.slack, 0)
+            for limit, origin in zip(self._limits, self._origins, strict=True)
         ]
-        if constant[o]:
-            terms.append(Term(numbers[int(constant[o])], 0, 1))
-        outputs.append(add_all(builder, terms, max_depth))
-    return builder.graph(outputs)
+        self.sharing = Sharing(builder, columns, rooms)
+        self.sharing.share()
+
+    def graph(self) -> AdderGraph:
+        """Returns the graph of what is shared."""
+        builder = self.sharing.builder
+        made: dict[int, Term] = {}
+        for column in self._order:
+            terms = self.sharing.terms(column)
+            origin = self._origins[column]
+            if origin.column is not None:
+                terms.append(_moved(made[origin.column], origin.shift, origin.sign))
+            terms += self._constant(self._biases[column])
+            total = add_all(builder, terms, self._limits[column])
+            assert total is not None, "columns are not zero"
+            made[column] = total
+        outputs: list[Term | None] = []
+        for column, shift, sign, bias in self._problem.uses:
+            terms = [] if column is None else [_moved(made[column], shift, sign)]
+            outputs.append(add_all(builder, terms + self._constant(bias), 0))
+        return builder.graph(outputs)
+
+    def _constant(self, number: int) -> list[Term]:
+        return [term_of(number, self._constants)] if number else []
+
+
+def _moved(term: Term, shift: int, sign: int) -> Term:
+    return Term(term.value, term.shift + shift, term.sign * sign)
+
+
+def _coefficients(column: IntArray) -> dict[int, int]:
+    return {at: int(column[at]) for at in np.flatnonzero(column).tolist()}
+
+
+def _limits(made: list[Origin], order: list[int], depth: int) -> list[int]:
+    """Returns how deep each column's tree may be: those made of it need an adder more."""
+    limits = [depth] * len(made)
+    for column in reversed(order):
+        origin = made[column].column
+        if origin is not None:
+            limits[origin] = min(limits[origin], max(limits[column] - 1, 0))
+    return limits

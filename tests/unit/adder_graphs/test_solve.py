@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qcompiler.adder_graphs.cost import ECP5, XILINX, CarryChains, Operand, graph_luts
+from qcompiler.adder_graphs.cost import ECP5, XILINX, Operand, graph_luts, places
 from qcompiler.adder_graphs.solve import solve
 from qcompiler.arith.ranges import WidthError
 
@@ -52,29 +52,34 @@ def test_solver_is_deterministic():
 def test_depth_is_bounded_where_it_can_be():
     matrix = np.random.default_rng(3).integers(-8, 8, (16, 4))
     assert solve(matrix, [(0, 7)] * 16, max_depth=5).depth() <= 5
-    ones = np.ones((5, 1), np.int64)
-    assert solve(ones, [(0, 1)] * 5, max_depth=1).depth() == 3
-    assert solve(ones, [(0, 1)] * 5, input_depths=[3, 0, 0, 0, 0]).depth([3, 0, 0, 0, 0]) == 4
+    ones, bits = np.ones((5, 1), np.int64), [(0, 1)] * 5
+    assert solve(ones, bits, max_depth=1).depth() == 3
+    late = [3, 0, 0, 0, 0]
+    assert solve(ones, bits, max_depth=0, input_depths=late).depth(late) == 4
 
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="must have shapes"):
-        solve(np.ones((2, 2)), [(0, 1)])
+        solve([[1, 1], [1, 1]], [(0, 1)])
     with pytest.raises(ValueError, match="effort"):
-        solve(np.ones((1, 1)), [(0, 1)], effort=-1)
+        solve([[1]], [(0, 1)], effort=-1)
+    with pytest.raises(ValueError, match="integers"):
+        solve([[0.5]], [(0, 1)])
+    with pytest.raises(ValueError, match="integers"):
+        solve([[2**63]], [(0, 1)])
     with pytest.raises(WidthError):
         solve([[2**31], [3]], [(-(2**62), 2**62)] * 2)
     assert solve([[1]], [(-(2**62), 2**62)]).output_range(0).hi == 2**62
 
 
-def test_chains_cost_what_overlaps():
+def test_chains_go_over_what_overlaps():
     low, high = Operand(0, 15, 0), Operand(0, 240, 4)
-    assert ECP5.luts([low, high], 0, 255) == 0
-    assert XILINX.luts([low, high._replace(negative=True)], -240, 15) == 5
-    assert XILINX.luts([low._replace(negative=True), high], -15, 240) == 9
-    assert XILINX.luts([low, low], 0, 30) == 5
-    assert ECP5.luts([low, low], 0, 30) == 6
-    assert CarryChains(operands=3).luts([low, low, low], 0, 45) == 6
+    assert places([low, high], 0, 255) == 0
+    assert places([low, high._replace(negative=True)], -240, 15) == 5
+    assert places([low._replace(negative=True), high], -15, 240) == 9
+    assert places([low, low], 0, 30) == 5
+    assert places([low, low, low], 0, 45) == 6
+    assert [XILINX.adder(5), ECP5.adder(5), ECP5.adder(0)] == [5, 6, 0]
 
 
 def test_luts_of_a_graph_count_each_adder_once():
