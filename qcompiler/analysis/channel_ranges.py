@@ -25,4 +25,5 @@ def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
         weights = owner.weights.owner.array
         if axis == len(shape_of(value.type)) - 1:
             return dot_range(weights.reshape(-1, weights.shape[-1]), owner.padded_range)
-    return np.full(channels, bounds.lo, np.int64), np.full(channels, bounds.hi, np.int64)
+    lo, hi = (np.broadcast_to(np.int64(end), (channels,)) for end in (bounds.lo, bounds.hi))
+    return lo, hi

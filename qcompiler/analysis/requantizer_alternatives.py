@@ -61,6 +61,8 @@ def reconsider(op: qint.RequantizerOp) -> Choice:
     form = op.requantizer
     axis = op.channel_axis
     x_lo, x_hi = channel_ranges(op.input, -1 if axis is None else axis)
+    if rows_of(form) == 1 and bool((x_lo == x_lo[0]).all() and (x_hi == x_hi[0]).all()):
+        x_lo, x_hi = x_lo[:1], x_hi[:1]  # one function, however many channels
     x = IntRange(int(x_lo.min()), int(x_hi.max()))
     name = _NAMES[type(form)]
     points = _points(form, x_lo, x_hi)

@@ -138,6 +138,39 @@ def select(
     return _cheapest(tried)
 
 
+def spread(
+    found: Selection,
+    rows: Callable[[Requantizer], Requantizer],
+    x: IntRange,
+    lanes: int = 1,
+    model: CostModel = DEFAULT_COST_MODEL,
+) -> Selection:
+    """Returns a decision for channels of which several are alike.
+
+    Args:
+        found: the decision for one channel of each kind.
+        rows: makes a form of all channels of one of all kinds; ValueError if it is too large.
+        x: accumulators that enter.
+        lanes: channels computed side by side.
+        model: weights of the area estimate.
+
+    Raises:
+        ValueError: no form is feasible.
+    """
+    tried: list[Candidate] = []
+    for one in found.candidates:
+        if one.form is None:
+            tried.append(one)
+            continue
+        try:
+            form = rows(one.form)
+        except ValueError as error:
+            tried.append(Candidate(one.name, one.variant, None, None, str(error)))
+            continue
+        tried.append(Candidate(one.name, one.variant, form, model.cost(form, x, lanes), ""))
+    return _cheapest(tried)
+
+
 def is_wide(function: ScalarFunction, x_lo: IntArray | int, x_hi: IntArray | int) -> bool:
     """Returns whether a function has too many steps, or accumulators, to look at each of them."""
     first, last = int(np.min(x_lo)), int(np.max(x_hi))
@@ -176,6 +209,12 @@ def _select_wide(
     if "table" in forms and x.size <= TABLE_LIMIT and x.size * rows <= TABLES_LIMIT:
         table = tabulate(function, lo, hi)
         tried.append(Candidate("table", "", table, model.cost(table, x, lanes), ""))
+    levels = _levels(function, lo, hi)
+    if not tried and levels <= LEVELS_LIMIT and levels * function.channels > STEPS_LIMIT:
+        raise ValueError(
+            f"{function.channels} channels with parameters of their own have up to {levels} steps "
+            f"each, at most {STEPS_LIMIT} in all allowed where the function is no multiplication"
+        )
     if not tried:
         raise WideFunctionError(
             f"codes of {clamp.width_bits} bits from integers of {x.width_bits} bits take one "

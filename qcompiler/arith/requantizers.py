@@ -283,15 +283,15 @@ Requantizer = Shift | MulShift | FloatScale | Threshold | Table
 
 def repeated(form: Requantizer, times: int) -> Requantizer:
     """Returns a form in which each row of parameters stands `times` times, one after the other."""
-    return _with_rows(form, lambda rows: np.repeat(rows, times, axis=0))
+    return with_rows(form, lambda rows: np.repeat(rows, times, axis=0))
 
 
 def first_rows(form: Requantizer, count: int) -> Requantizer:
     """Returns the form of the first `count` channels."""
-    return _with_rows(form, lambda rows: rows[:count])
+    return with_rows(form, lambda rows: rows[:count])
 
 
-def _with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Requantizer:
+def with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Requantizer:
     """Returns a form with other rows of parameters, where channels have their own."""
     arrays: dict[str, IntArray] = {}
     for field in fields(form):
@@ -300,6 +300,17 @@ def _with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Req
             rows = cast(IntArray, value)
             arrays[field.name] = change(rows) if len(rows) > 1 else rows
     return replace(form, **arrays)
+
+
+def parameters_of(form: Requantizer, rows: int) -> int:
+    """Returns how many numbers a form has, if those that differ have so many rows."""
+    count = 0
+    for field in fields(form):
+        value: object = getattr(form, field.name)
+        if isinstance(value, np.ndarray):
+            array = cast(IntArray, value)
+            count += array.size if len(array) == 1 else rows * (array.size // len(array))
+    return count
 
 
 def rows_of(form: Requantizer) -> int:

@@ -15,11 +15,12 @@ from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.scalar_evaluation import evaluate
+from qcompiler.arith.scalar_evaluation import evaluate_at
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters import exact_windows, numpy_ops
+from qcompiler.interpreters.channel_kinds import channel_kinds
 from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.provenance.sources import source_of
@@ -145,9 +146,11 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.RequantizeOp)
     def requantize(self, i: Interpreter, op: qint.RequantizeOp, args: PythonValues) -> PythonValues:
-        function = scalar_function(op.scalar_body, op.channels, qint.numerics_of(op))
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        function = scalar_function(kinds.body, kinds.count, qint.numerics_of(op))
         rows = np.moveaxis(args[0], op.channel_axis + 1, 0)
-        codes = evaluate(function, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
+        flat = rows.reshape(kinds.of_each.size, -1)
+        codes = evaluate_at(function, flat, kinds.of_each[:, None]).reshape(rows.shape)
         return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
 
     @impl(qint.SliceOp)
@@ -177,11 +180,14 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.JoinOp)
     def join(self, i: Interpreter, op: qint.JoinOp, args: PythonValues) -> PythonValues:
-        function = joint_function(op.scalar_body, op.channels, qint.numerics_of(op))
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        alike = kinds.kind is None
+        body, count = (kinds.body, kinds.count) if alike else (op.scalar_body, op.channels)
+        function = joint_function(body, count, qint.numerics_of(op))
         rank = len(shape_of(op.result.type))
         aligned = np.broadcast_arrays(*(numpy_ops.align(x, rank) for x in args))
         rows = [np.moveaxis(x, op.channel_axis + 1, 0) for x in aligned]
-        codes = function.evaluate([x.reshape(op.channels, -1) for x in rows]).reshape(rows[0].shape)
+        codes = function.evaluate([x.reshape(count, -1) for x in rows]).reshape(rows[0].shape)
         return (check_range(op, np.moveaxis(codes, 0, op.channel_axis + 1)),)
 
     def _binary(self, op: qint.AddOp | qint.MulOp, args: PythonValues) -> PythonValues:

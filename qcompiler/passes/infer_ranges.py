@@ -42,6 +42,7 @@ from qcompiler.arith.switch_points import ENUMERATION_LIMIT
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.interpreters.channel_kinds import channel_kinds
 from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import numerics_of
@@ -80,12 +81,13 @@ def _unchanged(op: qint.ReshapeOp | qint.TransposeOp | qint.Rearrangement) -> In
 def _requantize(op: qint.RequantizeOp) -> IntRange:
     """Monotone functions reach their extremes at the ends of the input's range."""
     declared = qint.range_of(op.result.type)
-    function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
-    if (np.abs(function.direction) > 1).any():
-        return declared
     given = qint.range_of(op.input.type)
-    ends = np.broadcast_to(np.array([given.lo, given.hi], np.int64), (op.channels, 2))
     try:
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        function = scalar_function(kinds.body, kinds.count, numerics_of(op))
+        if (np.abs(function.direction) > 1).any():
+            return declared
+        ends = np.broadcast_to(np.array([given.lo, given.hi], np.int64), (kinds.count, 2))
         codes: Array = evaluate(function, ends)
     except ValueError:  # select-requantizer says why, with all other problems
         return declared
@@ -96,7 +98,8 @@ def _join(op: qint.JoinOp) -> IntRange:
     """As `_requantize`, from the range of the integer that the operands are combined to."""
     declared = qint.range_of(op.result.type)
     try:
-        function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        function = joint_function(kinds.body, kinds.count, numerics_of(op))
         reached = function.code_range([qint.range_of(value.type) for value in op.inputs])
     except (VerifyException, ValueError):  # select-requantizer says why, with all other problems
         return declared
@@ -198,14 +201,12 @@ def _users(value: SSAValue) -> Iterator[Operation]:
 def _demanded(op: qint.RequantizeOp) -> IntRange:
     """Returns the inputs that a quantizer tells apart: outside, it gives what the nearest end gives."""
     given = qint.range_of(op.input.type)
-    if given.size * op.channels > ENUMERATION_LIMIT:
-        return given
-    codes = np.arange(given.lo, given.hi + 1, dtype=np.int64)
-    function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
-    if function.uniform:
-        function = function.of_channel(0)
     try:
-        found = evaluate(function, codes)
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        if given.size * kinds.count > ENUMERATION_LIMIT:
+            return given
+        codes = np.arange(given.lo, given.hi + 1, dtype=np.int64)
+        found = evaluate(scalar_function(kinds.body, kinds.count, numerics_of(op)), codes)
     except ValueError:  # select-requantizer says why, with all other problems
         return given
     steps = np.flatnonzero((np.diff(found, axis=1) != 0).any(axis=0))

@@ -50,11 +50,13 @@ from qcompiler.arith.requantizer_selection import (
     Selection,
     WideFunctionError,
     select,
+    spread,
 )
 from qcompiler.arith.requantizers import MulShift, Requantizer, Table, rows_of
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.interpreters.channel_kinds import ChannelKinds, channel_kinds
 from qcompiler.interpreters.joint_functions import JoinError, joining_operation, joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
@@ -67,11 +69,15 @@ def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int
     Raises:
         ValueError: no form is feasible.
     """
-    function = scalar_function(op.scalar_body, op.channels, numerics_of(op))
     x_lo, x_hi = channel_ranges(op.input, op.channel_axis)
+    kinds = channel_kinds(op.scalar_body, op.channels, x_lo, x_hi)
+    function = scalar_function(kinds.body, kinds.count, numerics_of(op))
     # Forms clamp where the type of the result says; channels may reach less than that.
     clamp = qint.range_of(op.result.type)
-    return select(function, x_lo, x_hi, forms=forms, lanes=lanes, clamp=clamp)
+    ends = x_lo[kinds.first], x_hi[kinds.first]
+    found = select(function, *ends, forms=forms, lanes=lanes, clamp=clamp)
+    bounds = IntRange(int(ends[0].min()), int(ends[1].max()))
+    return found if kinds.kind is None else spread(found, kinds.rows, bounds, lanes)
 
 
 def _remedy(error: Exception, otherwise: str) -> str:
@@ -100,7 +106,10 @@ class _SelectRequantizer(RewritePattern):
         try:
             selection = selection_for(op, self.forms, self.lanes)
         except ValueError as error:
-            remedy = _remedy(error, "use fewer output bits, or scales per tensor")
+            otherwise = "use fewer output bits, or the same scale and summand at more positions"
+            if numerics_of(op) == "onnxruntime":  # real numbers have lines where float32 has none
+                otherwise += ", or --numerics exact"
+            remedy = _remedy(error, otherwise)
             if len(self.forms) < len(ALL_FORMS):
                 remedy = "leave --requantizer out"
             problem = Problem(place_of(op), str(error), remedy)
@@ -142,7 +151,8 @@ class _SelectJoin(RewritePattern):
         replace(rewriter, op, new)
 
     def _operations(self, op: qint.JoinOp) -> list[Operation]:
-        function = joint_function(op.scalar_body, op.channels, numerics_of(op))
+        kinds = channel_kinds(op.scalar_body, op.channels)
+        function = joint_function(kinds.body, kinds.count, numerics_of(op))
         ranges = [qint.range_of(value.type) for value in op.inputs]
         clamp = qint.range_of(op.result.type)
         found = fit(function, ranges, clamp)
@@ -150,7 +160,7 @@ class _SelectJoin(RewritePattern):
         new: list[Operation] = []
         images: list[SSAValue] = []
         for value, map_, bounds in zip(op.inputs, maps, ranges, strict=True):
-            image = _image(op, value, map_, bounds)
+            image = _image(op, value, map_, bounds, kinds)
             new += image
             images.append(image[-1].results[0] if image else value)
         join = qint.MulOp if function.kind == "product" else qint.AddOp
@@ -168,11 +178,14 @@ class _SelectJoin(RewritePattern):
             ).form
         else:
             form = found.shift
-        new.append(qint.requantizer_op(form, met, qint.range_of(op.result.type), op.channel_axis))
+        made = qint.range_of(op.result.type)
+        new.append(qint.requantizer_op(kinds.rows(form), met, made, op.channel_axis))
         return new
 
 
-def _image(op: qint.JoinOp, value: SSAValue, map_: IntMap, x: IntRange) -> list[Operation]:
+def _image(
+    op: qint.JoinOp, value: SSAValue, map_: IntMap, x: IntRange, kinds: ChannelKinds
+) -> list[Operation]:
     """Returns the operations that map an operand, none for the identity."""
     if isinstance(map_, MulShift):
         if not map_.bias.any() and bool((map_.multiplier == 1).all()):
@@ -184,7 +197,12 @@ def _image(op: qint.JoinOp, value: SSAValue, map_: IntMap, x: IntRange) -> list[
         new = _repeated(value, op.channel_axis, shape_of(op.result.type))
         value = new[-1].results[0] if new else value
     axis = op.channel_axis - len(shape_of(op.result.type)) + len(shape_of(value.type))
-    return [*new, qint.requantizer_op(map_, value, map_range(map_, x), axis if axis >= 0 else None)]
+    return [
+        *new,
+        qint.requantizer_op(
+            kinds.rows(map_), value, map_range(map_, x), axis if axis >= 0 else None
+        ),
+    ]
 
 
 def _repeated(value: SSAValue, axis: int, shape: Sequence[int]) -> list[Operation]:
