@@ -9,26 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.exact_products import exact_type
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array
 
-_EXACT_FLOATS = ((2**24, np.float32), (2**53, np.float64))
 _ELEMENTS_AT_A_TIME = 2**20
 """Of windows that are copied out: about as many as a cache holds."""
-
-
-def exact_type(largest: int) -> np.dtype[np.generic]:
-    """Returns the fastest type whose sums are exact if none exceeds `largest` in magnitude.
-
-    Raises:
-        OverflowError: 64 bits do not hold the sums.
-    """
-    for bound, real in _EXACT_FLOATS:
-        if largest <= bound:
-            return np.dtype(real)
-    if largest >= 2**63:
-        raise OverflowError(f"sums up to {largest} exceed 64 bits")
-    return np.dtype(np.int64)
 
 
 def convolve(

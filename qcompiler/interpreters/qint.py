@@ -14,33 +14,35 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.scalar_evaluation import evaluate_at
+from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.qint.select import positions
 from qcompiler.interpreters import exact_windows, numpy_ops
 from qcompiler.interpreters.channel_kinds import channel_kinds
 from qcompiler.interpreters.joint_functions import joint_function
-from qcompiler.interpreters.scalar_functions import scalar_function
+from qcompiler.interpreters.scalar_functions import function_of, rescaling, scalar_function
 from qcompiler.provenance.sources import source_of
 
 
-def exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
-    """Returns the integer product, given that no partial sum exceeds `largest` in magnitude.
-
-    Raises:
-        InterpretationError: 64 bits do not hold the sums.
-    """
-    kind = _exact_type(largest)
-    return np.matmul(lhs.astype(kind), rhs.astype(kind)).astype(np.int64)
-
-
-def _exact_type(largest: int) -> np.dtype[np.generic]:
+def _exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
     try:
-        return exact_windows.exact_type(largest)
+        return exact_matmul(lhs, rhs, largest)
     except OverflowError as error:
         raise InterpretationError(str(error)) from None
+
+
+def _rescaled(chain: list[Operation], integers: IntArray) -> IntArray:
+    first, last = chain[0], chain[-1]
+    assert isinstance(first, qint.DequantizeOp), "chains begin with it"
+    assert isinstance(last, qint.QuantizeOp), "chains end with it"
+    axis = first.channel_axis if first.channel_axis is not None else last.channel_axis
+    rows = integers[None] if axis is None else np.moveaxis(integers, axis + 1, 0)
+    function = function_of(chain, first.input, len(rows), "onnxruntime")
+    codes = evaluate(function, rows.reshape(len(rows), -1)).reshape(rows.shape)
+    return codes[0] if axis is None else np.moveaxis(codes, 0, axis + 1)
 
 
 def largest_sum(op: qint.MatMulOp) -> int:
@@ -87,6 +89,9 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.QuantizeOp)
     def quantize(self, i: Interpreter, op: qint.QuantizeOp, args: PythonValues) -> PythonValues:
+        if qint.numerics_of(op) == "onnxruntime" and (chain := rescaling(op)) is not None:
+            (integers,) = i.get_values([chain[0].operands[0]])
+            return (_rescaled(chain, integers),)
         codes = numpy_ops.quantize(
             args[0], op.scale_array, op.zero_point_array, op.channel_axis, op.rounding.data,
             op.range.lo, op.range.hi, op.adds_after_rounding,
@@ -112,10 +117,10 @@ class QintFunctions(InterpreterFunctions):
         lhs, rhs = args
         if rhs.shape[0] == 1 and rhs.ndim == 3:  # one weight matrix: a single large product
             rows = lhs.reshape(-1, lhs.shape[-1])
-            product = exact_matmul(rows, rhs[0], largest_sum(op))
+            product = _exact_matmul(rows, rhs[0], largest_sum(op))
             product = product.reshape(*lhs.shape[:-1], rhs.shape[-1])
         else:
-            product = exact_matmul(lhs, rhs, largest_sum(op))
+            product = _exact_matmul(lhs, rhs, largest_sum(op))
         return (check_range(op, product),)
 
     @impl(qint.ConvOp)

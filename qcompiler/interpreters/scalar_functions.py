@@ -86,9 +86,19 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
     Raises:
         VerifyException: the region holds an operation that has no scalar meaning.
     """
-    operations = body.operations
+    return function_of(body.operations, body.argument, channels, numerics)
+
+
+def function_of(
+    operations: list[Operation], argument: SSAValue, channels: int, numerics: str
+) -> ScalarFunction:
+    """Returns what operations compute of the integer `argument`, the last of which quantizes.
+
+    Raises:
+        VerifyException: one of them has no scalar meaning.
+    """
     maps = [op for op in operations if isinstance(op, qint.AffineOp)]
-    readers = [op for op in operations if body.argument in op.operands]
+    readers = [op for op in operations if argument in op.operands]
     if maps == readers and len(maps) == 1:  # formed in integers, whatever their size
         builder = ScalarBuilder(
             channels,
@@ -100,7 +110,7 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
         values: dict[SSAValue, Value] = {maps[0].result: builder.x}
     else:  # zero points that differ belong to codes, which every float holds
         builder = ScalarBuilder(channels, cast(Numerics, numerics))
-        values = {body.argument: builder.x}
+        values = {argument: builder.x}
     *steps, last = operations
     if not isinstance(last, qint.QuantizeOp):
         raise VerifyException(f"a scalar region must end in qint.quantize, got {last.name}")
@@ -116,6 +126,23 @@ def scalar_function(body: qint.ScalarBody, channels: int, numerics: str) -> Scal
     for op in steps:
         values[op.results[0]] = scalar_value(builder, op, values, channels)
     return quantized(builder, last, values, channels, scale)
+
+
+def rescaling(op: qint.QuantizeOp) -> list[Operation] | None:
+    """Returns the operations that make one multiplication of codes in onnxruntime's kernels.
+
+    Returns:
+        A dequantize, what cuts off at zero, and `op`; None where it is something else.
+    """
+    chain: list[Operation] = [op]
+    while True:
+        owner = chain[0].operands[0].owner
+        if isinstance(owner, qint.DequantizeOp):
+            axes = {owner.channel_axis, op.channel_axis} - {None}
+            return None if owner.rounds_apart or len(axes) > 1 else [owner, *chain]
+        if not isinstance(owner, nn.ReluOp):
+            return None
+        chain.insert(0, owner)
 
 
 def quantized(

@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from qcompiler.arith.exact_products import exact_type
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters import exact_windows
-from qcompiler.interpreters.exact_windows import convolve, exact_type, pool
+from qcompiler.interpreters.exact_windows import convolve, pool
 
 WINDOWS = [
     Window((3, 3), (1, 1), (1, 1), (1, 1), (1, 1)),

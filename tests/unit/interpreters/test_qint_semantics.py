@@ -5,8 +5,8 @@ import pytest
 from xdsl.parser import Parser
 from xdsl.utils.exceptions import InterpretationError
 
+from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.interpreters import run
-from qcompiler.interpreters.qint import exact_matmul
 from qcompiler.passes.pipeline import make_context
 
 
@@ -111,7 +111,7 @@ def test_products_are_exact_at_and_above_the_bounds_of_floats(bound, above):
 
 def test_sums_beyond_64_bits_are_an_error():
     one = np.ones((1, 1), np.int64)
-    with pytest.raises(InterpretationError, match=f"sums up to {2**63} exceed 64 bits"):
+    with pytest.raises(OverflowError, match=f"sums up to {2**63} exceed 64 bits"):
         exact_matmul(one, one, 2**63)
 
 
@@ -119,3 +119,28 @@ def test_integers_given_for_reals_are_reals():
     line = 'qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "floor"}'
     image = np.array([[0, 3]], np.uint8)
     assert result_of(line, "tensor<2xf32>", "tensor<2x!qint.int<0, 9>>", image) == [[0, 6]]
+
+
+RESCALED = """
+builtin.module attributes {qint.numerics = "NUMERICS"} {
+  func.func @f(%x : tensor<3x!qint.int<-99, 99>>) -> tensor<3x!qint.int<-9, 9>> {
+    %r = qint.dequantize %x {scale = 0.00500000035 : f32, zero_point = 0 : i64APART}
+      : (tensor<3x!qint.int<-99, 99>>) -> tensor<3xf32>
+    %y = qint.quantize %r {scale = 0.05 : f32, zero_point = 0 : i64, rounding = "half_even"}
+      : (tensor<3xf32>) -> tensor<3x!qint.int<-9, 9>>
+    func.return %y : tensor<3x!qint.int<-9, 9>>
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("numerics", "apart", "codes"),
+    [("onnxruntime", "", [0, 5, -5]), ("onnxruntime", ", apart", [0, 4, -4])],
+)
+def test_codes_that_are_rescaled_are_multiplied_once(numerics, apart, codes):
+    """45 and -45 times 0.1 are ties in two steps; one factor is a little more than 0.1."""
+    text = RESCALED.replace("NUMERICS", numerics).replace("APART", apart)
+    module = Parser(make_context(), text).parse_module()
+    module.verify()
+    (y,) = run(module, "f", [np.array([[4, 45, -45]])])
+    assert y.tolist() == [codes]
