@@ -19,7 +19,8 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.dialects.qint.requantizers import ScalarBody
+from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
 from qcompiler.dialects.stream.process import Facts, Pipe, Process, follow_input
@@ -66,6 +67,13 @@ class RequantizeOp(Pipe):
     def follow(self, target_cycles: int) -> None:
         follow_input(self)
 
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        (value,) = inputs
+        for scalar in self.scalar_body.operations:
+            assert isinstance(scalar, RequantizerOp)
+            value = scalar.requantizer.apply(value, -1)
+        return (value,)
+
     def schedule(self) -> Schedule:
         # issue -> operands -> product or comparisons -> code -> output register
         return Schedule.beat_by_beat(self, 4 + self.added_latency)
@@ -102,6 +110,9 @@ class ReshapeOp(Pipe):
 
     def follow(self, target_cycles: int) -> None:
         follow_input(self)
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (inputs[0].reshape(len(inputs[0]), *self.output_channel.frame_shape),)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 0)
@@ -141,6 +152,9 @@ class WidthAdapterOp(Pipe):
         """How many narrow beats make a wide one."""
         lanes = self.input_channel.lanes.data, self.output_channel.lanes.data
         return max(lanes) // min(lanes)
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(inputs)
 
     def schedule(self) -> Schedule:
         turns = min(self.input_channel.beats, self.output_channel.beats)
@@ -198,6 +212,9 @@ class FifoOp(Pipe):
         """Whether the reader is not: it is this FIFO then that holds back what is early."""
         reader = self.result.get_user_of_unique_use()
         return isinstance(reader, Process) and not reader.paced
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(inputs)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 3)

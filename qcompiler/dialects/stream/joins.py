@@ -11,6 +11,7 @@ from xdsl.irdl import var_result_def as var_results
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.process import Process, follow_input, reader_lanes
@@ -40,6 +41,9 @@ class DuplicateOp(Process):
 
     def follow(self, target_cycles: int) -> None:
         follow_input(self)
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (inputs[0],) * len(self.results)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 1)
@@ -119,6 +123,10 @@ class AddOp(Join):
     def headline(self) -> str:
         return "y = {} * in0 + {} * in1".format(*self.factors)
 
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        first, second = self.factors
+        return (first * inputs[0] + second * inputs[1],)
+
     def schedule(self) -> Schedule:
         # (operands -> products ->) sum -> output register
         return Schedule.beat_by_beat(self, (4 if self.multiplies else 2) + self.added_latency)
@@ -157,6 +165,9 @@ class MulOp(Join):
         channel = channel_of(lhs)
         result = ChannelType(element, channel.frame_shape, channel.lanes.data)
         super().__init__(operands=[lhs, rhs], result_types=[result])
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (inputs[0] * inputs[1],)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, 3)  # operands first
@@ -204,6 +215,9 @@ class ConcatOp(Join):
         return tuple(
             int(np.prod(c.frame_shape[axis:], dtype=object)) // lanes for c in self.input_channels
         )
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (np.concatenate(inputs, axis=self.axis.value.data + 1),)
 
     def schedule(self) -> Schedule:
         turn = np.arange(sum(self.runs), dtype=np.int64)

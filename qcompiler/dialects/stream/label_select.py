@@ -1,11 +1,15 @@
 """The selection of a class."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.dialects.builtin import BoolAttr
 from xdsl.ir import SSAValue
 from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.select import positions
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
 from qcompiler.dialects.stream.process import Pipe
@@ -52,6 +56,9 @@ class LabelSelectOp(Pipe):
     def steps(self) -> int:
         """Beats of a row."""
         return self.input_channel.channels // self.input_lanes
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (positions(inputs[0], last=self.takes_last),)
 
     def schedule(self) -> Schedule:
         every = np.arange(self.steps, dtype=np.int64)

@@ -1,12 +1,16 @@
 """The matrix unit."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, SymbolRefAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.process import Facts
@@ -173,6 +177,19 @@ class MvauOp(Foldable):
     def vectors(self) -> int:
         """Vectors in a frame, each multiplied by a matrix per group."""
         return int(np.prod(self.input_channel.frame_shape[:-1], dtype=object))
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        (taken, made), groups = self.matrix_shape, self.groups.value.data
+        weights = self.weights_op.array
+        x = self.input_channel.element.range
+        largest = max(abs(x.lo), abs(x.hi)) * int(np.abs(weights).max()) * taken
+        rows = inputs[0].reshape(-1, groups, taken)
+        parts = [
+            exact_matmul(rows[:, g], weights[:, g * made : (g + 1) * made], largest)
+            for g in range(groups)
+        ]
+        frames = np.stack(parts, axis=1)
+        return (frames.reshape(len(inputs[0]), *self.output_channel.frame_shape),)
 
     def schedule(self) -> Schedule:
         neuron, synapse = self.folds

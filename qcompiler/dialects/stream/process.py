@@ -11,6 +11,7 @@ from xdsl.ir import SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, set_lanes
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
 from qcompiler.dialects.stream.weights import WeightsOp
@@ -230,6 +231,17 @@ class Process(IRDLOperation, ABC):
         time += slots
         release = time[:, busy.produce[0]].reshape(-1) if self.paced else None
         return Demand(tuple(time[:, at].reshape(-1) for at in busy.consume), release)
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """Returns what it makes of whole frames, one array a result.
+
+        Args:
+            inputs: int64 arrays of shape [batch, *frame], one an operand.
+
+        Raises:
+            OverflowError: 64 bits do not hold a sum.
+        """
+        raise NotImplementedError(f"{self.name} has no `evaluate`, nor @extend.semantics")
 
     @property
     def cycles_per_frame(self) -> int:

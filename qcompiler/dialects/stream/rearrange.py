@@ -1,5 +1,6 @@
 """Processes that send elements in another order, several times, or not at all."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import gcd
 
@@ -10,6 +11,7 @@ from xdsl.irdl import ParsePropInAttrDict, irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.nn import slice_shape
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
@@ -38,8 +40,67 @@ def _moving_lanes(process: Pipe, target_cycles: int) -> int:
     return enough[0] if enough else legal[-1]
 
 
+class BlockMove(Buffered):
+    """A process that stores each block of elements and sends those at `places` of it."""
+
+    block = prop_def(IntegerAttr[I64])
+
+    @property
+    @abstractmethod
+    def places(self) -> IntArray:
+        """The element of the block that is sent, in the order of sending."""
+
+    def follow(self, target_cycles: int) -> None:
+        set_lanes(self.result, _moving_lanes(self, target_cycles))
+
+    @property
+    def block_beats(self) -> int:
+        """Beats of a block."""
+        return self.block.value.data // self.input_lanes
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of a frame."""
+        return int(np.prod(self.input_channel.frame_shape, dtype=object)) // self.block.value.data
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        blocks = inputs[0].reshape(len(inputs[0]), self.blocks, -1)
+        return (blocks[..., self.places].reshape(len(blocks), *self.output_channel.frame_shape),)
+
+    def schedule(self) -> Schedule:
+        """Returns the reading side's; `timing` knows both sides."""
+        beats = self.input_channel.beats, self.output_channel.beats
+        cycles = max(beats)
+        taken, made = (np.linspace(0, cycles - 1, n).astype(np.int64) for n in beats)
+        return Schedule.pipe(cycles, taken, made, self.read_latency)
+
+    @property
+    def buffering(self) -> Buffering:
+        """A block is a row: read when it is whole, and free afterwards."""
+        each = [1] * self.blocks
+        out_beats = self.output_channel.beats // self.blocks
+        return Buffering(each, each, self.block_beats, out_beats, BUFFERED_BLOCKS)
+
+    def check_blocks(self, sent: int) -> None:
+        """Raises VerifyException unless `sent` elements a block fit the types."""
+        given, made = self.input_channel, self.output_channel
+        size = int(np.prod(given.frame_shape, dtype=object))
+        block = self.block.value.data
+        if block < 1 or size % block:
+            raise VerifyException(f"block must divide the {size} elements of a frame, got {block}")
+        total = sent * (size // block)
+        if total != int(np.prod(made.frame_shape, dtype=object)) or given.element != made.element:
+            raise VerifyException(
+                f"{self.name} sends {total} elements of {given.element}, got {made}"
+            )
+        if self.largest_lanes % made.lanes.data:
+            raise VerifyException(
+                f"lanes must divide the run of {self.largest_lanes}, got {made.lanes.data}"
+            )
+
+
 @irdl_op_definition
-class ReorderOp(Buffered):
+class ReorderOp(BlockMove):
     """Sends each block of elements in the order of nested loops.
 
     The loops run over `counts`, the last one fastest; the element sent is that at the sum of loop
@@ -53,7 +114,6 @@ class ReorderOp(Buffered):
     """
 
     name = "stream.reorder"
-    block = prop_def(IntegerAttr[I64])
     counts = prop_def(_I64_ARRAY)
     strides = prop_def(_I64_ARRAY)
     irdl_options = (ParsePropInAttrDict(),)
@@ -98,19 +158,6 @@ class ReorderOp(Buffered):
         run = count if stride == 1 else 1
         return gcd(super().largest_lanes, run, self.block.value.data, *(s for _, s in outer))
 
-    def follow(self, target_cycles: int) -> None:
-        set_lanes(self.result, _moving_lanes(self, target_cycles))
-
-    @property
-    def block_beats(self) -> int:
-        """Beats of a block."""
-        return self.block.value.data // self.input_lanes
-
-    @property
-    def blocks(self) -> int:
-        """Blocks of a frame."""
-        return int(np.prod(self.input_channel.frame_shape, dtype=object)) // self.block.value.data
-
     @property
     def places(self) -> IntArray:
         """The element of the block that is sent, in the order of sending."""
@@ -119,42 +166,16 @@ class ReorderOp(Buffered):
             total = total[..., None] + np.arange(count, dtype=np.int64) * stride
         return total.reshape(-1)
 
-    def schedule(self) -> Schedule:
-        """Returns the reading side's; `timing` knows both sides."""
-        beats = self.output_channel.beats
-        every = np.arange(beats, dtype=np.int64)
-        taken = np.linspace(0, beats - 1, self.input_channel.beats).astype(np.int64)
-        cycles = max(beats, self.input_channel.beats)
-        return Schedule.pipe(cycles, taken, every, self.read_latency)
-
-    @property
-    def buffering(self) -> Buffering:
-        """A block is a row: read when it is whole, and free afterwards."""
-        each = [1] * self.blocks
-        out_beats = self.output_channel.beats // self.blocks
-        return Buffering(each, each, self.block_beats, out_beats, BUFFERED_BLOCKS)
-
     def verify_(self) -> None:
-        given, made = self.input_channel, self.output_channel
-        size = int(np.prod(given.frame_shape, dtype=object))
-        block = self.block.value.data
-        if block < 1 or size % block:
-            raise VerifyException(f"block must divide the {size} elements of a frame, got {block}")
         if len(self.counts) != len(self.strides) or not len(self.counts):
             raise VerifyException("counts and strides must have one entry per loop, at least one")
-        counts = [count for count, _ in self.loops]
+        block, counts = self.block.value.data, [count for count, _ in self.loops]
         furthest = sum((count - 1) * stride for count, stride in self.loops)
-        if min(counts) < 1 or min(s for _, s in self.loops) < 0 or furthest >= block:
+        if min(counts) < 1 or min(s for _, s in self.loops) < 0 or furthest >= max(1, block):
             raise VerifyException(
                 f"loops must stay within the block of {block} elements, got {self.loops}"
             )
-        total = int(np.prod(counts, dtype=object)) * (size // block)
-        if total != int(np.prod(made.frame_shape, dtype=object)) or given.element != made.element:
-            raise VerifyException(f"loops send {total} elements of {given.element}, got {made}")
-        if self.largest_lanes % made.lanes.data:
-            raise VerifyException(
-                f"lanes must divide the run of {self.largest_lanes}, got {made.lanes.data}"
-            )
+        self.check_blocks(int(np.prod(counts, dtype=object)))
 
 
 @irdl_op_definition
@@ -212,6 +233,9 @@ class SliceOp(Pipe):
         *outer, (start, end, step) = self.bounds
         rows = [(n, *b) for n, b in zip(shape, outer, strict=False)]
         return [*rows, (shape[-1] // lanes, start // lanes, end // lanes, step)]
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        return (inputs[0][(slice(None), *(slice(*bound) for bound in self.bounds))],)
 
     def schedule(self) -> Schedule:
         bounds = self.beat_bounds

@@ -1,6 +1,7 @@
 """The processes that reduce each window channel by channel."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, SymbolRefAttr, i64
@@ -9,6 +10,7 @@ from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.convolution import pool_range
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
@@ -83,6 +85,15 @@ class Reduction(Foldable):
     def input_lanes(self) -> int:
         return self.output_channel.lanes.data * self.simd.value.data
 
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        (x,) = inputs
+        folds = x.reshape(*x.shape[:-1], -1, self.taps, self.output_channel.lanes.data)
+        return (self.reduce(folds).reshape(len(x), *self.output_channel.frame_shape),)
+
+    @abstractmethod
+    def reduce(self, windows: Array) -> Array:
+        """Returns windows, [batch, ..., channel fold, tap, lane], without the axis of the taps."""
+
     def schedule(self) -> Schedule:
         every = np.arange(self.steps, dtype=np.int64)
         latency = self.latency_cycles + self.added_latency
@@ -147,6 +158,10 @@ class VvauOp(Reduction):
         lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
         return IntRange(int(lo.min()), int(hi.max()))
 
+    def reduce(self, windows: Array) -> Array:
+        weights = self.weights_op.array.reshape(self.taps, -1, windows.shape[-1])
+        return (windows * weights.transpose(1, 0, 2)).sum(axis=-2)
+
     def verify_(self) -> None:
         self._verify_frames()
         shape = (self.taps, self.output_channel.channels)
@@ -189,6 +204,9 @@ class PoolOp(Reduction):
     @property
     def inferred_range(self) -> IntRange:
         return pool_range(self.kind.data, self.input_channel.element.range, self.taps)
+
+    def reduce(self, windows: Array) -> Array:
+        return windows.max(axis=-2) if self.kind.data == "max" else windows.sum(axis=-2)
 
     def verify_(self) -> None:
         self._verify_frames()

@@ -12,6 +12,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
+from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
@@ -155,6 +156,14 @@ class SlidingWindowOp(Buffered):
     @property
     def cycles_per_frame(self) -> int:
         return self._frame_cycles(self.buffer_rows)
+
+    def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        windows = self.window.gather(inputs[0], self.pad_value.value.data)
+        batch, height, width = windows.shape[:3]
+        groups = self.groups.value.data
+        parts = windows.reshape(batch, height, width, self.window.taps, groups, -1)
+        windows = parts.transpose(0, 1, 2, 4, 3, 5)
+        return (windows.reshape(batch, *self.output_channel.frame_shape),)
 
     def schedule(self) -> Schedule:
         """Returns the reading side's; `timing` knows both sides."""

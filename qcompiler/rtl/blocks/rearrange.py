@@ -1,5 +1,6 @@
 """Blocks that reorder, repeat or drop beats."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -9,6 +10,7 @@ from xdsl.dialects import hw
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.process import AHEAD
+from qcompiler.dialects.stream.rearrange import BlockMove
 from qcompiler.rtl.builder import Counter, Signal
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import scaled
@@ -16,9 +18,28 @@ from qcompiler.rtl.stages import Registers, require_cuts, staged
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
+class Walk(ABC):
+    """Goes through the beats of a block that are sent, one a step."""
+
+    late = 0
+    """Steps by which the terms are behind."""
+
+    @abstractmethod
+    def advance(self, b: StreamBlock, step: Signal) -> Signal:
+        """Adds what steps on when `step` is high; returns whether the next block comes."""
+
+    @abstractmethod
+    def at_end(self) -> Signal:
+        """Returns whether it is at the last beat of a block."""
+
+    @abstractmethod
+    def terms(self, width: int) -> list[Signal]:
+        """Returns what the address within the block is the sum of, `width` bits each."""
+
+
 @dataclass(frozen=True)
-class ReorderConfig:
-    """Shape of one reorder.
+class BlockConfig:
+    """Shape of a block that stores blocks of beats, and sends some beats of each.
 
     Attributes:
         prefix: name of the design, for shared helpers.
@@ -26,7 +47,7 @@ class ReorderConfig:
         comment: header lines.
         width: bits of a beat.
         block: beats of a block.
-        loops: (count, stride) in beats, the fastest last.
+        walk: through the beats that are sent.
         buffered: blocks that the memory holds.
         registers: at each cut.
     """
@@ -36,15 +57,29 @@ class ReorderConfig:
     comment: tuple[str, ...]
     width: int
     block: int
-    loops: Sequence[tuple[int, int]]
+    walk: Walk
     buffered: int
     registers: Registers = field(default_factory=dict[str, int])
 
+    @staticmethod
+    def of(place: Place, op: BlockMove, walk: Walk) -> "BlockConfig":
+        """Returns the shape for a process."""
+        return BlockConfig(
+            prefix=place.top,
+            name=place.name,
+            comment=place.comment,
+            width=op.input_channel.width_bits,
+            block=op.block_beats,
+            walk=walk,
+            buffered=stream.BUFFERED_BLOCKS,
+            registers=op.registers,
+        )
 
-def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
-    """Returns a block that stores blocks in a ring and reads each one by nested counters.
 
-    Cuts: the counters may run `ahead` of the beat that is read; `words` are what the memory gives.
+def build_blocks(library: Library, config: BlockConfig) -> hw.HWModuleOp:
+    """Returns a block that stores blocks in a ring and reads each one as a walk says.
+
+    Cuts: the walk may run `ahead` of the beat that is read; `words` are what the memory gives.
     """
     require_cuts(config.name, config.registers, {AHEAD, "words"})
     widths = config.width, config.width
@@ -59,19 +94,16 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
     write_beat.advance_on(push)
 
     issue = b.enable & stored.compare("ne", 0)
-    ranks = config.registers.get(AHEAD, 0)
+    walk = config.walk
+    ranks = max(walk.late, config.registers.get(AHEAD, 0))
     step = issue
-    if ranks:  # the counters run until the first beat is known
+    if ranks:  # the walk goes on until the first beat is known
         known = staged(b, "known", b.constant(1, 1), ranks, None, reset=0)
         issue = issue & known
         step = issue | ~known
     issue = issue.named("issue")
-    counters = [b.counter(f"loop{i}", count) for i, (count, _) in enumerate(config.loops)]
-    stepped = _chain(step, counters)
-    done = stepped
-    if ranks:
-        end = reduce(lambda a, c: a & c, [counter.at_end for counter in counters])
-        done = issue & staged(b, "block_end", end, ranks, step)
+    stepped = walk.advance(b, step)
+    done = issue & staged(b, "block_end", walk.at_end(), ranks, step) if ranks else stepped
     done = done.named("block_done")
     written = push & write_beat.at_end
     one = b.constant(1, stored.width)
@@ -81,13 +113,9 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
     ring = b.counter("read_block", config.buffered)
     ring.advance_on(stepped)
     width = max(1, (depth - 1).bit_length())
-    terms = [scaled(ring.value, config.block, width)]
-    terms += [
-        scaled(counter.value, stride, width)
-        for counter, (count, stride) in zip(counters, config.loops, strict=True)
-        if stride and count > 1
-    ]
-    address = staged(b, "address", b.sum(terms), ranks, step).named("read_address")
+    block = staged(b, "block_address", scaled(ring.value, config.block, width), walk.late, step)
+    total = b.sum([block, *walk.terms(width)])
+    address = staged(b, "address", total, ranks - walk.late, step).named("read_address")
     word = b.ram("blocks", depth=depth, write=(push, write.value, b.in_data), read=(issue, address))
     kept = config.registers.get("words", 0)
     valid = b.valid_chain(issue, kept)[-1] if kept else issue
@@ -95,12 +123,36 @@ def build_reorder(library: Library, config: ReorderConfig) -> hw.HWModuleOp:
     return b.finish(in_ready=in_ready, next_valid=valid, data=word)
 
 
-def _chain(step: Signal, counters: Sequence[Counter]) -> Signal:
-    """Steps the last counter, and each other one when those behind it end; returns when all do."""
-    for counter in reversed(counters):
-        counter.advance_on(step)
-        step = step & counter.at_end
-    return step
+class Loops(Walk):
+    """Nested counters, the fastest last.
+
+    Args:
+        loops: (count, stride) of each, in beats.
+    """
+
+    def __init__(self, loops: Sequence[tuple[int, int]]):
+        self._loops = loops
+        self._counters: list[Counter] = []
+
+    def advance(self, b: StreamBlock, step: Signal) -> Signal:
+        """Adds the counters: each steps when all behind it end."""
+        self._counters = [b.counter(f"loop{i}", count) for i, (count, _) in enumerate(self._loops)]
+        for counter in reversed(self._counters):
+            counter.advance_on(step)
+            step = step & counter.at_end
+        return step
+
+    def at_end(self) -> Signal:
+        """Returns whether all end."""
+        return reduce(lambda a, c: a & c, [counter.at_end for counter in self._counters])
+
+    def terms(self, width: int) -> list[Signal]:
+        """Returns the counters, each times its stride."""
+        return [
+            scaled(counter.value, stride, width)
+            for counter, (count, stride) in zip(self._counters, self._loops, strict=True)
+            if stride and count > 1
+        ]
 
 
 def build_slice(
@@ -166,19 +218,7 @@ def _kept(
 
 @hardware(stream.ReorderOp)
 def _reorder_hardware(place: Place, op: stream.ReorderOp) -> hw.HWModuleOp:
-    return build_reorder(
-        place.library,
-        ReorderConfig(
-            prefix=place.top,
-            name=place.name,
-            comment=place.comment,
-            width=op.input_channel.width_bits,
-            block=op.block_beats,
-            loops=op.beat_loops,
-            buffered=stream.BUFFERED_BLOCKS,
-            registers=op.registers,
-        ),
-    )
+    return build_blocks(place.library, BlockConfig.of(place, op, Loops(op.beat_loops)))
 
 
 @hardware(stream.SliceOp)
