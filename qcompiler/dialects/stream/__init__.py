@@ -14,6 +14,7 @@ from qcompiler.dialects.stream.elementwise import (
     ReshapeOp,
     WidthAdapterOp,
 )
+from qcompiler.dialects.stream.gather import GatherOp
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.label_select import LabelSelectOp
 from qcompiler.dialects.stream.linear import MvauOp
@@ -42,6 +43,7 @@ STREAM = Dialect(
         MulOp,
         ConcatOp,
         ReorderOp,
+        GatherOp,
         SliceOp,
     ],
     [ChannelType],
@@ -49,7 +51,7 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp",
-    "Foldable", "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process", "ReorderOp",
-    "RequantizeOp", "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp",
-    "WidthAdapterOp", "channel_of", "divisors", "reader_lanes", "set_lanes",
+    "Foldable", "GatherOp", "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process",
+    "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp",
+    "WeightsOp", "WidthAdapterOp", "channel_of", "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

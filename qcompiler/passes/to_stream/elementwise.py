@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.requantizers import MulShift, Requantizer, repeated, rows_of
@@ -132,6 +133,8 @@ def lower_concat(state: Conversion, op: qint.ConcatOp) -> None:
     if any(value not in state.values for value in op.inputs):
         state.refuse(op, "one of its operands is constant", "concatenate activations only")
         return
+    if _lower_gather(state, op):
+        return
     element = qint.int_type_of(op.result.type)
     given = [state.values[value] for value in op.inputs]
     axis, frame = op.axis.value.data, frame_of(op.result.type)
@@ -146,3 +149,45 @@ def lower_concat(state: Conversion, op: qint.ConcatOp) -> None:
         given[index] = state.insert(op, stream.ReshapeOp(given[index], rows), value)
     joined = state.insert(op, stream.ConcatOp(given, 2, element), op.result)
     state.emit(op, stream.ReshapeOp(joined, frame))
+
+
+def _lower_gather(state: Conversion, op: qint.ConcatOp) -> bool:
+    """Pieces of one tensor that are put together in another order are one process, which gathers.
+
+    Returns:
+        Whether it was added; the pieces' own processes are gone then.
+    """
+    pieces = [value.owner for value in op.inputs]
+    axis = op.axis.value.data
+    if not all(isinstance(piece, qint.SliceOp) and _cuts_only(piece, axis) for piece in pieces):
+        return False
+    slices = [piece for piece in pieces if isinstance(piece, qint.SliceOp)]
+    source = slices[0].input
+    if any(s.input is not source for s in slices) or _element(source) != _element(op.result):
+        return False
+    shape = shape_of(source.type)
+    along = [np.arange(shape[axis])[slice(*(b[axis] for b in s.bounds))] for s in slices]
+    inner = prod(shape[axis + 1 :])
+    order = (np.concatenate(along)[:, None] * inner + np.arange(inner)).reshape(-1)
+    for piece in dict.fromkeys(slices):
+        if all(use.operation is op for use in piece.result.uses):
+            process = state.values.pop(piece.result).owner
+            assert isinstance(process, stream.SliceOp), "as lower_slice made it"
+            process.detach()
+            process.erase()
+    block, frame = shape[axis] * inner, frame_of(op.result.type)
+    state.emit(op, stream.GatherOp(state.values[source], block, order.tolist(), frame))
+    return True
+
+
+def _element(value: SSAValue) -> qint.IntType:
+    return qint.int_type_of(value.type)
+
+
+def _cuts_only(op: qint.SliceOp, axis: int) -> bool:
+    """Whether a slice is whole along all axes but one."""
+    shape = shape_of(op.input.type)
+    bounds = list(zip(*op.bounds, strict=True))
+    return all(
+        b == (0, n, 1) for i, (b, n) in enumerate(zip(bounds, shape, strict=True)) if i != axis
+    )
