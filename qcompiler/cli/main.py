@@ -69,7 +69,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """Returns the parser of the command line.
 
     Args:
-        only: the one subcommand whose options are wanted; loading the others takes time.
+        only: the one subcommand whose options are wanted, "" for none; loading the others takes
+            time.
     """
     parser = Parser(
         prog="qcc",
@@ -122,8 +123,10 @@ def _keep_freed_memory() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    only = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    parser = build_parser(only)
+    only = next((word for word in arguments if word in COMMANDS), None)
+    parser = build_parser(only or "")
+    if only is None:
+        parser.parse_args(arguments)  # ends the program: help, version, or what is wrong
     from qcompiler.cli.common import report_failures
 
     with report_failures(only) as outcome:
