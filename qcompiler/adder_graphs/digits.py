@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 
+@cache
 def weight(number: int) -> int:
     """Returns how few powers of two, added or subtracted, make an integer.
 

@@ -61,6 +61,7 @@ class State(NamedTuple):
     nodes: dict[Pattern, int]
     plus: dict[int, int]
     minus: dict[int, int]
+    slack: list[int]
 
 
 class Sharing:
@@ -96,6 +97,9 @@ class Sharing:
         for at, column in enumerate(self.columns):
             for value, coefficient in column.items():
                 self._note(value, at, coefficient)
+        self._slack = [0] * len(self.columns)
+        for at in range(len(self.columns)):
+            self._measure(at)
         self._gains: dict[Pattern, tuple[int, int]] = {}
         self._noise: tuple[float, random.Random] = (0.0, random.Random(0))
         self._factors: dict[Pattern, float] = {}
@@ -116,14 +120,22 @@ class Sharing:
         self._push(self._all_patterns() if columns is None else self._patterns_in(columns))
         while self._heap:
             bound, pattern = heapq.heappop(self._heap)
-            hits = self._hits(pattern)
-            score = self._score(pattern, len(hits))
-            if score <= 0:
+            found = self._matches(pattern)
+            if self._postponed(pattern, found[0].bit_count() + found[1].bit_count(), bound):
                 continue
-            if self._heap and -score > self._heap[0][0] and -score > bound:
-                heapq.heappush(self._heap, (-score, pattern))
-            else:
+            hits = self._hits(pattern, *found)
+            if not self._postponed(pattern, len(hits), bound):
                 self._take(pattern, hits)
+
+    def _postponed(self, pattern: Pattern, count: int, bound: float) -> bool:
+        """Whether a pattern that occurs so often is not the best one; another turn may be."""
+        score = self._score(pattern, count)
+        if score <= 0:
+            return True
+        if self._heap and -score > self._heap[0][0] and -score > bound:
+            heapq.heappush(self._heap, (-score, pattern))
+            return True
+        return False
 
     def _score(self, pattern: Pattern, count: int) -> float:
         """Returns how many tables are saved by taking a pattern so often; 0 for nothing."""
@@ -222,9 +234,8 @@ class Sharing:
                 if score > 0:
                     heapq.heappush(self._heap, (-score, pattern))
 
-    def _hits(self, pattern: Pattern) -> list[_Hit]:
-        """Returns where a pattern can be taken, one place after the other."""
-        plus, minus = self._matches(pattern)
+    def _hits(self, pattern: Pattern, plus: int, minus: int) -> list[_Hit]:
+        """Returns where a pattern with these matches can be taken, one place after the other."""
         depths = self.builder.depth
         hits: list[_Hit] = []
         at, left, slack = -1, (0, 0), 0
@@ -237,7 +248,7 @@ class Sharing:
             if column != at:
                 at, coefficients = column, self.columns[column]
                 left = coefficients.get(pattern.a, 0), coefficients.get(pattern.b, 0)
-                slack = self._rooms[column] - self._kraft(column) if growth else 0
+                slack = self._slack[column]
             for sign in (1, -1):
                 if growth <= slack and lowest & (plus if sign > 0 else minus):
                     hit = _Hit(column, power, sign)
@@ -252,10 +263,6 @@ class Sharing:
     def _growth(a: int, b: int) -> int:
         """Returns how much the sum of 2**depth grows if terms of these depths are added."""
         return (2 << max(a, b)) - (1 << a) - (1 << b)
-
-    def _kraft(self, column: int) -> int:
-        depths = self.builder.depth
-        return sum(weight(c) << depths[value] for value, c in self.columns[column].items())
 
     @staticmethod
     def _rest(pattern: Pattern, hit: _Hit, a: int, b: int) -> tuple[int, int] | None:
@@ -285,7 +292,15 @@ class Sharing:
         for column in touched:
             for value in {pattern.a, pattern.b, node}:
                 self._write(column, value)
+            self._measure(column)
         self._push(self._patterns_with(node, touched))
+
+    def _measure(self, column: int) -> None:
+        """Notes how much 2**depth of a column's terms may still grow together."""
+        depths = self.builder.depth
+        terms = self.columns[column].items()
+        needed = sum(weight(coefficient) << depths[value] for value, coefficient in terms)
+        self._slack[column] = self._rooms[column] - needed
 
     def _write(self, column: int, value: int) -> None:
         """Notes a coefficient that has changed."""
@@ -320,6 +335,8 @@ class Sharing:
                     for value, shift, sign in self.builder.terms(node):
                         column[value] = column.get(value, 0) + ((coefficient * sign) << shift)
                         self._write(at, value)
+        for at in changed:
+            self._measure(at)
         return sorted(changed)
 
     def drop_unused(self) -> None:
@@ -334,10 +351,13 @@ class Sharing:
     def state(self) -> State:
         """Returns a copy of what is found so far."""
         columns = [dict(column) for column in self.columns]
-        return State(columns, dict(self.nodes), dict(self._plus), dict(self._minus))
+        return State(
+            columns, dict(self.nodes), dict(self._plus), dict(self._minus), list(self._slack)
+        )
 
     def restore(self, state: State) -> None:
         """Goes back to a state."""
         self.columns = [dict(column) for column in state.columns]
         self.nodes = dict(state.nodes)
         self._plus, self._minus = dict(state.plus), dict(state.minus)
+        self._slack = list(state.slack)

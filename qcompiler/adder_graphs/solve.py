@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
-from qcompiler.adder_graphs.cost import ECP5, AdderCost, graph_luts
+from qcompiler.adder_graphs.cost import ECP5, AdderCost, graph_luts, width
 from qcompiler.adder_graphs.differences import Origin, origins, rest_of, weights
 from qcompiler.adder_graphs.graph import AdderGraph, Term
-from qcompiler.adder_graphs.improve import improve
+from qcompiler.adder_graphs.improve import estimate, improve
 from qcompiler.adder_graphs.problem import Problem, odd_parts, term_of
 from qcompiler.adder_graphs.sharing import Sharing
 from qcompiler.adder_graphs.trees import add_all
@@ -37,7 +37,8 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import WidthError
 
 _MORE_DEPTH = 2
-_WORK = 250_000
+_WORK = 100_000
+_FINALISTS = 3
 _LARGEST = 2.0**62
 
 
@@ -58,8 +59,8 @@ def solve(
         input_ranges: lowest and highest integer of each input, and how many of its low bits are
             always zero, if any.
         cost: what adders take.
-        effort: 0 for one quick try; 1 for several, and from there on each step improves the best
-            with four times the work, some seconds at 1.
+        effort: 0 for one quick try; 1 for several and some improvement, a second or two where a
+            try is a tenth of that; each step more has four times the work.
         max_depth: adders one after the other, at most; as few as possible where that is less. Two
             more than possible if not given, where most is gained.
         input_depths: adders before each input, [I].
@@ -156,22 +157,24 @@ class _Search:
 
     def best(self, effort: int) -> AdderGraph:
         """Returns the best graph found; one not too deep if there is any."""
-        ranked: list[tuple[tuple[bool, int, int], _Attempt, AdderGraph]] = []
-        for number, way in enumerate(self._ways(effort)):
-            attempt = _Attempt(self._problem, self._cost, self._depths, self._depth, way)
-            graph = attempt.graph()
-            ranked.append((self._rank(graph, number), attempt, graph))
-        rank, attempt, graph = min(ranked, key=lambda one: one[0])
-        if effort:
-            improve(attempt.sharing, _WORK << 2 * (effort - 1), seed=0)
-            improved = attempt.graph()
-            if self._rank(improved, -1) < rank:
-                return improved
-        return graph
+        budget = _WORK << 2 * effort if effort else 0
+        attempts: list[_Attempt] = []
+        for way in self._ways(effort):
+            attempts.append(_Attempt(self._problem, self._cost, self._depths, self._depth, way))
+            work = sum(attempt.sharing.work for attempt in attempts)
+            if work + attempts[0].sharing.work > budget / 2:
+                break
+        attempts.sort(key=_Attempt.estimate)
+        graphs = [attempt.graph() for attempt in attempts[:_FINALISTS]]
+        best = min(range(len(graphs)), key=lambda at: self._rank(graphs[at]))
+        left = budget - sum(attempt.sharing.work for attempt in attempts)
+        if left > 0:
+            improve(attempts[best].sharing, left, seed=0)
+            graphs.append(attempts[best].graph())
+        return min(graphs, key=self._rank)
 
-    def _rank(self, graph: AdderGraph, number: int) -> tuple[bool, int, int]:
-        too_deep = graph.depth(self._depths) > self._depth
-        return too_deep, graph_luts(graph, self._cost), number
+    def _rank(self, graph: AdderGraph) -> tuple[bool, int]:
+        return graph.depth(self._depths) > self._depth, graph_luts(graph, self._cost)
 
     def _ways(self, effort: int) -> Iterator[_Way]:
         yield _Way(0, 1)
@@ -208,6 +211,18 @@ class _Attempt:
         ]
         self.sharing = Sharing(builder, columns, rooms)
         self.sharing.share()
+
+    def estimate(self) -> int:
+        """Returns about how many tables the graph takes, without making it."""
+        made_of_others = [
+            at for at, origin in enumerate(self._origins) if origin.column is not None
+        ]
+        box = self._problem.inputs
+        matrix = self._problem.matrix[:-1, made_of_others]
+        one, other = matrix.T * box[:, 0], matrix.T * box[:, 1]
+        lo, hi = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
+        whole = sum(map(width, lo.tolist(), hi.tolist()))
+        return estimate(self.sharing) + whole
 
     def graph(self) -> AdderGraph:
         """Returns the graph of what is shared."""
