@@ -10,86 +10,52 @@ for real-time neural networks on FPGAs" (2025), section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from itertools import product
 
 import numpy as np
 
-from qcompiler.adder_graphs.digits import weight
+from qcompiler.adder_graphs.graph import Term
+from qcompiler.adder_graphs.plan import Plan, weights_of
 from qcompiler.arith.arrays import IntArray
 
 _SHIFTS = (0, 1, -1, 2, -2)
-_TABLE = 1 << 12
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What a column is made of: sign * 2**shift times another column, and a rest.
-
-    Attributes:
-        column: the other one, made before; none for zero.
-        shift: how far it moves up.
-        sign: 1 or -1.
-    """
-
-    column: int | None = None
-    shift: int = 0
-    sign: int = 1
-
-
-def weights(numbers: IntArray) -> IntArray:
-    """Returns the fewest signed digits of each integer, below 2**61 in magnitude."""
-    size = np.abs(numbers)
-    largest = int(size.max(initial=0))
-    if largest < _TABLE:
-        return _table()[size]
-    bits = (size ^ (3 * size)).astype("<i8")
-    octets = np.unpackbits(bits[..., None].view(np.uint8), axis=-1)
-    return octets.sum(axis=-1, dtype=np.int64)
-
-
-@cache
-def _table() -> IntArray:
-    return np.array([weight(number) for number in range(_TABLE)], np.int64)
-
-
-def terms_of(matrix: IntArray) -> IntArray:
-    """Returns how many terms each column of [I + 1, O] adds: digits, and its last row as it is."""
-    return weights(matrix[:-1]).sum(axis=0) + (matrix[-1] != 0)
-
-
-def origins(matrix: IntArray, most_steps: int) -> tuple[list[int], list[Origin]]:
-    """Returns an order in which to make columns, and what each is made of.
+def chained(matrix: IntArray, depth: int, most_steps: int) -> Plan:
+    """Returns a plan in which columns are made of others where that takes fewer terms.
 
     Args:
         matrix: coefficients, and constants in the last row, [I + 1, O].
+        depth: of each column's tree, at most.
         most_steps: how many columns may be made one of the other in a row.
     """
     count = matrix.shape[1]
-    digits = terms_of(matrix)
-    made = [Origin() for _ in range(count)]
-    steps = np.zeros(count, np.int64)
-    open_columns = set(range(count))
+    terms = weights_of(matrix).sum(axis=0)
+    rest = matrix.copy()
+    links: list[list[Term]] = [[] for _ in range(count)]
+    steps = [0] * count
+    waiting = set(range(count))
     order: list[int] = []
-    while open_columns:
-        column = min(open_columns, key=lambda at: (int(digits[at]), at))
-        open_columns.remove(column)
+    while waiting:
+        column = min(waiting, key=lambda at: (int(terms[at]), at))
+        waiting.remove(column)
         order.append(column)
-        if steps[column] >= most_steps or not open_columns:
+        if steps[column] >= most_steps or not waiting:
             continue
-        rest = np.array(sorted(open_columns), np.int64)
-        for shift in _SHIFTS:
-            for sign in (1, -1):
-                part = _moved(matrix[:, column], shift)
-                if part is None:
-                    continue
-                # The other column is one more term.
-                cost = terms_of(matrix[:, rest] - sign * part[:, None]) + 1
-                for at in np.flatnonzero(cost < digits[rest]).tolist():
-                    digits[rest[at]] = cost[at]
-                    made[int(rest[at])] = Origin(column, shift, sign)
-                    steps[rest[at]] = steps[column] + 1
-    return order, made
+        others = np.array(sorted(waiting), np.int64)
+        for shift, sign in product(_SHIFTS, (1, -1)):
+            part = _moved(matrix[:, column], shift)
+            if part is None:
+                continue
+            differences = matrix[:, others] - sign * part[:, None]
+            cost = weights_of(differences).sum(axis=0) + 1  # the other column is a term, too
+            for at in np.flatnonzero(cost < terms[others]).tolist():
+                other = int(others[at])
+                terms[other] = cost[at]
+                rest[:, other] = differences[:, at]
+                links[other] = [Term(column, shift, sign)]
+                steps[other] = steps[column] + 1
+    return Plan(rest, links, _limits(links, order, depth), order)
 
 
 def _moved(column: IntArray, shift: int) -> IntArray | None:
@@ -99,12 +65,10 @@ def _moved(column: IntArray, shift: int) -> IntArray | None:
     return column << shift if shift >= 0 else column >> -shift
 
 
-def rest_of(matrix: IntArray, made: list[Origin]) -> IntArray:
-    """Returns what must be added to each column's origin, [I + 1, O]."""
-    rest = matrix.copy()
-    for at, origin in enumerate(made):
-        if origin.column is not None:
-            part = _moved(matrix[:, origin.column], origin.shift)
-            assert part is not None, "an origin can be moved"
-            rest[:, at] -= origin.sign * part
-    return rest
+def _limits(links: list[list[Term]], order: list[int], depth: int) -> list[int]:
+    """Returns how deep each column's tree may be: those made of it need an adder more."""
+    limits = [depth] * len(links)
+    for column in reversed(order):
+        for link in links[column]:
+            limits[link.value] = min(limits[link.value], max(limits[column] - 1, 0))
+    return limits

@@ -28,7 +28,7 @@ def improve(sharing: Sharing, work: int, seed: int) -> None:
     heat = _HOTTEST * best
     start = sharing.work
     # A try takes as much as sharing from the start, or as the part of it that is dissolved.
-    largest = min(_LARGEST_PART, work / start / _LEAST_TRIES)
+    largest = min(_LARGEST_PART, work / max(start, 1) / _LEAST_TRIES)
     while sharing.nodes and sharing.work < start + work:
         nodes = sorted(sharing.nodes.values())
         some = generator.sample(nodes, max(1, int(len(nodes) * generator.random() * largest)))

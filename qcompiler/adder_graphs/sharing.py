@@ -76,17 +76,15 @@ class Sharing:
     Args:
         builder: holds the inputs.
         columns: of the outputs.
-        max_depths: of their trees; sums are shared only where a tree no deeper is left.
+        rooms: what 2**depth of each one's terms may add up to, so that its tree is not too deep.
     """
 
-    def __init__(
-        self, builder: Builder, columns: Sequence[Column], max_depths: Sequence[int]
-    ) -> None:
+    def __init__(self, builder: Builder, columns: Sequence[Column], rooms: Sequence[int]) -> None:
         self.builder = builder
         self.columns = [dict(column) for column in columns]
         self.nodes: dict[Pattern, int] = {}
         self.work = 0
-        self._rooms = [1 << depth for depth in max_depths]
+        self._rooms = list(rooms)
         coefficients = {c for column in columns for c in column.values()}
         powers = (power for c in coefficients for power, _ in digits_of(c))
         # A value's coefficient may come to be a sum of powers, so with digits one place above them.

@@ -7,7 +7,8 @@ the sum of two terms, then `graph.outputs`. What is returned has been proven equ
 coefficient by coefficient. The steps:
 
 1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out.
-2. `differences`: columns near others are made of these.
+2. `differences` and `parts`: columns near others are made of these, or what two have in common
+   becomes a column of its own.
 3. `sharing`: sums of two values that several columns need are made once, the best ones first.
 4. `improve`: some of these are dissolved and sought again, as long as work is left.
 5. `trees`: what a column still adds becomes a tree, cheap within its depth.
@@ -19,7 +20,6 @@ arguments give the same graph: effort is a budget of work that is counted, not a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from operator import mul
 
 import numpy as np
@@ -27,11 +27,13 @@ import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
 from qcompiler.adder_graphs.cost import ECP5, AdderCost, graph_luts, width
-from qcompiler.adder_graphs.differences import Origin, origins, rest_of, weights
+from qcompiler.adder_graphs.differences import chained
 from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.improve import estimate, improve
+from qcompiler.adder_graphs.parts import split
+from qcompiler.adder_graphs.plan import Plan, weights_of
 from qcompiler.adder_graphs.problem import Problem, odd_parts, term_of
-from qcompiler.adder_graphs.sharing import Sharing
+from qcompiler.adder_graphs.sharing import GROWTH_BITS, Sharing
 from qcompiler.adder_graphs.trees import add_all
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import WidthError
@@ -39,6 +41,7 @@ from qcompiler.arith.ranges import WidthError
 _MORE_DEPTH = 2
 _WORK = 100_000
 _FINALISTS = 3
+_PARTS = (15, 6, 10, 4, 8)
 _LARGEST = 2.0**62
 
 
@@ -84,7 +87,7 @@ def solve(
     depths = list(input_depths or [0] * len(inputs))
     problem = Problem.of(columns, inputs, added)
     depth = _depth(problem, depths, max_depth)
-    search = _Search(problem, cost, depths, depth, differences=reach < _LARGEST / 16)
+    search = _Search(problem, cost, depths, depth, moves=reach < _LARGEST / 16)
     graph = search.best(effort)
     graph.check(columns, added)
     return graph
@@ -115,8 +118,7 @@ def _reach(matrix: IntArray, inputs: IntArray, bias: IntArray) -> float:
 
 def _depth(problem: Problem, depths: list[int], wanted: int | None) -> int:
     """Returns the depth that is allowed: what is wanted, or possible for all columns."""
-    digits = weights(problem.matrix)
-    digits[-1] = problem.matrix[-1] != 0
+    digits = weights_of(problem.matrix)
     each = [1 << depth for depth in (*depths, 0)]
     needed = max(
         (sum(map(mul, column, each)) - 1).bit_length() for column in [[1], *digits.T.tolist()]
@@ -124,45 +126,29 @@ def _depth(problem: Problem, depths: list[int], wanted: int | None) -> int:
     return needed + _MORE_DEPTH if wanted is None else max(wanted, needed)
 
 
-@dataclass(frozen=True)
-class _Way:
-    """One way to share.
-
-    Attributes:
-        steps: columns that may be made one of the other in a row.
-        slack: how much shallower than allowed columns stay, which leaves their trees a choice.
-    """
-
-    steps: int
-    slack: int
-
-
 class _Search:
     """Solves one problem in several ways."""
 
     def __init__(
-        self,
-        problem: Problem,
-        cost: AdderCost,
-        depths: list[int],
-        depth: int,
-        *,
-        differences: bool,
+        self, problem: Problem, cost: AdderCost, depths: list[int], depth: int, *, moves: bool
     ) -> None:
         self._problem = problem
-        self._differences = differences
         self._cost = cost
         self._depths = depths
         self._depth = depth
+        self._moves = moves
 
     def best(self, effort: int) -> AdderGraph:
         """Returns the best graph found; one not too deep if there is any."""
         budget = _WORK << 2 * effort if effort else 0
         attempts: list[_Attempt] = []
-        for way in self._ways(effort):
-            attempts.append(_Attempt(self._problem, self._cost, self._depths, self._depth, way))
-            work = sum(attempt.sharing.work for attempt in attempts)
-            if work + attempts[0].sharing.work > budget / 2:
+        for plan, work, slack in self._plans(effort):
+            if not attempts or plan.fits(self._depths):
+                attempt = _Attempt(self._problem, self._cost, self._depths, plan, slack)
+                attempt.sharing.work += work
+                attempts.append(attempt)
+            spent = sum(attempt.sharing.work for attempt in attempts)
+            if spent + attempts[0].sharing.work > budget / 2:
                 break
         attempts.sort(key=_Attempt.estimate)
         graphs = [attempt.graph() for attempt in attempts[:_FINALISTS]]
@@ -176,65 +162,74 @@ class _Search:
     def _rank(self, graph: AdderGraph) -> tuple[bool, int]:
         return graph.depth(self._depths) > self._depth, graph_luts(graph, self._cost)
 
-    def _ways(self, effort: int) -> Iterator[_Way]:
-        yield _Way(0, 1)
-        if effort:
-            yield _Way(0, 0)
-            steps = 1 if self._differences else self._depth
-            while steps < self._depth and steps < self._problem.matrix.shape[1]:
-                yield _Way(steps, 0)
-                steps *= 2
+    def _plans(self, effort: int) -> Iterator[tuple[Plan, int, int]]:
+        """Yields plans, the work they took, and how much shallower than allowed trees stay."""
+        matrix = self._problem.matrix
+        yield chained(matrix, self._depth, 0), 0, 1
+        if not (effort and self._moves):
+            return
+        yield chained(matrix, self._depth, 0), 0, 0
+        steps = 1
+        for least in _PARTS:
+            yield *split(matrix, self._depths, self._depth, least), 0
+            if steps < min(self._depth, matrix.shape[1]):
+                yield chained(matrix, self._depth, steps), 0, 0
+            steps *= 2
 
 
 class _Attempt:
-    """One way to share, and the graph that follows.
+    """One plan, what its columns share, and the graph that follows.
 
     Attributes:
-        sharing: of the columns, or of their differences.
+        sharing: of the columns.
     """
 
     def __init__(
-        self, problem: Problem, cost: AdderCost, depths: list[int], depth: int, way: _Way
+        self,
+        problem: Problem,
+        cost: AdderCost,
+        depths: list[int],
+        plan: Plan,
+        slack: int,
     ) -> None:
         self._problem = problem
-        self._order, self._origins = origins(problem.matrix, way.steps)
-        rest = rest_of(problem.matrix, self._origins)
-        self._biases: list[int] = rest[-1].tolist()
+        self._plan = plan
+        self._biases: list[int] = plan.matrix[-1].tolist()
         numbers = odd_parts([*self._biases, *(bias for _, _, _, bias in problem.uses)])
         self._constants = {c: len(problem.inputs) + at for at, c in enumerate(numbers)}
         builder = Builder(problem.inputs, numbers, cost, depths)
-        columns = [_coefficients(rest[:-1, at]) for at in range(rest.shape[1])]
-        self._limits = _limits(self._origins, self._order, depth)
-        rooms = [
-            max(limit - (origin.column is not None) - way.slack, 0)
-            for limit, origin in zip(self._limits, self._origins, strict=True)
-        ]
-        self.sharing = Sharing(builder, columns, rooms)
+        every = range(len(plan.links))
+        columns = [_coefficients(plan.matrix[:-1, at]) for at in every]
+        self.sharing = Sharing(builder, columns, [plan.room(at, slack) for at in every])
         self.sharing.share()
+        self._links = self._links_luts()
 
     def estimate(self) -> int:
         """Returns about how many tables the graph takes, without making it."""
-        made_of_others = [
-            at for at, origin in enumerate(self._origins) if origin.column is not None
-        ]
-        box = self._problem.inputs
-        matrix = self._problem.matrix[:-1, made_of_others]
-        one, other = matrix.T * box[:, 0], matrix.T * box[:, 1]
-        lo, hi = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
-        whole = sum(map(width, lo.tolist(), hi.tolist()))
-        return estimate(self.sharing) + whole
+        return estimate(self.sharing) + self._links
+
+    def _links_luts(self) -> int:
+        """Returns about how many tables adding other columns takes."""
+        plan, inputs = self._plan, self._problem.inputs
+        whole = plan.matrix[:-1].copy()
+        for column in plan.order:
+            for value, shift, sign in plan.links[column]:
+                part = whole[:, value]
+                whole[:, column] += sign * (part << shift if shift >= 0 else part >> -shift)
+        one, other = whole.T * inputs[:, 0], whole.T * inputs[:, 1]
+        ends = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
+        luts = [width(lo, hi) for lo, hi in zip(*(end.tolist() for end in ends), strict=True)]
+        return sum(luts[link.value] + GROWTH_BITS for links in plan.links for link in links)
 
     def graph(self) -> AdderGraph:
         """Returns the graph of what is shared."""
         builder = self.sharing.builder
         made: dict[int, Term] = {}
-        for column in self._order:
+        for column in self._plan.order:
             terms = self.sharing.terms(column)
-            origin = self._origins[column]
-            if origin.column is not None:
-                terms.append(_moved(made[origin.column], origin.shift, origin.sign))
+            terms += [_moved(made[link.value], *link[1:]) for link in self._plan.links[column]]
             terms += self._constant(self._biases[column])
-            total = add_all(builder, terms, self._limits[column])
+            total = add_all(builder, terms, self._plan.limits[column])
             assert total is not None, "columns are not zero"
             made[column] = total
         outputs: list[Term | None] = []
@@ -253,13 +248,3 @@ def _moved(term: Term, shift: int, sign: int) -> Term:
 
 def _coefficients(column: IntArray) -> dict[int, int]:
     return {at: int(column[at]) for at in np.flatnonzero(column).tolist()}
-
-
-def _limits(made: list[Origin], order: list[int], depth: int) -> list[int]:
-    """Returns how deep each column's tree may be: those made of it need an adder more."""
-    limits = [depth] * len(made)
-    for column in reversed(order):
-        origin = made[column].column
-        if origin is not None:
-            limits[origin] = min(limits[origin], max(limits[column] - 1, 0))
-    return limits

@@ -87,3 +87,25 @@ def test_luts_of_a_graph_count_each_adder_once():
     assert len(graph.nodes) == 1
     # 5 x is x plus x moved by two places: the lowest two of 7 bits pass. Its negative costs 8.
     assert graph_luts(graph, XILINX) == 5 + 8
+
+
+def test_columns_near_others_are_made_of_them():
+    first = np.random.default_rng(5).integers(-100, 100, 12)
+    matrix = np.stack([first, first, first, 2 * first, -first], axis=1)
+    matrix[[0, 3], 1] += 8
+    matrix[5, 2] -= 1
+    graph = solve(matrix, [(-8, 7)] * 12, max_depth=9)
+    alone = solve(matrix[:, :1], [(-8, 7)] * 12, max_depth=9)
+    assert len(graph.nodes) <= len(alone.nodes) + 4
+
+
+def test_more_effort_is_never_worse():
+    matrix = np.random.default_rng(6).integers(-32, 32, (10, 8))
+    quick, slow = (solve(matrix, [(0, 63)] * 10, effort=effort) for effort in (0, 1))
+    assert graph_luts(slow, ECP5) < graph_luts(quick, ECP5)
+    assert slow.depth() <= quick.depth()
+
+
+def test_shared_sums_are_found_in_every_signed_form():
+    # 3 = 4 - 1 = 2 + 1: only with the second form do both columns add x0 + x1.
+    assert len(solve([[3, 1], [1, 1]], [(0, 15)] * 2).nodes) == 2
