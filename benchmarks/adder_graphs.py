@@ -87,7 +87,8 @@ def converted(stages: Any, ranges: Ranges) -> AdderGraph:
             assert op.opcode in (0, 1), f"an addition, not {op}"
             first, second = op.addr if alkaid else (op.id0, op.id1)
             pair = made[first], _moved(made[second], data, op.opcode == 1)
-            assert pair[0] is not None and pair[1] is not None, "what is added is there"
+            assert pair[0], "what is added is there"
+            assert pair[1], "what is added is there"
             low = min(pair[0].shift, pair[1].shift)
             nodes.append([term._replace(shift=term.shift - low) for term in pair if term])
             made.append(Term(len(ranges) + len(nodes) - 1, low, 1))

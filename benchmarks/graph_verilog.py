@@ -1,4 +1,4 @@
-"""Combinational Verilog of an adder graph, and what Yosys makes of it with one chain an addition."""
+"""Combinational Verilog of an adder graph, and what Yosys makes of it with a chain an addition."""
 
 import json
 from pathlib import Path
@@ -41,60 +41,78 @@ endmodule
 
 def verilog(graph: AdderGraph) -> str:
     """Returns a module whose chains go only over the places where both operands have bits."""
-    lo: list[int] = graph.lo.tolist()
-    hi: list[int] = graph.hi.tolist()
-    zeros: list[int] = graph.zeros.tolist()
-    ports: list[str] = []
-    lines: list[str] = []
+    return _Module(graph).text()
 
-    def bits(term: Term, first: int, last: int) -> str:
-        """Bits first to last of a term without its sign."""
+
+class _Module:
+    """Values are wires `v0`, `v1` and so on; of nodes with a chain `s7` is what it computes."""
+
+    def __init__(self, graph: AdderGraph) -> None:
+        self._graph = graph
+        self._lo: list[int] = graph.lo.tolist()
+        self._hi: list[int] = graph.hi.tolist()
+        self._zeros: list[int] = graph.zeros.tolist()
+
+    def _top(self, value: int) -> int:
+        return max(width(self._lo[value], self._hi[value]), 1) - 1
+
+    def _bits(self, term: Term, first: int, last: int) -> str:
+        """Returns bits first to last of a term without its sign."""
         value, shift, _ = term
-        top = max(width(lo[value], hi[value]), 1) - 1
-        sign = f"v{value}[{top}]" if lo[value] < 0 else "1'b0"
+        top = self._top(value)
         if last - shift <= top and first >= shift:
             return f"v{value}[{last - shift}:{first - shift}]"
+        sign = f"v{value}[{top}]" if self._lo[value] < 0 else "1'b0"
         each = [
             "1'b0" if at < shift else sign if at - shift > top else f"v{value}[{at - shift}]"
             for at in range(last, first - 1, -1)
         ]
         return "{" + ", ".join(each) + "}"
 
-    def operand(term: Term) -> Operand:
-        low, high = shifted(lo[term.value], term.shift), shifted(hi[term.value], term.shift)
-        return Operand(low, high, zeros[term.value] + term.shift, term.sign < 0)
+    def _operand(self, term: Term) -> Operand:
+        value, shift, sign = term
+        low, high = shifted(self._lo[value], shift), shifted(self._hi[value], shift)
+        return Operand(low, high, self._zeros[value] + shift, sign < 0)
 
-    for at in range(len(graph.inputs)):
-        ports.append(f"input [{max(width(lo[at], hi[at]), 1) - 1}:0] v{at}")
-    for at, constant in enumerate(graph.constants.tolist(), len(graph.inputs)):
-        size = width(constant, constant)
-        lines.append(f"wire [{size - 1}:0] v{at} = {size}'d{constant & ((1 << size) - 1)};")
-    for at, terms in graph:
-        top = max(width(lo[at], hi[at]), 1) - 1
-        a, b = sorted(terms, key=lambda term: operand(term).zeros)
-        chain = places([operand(a), operand(b)], lo[at], hi[at])
-        start = top + 1 - chain if chain else operand(b).zeros
-        parts = [f"{bits(a, 0, start - 1)}"] if start else []
+    def _node(self, at: int, terms: list[Term]) -> list[str]:
+        top = self._top(at)
+        a, b = sorted(terms, key=lambda term: self._operand(term).zeros)
+        chain = places([self._operand(a), self._operand(b)], self._lo[at], self._hi[at])
+        start = top + 1 - chain if chain else self._operand(b).zeros
+        parts = [self._bits(a, 0, start - 1)] if start else []
+        lines: list[str] = []
         if chain:
-            whole = [bits(term, start, top) for term in (a, b)]
-            if a.sign > 0:
-                parts.insert(0, f"s{at}")
-                total = f"{whole[0]} {'+' if b.sign > 0 else '-'} {whole[1]}"
-            else:
-                parts.insert(0, f"s{at}")
-                total = f"{whole[1]} - {whole[0]}" if b.sign > 0 else f"-{whole[0]} - {whole[1]}"
-            lines.append(f"wire [{top - start}:0] s{at} = {total};")
+            parts.insert(0, f"s{at}")
+            lines.append(f"wire [{top - start}:0] s{at} = {self._sum(a, b, start, top)};")
         elif top >= start:
-            parts.insert(0, bits(b, start, top))
-        lines.append(f"wire [{top}:0] v{at} = {{{', '.join(parts)}}};")
-    for at, row in enumerate(graph.outputs.tolist()):
-        term, ends = Term(*row), graph.output_range(at)
-        top = max(width(ends.lo, ends.hi), 1) - 1
-        ports.append(f"output [{top}:0] y{at}")
-        text = bits(term, 0, top) if term.sign else f"{top + 1}'d0"
-        lines.append(f"assign y{at} = {'-' if term.sign < 0 else ''}{text};")
-    joined = ",\n  ".join(ports)
-    return f"module top(\n  {joined}\n);\n" + "\n".join(lines) + "\nendmodule\n"
+            parts.insert(0, self._bits(b, start, top))
+        return [*lines, f"wire [{top}:0] v{at} = {{{', '.join(parts)}}};"]
+
+    def _sum(self, a: Term, b: Term, start: int, top: int) -> str:
+        one, other = self._bits(a, start, top), self._bits(b, start, top)
+        if a.sign > 0:
+            return f"{one} {'+' if b.sign > 0 else '-'} {other}"
+        return f"{other} - {one}" if b.sign > 0 else f"-{one} - {other}"
+
+    def text(self) -> str:
+        """Returns the module."""
+        graph = self._graph
+        ports = [f"input [{self._top(at)}:0] v{at}" for at in range(len(graph.inputs))]
+        lines: list[str] = []
+        for at, constant in enumerate(graph.constants.tolist(), len(graph.inputs)):
+            size = self._top(at) + 1
+            bits = constant & ((1 << size) - 1)
+            lines.append(f"wire [{size - 1}:0] v{at} = {size}'d{bits};")
+        for at, terms in graph:
+            lines += self._node(at, terms)
+        for at, row in enumerate(graph.outputs.tolist()):
+            term, ends = Term(*row), graph.output_range(at)
+            top = max(width(ends.lo, ends.hi), 1) - 1
+            ports.append(f"output [{top}:0] y{at}")
+            bits = self._bits(term, 0, top) if term.sign else f"{top + 1}'d0"
+            lines.append(f"assign y{at} = {'-' if term.sign < 0 else ''}{bits};")
+        joined = ",\n  ".join(ports)
+        return f"module top(\n  {joined}\n);\n" + "\n".join(lines) + "\nendmodule\n"
 
 
 def synthesized_luts(graph: AdderGraph, family: str, folder: Path) -> int:
