@@ -40,7 +40,7 @@ class _Listening(Interpreter.Listener):
 def run(
     module: ModuleOp, name: str, inputs: Sequence[Array], listener: Listener | None = None
 ) -> tuple[Array, ...]:
-    """Returns the results of a function of `module`.
+    """Returns the results of a function of `module`, constant ones once for each input.
 
     Args:
         module: at any level above rtl.
@@ -59,7 +59,13 @@ def run(
         _as_argument(array, argument.type, real)
         for array, argument in zip(inputs, arguments, strict=True)
     ]
-    return tuple(interpreter.call_op(name, tuple(typed)))
+    results: Results = interpreter.call_op(name, tuple(typed))
+    return tuple(_for_batch(array, typed[0].shape[0] if typed else 1) for array in results)
+
+
+def _for_batch(array: Array, batch: int) -> Array:
+    """Returns an array once for each input of a batch, also where it depends on none."""
+    return array if array.shape[0] == batch else np.repeat(array, batch, axis=0)
 
 
 def _interpreter(module: ModuleOp, listener: Listener | None = None) -> Interpreter:
@@ -94,7 +100,7 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
             if isinstance(op, func.ReturnOp):
                 return None
         elif isinstance(op, func.ReturnOp):
-            return tuple(known[operand] for operand in op.operands)
+            return tuple(_for_batch(known[operand], len(array)) for operand in op.operands)
         elif value not in op.results:
             given = tuple(known[operand] for operand in op.operands)
             known.update(zip(op.results, interpreter.run_op(op, given), strict=True))

@@ -34,6 +34,11 @@ CASES = {
     "added": ([*DENSE, node("Softmax", ["y"], ["p"]), node("ReduceMean", ["x"], ["e"], axes=[1]),
                node("Add", ["p", "e"], ["v"])], ("v",)),
     "input": (DENSE, ("y", "x")),
+    "constant": ([*DENSE, node("DequantizeLinear", ["row", "ws", "wz"], ["v"])], ("v", "y")),
+    "computed constant": (
+        [*DENSE, node("DequantizeLinear", ["row", "s", "z"], ["r"]), node("Softmax", ["r"], ["v"])],
+        ("y", "v"),
+    ),
     "reshaped": ([*DENSE, node("Flatten", ["aq"], ["f"]),
                   node("DequantizeLinear", ["f", "s", "z"], ["v"])], ("y", "v")),
 }  # fmt: skip
@@ -41,7 +46,7 @@ CASES = {
 
 def network(case):
     nodes, outputs = CASES[case]
-    return model(nodes, {**NUMBERS, "w": W}, outputs=outputs)
+    return model(nodes, {**NUMBERS, "w": W, "row": W[:, 0][np.newaxis]}, outputs=outputs)
 
 
 def frames(count=30):

@@ -107,6 +107,7 @@ class _FunctionWriter:
     def __init__(self, parameters: dict[str, Array]):
         self.parameters = parameters
         self.names: dict[SSAValue, str] = {}
+        self.varying: set[SSAValue] = set()
 
     def parameter(self, array: Array) -> str:
         """Stores an array and returns the expression that reads it."""
@@ -158,6 +159,8 @@ class _FunctionWriter:
         """Returns a result without the model's own batch dimension, as `Design.predict` does."""
         shape, name = shape_of(value.type), self.names[value]
         inner = list(shape[1:] if len(shape) > 1 and shape[0] == 1 else shape)
+        if self.varying and value not in self.varying:  # a constant: once for each input
+            name = f"np.repeat({name}, len(x0), axis=0)"
         return name if _is_integer(value) else f"{name}.reshape(-1, *{inner})"
 
     def argument(self, name: str, value: SSAValue, *, of_hardware: bool) -> str:
@@ -175,6 +178,7 @@ class _FunctionWriter:
         lines = [f"def {function.sym_name.data}({', '.join(arguments)}):", f'    """{doc}"""']
         for index, (name, value) in enumerate(zip(arguments, function.args, strict=True)):
             self.names[value] = name
+            self.varying.add(value)
             source = self.argument(name, value, of_hardware=index < of_hardware)
             lines.append(f"    {name} = {source}")
         for index, op in enumerate(function.body.block.ops):
@@ -183,6 +187,8 @@ class _FunctionWriter:
                 continue
             lines.append(f"    v{index} = {self.expression(op)}")
             self.names[op.results[0]] = f"v{index}"
+            if self.varying.intersection(op.operands):
+                self.varying.add(op.results[0])
         return "\n".join(lines)
 
 
