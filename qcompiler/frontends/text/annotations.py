@@ -14,7 +14,14 @@ from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import suggestion
 from qcompiler.frontends.text.advice import refitted
-from qcompiler.frontends.text.arguments import Given, check_finite, convert, is_integer, spoken
+from qcompiler.frontends.text.arguments import (
+    Given,
+    check_finite,
+    check_zero_point,
+    convert,
+    is_integer,
+    spoken,
+)
 from qcompiler.frontends.text.diagnostics import MisfitError, StatementError
 from qcompiler.frontends.text.evaluator import Evaluator
 from qcompiler.frontends.text.operations import OPERATIONS
@@ -43,6 +50,19 @@ _CLAUSES = {
     "zero_point": Param("zero_point", Kind.INTEGERS),
     "axis": Param("axis", Kind.INT),
 }
+
+
+def _check_clauses(
+    found: dict[str, Any], clauses: dict[str, Given], rank: int, given: TypeValue
+) -> None:
+    """Raises StatementError if an axis or a zero point does not fit a type."""
+    axis = found.get("axis")
+    if axis is not None and not 0 <= axis < rank:
+        what = f"axis must be in [0, {rank - 1}], got {axis}"
+        remedy = f"write axis {rank - 1}, or leave it out where there is one scale"
+        raise StatementError(clauses["axis"].span, what, remedy)
+    if "zero_point" in clauses:
+        check_zero_point(given, found["zero_point"], clauses["zero_point"].span)
 
 
 class Annotations:
@@ -93,12 +113,8 @@ class Annotations:
             codes = scope.emit(
                 lambda: qint.AffineOp(plain, np.array([2]), np.array([-1])), names, span
             )
+        _check_clauses(found, clauses, len(shape_of(codes.type)), given)
         scale, axis = found["scale"], found.get("axis")
-        rank = len(shape_of(codes.type))
-        if axis is not None and not 0 <= axis < rank:
-            what = f"axis must be in [0, {rank - 1}], got {axis}"
-            remedy = f"write axis {rank - 1}, or leave it out where there is one scale"
-            raise StatementError(clauses["axis"].span, what, remedy)
         zero = found.get("zero_point", np.zeros(1, np.int64))
         if scale.size == zero.size == 1:
             axis = None

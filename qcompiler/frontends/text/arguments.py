@@ -23,6 +23,7 @@ from qcompiler.frontends.text.values import (
     Meaning,
     TypeValue,
     Word,
+    bounds_name,
     named_type,
 )
 
@@ -199,7 +200,27 @@ class Converter:
                 )
             else:
                 found[param.name] = param.default_for(operands)
+        if "type" in given and "zero_point" in given:
+            meaning = given["type"].meaning
+            assert isinstance(meaning, TypeValue), "it was converted"
+            check_zero_point(meaning, found["zero_point"], given["zero_point"].span)
         return found
+
+
+def check_zero_point(of: TypeValue, zero_point: Array | int, span: Span) -> None:
+    """Raises StatementError if a type that has a name does not hold a zero point, as in ONNX."""
+    codes = of.element
+    if of.bounds or not isinstance(codes, IntRange):
+        return
+    for number in np.ravel(zero_point).tolist():
+        if not codes.lo <= number <= codes.hi:
+            plain = TypeValue(codes)
+            raise StatementError(
+                span,
+                f"zero_point must be {plain}, {codes.lo} to {codes.hi}, got {number}",
+                f"write a number from {codes.lo} to {codes.hi}; or, if it is meant, the type as "
+                f"{bounds_name(codes)}",
+            )
 
 
 def check_finite(array: Array, span: Span) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -150,7 +151,7 @@ class Evaluator:
                 return None
             found = meaning
         shape = found.shape if reference.shape is None else reference.shape
-        return TypeValue(found.element, shape, found.bipolar)
+        return replace(found, shape=shape)
 
     def _numbers(self, value: Number | List, scope: Scope, names: Naming) -> Meaning:
         """Returns a number or nested lists of them as an array."""

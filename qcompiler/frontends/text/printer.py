@@ -24,7 +24,7 @@ from qcompiler.frontends.text.formatter import formatted
 from qcompiler.frontends.text.mistakes import KEYWORDS
 from qcompiler.frontends.text.operations import BY_CLASS, spoken_name
 from qcompiler.frontends.text.signatures import REQUIRED, Kind, Param, Signature, read_params
-from qcompiler.frontends.text.values import element_name, is_type_name, type_text
+from qcompiler.frontends.text.values import bounds_name, element_name, is_type_name, type_text
 from qcompiler.interpreters import functions
 from qcompiler.provenance.sources import model_nodes, own_nodes
 
@@ -221,7 +221,9 @@ class _Printer:
         for param in signature.params:
             value = values[param.name]
             if param.kind is Kind.TYPE:
-                shown.append(element_name(value))
+                zero = np.ravel(values.get("zero_point", 0))
+                inside = bool(((zero >= value.lo) & (zero <= value.hi)).all())
+                shown.append(element_name(value) if inside else bounds_name(value))
             elif not _is_default(param, value, op):
                 text = self._value(param, value, f"{name}_{param.name}")
                 shown.append(f"{param.name}: {text}")

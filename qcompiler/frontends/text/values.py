@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -37,11 +37,13 @@ class TypeValue:
         element: a range of integers, or a float of numpy.
         shape: extents; None where they are left open.
         bipolar: the codes 0 and 1 stand for -1 and 1.
+        bounds: it was written with its bounds, `int<0, 9>`, not by the name of a width.
     """
 
     element: IntRange | np.dtype[np.floating]
     shape: tuple[int, ...] | None = None
     bipolar: bool = False
+    bounds: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         element = "bipolar" if self.bipolar else element_name(self.element)
@@ -59,7 +61,7 @@ def named_type(name: str, bounds: tuple[int, int] | None) -> TypeValue | None:
     if name == "int" and bounds is not None:
         if bounds[0] > bounds[1] or bounds[0] < -(2**63) or bounds[1] >= 2**63:
             raise ValueError(f"bounds must be in order and fit 64 bits, got {list(bounds)}")
-        return TypeValue(IntRange(*bounds))
+        return TypeValue(IntRange(*bounds), bounds=True)
     if name in FLOATS:
         return TypeValue(FLOATS[name])
     if name in _FIXED:
@@ -73,6 +75,11 @@ def named_type(name: str, bounds: tuple[int, int] | None) -> TypeValue | None:
     return TypeValue(IntRange.for_bits(bits, signed))
 
 
+def bounds_name(element: IntRange) -> str:
+    """Returns the spelling of a type of integers by its bounds."""
+    return f"int<{element.lo}, {element.hi}>"
+
+
 def element_name(element: IntRange | np.dtype[np.floating]) -> str:
     """Returns the shortest spelling of a type of elements."""
     if not isinstance(element, IntRange):
@@ -81,7 +88,7 @@ def element_name(element: IntRange | np.dtype[np.floating]) -> str:
         for signed, prefix in ((True, "int"), (False, "uint")):
             if bits <= MAX_BITS + signed and IntRange.for_bits(bits, signed) == element:
                 return f"{prefix}{bits}"
-    return "ternary" if element == IntRange(-1, 1) else f"int<{element.lo}, {element.hi}>"
+    return "ternary" if element == IntRange(-1, 1) else bounds_name(element)
 
 
 def type_text(value: SSAValue) -> str:

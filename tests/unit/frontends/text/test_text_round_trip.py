@@ -68,3 +68,13 @@ def test_the_text_names_its_weights():
     assert printed.arrays
     words = printed.text.split()
     assert all(any(f'"{key}"' in word for word in words) for key in printed.arrays)
+
+
+def test_a_zero_point_outside_its_codes_comes_back(tmp_path):
+    """QONNX and passes make them; a type written with its bounds allows them."""
+    path = tmp_path / "n.qnn"
+    written = "quantize(x, int<0, 255>, scale: 0.5, zero_point: 300)"
+    path.write_text(f"network n(x: float32[1, 4]) {{\n  return {written}\n}}\n")
+    module = import_text(path)
+    assert written in print_network(module, "printed.npz").text
+    assert print_module(back(module, tmp_path)) == print_module(module)
