@@ -95,6 +95,7 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
     """
     interpreter = _interpreter(module)
     known: dict[SSAValue, Array] = {value: _as_argument(array, value.type, np.int64)}
+    interpreter.set_values([*known.items()])  # some look at what their operands were made of
     for op in functions(module)[name].body.block.ops:
         if any(operand not in known for operand in op.operands):
             if isinstance(op, func.ReturnOp):
@@ -103,7 +104,9 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
             return tuple(_for_batch(known[operand], len(array)) for operand in op.operands)
         elif value not in op.results:
             given = tuple(known[operand] for operand in op.operands)
-            known.update(zip(op.results, interpreter.run_op(op, given), strict=True))
+            made = [*zip(op.results, interpreter.run_op(op, given), strict=True)]
+            interpreter.set_values([*made])
+            known.update(made)
     return None
 
 
