@@ -76,18 +76,17 @@ def elementwise_reals(
         None for functions without a rule, results that are too many or not finite, and under
         `exact` numerics where a float64 does not hold one.
     """
-    name = REAL_OPS.get(type(op))
     shape = shape_of(op.result.type)
-    if name is None or isinstance(op, nn.GeluOp) or np.prod(shape, dtype=object) > MAX_ELEMENTS:
+    if not op.IS_SCALAR or isinstance(op, nn.GeluOp) or np.prod(shape, dtype=object) > MAX_ELEMENTS:
         return None
     numbers = (*operands, *op.parameters)
     with np.errstate(all="ignore"):
         if numerics == "onnxruntime":
             single = [np.asarray(v, np.float32) for v in numbers]
-            result = np.asarray(OPS[name].ieee(*single), np.float32)
+            result = np.asarray(OPS[op.function].ieee(*single), np.float32)
         else:
             wide = [error_bounds.exactly(np.asarray(v, np.float64)) for v in numbers]
-            found = OPS[name].bounded(*wide)
+            found = OPS[op.function].bounded(*wide)
             if np.any(found.error != 0):
                 return None
             result = narrowest(found.value)

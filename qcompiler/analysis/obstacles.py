@@ -174,9 +174,7 @@ class _Region:
         """Returns the problem of arithmetic that no pass has made integers of."""
         for op in self.ops:
             # A quantizer before it makes integers that are moved or pooled as they are.
-            if not isinstance(op, tuple(REAL_OPS)) and any(
-                v.owner in self.ops for v in op.operands
-            ):
+            if not isinstance(op, REAL_OPS) and any(v.owner in self.ops for v in op.operands):
                 return Problem(
                     place_of(op),
                     f"takes real numbers from {_makers(op, self.ops)}, between quantized layers",

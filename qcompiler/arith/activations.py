@@ -1,21 +1,16 @@
-"""Rows of `scalar_ops` for activation functions: how floats compute them, and how far off.
+"""Rows of `scalar_ops` for activation functions: how far off floats are, and what is exact.
 
-Transcendental functions are computed in float64 and rounded once to the type of the operand, so
-that a float32 result does not depend on the vector unit of the machine. Their float64 error is
-taken as at most 2**-46 of the result: numpy documents 4 units in the last place for its worst
-function, and a handful of IEEE operations follow, each of 2**-53. The exact evaluation on
-fractions decides wherever that bound leaves two codes possible.
+The float64 error of transcendental functions is taken as at most 2**-46 of the result:
+numpy documents 4 units in the last place for its worst function, and a handful of IEEE operations
+follow, each of 2**-53. The exact evaluation on fractions decides wherever that bound leaves two
+codes possible.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from qcompiler.arith import enclosures, error_bounds, trends
+from qcompiler.arith import enclosures, error_bounds, real_functions, trends
 from qcompiler.arith.arrays import FloatArray
 from qcompiler.arith.enclosures import Enclosure, point
 from qcompiler.arith.error_bounds import Bounded
@@ -23,13 +18,6 @@ from qcompiler.arith.trends import Trend
 
 _RELATIVE = 2.0**-46
 _ABSOLUTE = 2.0**-900
-_ERF: Callable[[FloatArray], FloatArray] = np.vectorize(math.erf, otypes=[np.float64])
-
-
-def leaky_relu_ieee(a: Any, slope: Any) -> Any:
-    """Returns a where it is not negative, slope * a elsewhere."""
-    zero = a.dtype.type(0)
-    return np.maximum(a, zero) + np.minimum(a, zero) * slope  # one of the two is zero: exact
 
 
 def leaky_relu_bounded(a: Bounded, slope: Bounded) -> Bounded:
@@ -59,12 +47,6 @@ def leaky_relu_trend(a: Trend, slope: Trend) -> Trend:
     return Trend(kept.rises & scaled.rises, kept.falls & scaled.falls)
 
 
-def hard_sigmoid_ieee(a: Any, alpha: Any, beta: Any) -> Any:
-    """Returns max(0, min(1, alpha * a + beta))."""
-    one, zero = a.dtype.type(1), a.dtype.type(0)
-    return np.maximum(np.minimum(a * alpha + beta, one), zero)
-
-
 def hard_sigmoid_bounded(a: Bounded, alpha: Bounded, beta: Bounded) -> Bounded:
     """Returns max(0, min(1, alpha * a + beta))."""
     ramp = error_bounds.add(error_bounds.mul(a, alpha), beta)
@@ -84,12 +66,6 @@ def hard_sigmoid_trend(a: Trend, alpha: Trend, beta: Trend) -> Trend:
     return trends.keep(trends.mul(a, alpha), beta)
 
 
-def hard_swish_ieee(a: Any) -> Any:
-    """Returns a * max(0, min(1, a / 6 + 1 / 2)), as onnxruntime orders it."""
-    real = a.dtype.type
-    return a * hard_sigmoid_ieee(a, real(1) / real(6), real(0.5))
-
-
 def hard_swish_bounded(a: Bounded) -> Bounded:
     """Returns a * max(0, min(1, a / 6 + 1 / 2))."""
     sixth = error_bounds.div(*(error_bounds.exactly(np.asarray(v)) for v in (1.0, 6.0)))
@@ -104,37 +80,6 @@ def hard_swish_exact(bits: int, a: Enclosure) -> Enclosure:
     return enclosures.mul(bits, a, gate)
 
 
-def _sigmoid(a: FloatArray) -> FloatArray:
-    power = np.exp(-np.abs(a))
-    return np.where(a >= 0, 1.0, power) / (1 + power)
-
-
-def _gelu(a: FloatArray) -> FloatArray:
-    return 0.5 * a * (1 + _ERF(a / np.sqrt(2.0)))
-
-
-def _gelu_tanh(a: FloatArray) -> FloatArray:
-    return 0.5 * a * (1 + np.tanh(np.sqrt(2 / np.pi) * (a + 0.044715 * a**3)))
-
-
-def _erf(a: FloatArray) -> FloatArray:
-    return _ERF(a)
-
-
-def _rounded_once(function: Callable[[FloatArray], FloatArray]) -> Callable[[Any], Any]:
-    def run(a: Any) -> Any:
-        return function(a.astype(np.float64)).astype(a.dtype)
-
-    return run
-
-
-sigmoid_ieee = _rounded_once(_sigmoid)
-tanh_ieee = _rounded_once(np.tanh)
-gelu_ieee = _rounded_once(_gelu)
-gelu_tanh_ieee = _rounded_once(_gelu_tanh)
-erf_ieee = _rounded_once(_erf)
-
-
 def _bounded(a: Bounded, value: FloatArray, steepness: float, noise: FloatArray) -> Bounded:
     """Returns a value whose function has slopes of at most `steepness`, computed with `noise`."""
     return Bounded(value, (a.error * steepness + noise) * (1 + 2.0**-40) + _ABSOLUTE)
@@ -142,20 +87,20 @@ def _bounded(a: Bounded, value: FloatArray, steepness: float, noise: FloatArray)
 
 def sigmoid_bounded(a: Bounded) -> Bounded:
     """Returns 1 / (1 + exp(-a)), whose slope is at most 1 / 4."""
-    value = _sigmoid(a.value)
+    value = real_functions.sigmoid(a.value)
     return _bounded(a, value, 0.25, value * _RELATIVE)
 
 
 def tanh_bounded(a: Bounded) -> Bounded:
     """Returns tanh(a), whose slope is at most 1; exact at zero."""
-    value = np.tanh(a.value)
+    value = real_functions.tanh(a.value)
     found = _bounded(a, value, 1.0, np.abs(value) * _RELATIVE)
     return Bounded(value, np.where((a.value == 0) & (a.error == 0), 0.0, found.error))
 
 
 def erf_bounded(a: Bounded) -> Bounded:
     """Returns the error function, whose slope is at most 2 / sqrt(pi); exact at zero."""
-    value = _ERF(a.value)
+    value = real_functions.erf(a.value)
     found = _bounded(a, value, 1.25, np.abs(value) * _RELATIVE)
     return Bounded(value, np.where((a.value == 0) & (a.error == 0), 0.0, found.error))
 
@@ -170,12 +115,12 @@ def _gelu_like(a: Bounded, value: FloatArray) -> Bounded:
 
 def gelu_bounded(a: Bounded) -> Bounded:
     """Returns a times the normal distribution function at a."""
-    return _gelu_like(a, _gelu(a.value))
+    return _gelu_like(a, real_functions.gelu(a.value))
 
 
 def gelu_tanh_bounded(a: Bounded) -> Bounded:
     """Returns the tanh approximation of gelu."""
-    return _gelu_like(a, _gelu_tanh(a.value))
+    return _gelu_like(a, real_functions.gelu_tanh(a.value))
 
 
 def no_trend(*operands: Trend) -> Trend:

@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from qcompiler.arith import activations, enclosures, error_bounds, transcendental, trends
+from qcompiler.arith import (
+    activations,
+    enclosures,
+    error_bounds,
+    real_functions,
+    transcendental,
+    trends,
+)
 from qcompiler.arith.enclosures import Enclosure
 from qcompiler.arith.error_bounds import Bounded
 from qcompiler.arith.fused import mul_add
@@ -29,7 +36,8 @@ class ScalarOp:
 
     Attributes:
         arity: number of operands.
-        ieee: elementwise numpy evaluation, one rounding per IEEE operation, in the operands' type.
+        ieee: elementwise numpy evaluation, one rounding per IEEE operation, in the operands' type;
+            also what hosts compute. A numpy function, or a self-contained one.
         bounded: float64 evaluation with an error bound.
         exact: evaluation on enclosures; its first argument is the precision wanted, in bits.
         trend: which way the result moves, from the operands' trends.
@@ -42,20 +50,12 @@ class ScalarOp:
     trend: Callable[..., Trend]
 
 
-def _relu_ieee(a: Any) -> Any:
-    return np.maximum(a, a.dtype.type(0))
-
-
 def _relu_bounded(a: Bounded) -> Bounded:
     return error_bounds.maximum(a, error_bounds.exactly(_ZERO))
 
 
 def _relu_exact(_bits: int, a: Enclosure) -> Enclosure:
     return Enclosure(max(a.lo, type(a.lo)(0)), max(a.hi, type(a.hi)(0)))
-
-
-def _clip_ieee(a: Any, lo: Any, hi: Any) -> Any:
-    return np.minimum(np.maximum(a, lo), hi)
 
 
 def _clip_bounded(a: Bounded, lo: Bounded, hi: Bounded) -> Bounded:
@@ -66,7 +66,7 @@ def _clip_exact(bits: int, a: Enclosure, lo: Enclosure, hi: Enclosure) -> Enclos
     return enclosures.minimum(bits, enclosures.maximum(bits, a, lo), hi)
 
 
-def _identity(a: Any) -> Any:
+def _identity(a: Bounded) -> Bounded:
     return a
 
 
@@ -84,10 +84,6 @@ def _mul_add_exact(bits: int, a: Enclosure, b: Enclosure, factor: Enclosure) -> 
 
 def _mul_add_trend(a: Trend, b: Trend, factor: Trend) -> Trend:
     return trends.keep(trends.mul(a, factor), b)
-
-
-def _greater_equal_ieee(a: Any, b: Any) -> Any:
-    return (a >= b).astype(np.result_type(a, b))
 
 
 def _rounding(floats: Callable[[Any], Any], fraction: Callable[[Fraction], int]) -> ScalarOp:
@@ -112,50 +108,50 @@ OPS: dict[str, ScalarOp] = {
     "max": ScalarOp(2, np.maximum, error_bounds.maximum, enclosures.maximum, trends.keep),
     "neg": ScalarOp(1, np.negative, error_bounds.neg, enclosures.neg, trends.flip),
     "sqrt": ScalarOp(1, np.sqrt, error_bounds.sqrt, enclosures.sqrt, trends.keep),
-    "relu": ScalarOp(1, _relu_ieee, _relu_bounded, _relu_exact, trends.keep),
-    "clip": ScalarOp(3, _clip_ieee, _clip_bounded, _clip_exact, trends.keep),
-    "identity": ScalarOp(1, _identity, _identity, _identity_exact, trends.keep),
+    "relu": ScalarOp(1, real_functions.relu, _relu_bounded, _relu_exact, trends.keep),
+    "clip": ScalarOp(3, real_functions.clip, _clip_bounded, _clip_exact, trends.keep),
+    "identity": ScalarOp(1, real_functions.identity, _identity, _identity_exact, trends.keep),
     "leaky_relu": ScalarOp(
         2,
-        activations.leaky_relu_ieee,
+        real_functions.leaky_relu,
         activations.leaky_relu_bounded,
         activations.leaky_relu_exact,
         activations.leaky_relu_trend,
     ),
     "hard_sigmoid": ScalarOp(
         3,
-        activations.hard_sigmoid_ieee,
+        real_functions.hard_sigmoid,
         activations.hard_sigmoid_bounded,
         activations.hard_sigmoid_exact,
         activations.hard_sigmoid_trend,
     ),
     "hard_swish": ScalarOp(
         1,
-        activations.hard_swish_ieee,
+        real_functions.hard_swish,
         activations.hard_swish_bounded,
         activations.hard_swish_exact,
         activations.no_trend,
     ),
     "sigmoid": ScalarOp(
         1,
-        activations.sigmoid_ieee,
+        real_functions.sigmoid,
         activations.sigmoid_bounded,
         transcendental.sigmoid,
         trends.keep,
     ),
     "tanh": ScalarOp(
-        1, activations.tanh_ieee, activations.tanh_bounded, transcendental.tanh, trends.keep
+        1, real_functions.tanh, activations.tanh_bounded, transcendental.tanh, trends.keep
     ),
     "gelu": ScalarOp(
         1,
-        activations.gelu_ieee,
+        real_functions.gelu,
         activations.gelu_bounded,
         transcendental.gelu,
         activations.no_trend,
     ),
     "gelu_tanh": ScalarOp(
         1,
-        activations.gelu_tanh_ieee,
+        real_functions.gelu_tanh,
         activations.gelu_tanh_bounded,
         transcendental.gelu_tanh,
         activations.no_trend,
@@ -166,12 +162,12 @@ OPS: dict[str, ScalarOp] = {
     "round": _rounding(np.rint, round),
     "greater_equal": ScalarOp(
         2,
-        _greater_equal_ieee,
+        real_functions.greater_equal,
         error_bounds.greater_equal,
         enclosures.greater_equal,
         trends.sub,
     ),
     "erf": ScalarOp(
-        1, activations.erf_ieee, activations.erf_bounded, transcendental.erf, trends.keep
+        1, real_functions.erf, activations.erf_bounded, transcendental.erf, trends.keep
     ),
 }

@@ -5,14 +5,17 @@ A row says how to call the function: the operands come first, then these keyword
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
 
+from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.interpreters import numpy_ops, numpy_windows
+from qcompiler.interpreters.scalar_functions import REAL_OPS
 
 Static = int | float | str | bool | list[int]
 
@@ -22,7 +25,7 @@ class HostCall:
     """A call of a numpy function.
 
     Attributes:
-        function: of `numpy_ops`, `numpy_windows` or numpy itself.
+        function: of `real_functions`, `numpy_ops`, `numpy_windows` or numpy itself.
         static: keyword arguments that are known while compiling.
     """
 
@@ -48,20 +51,10 @@ def _window(op: nn.Windowed) -> dict[str, Static]:
     }
 
 
-def _clip(op: nn.ClipOp) -> HostCall:
-    lo, hi = op.parameters
-    return HostCall(numpy_ops.clip, {"lo": lo, "hi": hi})
-
-
 def _round_to(op: nn.RoundToOp) -> HostCall:
     digits, smallest, beyond = op.FORMATS[op.format.data]
     static: dict[str, Static] = {"digits": digits, "smallest": smallest, "beyond": beyond}
     return HostCall(numpy_ops.round_to, static)
-
-
-def _hard_sigmoid(op: nn.HardSigmoidOp) -> HostCall:
-    alpha, beta = op.parameters
-    return HostCall(numpy_ops.hard_sigmoid, {"alpha": alpha, "beta": beta})
 
 
 def _reshape(op: nn.ReshapeOp | qint.ReshapeOp) -> HostCall:
@@ -115,23 +108,22 @@ def _depth_to_space(op: nn.DepthToSpaceOp) -> HostCall:
     return HostCall(numpy_windows.depth_to_space, static)
 
 
+def real_function(op: nn.Unary | nn.Binary) -> Callable[..., Any]:
+    """Returns what computes a real operation on elements, from its operands and parameters."""
+    return OPS[op.function].ieee if op.IS_SCALAR else np.power
+
+
+def _real(op: nn.Unary) -> HostCall:
+    function = real_function(op)
+    if not op.parameters:
+        return HostCall(function, {})
+    names = list(signature(function).parameters)[1:]
+    return HostCall(function, dict(zip(names, op.parameters, strict=True)))
+
+
 CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
-    nn.NegOp: lambda op: HostCall(np.negative, {}),
-    nn.FloorOp: lambda op: HostCall(np.floor, {}),
-    nn.CeilOp: lambda op: HostCall(np.ceil, {}),
-    nn.TruncOp: lambda op: HostCall(np.trunc, {}),
-    nn.RoundOp: lambda op: HostCall(np.rint, {}),
+    **{op: _real for op in REAL_OPS if issubclass(op, nn.Unary)},
     nn.RoundToOp: _round_to,
-    nn.ErfOp: lambda op: HostCall(numpy_ops.erf, {}),
-    nn.SqrtOp: lambda op: HostCall(np.sqrt, {}),
-    nn.ReluOp: lambda op: HostCall(numpy_ops.relu, {}),
-    nn.ClipOp: _clip,
-    nn.LeakyReluOp: lambda op: HostCall(numpy_ops.leaky_relu, {"alpha": op.parameters[0]}),
-    nn.SigmoidOp: lambda op: HostCall(numpy_ops.sigmoid, {}),
-    nn.TanhOp: lambda op: HostCall(numpy_ops.tanh, {}),
-    nn.HardSigmoidOp: _hard_sigmoid,
-    nn.HardSwishOp: lambda op: HostCall(numpy_ops.hard_swish, {}),
-    nn.GeluOp: lambda op: HostCall(numpy_ops.gelu, {"approximate": op.approximate.data}),
     nn.SoftmaxOp: lambda op: HostCall(numpy_ops.softmax, {"axis": op.axis.value.data}),
     nn.LogSoftmaxOp: lambda op: HostCall(numpy_ops.log_softmax, {"axis": op.axis.value.data}),
     nn.ReduceMeanOp: _reduce_mean,

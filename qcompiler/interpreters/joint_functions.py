@@ -24,10 +24,8 @@ from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.interpreters.scalar_functions import (
-    REAL_OPS,
     parameter_row,
     quantized,
-    scalar_name,
     scalar_value,
 )
 
@@ -394,9 +392,9 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
             return operands[0] * _one_number(op.multiplier_array) + _one_number(op.offset_array)
         case qint.DequantizeOp():
             return operands[0].astype(np.float32) * np.float32(_one_number(op.scale_array))
-        case nn.Unary() | nn.Binary() if type(op) in REAL_OPS:
+        case nn.Unary() | nn.Binary() if op.IS_SCALAR:
             numbers = [np.asarray(number, np.float32) for number in op.parameters]
-            return np.asarray(OPS[scalar_name(op)].ieee(*operands, *numbers), np.float32)
+            return np.asarray(OPS[op.function].ieee(*operands, *numbers), np.float32)
         case _:
             raise _before_join(op)
 

@@ -15,7 +15,7 @@ from xdsl.ir import Operation
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.interpreters import numpy_ops
-from qcompiler.interpreters.host_calls import CALLS, host_call
+from qcompiler.interpreters.host_calls import CALLS, host_call, real_function
 
 
 class NNFunctions(InterpreterFunctions):
@@ -32,8 +32,7 @@ class NNFunctions(InterpreterFunctions):
         rank = len(shape_of(op.result.type))
         lhs, rhs = (numpy_ops.align(a, rank) for a in args)
         with np.errstate(all="ignore"):
-            function = numpy_ops.BINARY[op.name.removeprefix("nn.")]
-            return (function(lhs, rhs, *op.parameters),)
+            return (real_function(op)(lhs, rhs, *op.parameters),)
 
     @impl(nn.BatchNormOp)
     def batch_norm(self, i: Interpreter, op: nn.BatchNormOp, args: PythonValues) -> PythonValues:

@@ -5,14 +5,11 @@ So each is self-contained: no name from elsewhere but `np` and `math`; what they
 parts of the compiler is self-contained, too, and carried along.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from qcompiler.arith import fused
 
 Array = NDArray[Any]
 
@@ -153,11 +150,6 @@ def matmul(lhs: Array, rhs: Array) -> Array:
     return np.matmul(np.ascontiguousarray(lhs), np.ascontiguousarray(rhs))
 
 
-def relu(x: Array) -> Array:
-    """Returns max(x, 0)."""
-    return np.maximum(x, 0)
-
-
 def round_to(x: Array, digits: int, smallest: int, beyond: int) -> Array:
     """Returns the nearest numbers of a binary float, ties to even; infinity where it has none.
 
@@ -172,63 +164,6 @@ def round_to(x: Array, digits: int, smallest: int, beyond: int) -> Array:
     rounded = np.rint(wide / unit) * unit
     infinite = np.abs(rounded) >= 2.0**beyond
     return np.where(infinite, np.copysign(np.inf, wide), rounded).astype(x.dtype)
-
-
-def clip(x: Array, lo: float, hi: float) -> Array:
-    """Returns min(max(x, lo), hi)."""
-    return np.minimum(np.maximum(x, lo), hi)
-
-
-def leaky_relu(x: Array, alpha: float) -> Array:
-    """Returns x where it is not negative, alpha * x elsewhere."""
-    return np.where(x >= 0, x, x * alpha)
-
-
-def prelu(x: Array, slope: Array) -> Array:
-    """Returns x where it is not negative, slope * x elsewhere."""
-    return np.where(x >= 0, x, x * slope)
-
-
-def sigmoid(x: Array) -> Array:
-    """Returns 1 / (1 + exp(-x)), rounded once to the float type of x."""
-    power = np.exp(-np.abs(x.astype(np.float64)))  # at most 1: no overflow
-    return (np.where(x >= 0, 1.0, power) / (1 + power)).astype(x.dtype)
-
-
-def tanh(x: Array) -> Array:
-    """Returns the hyperbolic tangent, rounded once to the float type of x."""
-    return np.tanh(x.astype(np.float64)).astype(x.dtype)
-
-
-def erf(x: Array) -> Array:
-    """Returns the error function, rounded once to the float type of x."""
-    return np.vectorize(math.erf, otypes=[np.float64])(x.astype(np.float64)).astype(x.dtype)
-
-
-def greater_equal(a: Array, b: Array) -> Array:
-    """Returns 1 where a >= b, else 0."""
-    return (a >= b).astype(a.dtype)
-
-
-def hard_sigmoid(x: Array, alpha: float, beta: float) -> Array:
-    """Returns max(0, min(1, alpha * x + beta))."""
-    return np.maximum(np.minimum(x * alpha + beta, 1), 0)
-
-
-def hard_swish(x: Array) -> Array:
-    """Returns x * max(0, min(1, x / 6 + 1 / 2)); one sixth is rounded to the float type of x."""
-    sixth = x.dtype.type(1) / x.dtype.type(6)
-    return x * np.maximum(np.minimum(x * sixth + x.dtype.type(0.5), 1), 0)
-
-
-def gelu(x: Array, approximate: str) -> Array:
-    """Returns x times the normal distribution function, rounded once to the float type of x."""
-    wide = x.astype(np.float64)
-    if approximate == "tanh":
-        gate = np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))
-    else:
-        gate = np.vectorize(math.erf, otypes=[np.float64])(wide / np.sqrt(2.0))
-    return (0.5 * wide * (1 + gate)).astype(x.dtype)
 
 
 def reduce_mean(x: Array, axes: Sequence[int], keepdims: bool) -> Array:
@@ -276,18 +211,3 @@ def constant(value: Array, real: Any) -> Array:
     """Returns a constant as a batch of one, floats in float type `real`."""
     typed = value.astype(real) if value.dtype.kind == "f" else value.astype(np.int64)
     return typed[np.newaxis]
-
-
-BINARY: dict[str, Callable[..., Array]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "pow": np.power,
-    "min": np.minimum,
-    "max": np.maximum,
-    "greater_equal": greater_equal,
-    "prelu": prelu,
-    "mul_add": fused.mul_add,
-}
-"""Elementwise operations on two aligned operands, and numbers they hold, by their name in nn."""

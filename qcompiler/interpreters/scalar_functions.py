@@ -12,45 +12,15 @@ from qcompiler.arith.scalar_function import Numerics, ScalarFunction
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 
-REAL_OPS: dict[type[Operation], str] = {
-    nn.AddOp: "add",
-    nn.SubOp: "sub",
-    nn.MulOp: "mul",
-    nn.MulAddOp: "mul_add",
-    nn.DivOp: "div",
-    nn.SqrtOp: "sqrt",
-    nn.ReluOp: "relu",
-    nn.MinOp: "min",
-    nn.MaxOp: "max",
-    nn.NegOp: "neg",
-    nn.FloorOp: "floor",
-    nn.CeilOp: "ceil",
-    nn.TruncOp: "trunc",
-    nn.RoundOp: "round",
-    nn.GreaterEqualOp: "greater_equal",
-    nn.ErfOp: "erf",
-    nn.ClipOp: "clip",
-    nn.LeakyReluOp: "leaky_relu",
-    nn.PReluOp: "leaky_relu",
-    nn.SigmoidOp: "sigmoid",
-    nn.TanhOp: "tanh",
-    nn.HardSigmoidOp: "hard_sigmoid",
-    nn.HardSwishOp: "hard_swish",
-    nn.GeluOp: "gelu",
-}
-"""Real operations that a scalar region may hold, with their names in `arith.scalar_ops`."""
+REAL_OPS: tuple[type[nn.Unary | nn.Binary], ...] = tuple(
+    op for op in nn.NN.operations if issubclass(op, nn.Unary | nn.Binary) and op.IS_SCALAR
+)
+"""Real operations that a scalar region may hold: see `IS_SCALAR`."""
 
 
 def parameter_row(values: Array, channels: int) -> Array:
     """Returns parameters in the shape that the builder wants: [] or [channels]."""
     return values.reshape(()) if values.size == 1 and channels != 1 else values.reshape(-1)
-
-
-def scalar_name(op: Operation) -> str:
-    """Returns the name in `arith.scalar_ops` of an operation of `REAL_OPS`."""
-    if isinstance(op, nn.GeluOp) and op.approximate.data == "tanh":
-        return "gelu_tanh"
-    return REAL_OPS[type(op)]
 
 
 def scalar_value(
@@ -70,8 +40,8 @@ def scalar_value(
     if isinstance(op, qint.DequantizeOp):
         return builder.apply("mul", operands[0], parameter_row(op.scale_array, channels))
     if type(op) in REAL_OPS:
-        assert isinstance(op, nn.Binary | nn.Unary), "the table holds no others"
-        return builder.apply(scalar_name(op), *operands, *op.parameters)
+        assert isinstance(op, nn.Binary | nn.Unary), "there are no others"
+        return builder.apply(op.function, *operands, *op.parameters)
     raise VerifyException(f"{op.name} cannot stand in a scalar region")
 
 

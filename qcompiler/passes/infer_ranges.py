@@ -49,35 +49,6 @@ from qcompiler.passes.rewriting import numerics_of
 from qcompiler.provenance.sources import place_of
 
 
-def _constant(op: qint.ConstantOp) -> IntRange:
-    array = op.array
-    return (
-        IntRange(int(array.min()), int(array.max()))
-        if array.size
-        else qint.range_of(op.result.type)
-    )
-
-
-def _matmul(op: qint.MatMulOp) -> IntRange:
-    return qint.matmul_range(op.lhs, op.rhs)
-
-
-def _conv(op: qint.ConvOp) -> IntRange:
-    return qint.conv_range(op.padded_range, op.weights)
-
-
-def _pool(op: qint.PoolOp) -> IntRange:
-    return qint.pool_range(op.kind.data, op.padded_range, op.window.taps)
-
-
-def _affine(op: qint.AffineOp) -> IntRange:
-    return qint.affine_range(qint.range_of(op.input.type), op.multiplier_array, op.offset_array)
-
-
-def _unchanged(op: qint.ReshapeOp | qint.TransposeOp | qint.Rearrangement) -> IntRange:
-    return qint.range_of(op.operands[0].type)
-
-
 def _requantize(op: qint.RequantizeOp) -> IntRange:
     """Monotone functions reach their extremes at the ends of the input's range."""
     declared = qint.range_of(op.result.type)
@@ -106,29 +77,10 @@ def _join(op: qint.JoinOp) -> IntRange:
     return declared if reached is None else reached
 
 
-def _own(op: qint.AddOp | qint.MulOp | qint.ConcatOp | qint.PadOp | qint.ArgMaxOp) -> IntRange:
-    return op.inferred_range
+RangeRule = Callable[[Any], IntRange]
+"""Returns the range of an operation's result from its operands' (`qint.range_of`)."""
 
-
-_RULES: dict[type[Operation], Callable[..., IntRange]] = {
-    qint.ConstantOp: _constant,
-    qint.MatMulOp: _matmul,
-    qint.ConvOp: _conv,
-    qint.PoolOp: _pool,
-    qint.AffineOp: _affine,
-    qint.ReshapeOp: _unchanged,
-    qint.TransposeOp: _unchanged,
-    qint.RequantizeOp: _requantize,
-    qint.JoinOp: _join,
-    qint.AddOp: _own,
-    qint.MulOp: _own,
-    qint.ConcatOp: _own,
-    qint.PadOp: _own,
-    qint.ArgMaxOp: _own,
-    qint.SliceOp: _unchanged,
-    qint.ResizeNearestOp: _unchanged,
-    qint.DepthToSpaceOp: _unchanged,
-}
+_registered: dict[type[Operation], RangeRule] = {}
 
 
 def bounds_of(op: Operation) -> IntRange | None:
@@ -137,13 +89,9 @@ def bounds_of(op: Operation) -> IntRange | None:
     Raises:
         ValueError: they do not fit 63 bits.
     """
-    rule = _RULES.get(type(op))
-    clamps = isinstance(op, qint.RequantizeOp | qint.JoinOp)
-    return None if rule is None or clamps else rule(op)
-
-
-RangeRule = Callable[[Any], IntRange]
-"""Returns the range of an operation's result from its operands' (`qint.range_of`)."""
+    if (rule := _registered.get(type(op))) is not None:
+        return rule(op)
+    return op.inferred_range if isinstance(op, qint.IntegerOp) else None
 
 
 def range_rule(*op_types: type[Operation]) -> Callable[[RangeRule], RangeRule]:
@@ -153,7 +101,7 @@ def range_rule(*op_types: type[Operation]) -> Callable[[RangeRule], RangeRule]:
     """
 
     def register(function: RangeRule) -> RangeRule:
-        _RULES.update((op_type, function) for op_type in op_types)
+        _registered.update((op_type, function) for op_type in op_types)
         return function
 
     return register
@@ -166,7 +114,7 @@ def _narrow_body(op: qint.RequantizeOp | qint.JoinOp) -> None:
         Rewriter.replace_value_with_new_type(argument, qint.int_type_of(given.type))
     for inner in body.operations:
         if isinstance(inner, qint.AffineOp):
-            _set_range(inner, _affine(inner))
+            _set_range(inner, inner.inferred_range)
 
 
 def _set_range(op: Operation, range_: IntRange) -> None:
@@ -177,16 +125,14 @@ def _set_range(op: Operation, range_: IntRange) -> None:
 
 
 def _infer(op: Operation) -> None:
-    rule = _RULES.get(type(op))
-    if rule is None:
-        return
     if isinstance(op, qint.RequantizeOp | qint.JoinOp):
         _narrow_body(op)
-    inferred = rule(op)
-    if isinstance(op, qint.RequantizeOp | qint.JoinOp):
-        last = cast(Operation, op.scalar_body.yielded.owner)
-        _set_range(last, inferred)
-    _set_range(op, inferred)
+        inferred = _requantize(op) if isinstance(op, qint.RequantizeOp) else _join(op)
+        _set_range(cast(Operation, op.scalar_body.yielded.owner), inferred)
+    else:
+        inferred = bounds_of(op)
+    if inferred is not None:
+        _set_range(op, inferred)
 
 
 def _users(value: SSAValue) -> Iterator[Operation]:

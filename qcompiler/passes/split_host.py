@@ -47,28 +47,25 @@ from qcompiler.analysis.obstacles import MainFunction, obstacles
 from qcompiler.dialects import nn, qint
 from qcompiler.errors import ModelError, Problem
 
-_COMPUTE = (
-    qint.MatMulOp, qint.Windowed, qint.RequantizeOp, qint.RequantizerOp, qint.JoinOp, qint.AddOp,
-    qint.MulOp, qint.ArgMaxOp,
-)  # fmt: skip
-_QUANTIZERS = (qint.QuantizeOp, qint.DequantizeOp, qint.AffineOp)
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
-_BETWEEN = (
-    qint.ReshapeOp, qint.TransposeOp, qint.ConcatOp, qint.Rearrangement, qint.PadOp,
-    qint.AffineOp,
-)  # fmt: skip
-
-
-_MOVES = (qint.Rearrangement, qint.PadOp, qint.ConcatOp)
-"""Integers moved about, which hardware does; transpositions at the ends are the host's."""
 
 _registered: list[type[Operation]] = []
 
 
 def core_operation(op_type: type[Operation]) -> type[Operation]:
-    """Class decorator: the operation of a plugin works on integers, and hardware computes it."""
+    """Class decorator: the operation of a plugin works on integers, and hardware computes it.
+
+    One that is a `qint.IntegerOp` says so itself.
+    """
     _registered.append(op_type)
     return op_type
+
+
+def _hardware(op: Operation) -> qint.Hardware:
+    """Returns when hardware does an operation."""
+    if isinstance(op, tuple(_registered)):
+        return qint.Hardware.ALWAYS
+    return op.HARDWARE if isinstance(op, qint.IntegerOp) else qint.Hardware.NEVER
 
 
 class _Cut:
@@ -76,10 +73,11 @@ class _Cut:
 
     def __init__(self, main: func.FuncOp):
         self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
-        # Where nothing else is to be done, transposing is what the hardware is for.
-        always = (*_COMPUTE, *_MOVES, *_registered)
-        computes = any(isinstance(op, always) for op in self.ops)
-        self.compute = always if computes else (*always, qint.TransposeOp)
+        when = {op: _hardware(op) for op in self.ops}
+        alone = qint.Hardware.ALWAYS not in when.values()
+        wanted = qint.Hardware.ALONE if alone else qint.Hardware.ALWAYS
+        self.compute = {op for op, said in when.items() if said is wanted}
+        self.possible = {op for op, said in when.items() if said is not qint.Hardware.NEVER}
         self.constant = _constant_ops(self.ops)
         self.after_core = self._reach(self.ops, forward=True)
         self.before_core = self._reach(reversed(self.ops), forward=False)
@@ -96,14 +94,14 @@ class _Cut:
                 if forward
                 else {use.operation for result in op.results for use in result.uses}
             )
-            if any(n in reached or isinstance(n, self.compute) for n in neighbours):
+            if any(n in reached or n in self.compute for n in neighbours):
                 reached.add(op)
         return reached
 
     def in_core(self, op: Operation) -> bool:
         """Whether the operation is computed in hardware."""
         inside = op in self.after_core and op in self.before_core
-        return isinstance(op, self.compute) or (inside and op not in self.constant)
+        return op in self.compute or (inside and op not in self.constant)
 
     def head(self) -> list[Operation]:
         """Returns the operations that make the integers for the hardware."""
@@ -128,11 +126,9 @@ class _Cut:
 
     def problems(self) -> list[Problem]:
         """Returns why the network cannot be cut, one problem for each cause."""
-        stray = {
-            o for o in self.ops if self.in_core(o) and not isinstance(o, (*self.compute, *_BETWEEN))
-        }
+        stray = {op for op in self.ops if self.in_core(op) and op not in self.possible}
         found = obstacles(MainFunction(self.ops, self.constant, stray))
-        if found or any(isinstance(op, self.compute) for op in self.ops):
+        if found or self.compute:
             return found
         what = "no operation works on quantized values, so there is nothing to put in hardware"
         in_text = (

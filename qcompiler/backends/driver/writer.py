@@ -14,14 +14,14 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.arith import fused
+from qcompiler.arith import fused, real_functions
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver import packing
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters import functions, numerics, numpy_ops, numpy_windows
-from qcompiler.interpreters.host_calls import CALLS, host_call
+from qcompiler.interpreters.host_calls import CALLS, host_call, real_function
 from qcompiler.provenance.sources import identifier
 from qcompiler.version import VERSION
 
@@ -97,7 +97,7 @@ def _functions_of(module: ModuleType) -> list[Callable[..., Any]]:
     return [function for function in found if function.__module__ == module.__name__]
 
 
-_EMBEDDED = (packing, fused, numpy_ops, numpy_windows)
+_EMBEDDED = (packing, fused, real_functions, numpy_ops, numpy_windows)
 """Modules whose functions go into the driver: self-contained, numpy only."""
 
 
@@ -129,7 +129,7 @@ class _FunctionWriter:
                 rank = len(shape_of(op.result.type))
                 aligned = [f"align({arg}, {rank})" for arg in args]
                 operands = ", ".join([*aligned, *map(repr, op.parameters)])
-                function = numpy_ops.BINARY[op.name.removeprefix("nn.")]
+                function = real_function(op)
                 prefix = "np." if isinstance(function, np.ufunc) else ""
                 return f"{prefix}{function.__name__}({operands})"
             case qint.QuantizeOp():

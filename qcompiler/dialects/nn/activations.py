@@ -109,6 +109,10 @@ class PReluOp(Binary):
 
     name = "nn.prelu"
 
+    @property
+    def function(self) -> str:
+        return "leaky_relu"
+
     def verify_(self) -> None:
         x, slope = shape_of(self.lhs.type), shape_of(self.rhs.type)
         if broadcast_shapes([x, slope]) != x:
@@ -151,6 +155,10 @@ class GeluOp(Unary):
 
     def __init__(self, input: SSAValue, approximate: str = "none"):
         super().__init__(input, {"approximate": StringAttr(approximate)})
+
+    @property
+    def function(self) -> str:
+        return "gelu" if self.approximate.data == "none" else "gelu_tanh"
 
     def verify_(self) -> None:
         super().verify_()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import Float32Type, FloatAttr, TensorType
@@ -29,6 +30,8 @@ class Binary(IRDLOperation):
     rhs = operand_def(REAL)
     result = result_def(REAL)
     traits = traits_def(Pure())
+    IS_SCALAR: ClassVar[bool] = True
+    """Whether a scalar region may hold it: `arith.scalar_ops` has its function."""
     assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
     def __init__(
@@ -44,6 +47,11 @@ class Binary(IRDLOperation):
         """The numbers that the operation holds, in the order of its formula."""
         return ()
 
+    @property
+    def function(self) -> str:
+        """What it computes: by its name in `arith.scalar_ops`, if it is scalar."""
+        return self.name.removeprefix("nn.")
+
     def verify_(self) -> None:
         shape = broadcast_shapes([shape_of(self.lhs.type), shape_of(self.rhs.type)])
         if shape != shape_of(self.result.type):
@@ -58,6 +66,8 @@ class Unary(IRDLOperation):
     input = operand_def(REAL)
     result = result_def(REAL)
     traits = traits_def(Pure())
+    IS_SCALAR: ClassVar[bool] = True
+    """Whether a scalar region may hold it: `arith.scalar_ops` has its function."""
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, input: SSAValue, properties: Mapping[str, Attribute] | None = None):
@@ -69,6 +79,11 @@ class Unary(IRDLOperation):
     def parameters(self) -> tuple[float, ...]:
         """The numbers that the operation holds, in the order of its formula."""
         return ()
+
+    @property
+    def function(self) -> str:
+        """What it computes: by its name in `arith.scalar_ops`, if it is scalar."""
+        return self.name.removeprefix("nn.")
 
     def verify_(self) -> None:
         verify_same_shape(self.input.type, self.result.type)
@@ -133,6 +148,7 @@ class PowOp(Binary):
     """Raises to a power: `y = a ** b`. Example: `%y = nn.pow %a, %b : (f32, f32) -> f32`."""
 
     name = "nn.pow"
+    IS_SCALAR: ClassVar[bool] = False
 
 
 @irdl_op_definition

@@ -59,6 +59,7 @@ class RoundToOp(Unary):
     """
 
     name = "nn.round_to"
+    IS_SCALAR: ClassVar[bool] = False
     FORMATS: ClassVar[dict[str, tuple[int, int, int]]] = {
         "float16": (11, -24, 16),
         "bfloat16": (8, -133, 128),

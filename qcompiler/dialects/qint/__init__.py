@@ -10,6 +10,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import element_of
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.dialects.qint.convolution import ConvOp, PoolOp, Windowed, conv_range, pool_range
+from qcompiler.dialects.qint.interface import Hardware, IntegerOp
 from qcompiler.dialects.qint.joins import AddOp, ConcatOp, JoinOp, MulOp
 from qcompiler.dialects.qint.linear import (
     AffineOp,
@@ -65,11 +66,11 @@ QINT = Dialect(
 
 __all__ = [
     "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
-    "DequantizeOp", "FloatScaleOp", "IntRange", "IntType", "JoinOp", "MatMulOp", "MulOp",
-    "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp",
-    "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp",
-    "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range", "element_of",
-    "inherit_numerics", "int_like", "int_parameter", "int_type_of", "matmul_range", "numerics_of",
-    "parameter_array", "pool_range", "range_of", "real_parameter", "requantizer_op",
-    "set_numerics",
+    "DequantizeOp", "FloatScaleOp", "Hardware", "IntRange", "IntType", "IntegerOp", "JoinOp",
+    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement",
+    "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp",
+    "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range",
+    "conv_range", "element_of", "inherit_numerics", "int_like", "int_parameter", "int_type_of",
+    "matmul_range", "numerics_of", "parameter_array", "pool_range", "range_of", "real_parameter",
+    "requantizer_op", "set_numerics",
 ]  # fmt: skip

@@ -5,7 +5,6 @@ import math
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
@@ -19,6 +18,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.linear import ConstantOp, product_range
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 
@@ -37,7 +37,7 @@ def window_properties(window: Window) -> dict[str, Attribute]:
     return {name: DenseArrayBase.from_list(i64, part) for name, part in parts.items()}
 
 
-class Windowed(IRDLOperation):
+class Windowed(IntegerOp):
     """What convolution and pooling share: a window that slides over the input."""
 
     kernel = prop_def(_I64_ARRAY)
@@ -131,6 +131,11 @@ class ConvOp(Windowed):
         """Number of groups."""
         return self.group.value.data
 
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the sums, with the actual weights where they are constant."""
+        return conv_range(self.padded_range, self.weights)
+
     def verify_(self) -> None:
         x, w = shape_of(self.input.type), shape_of(self.weights.type)
         if len(w) != len(x) or w[: len(x) - 2] != self.window.kernel:
@@ -188,6 +193,11 @@ class PoolOp(Windowed):
             },
             result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)],
         )
+
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of a window's maximum or sum."""
+        return pool_range(self.kind.data, self.padded_range, self.window.taps)
 
     def verify_(self) -> None:
         if self.kind.data not in ("max", "sum"):

@@ -21,6 +21,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import broadcast_shapes, shape_of
 from qcompiler.dialects.nn import concat_shape
+from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.requantizers import ScalarBody
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, int_type_of, range_of
 
@@ -37,7 +38,7 @@ def _verify_broadcast(op: IRDLOperation) -> None:
         )
 
 
-class Pairwise(IRDLOperation, ABC):
+class Pairwise(IntegerOp, ABC):
     """An elementwise operation on two tensors of integers, which broadcast as in numpy."""
 
     lhs = operand_def(INT_TENSOR)
@@ -96,7 +97,7 @@ class MulOp(Pairwise):
 
 
 @irdl_op_definition
-class ConcatOp(IRDLOperation):
+class ConcatOp(IntegerOp):
     """Joins tensors along an axis, in order.
 
     Example: `%y = qint.concat %a, %b axis 1 : (tensor<1x2x!qint.int<0, 3>>,
@@ -137,7 +138,7 @@ def union_range(values: Sequence[SSAValue]) -> IntRange:
 
 
 @irdl_op_definition
-class JoinOp(IRDLOperation):
+class JoinOp(IntegerOp):
     """Applies the scalar function of its region to the elements of several tensors.
 
     The region holds the chain of real operations that joins activations (a residual connection, a

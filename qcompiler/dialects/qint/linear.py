@@ -1,12 +1,12 @@
 """Integer constants, matrix products, affine maps and changes of shape."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, TensorType, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
@@ -28,6 +28,7 @@ from qcompiler.dialects.attributes import (
     verify_channel_parameter,
 )
 from qcompiler.dialects.nn import matmul_shape, transposed_shape, verify_reshape
+from qcompiler.dialects.qint.interface import Hardware, IntegerOp
 from qcompiler.dialects.qint.types import (
     INT,
     INT_TENSOR,
@@ -41,7 +42,7 @@ from qcompiler.dialects.qint.types import (
 
 
 @irdl_op_definition
-class ConstantOp(IRDLOperation):
+class ConstantOp(IntegerOp):
     """Holds integers, such as weights: `y = value`.
 
     Example: `%w = qint.constant dense<[[1, -1]]> : tensor<1x2xi8> -> tensor<1x2x!qint.int<-1, 1>>`
@@ -52,6 +53,7 @@ class ConstantOp(IRDLOperation):
     result = result_def(INT_TENSOR)
     traits = traits_def(Pure(), ConstantLike())
     assembly_format = "attr-dict $value `->` type($result)"
+    HARDWARE: ClassVar[Hardware] = Hardware.NEVER
 
     def __init__(self, value: Array, range_: IntRange | None = None):
         if range_ is None:
@@ -65,6 +67,14 @@ class ConstantOp(IRDLOperation):
     def array(self) -> Array:
         """The values as int64."""
         return numpy_from_dense(self.value).astype(np.int64)
+
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the values; those of the type if there are none."""
+        array = self.array
+        if not array.size:
+            return range_of(self.result.type)
+        return IntRange(int(array.min()), int(array.max()))
 
     def verify_(self) -> None:
         if self.value.get_shape() != shape_of(self.result.type):
@@ -85,7 +95,7 @@ def product_range(lhs: IntRange, rhs: IntRange, terms: int) -> IntRange:
 
 
 @irdl_op_definition
-class MatMulOp(IRDLOperation):
+class MatMulOp(IntegerOp):
     """Multiplies integer matrices exactly: `y[..., i, j] = sum_k a[..., i, k] * b[..., k, j]`.
 
     Example: `%y = qint.matmul %a, %w : (tensor<1x4x!qint.int<0, 3>>, tensor<4x2x!qint.int<-1, 1>>)
@@ -106,6 +116,11 @@ class MatMulOp(IRDLOperation):
             operands=[lhs, rhs], result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)]
         )
 
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the sums, with the actual weights where they are constant."""
+        return matmul_range(self.lhs, self.rhs)
+
     def verify_(self) -> None:
         shape = matmul_shape(shape_of(self.lhs.type), shape_of(self.rhs.type))
         if shape != shape_of(self.result.type):
@@ -122,7 +137,7 @@ def matmul_range(lhs: SSAValue, rhs: SSAValue) -> IntRange:
 
 
 @irdl_op_definition
-class AffineOp(IRDLOperation):
+class AffineOp(IntegerOp):
     """Multiplies by and adds integers: `y = multiplier * x + offset`, each one or one per channel.
 
     Carries zero points (`x - zero_point`) and bipolar codes (`2 * b - 1`) through linear
@@ -133,6 +148,7 @@ class AffineOp(IRDLOperation):
     """
 
     name = "qint.affine"
+    HARDWARE: ClassVar[Hardware] = Hardware.BETWEEN
     input = operand_def(INT)
     multiplier = prop_def(IntParameter)
     offset = prop_def(IntParameter)
@@ -172,6 +188,11 @@ class AffineOp(IRDLOperation):
         counts = self.multiplier_array.size, self.offset_array.size
         return None if self.axis is None or counts == (1, 1) else self.axis.value.data
 
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds over all channels."""
+        return affine_range(range_of(self.input.type), self.multiplier_array, self.offset_array)
+
     def verify_(self) -> None:
         shape = shape_of(self.input.type)
         if shape != shape_of(self.result.type):
@@ -193,13 +214,14 @@ def affine_range(range_: IntRange, multiplier: Array, offset: Array) -> IntRange
 
 
 @irdl_op_definition
-class ReshapeOp(IRDLOperation):
+class ReshapeOp(IntegerOp):
     """Reads the elements in row-major order into another shape.
 
     Example: `%y = qint.reshape %x : (tensor<1x2x2x!qint.int<0, 1>>) -> tensor<1x4x!qint.int<0, 1>>`
     """
 
     name = "qint.reshape"
+    HARDWARE: ClassVar[Hardware] = Hardware.BETWEEN
     input = operand_def(INT_TENSOR)
     result = result_def(INT_TENSOR)
     traits = traits_def(Pure())
@@ -211,12 +233,17 @@ class ReshapeOp(IRDLOperation):
             operands=[input], result_types=[TensorType(IntType(element.lo, element.hi), shape)]
         )
 
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the input."""
+        return range_of(self.input.type)
+
     def verify_(self) -> None:
         verify_reshape(self.input.type, self.result.type)
 
 
 @irdl_op_definition
-class TransposeOp(IRDLOperation):
+class TransposeOp(IntegerOp):
     """Permutes axes: `y.shape[i] = x.shape[permutation[i]]`.
 
     Example: `%y = qint.transpose %x permutation [1, 0]
@@ -224,6 +251,7 @@ class TransposeOp(IRDLOperation):
     """
 
     name = "qint.transpose"
+    HARDWARE: ClassVar[Hardware] = Hardware.ALONE
     input = operand_def(INT_TENSOR)
     permutation = prop_def(DenseArrayBase.constr(i64))
     result = result_def(INT_TENSOR)
@@ -240,6 +268,11 @@ class TransposeOp(IRDLOperation):
             properties={"permutation": DenseArrayBase.from_list(i64, permutation)},
             result_types=[TensorType(IntType(element.lo, element.hi), shape)],
         )
+
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the input."""
+        return range_of(self.input.type)
 
     def verify_(self) -> None:
         shape = transposed_shape(shape_of(self.input.type), self.permutation.get_values())

@@ -21,6 +21,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.nn import slice_shape
+from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
@@ -35,11 +36,16 @@ def _tensor(range_: IntRange, shape: Sequence[int]) -> TensorType[IntType]:
     return TensorType(IntType(range_.lo, range_.hi), shape)
 
 
-class Rearrangement(IRDLOperation, ABC):
+class Rearrangement(IntegerOp, ABC):
     """What moves integers from one place to another: every result is an element of the input."""
 
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
+
+    @property
+    def inferred_range(self) -> IntRange:
+        """Bounds of the input."""
+        return range_of(self.operands[0].type)
 
     @abstractmethod
     def apply(self, x: Array) -> Array:
@@ -192,7 +198,7 @@ def _deep_shape(shape: tuple[int, ...], block: Sequence[int]) -> tuple[int, ...]
 
 
 @irdl_op_definition
-class PadOp(IRDLOperation):
+class PadOp(IntegerOp):
     """Surrounds a tensor by an integer: `begin` elements before and `end` after, on each axis.
 
     Example: `%y = qint.pad %x {begin = array<i64: 0, 1>, end = array<i64: 0, 2>, value = 0 : i64}

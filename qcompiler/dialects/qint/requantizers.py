@@ -40,6 +40,7 @@ from qcompiler.dialects.attributes import (
     shape_of,
     verify_channel_parameter,
 )
+from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.types import (
     INT,
     INT_TENSOR,
@@ -105,7 +106,7 @@ class ScalarBody:
 
 
 @irdl_op_definition
-class RequantizeOp(IRDLOperation):
+class RequantizeOp(IntegerOp):
     """Applies the scalar function of its region to every element, one function per channel.
 
     The region holds the chain of real operations between an accumulator and the next quantizer;
@@ -163,7 +164,7 @@ class RequantizeOp(IRDLOperation):
         self.scalar_body.verify([int_type_of(self.input.type)], int_type_of(self.result.type))
 
 
-class RequantizerOp(IRDLOperation, ABC):
+class RequantizerOp(IntegerOp, ABC):
     """What the hardware forms share."""
 
     input = operand_def(INT)

@@ -3,7 +3,6 @@
 from xdsl.dialects.builtin import BoolAttr, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
-    IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
@@ -16,6 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType
 
 
@@ -32,7 +32,7 @@ def positions(x: Array, *, last: bool) -> Array:
 
 
 @irdl_op_definition
-class ArgMaxOp(IRDLOperation):
+class ArgMaxOp(IntegerOp):
     """Finds the position of the largest element along the innermost axis, which becomes 1.
 
     Of equals it is the first one, or with `last` the last one.
