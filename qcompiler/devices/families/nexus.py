@@ -86,7 +86,7 @@ FAMILY = _Nexus(
         ("CCU2", {"LUT": 2, "CARRY": 1}),
         ("DPR16X4", {"LUT": 4, "LUTRAM": 1}),
         (r"FD1P3\w+", {"FF": 1}),
-        (r"P?DP(SC)?16K(_MODE)?", {"BRAM": 1}),
+        (r"(P?DP(SC)?|SP)16K(_MODE)?", {"BRAM": 1}),
         (r"(DPSC|SP|PDP(SC)?)512K(_MODE)?", {"LARGE": 1}),
         ("MULT9X9|MULTPREADD9X9", {"DSP": 0.5}),
         ("MULT18X18|MULTPREADD18X18|MULTADDSUB18X18", {"DSP": 1}),
