@@ -197,7 +197,11 @@ class Options:
                 "max_brams": self.max_brams or 0,
             },
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
-            "select-requantizer": {"form": self.requantizer},
+            "select-requantizer": {
+                "form": self.requantizer,
+                "device": self.device,
+                "target_cycles": self.target_cycles,
+            },
         }
 
     def _selected(self) -> Sequence[PassLike]:

@@ -12,7 +12,7 @@ import numpy as np
 from qcompiler.analysis.channel_ranges import channel_ranges
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL
+from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, FormCost
 from qcompiler.arith.requantizer_selection import (
     ALL_FORMS,
     Candidate,
@@ -32,7 +32,7 @@ from qcompiler.arith.switch_points import SwitchPoints, switch_points_of
 from qcompiler.dialects import qint
 
 _LANES = 4
-"""As select-requantizer assumes."""
+"""As select-requantizer assumes without a device."""
 _NAMES: dict[type[Requantizer], FormName] = {
     Shift: "shift", MulShift: "mul_shift", FloatScale: "float_scale", Threshold: "threshold",
     Table: "table",
@@ -46,7 +46,7 @@ class Choice:
     Attributes:
         name: kind of the form.
         words: the form in words.
-        cost: its area as select-requantizer estimates it, in LUT equivalents for 4 lanes.
+        cost: its area as select-requantizer estimates it, in look-up tables.
         others: of each other kind the cheapest that is feasible, or the reason why none is.
     """
 
@@ -56,8 +56,16 @@ class Choice:
     others: tuple[Candidate, ...]
 
 
-def reconsider(op: qint.RequantizerOp) -> Choice:
-    """Returns the form of a requantizer on tensors, beside the others of its function."""
+def reconsider(
+    op: qint.RequantizerOp, model: FormCost = DEFAULT_COST_MODEL, lanes: int = _LANES
+) -> Choice:
+    """Returns the form of a requantizer on tensors, beside the others of its function.
+
+    Args:
+        op: what was chosen.
+        model: what forms were ranked by.
+        lanes: side by side.
+    """
     form = op.requantizer
     axis = op.channel_axis
     x_lo, x_hi = channel_ranges(op.input, -1 if axis is None else axis)
@@ -70,12 +78,12 @@ def reconsider(op: qint.RequantizerOp) -> Choice:
         why = "the function is not monotone"
         tried = [Candidate(other, "", None, None, why) for other in ALL_FORMS]
     else:
-        tried = _tried(points, op.range)
+        tried = _tried(points, op.range, model, lanes)
     others: dict[FormName, Candidate] = {}
     for candidate in sorted(tried, key=_rank):
         if candidate.name != name:
             others.setdefault(candidate.name, candidate)
-    cost = DEFAULT_COST_MODEL.cost(form, x, _LANES)
+    cost = model.cost(form, x, lanes)
     return Choice(name, describe(form), cost, tuple(others.values()))
 
 
@@ -83,9 +91,9 @@ def _rank(candidate: Candidate) -> float:
     return float("inf") if candidate.cost is None else candidate.cost
 
 
-def _tried(points: SwitchPoints, clamp: IntRange) -> list[Candidate]:
+def _tried(points: SwitchPoints, clamp: IntRange, model: FormCost, lanes: int) -> list[Candidate]:
     try:
-        return list(select_for_points(points, lanes=_LANES, clamp=clamp).candidates)
+        return list(select_for_points(points, lanes=lanes, model=model, clamp=clamp).candidates)
     except ValueError:  # only the chosen form is feasible: a float32 multiplication
         return []
 

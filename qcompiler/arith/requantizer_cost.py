@@ -1,7 +1,7 @@
 """Estimates the area of hardware forms, in equivalents of six-input lookup tables (LUTs).
 
-This is a first model: its weights are textbook guesses, to be refitted to synthesis results. It
-only has to rank the forms of one function.
+This is for parts that nobody has named: its weights are textbook guesses, which only have to rank
+the forms of one function. Of a device, `analysis.area.requantizers` counts them.
 
 Parameters with no more rows than there are lanes are constants in the logic; more rows are
 stored, 64 bits to a LUT, and read as the channels pass by.
@@ -10,6 +10,7 @@ stored, 64 bits to a LUT, and read as the channels pass by.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,14 @@ from qcompiler.arith.requantizers import (
     Table,
     Threshold,
 )
+
+
+class FormCost(Protocol):
+    """What a form is ranked by."""
+
+    def cost(self, form: Requantizer, x: IntRange, lanes: int = 1) -> float:
+        """Returns the area of `lanes` copies of a form, storage included, in look-up tables."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from qcompiler.arith.arrays import IntArray, per_channel
 from qcompiler.arith.exact_fit import Channel, channel_of, forms_of
 from qcompiler.arith.exact_lines import NotALineError, code_line
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, CostModel
+from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, FormCost
 from qcompiler.arith.requantizer_proofs import (
     TABLE_LIMIT,
     TABLES_LIMIT,
@@ -61,7 +61,7 @@ class Candidate:
         name: kind of the form.
         variant: what distinguishes it from others of its kind, for people; may be empty.
         form: the proven form, or None.
-        cost: area in LUT equivalents, if there is a form.
+        cost: area in look-up tables, if there is a form.
         reason: why there is no form, for people; empty if there is one.
     """
 
@@ -79,7 +79,7 @@ class Selection:
     Attributes:
         name: kind of the chosen form.
         form: the cheapest proven form.
-        cost: its area in LUT equivalents.
+        cost: its area in look-up tables.
         candidates: all that were considered, in the order tried; the chosen one among them.
     """
 
@@ -99,7 +99,7 @@ def select(
     *,
     forms: tuple[FormName, ...] = ALL_FORMS,
     lanes: int = 1,
-    model: CostModel = DEFAULT_COST_MODEL,
+    model: FormCost = DEFAULT_COST_MODEL,
     clamp: IntRange | None = None,
 ) -> Selection:
     """Returns the cheapest form proven equal to a function on an accumulator range.
@@ -110,7 +110,7 @@ def select(
         x_hi: largest accumulator, a scalar or per channel [C].
         forms: kinds to consider.
         lanes: channels computed side by side.
-        model: weights of the area estimate.
+        model: says what a form takes.
         clamp: where forms that clamp do so, if not at the codes that are reached.
 
     Raises:
@@ -143,7 +143,7 @@ def spread(
     rows: Callable[[Requantizer], Requantizer],
     x: IntRange,
     lanes: int = 1,
-    model: CostModel = DEFAULT_COST_MODEL,
+    model: FormCost = DEFAULT_COST_MODEL,
 ) -> Selection:
     """Returns a decision for channels of which several are alike.
 
@@ -152,7 +152,7 @@ def spread(
         rows: makes a form of all channels of one of all kinds; ValueError if it is too large.
         x: accumulators that enter.
         lanes: channels computed side by side.
-        model: weights of the area estimate.
+        model: says what a form takes.
 
     Raises:
         ValueError: no form is feasible.
@@ -191,7 +191,7 @@ def _select_wide(
     x_hi: IntArray | int,
     forms: tuple[FormName, ...],
     lanes: int,
-    model: CostModel,
+    model: FormCost,
     clamp: IntRange | None,
 ) -> Selection:
     """Returns the cheapest form that follows from how a function is written, not from its steps."""
@@ -259,7 +259,7 @@ def select_for_points(
     *,
     forms: tuple[FormName, ...] = ALL_FORMS,
     lanes: int = 1,
-    model: CostModel = DEFAULT_COST_MODEL,
+    model: FormCost = DEFAULT_COST_MODEL,
     function: ScalarFunction | None = None,
     clamp: IntRange | None = None,
 ) -> Selection:
@@ -292,7 +292,7 @@ def select_for_points(
 
 
 def _float_scale(
-    function: ScalarFunction, points: SwitchPoints, x: IntRange, lanes: int, model: CostModel
+    function: ScalarFunction, points: SwitchPoints, x: IntRange, lanes: int, model: FormCost
 ) -> Candidate:
     form = prove_float_scale(function, points)
     if form is None:

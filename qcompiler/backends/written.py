@@ -108,6 +108,11 @@ def device_of(directory: Path) -> Device:
         raise ModelError([Problem(str(directory), what, remedy), *error.problems]) from None
 
 
+def asked_device(directory: Path) -> Device | None:
+    """Returns the device that a written design was compiled for; None without, or if not known."""
+    return _known_device(_manifest(directory))
+
+
 def _known_device(manifest: dict[str, Any]) -> Device | None:
     """Returns the device that a design was compiled for, as far as it is known here."""
     name, file = manifest.get("device"), manifest.get("device_file")

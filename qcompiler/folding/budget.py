@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.prices import price
 from qcompiler.analysis.foldable_layers import Folding
 
 Foldings = Mapping[str, Folding]
@@ -33,7 +34,7 @@ class Budget:
 
     def price(self, area: Area) -> float:
         """Returns what an area costs."""
-        return sum(self.prices[kind] * number for kind, number in area.as_dict().items())
+        return price(area, self.prices)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.prices import WHOLE, prices
 from qcompiler.analysis.foldable_layers import (
     CHOICE,
     Folding,
@@ -67,8 +68,6 @@ from qcompiler.provenance.sources import own_nodes
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
 """Share of a device that designs may fill; 1 for others."""
-_PRICES = {"LUT": 1.0, "FF": 0.25, "BRAM": 1.0, "DSP": 1.0}
-"""What all of a device's resources of a kind cost."""
 
 
 def read_folding(path: Path) -> dict[str, dict[str, Any]]:
@@ -218,17 +217,14 @@ class SelectFoldingPass(ModulePass):
         if self.device is None and not limits:
             return None
         device = load_device(self.device or DEFAULT_DEVICE)
-        capacity = {kind: number for kind, number in device.capacity().items() if kind in _PRICES}
-        prices = {
-            kind: price / max(1, limits.get(kind) or capacity[kind])
-            for kind, price in _PRICES.items()
-        }
+        capacity = {kind: number for kind, number in device.capacity().items() if kind in WHOLE}
+        each = prices(device, limits)
         if self.device is not None:
             usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
             # What is asked for may go beyond what is easily routed, not beyond the device.
             asked = {kind: min(number, capacity[kind]) for kind, number in limits.items()}
             limits = usable | asked
-        return Budget(device.family, limits, prices, device.dsp is not None)
+        return Budget(device.family, limits, each, device.dsp is not None)
 
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""

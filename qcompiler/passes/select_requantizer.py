@@ -24,13 +24,16 @@ Keeps: every code, on the whole proven range of the input, channel by channel: e
 every switch point of the function, or for functions that are not monotone at every input.
 Leaves alone: nothing; a function with no feasible form is an error that says what was tried.
 
-Options: `form` forces one of shift, mul_shift, float_scale, threshold, table; `lanes` is the number of channels
-side by side that the cost estimate assumes.
+Options: `form` forces one of shift, mul_shift, float_scale, threshold, table; `device` is the part whose
+look-up tables, multipliers and memories forms are compared by, else it is a guess for no part in particular;
+`lanes` is the number of channels side by side that this assumes, unless `target_cycles`, the most that a
+frame may take on the device, says it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -39,11 +42,13 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.channel_ranges import channel_ranges
 from qcompiler.arith.enclosures import TooLargeError
 from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.joint_function import IntMap, map_range
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, FormCost
 from qcompiler.arith.requantizer_selection import (
     ALL_FORMS,
     FormName,
@@ -63,7 +68,12 @@ from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
 from qcompiler.provenance.sources import place_of
 
 
-def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int) -> Selection:
+def selection_for(
+    op: qint.RequantizeOp,
+    forms: tuple[FormName, ...],
+    lanes: int,
+    model: FormCost = DEFAULT_COST_MODEL,
+) -> Selection:
     """Returns the decision for one function, with all candidates that were weighed.
 
     Raises:
@@ -75,9 +85,9 @@ def selection_for(op: qint.RequantizeOp, forms: tuple[FormName, ...], lanes: int
     # Forms clamp where the type of the result says; channels may reach less than that.
     clamp = qint.range_of(op.result.type)
     ends = x_lo[kinds.first], x_hi[kinds.first]
-    found = select(function, *ends, forms=forms, lanes=lanes, clamp=clamp)
+    found = select(function, *ends, forms=forms, lanes=lanes, model=model, clamp=clamp)
     bounds = IntRange(int(ends[0].min()), int(ends[1].max()))
-    return found if kinds.kind is None else spread(found, kinds.rows, bounds, lanes)
+    return found if kinds.kind is None else spread(found, kinds.rows, bounds, lanes, model)
 
 
 def _remedy(error: Exception, otherwise: str) -> str:
@@ -98,13 +108,14 @@ def _remedy(error: Exception, otherwise: str) -> str:
 @dataclass
 class _SelectRequantizer(RewritePattern):
     forms: tuple[FormName, ...]
-    lanes: int
+    lanes: Callable[[Operation], int]
+    model: FormCost
     problems: list[Problem]
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.RequantizeOp, rewriter: PatternRewriter) -> None:
         try:
-            selection = selection_for(op, self.forms, self.lanes)
+            selection = selection_for(op, self.forms, self.lanes(op), self.model)
         except ValueError as error:
             otherwise = "use fewer output bits, or the same scale and summand at more positions"
             if numerics_of(op) == "onnxruntime":  # real numbers have lines where float32 has none
@@ -130,7 +141,8 @@ class _SelectJoin(RewritePattern):
     """
 
     forms: tuple[FormName, ...]
-    lanes: int
+    lanes: Callable[[Operation], int]
+    model: FormCost
     problems: list[Problem]
 
     @op_type_rewrite_pattern
@@ -174,7 +186,13 @@ class _SelectJoin(RewritePattern):
         elif found is None:
             bounds = function.combined_range(ranges)
             form = select(
-                function.tail, bounds.lo, bounds.hi, forms=self.forms, lanes=self.lanes, clamp=clamp
+                function.tail,
+                bounds.lo,
+                bounds.hi,
+                forms=self.forms,
+                lanes=self.lanes(op),
+                model=self.model,
+                clamp=clamp,
             ).form
         else:
             form = found.shift
@@ -226,6 +244,14 @@ class SelectRequantizerPass(ModulePass):
     name = "select-requantizer"
     form: str = "auto"
     lanes: int = 4
+    device: str | None = None
+    target_cycles: int = 0
+
+    def _lanes(self, op: Operation) -> int:
+        """Returns the lanes that a requantizer will need to be in time."""
+        if self.device is None or not self.target_cycles:
+            return self.lanes
+        return -(-prod(shape_of(op.results[0].type)) // self.target_cycles)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         forms: tuple[FormName, ...] = tuple(f for f in ALL_FORMS if self.form in ("auto", f))
@@ -240,7 +266,8 @@ class SelectRequantizerPass(ModulePass):
                 ]
             )
         problems: list[Problem] = []
-        options = forms, self.lanes, problems
+        model = DEFAULT_COST_MODEL if self.device is None else DeviceCost.of(self.device)
+        options = forms, self._lanes, model, problems
         apply_patterns(op, [_SelectRequantizer(*options), _SelectJoin(*options)])
         if problems:
             raise ModelError(problems)

@@ -10,6 +10,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
 
+from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.network import Network
 from qcompiler.assembly import parse_module
 from qcompiler.backends.layout import Layout
@@ -17,7 +18,7 @@ from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.layer import Known, explain_layer
 from qcompiler.backends.source_map import SourceMap, name_of
 from qcompiler.backends.view.describe import describe_type
-from qcompiler.backends.written import require_design
+from qcompiler.backends.written import asked_device, require_design
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem, suggestion
 from qcompiler.json_files import DAMAGE
@@ -123,7 +124,9 @@ class Explained:
             became; `layers`: see `explain_layer`.
         """
         qint = self.modules.get("qint")
-        known = Known(self.found, self.network, None if qint is None else qint[0])
+        device = asked_device(self.directory)
+        cost = None if device is None else DeviceCost(device)
+        known = Known(self.found, self.network, None if qint is None else qint[0], cost)
         node = self.nodes.get(name)
         chosen = [name] if node is None else self.layers_of(name)
         names = list(own_nodes(self.processes[name])) if node is None else [name]

@@ -11,6 +11,7 @@ from xdsl.ir import Operation, SSAValue
 from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.requantizer_alternatives import reconsider
+from qcompiler.arith.requantizer_cost import FormCost
 from qcompiler.backends.report.estimates import type_name
 from qcompiler.backends.report.found import Data, Found
 from qcompiler.dialects import qint, stream
@@ -25,11 +26,13 @@ class Known:
         found: the files of the report.
         network: the processes.
         qint: the module at the level qint, None if the design began later.
+        cost: what forms take on the device that was asked for, if one was.
     """
 
     found: Found
     network: Network
     qint: ModuleOp | None
+    cost: FormCost | None
 
 
 def explain_layer(known: Known, name: str, process: stream.Process) -> dict[str, Any]:
@@ -117,7 +120,11 @@ def _requantizer(known: Known, process: stream.RequantizeOp) -> Data:
     tensors = known.qint and _same_on_tensors(known, process, scalar)
     if not tensors:
         return {"form": kind, "words": "", "others": []}
-    choice = reconsider(tensors)
+    choice = (
+        reconsider(tensors)
+        if known.cost is None
+        else reconsider(tensors, known.cost, process.input_channel.lanes.data)
+    )
     return {
         "form": choice.name,
         "words": choice.words,

@@ -1,0 +1,130 @@
+"""What the form of a requantizer takes of a device: its hardware is built and counted.
+
+As for whole designs, but before the network is folded: lanes are assumed, and there are no pipeline
+registers. What a DSP or a block memory is worth in look-up tables follows from how many the device
+has of each.
+"""
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from qcompiler.analysis.area.count import Estimator
+from qcompiler.analysis.area.estimate import Area, area_of
+from qcompiler.analysis.area.prices import price, prices
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import Requantizer, Table, Threshold, rows_of
+from qcompiler.devices import Device, load_device
+from qcompiler.devices.families import FAMILIES
+from qcompiler.rtl.blocks.requantize import build_requantize
+from qcompiler.rtl.blocks.requantizer_lane import RequantizeConfig
+from qcompiler.rtl.streaming import Library
+
+_COUNTED_LEVELS = 16
+"""Comparisons of a lane that are built and counted; more of them take in proportion."""
+
+_COUNTED_LANES = 4
+"""The same of lanes."""
+
+
+@dataclass(frozen=True)
+class DeviceCost:
+    """Ranks forms by what they take of a device.
+
+    Attributes:
+        device: the part.
+    """
+
+    device: Device
+
+    @staticmethod
+    def of(device: str) -> "DeviceCost":
+        """Returns the cost on the device that is called so."""
+        return DeviceCost(load_device(device))
+
+    @cached_property
+    def _prices(self) -> dict[str, float]:
+        return prices(self.device)
+
+    def cost(self, form: Requantizer, x: IntRange, lanes: int = 1) -> float:
+        """Returns the area of a form with `lanes` lanes, in look-up tables of the device.
+
+        Args:
+            form: what to build.
+            x: accumulators that enter.
+            lanes: channels computed side by side, at least 1; fewer if these do not divide them.
+        """
+        taken = price(self._area(form, x, lanes), self._prices)
+        return taken / self._prices["LUT"]
+
+    def _area(self, form: Requantizer, x: IntRange, lanes: int) -> Area:
+        rows = rows_of(form)
+        if 1 < rows <= lanes:  # all at once: parameters are constants
+            few = _some_rows(form, _COUNTED_LANES)
+            return _line(Area(), self._lanes(few, x, rows_of(few)), rows / rows_of(few))
+        if lanes <= 2 * _COUNTED_LANES:
+            return self._lanes(form, x, lanes)
+        few, more = (self._lanes(form, x, some * _COUNTED_LANES) for some in (1, 2))
+        return _line(few, more, lanes / _COUNTED_LANES - 1)
+
+    def _lanes(self, form: Requantizer, x: IntRange, lanes: int) -> Area:
+        levels = form.thresholds.shape[1] if isinstance(form, Threshold) else 0
+        if not isinstance(form, Threshold) or levels <= 2 * _COUNTED_LEVELS:
+            return self._count(form, x, lanes)
+        few, more = (
+            self._count(replace(form, thresholds=form.thresholds[:, :some]), x, lanes)
+            for some in (_COUNTED_LEVELS, 2 * _COUNTED_LEVELS)
+        )
+        return _line(few, more, levels / _COUNTED_LEVELS - 1)
+
+    def _count(self, form: Requantizer, x: IntRange, lanes: int) -> Area:
+        channels = max(rows_of(form), lanes) if rows_of(form) == 1 else rows_of(form)
+        while channels % lanes:
+            lanes -= 1
+        library = Library()
+        config = RequantizeConfig(
+            prefix="cost",
+            name="requantize",
+            comment=(),
+            x=x,
+            y=_codes(form),
+            channels=channels,
+            lanes=lanes,
+            form=form,
+        )
+        module = library.add(build_requantize(library, config))
+        family = FAMILIES[self.device.family]
+        rules = family if self.device.dsp else family.without_multipliers()
+        counts = Estimator(library.modules, rules).count(module.sym_name.data)
+        return area_of(counts, family.name)
+
+
+def _line(first: Area, second: Area, steps: float) -> Area:
+    """Returns what so many steps lead to, of which one leads from the first area to the second."""
+    ends = first.as_dict(), second.as_dict()
+    return Area.of({kind: round(n + (ends[1][kind] - n) * steps) for kind, n in ends[0].items()})
+
+
+def _some_rows(form: Requantizer, most: int) -> Requantizer:
+    """Returns a form of at most so many of its rows, from all over them."""
+    rows = rows_of(form)
+    if rows <= most:
+        return form
+    arrays = (
+        field.name for field in fields(form) if isinstance(getattr(form, field.name), np.ndarray)
+    )
+    values = {name: getattr(form, name) for name in arrays}
+    taken = {name: v[:: rows // most][:most] for name, v in values.items() if v.shape[0] == rows}
+    return replace(form, **taken)
+
+
+def _codes(form: Requantizer) -> IntRange:
+    """Returns the codes that a form makes."""
+    match form:
+        case Table():
+            return IntRange(int(form.entries.min()), int(form.entries.max()))
+        case Threshold():
+            return IntRange(form.lo, form.lo + form.thresholds.shape[1])
+        case _:
+            return IntRange(form.lo, form.hi)

@@ -1,0 +1,85 @@
+"""Forms of requantizers cost what their hardware takes of a device, and the cheapest is chosen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cli_runner import saved_mlp
+
+import qcompiler
+from qcompiler.analysis.area.estimate import total
+from qcompiler.analysis.area.prices import price, prices
+from qcompiler.analysis.area.requantizers import DeviceCost
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold
+from qcompiler.devices import load_device
+from qcompiler.errors import ModelError
+
+X = IntRange(-512, 511)
+PLAIN = Shift(shift=6, bias=np.array([32]), sign=np.array([1]), lo=-8, hi=7)
+PRODUCTS = MulShift(
+    multiplier=np.array([5, 7, 11, 13]), bias=np.array([9, 8, 7, 6]), shift=8, lo=-8, hi=7
+)
+
+
+def thresholds(levels, rows=1):
+    steps = np.linspace(X.lo + 1, X.hi, levels).astype(np.int64)
+    return Threshold(np.tile(steps, (rows, 1)), np.ones(rows, np.int64), 0)
+
+
+def cost(form, device="ecp5-25k", lanes=1):
+    return DeviceCost.of(device).cost(form, X, lanes)
+
+
+def test_a_multiplication_is_dear_where_multipliers_are_few():
+    small, large = (cost(PRODUCTS, device) - cost(PLAIN, device) for device in ("ecp5-25k", "u280"))
+    assert small > 24288 / 28 > large
+    # Without hard multipliers logic multiplies.
+    none = cost(PRODUCTS, "ice40-hx8k") - cost(PLAIN, "ice40-hx8k")
+    assert 0 < none < 200
+
+
+def test_lanes_and_comparisons_are_counted():
+    assert cost(PLAIN) < cost(PLAIN, lanes=4) < 4 * cost(PLAIN)
+    few, some, many = (cost(thresholds(levels)) for levels in (15, 30, 255))
+    assert few < some < many
+    # Beyond what is counted, in proportion.
+    assert many == pytest.approx(255 * cost(thresholds(32)) / 32, rel=0.2)
+
+
+def test_many_lanes_are_counted_in_proportion():
+    counts = [cost(PRODUCTS, lanes=lanes) for lanes in (1, 2, 4, 8)]
+    assert counts == sorted(counts)
+    assert counts[2] == counts[3]  # there are four channels
+    wide = replace(PRODUCTS, multiplier=np.arange(3, 67), bias=np.arange(64), lo=-128, hi=127)
+    storing, constant = cost(wide, lanes=32), cost(wide, lanes=64)
+    assert 20 * cost(wide) < storing < 40 * cost(wide)
+    assert 0 < constant < 80 * cost(wide)
+
+
+def test_a_table_is_where_the_family_keeps_it():
+    entries = np.arange(1 << 10, dtype=np.int64)[None] % 250
+    table = Table(entries=entries, x_lo=X.lo)
+    assert cost(table, "ecp5-25k") > 24288 / 56  # a block memory
+    assert cost(replace(table, entries=entries[:, :16]), "ecp5-25k") < 100
+
+
+@pytest.mark.parametrize("device", ["ecp5-25k", "zynq-7020"])
+def test_no_other_form_makes_a_cheaper_design(tmp_path, device):
+    model, part = saved_mlp(tmp_path), load_device(device)
+
+    def design(form):
+        return qcompiler.compile(model, device=device, cycles=4, requantizer=form)
+
+    def costs(made):
+        return price(total(made.areas.values()), prices(part)) / prices(part)["LUT"]
+
+    chosen = costs(design("auto"))
+    others: dict[str, float] = {}
+    for form in ("shift", "mul_shift", "threshold", "table"):
+        try:
+            others[form] = costs(design(form))
+        except ModelError:  # not exact
+            continue
+    assert len(others) > 1
+    assert chosen <= 1.02 * min(others.values()), (chosen, others)
