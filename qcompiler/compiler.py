@@ -195,6 +195,7 @@ def compile(
     max_dsps: int | None = None,
     max_brams: int | None = None,
     multipliers: str | None = None,
+    effort: str | None = None,
     requantizer: str = "auto",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
@@ -220,6 +221,7 @@ def compile(
         max_brams: most block memories.
         multipliers: "any" lets logic multiply where the budget has no hard multipliers left;
             "hard", the default, does not.
+        effort: "0" to "3": how hard fewer adders are searched for in fully parallel stretches.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
         validate: check by execution, after every pass, that the network computes the same.

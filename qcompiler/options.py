@@ -23,6 +23,7 @@ from qcompiler.frontends.onnx import InputSpec
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
 
 MULTIPLIERS = ("hard", "any")
+EFFORTS = ("0", "1", "2", "3")
 Kind = Literal["rate", "count", "text", "choice"]
 
 
@@ -86,6 +87,7 @@ class Options:
         device: the part that areas are estimated for; its size bounds the folding.
         max_luts, max_dsps, max_brams: most of each that may be used.
         multipliers: `any` if logic may multiply where hard multipliers run out; None is `hard`.
+        effort: of the search for adder graphs, see build-adder-graphs; None is 0.
         requantizer: force one form of requantizer, see select-requantizer.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
@@ -142,6 +144,13 @@ class Options:
         follower="select-folding",
         choices=MULTIPLIERS,
     )
+    effort: str | None = _declare(
+        "choice",
+        "how hard fewer adders are searched for where all is parallel; each step more takes "
+        "about four times as long (default: 0)",
+        follower="build-adder-graphs",
+        choices=EFFORTS,
+    )
     requantizer: str = _declare(
         "choice",
         "force one form of requantizer (default: the cheapest)",
@@ -196,6 +205,7 @@ class Options:
                 "max_dsps": self.max_dsps or 0,
                 "max_brams": self.max_brams or 0,
             },
+            "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {
                 "form": self.requantizer,

@@ -18,6 +18,8 @@ QINT = (
 STREAM = (
     "convert-qint-to-stream",
     "select-folding",
+    "form-pipelines",  # after select-folding, which decides what is fully parallel
+    "build-adder-graphs",
     "insert-width-adapters",  # after select-folding, which decides the lanes
     "pipeline-registers",  # after adapters: widths are known; before size-fifos: latencies
     "size-fifos",  # last: adapters change when beats arrive

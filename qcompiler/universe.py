@@ -23,14 +23,17 @@ DIALECTS = {
 }
 
 PASSES = {
+    "build-adder-graphs": _lazy("passes.build_adder_graphs", "BuildAdderGraphsPass"),
     "channels-last": _lazy("passes.channels_last", "ChannelsLastPass"),
     "convert-qint-to-stream": _lazy("passes.convert_qint_to_stream", "ConvertQintToStreamPass"),
     "convert-stream-to-rtl": _lazy("passes.convert_stream_to_rtl", "ConvertStreamToRtlPass"),
+    "expand-shift-adds": _lazy("passes.expand_shift_adds", "ExpandShiftAddsPass"),
     "find-integers": _lazy("passes.find_integers", "FindIntegersPass"),
     "fold-batchnorm": _lazy("passes.fold_batchnorm", "FoldBatchnormPass"),
     "fold-constants": _lazy("passes.fold_constants", "FoldConstantsPass"),
     "fold-scales": _lazy("passes.fold_scales", "FoldScalesPass"),
     "fold-zero-points": _lazy("passes.fold_zero_points", "FoldZeroPointsPass"),
+    "form-pipelines": _lazy("passes.form_pipelines", "FormPipelinesPass"),
     "fuse-requantize": _lazy("passes.fuse_requantize", "FuseRequantizePass"),
     "infer-ranges": _lazy("passes.infer_ranges", "InferRangesPass"),
     "insert-width-adapters": _lazy("passes.insert_width_adapters", "InsertWidthAdaptersPass"),

@@ -7,7 +7,7 @@ formulas c is the channel. Constructions that prove a form equal to a function s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import cast
 
@@ -49,6 +49,9 @@ def _clamped(y: IntArray, form: Shift | MulShift) -> IntArray:
 INT64_BITS = 63
 """Of a number that an int64 holds with a bit to spare."""
 
+_MOST_ENTRIES = 256
+"""Of a table that becomes logic."""
+
 WIDEST_SUM_BITS = 192
 """Of a product and its bias, in any requantizer."""
 
@@ -79,6 +82,7 @@ class Shift:
     hi: int
     tie_parity: int | None = None
     tie_width: int = 0
+    is_logic = True
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
@@ -120,6 +124,7 @@ class MulShift:
     hi: int
     tie_parity: int | None = None
     tie_width: int = 0
+    is_logic = True
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
@@ -186,6 +191,7 @@ class FloatScale:
     zero_point: int
     lo: int
     hi: int
+    is_logic = False
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
@@ -234,6 +240,7 @@ class Threshold:
     thresholds: IntArray
     sign: IntArray
     lo: int
+    is_logic = True
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
@@ -263,6 +270,11 @@ class Table:
     entries: IntArray
     x_lo: int
 
+    @property
+    def is_logic(self) -> bool:
+        """Whether logic without a memory does it well, a lane of its own for each element."""
+        return self.entries.shape[1] <= _MOST_ENTRIES
+
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`.
 
@@ -289,6 +301,11 @@ def repeated(form: Requantizer, times: int) -> Requantizer:
 def first_rows(form: Requantizer, count: int) -> Requantizer:
     """Returns the form of the first `count` channels."""
     return with_rows(form, lambda rows: rows[:count])
+
+
+def chosen_rows(form: Requantizer, rows: Sequence[int]) -> Requantizer:
+    """Returns the form of some channels, in the order of `rows`."""
+    return with_rows(form, lambda values: values[list(rows)])
 
 
 def with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Requantizer:

@@ -109,6 +109,18 @@ class DelayModel:
         delays = self.device.delays
         return levels * delays.lut + delays.carry + width * delays.carry_bit
 
+    def chained(self, terms: int) -> float:
+        """Returns by how much a sum of wires lengthens the way through many, bit beside bit.
+
+        Each waits for the first bit of the one before it, and only the last for all its carries:
+        `ripple` has those.
+        """
+        return self.add(terms, 0) if terms >= _ADDERS_ALONE else self.add(_ADDERS_ALONE, 0)
+
+    def ripple(self, width: int) -> float:
+        """Returns how long a carry takes through so many places."""
+        return width * self.device.delays.carry_bit
+
     def compare(self, width: int) -> float:
         """Returns how long a comparison takes, with what is selected by it."""
         return self.add(_ADDERS_ALONE, width) + self.device.delays.lut

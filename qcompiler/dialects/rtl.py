@@ -1,8 +1,9 @@
-"""The `rtl` dialect: the two memories that xDSL's `hw`, `comb` and `seq` lack.
+"""The `rtl` dialect: memories, which xDSL's `hw`, `comb` and `seq` lack, and sums in one operation.
 
-Everything else of a hardware module is written in those three dialects. Two discardable
+Everything else of a hardware module is written in those three dialects. Discardable
 attributes of this dialect's name carry comments down to the Verilog:
-`rtl.comment = ["line", ...]` on an `hw.module`, `rtl.comment = "line"` on any op in it.
+`rtl.comment = ["line", ...]` on an `hw.module`, `rtl.comment = "line"` on any op in it; `rtl.note`
+is one that stands behind a wire. `rtl.chains` marks modules whose sums are best carry chains.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
     I64,
     BytesAttr,
+    DenseArrayBase,
     DenseIntOrFPElementsAttr,
     IntegerAttr,
     IntegerType,
@@ -27,12 +29,14 @@ from xdsl.dialects.seq import ClockType
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    ParsePropInAttrDict,
     VarConstraint,
     base,
     irdl_op_definition,
     operand_def,
     prop_def,
     result_def,
+    var_operand_def,
 )
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
@@ -252,4 +256,45 @@ class RamOp(IRDLOperation):
         _signless_width(self.read_data.type, "data")
 
 
-RTL = Dialect("rtl", [RomOp, RamOp])
+@irdl_op_definition
+class ShiftAddOp(IRDLOperation):
+    """Adds shifted integers, modulo 2 to the width of the result: `y = sum(sign * x * 2**shift)`.
+
+    Operands are read as `signed` says (1: two's complement) and extended to the result's width. In
+    hw and comb it would take half a dozen operations, which is too many where a network has ten
+    thousand sums.
+
+    Example: `%s = rtl.shift_add %a, %b {shifts = array<i64: 0, 2>, signs = array<i64: 1, -1>,
+    signed = array<i64: 0, 1>} : (i4, i6) -> i9`
+    """
+
+    name = "rtl.shift_add"
+
+    inputs = var_operand_def(IntegerType)
+    shifts = prop_def(DenseArrayBase.constr(i64))
+    signs = prop_def(DenseArrayBase.constr(i64))
+    signed = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(IntegerType)
+    irdl_options = (ParsePropInAttrDict(),)
+
+    assembly_format = "$inputs attr-dict `:` functional-type(operands, results)"
+
+    @property
+    def terms(self) -> tuple[tuple[int, int, bool], ...]:
+        """Shift, sign and signedness of each operand."""
+        parts = (part.get_values() for part in (self.shifts, self.signs, self.signed))
+        return tuple((s, sign, bool(signed)) for s, sign, signed in zip(*parts, strict=True))
+
+    def verify_(self) -> None:
+        """Checks that each operand has its numbers."""
+        for name in ("shifts", "signs", "signed"):
+            values = getattr(self, name).get_values()
+            if len(values) != len(self.inputs) or not values:
+                raise VerifyException(f"{name} must have a number for each operand, got {values}")
+        if any(shift < 0 for shift in self.shifts.get_values()):
+            raise VerifyException(f"shifts must not be negative, got {self.shifts}")
+        if not set(self.signs.get_values()) <= {1, -1}:
+            raise VerifyException(f"signs must be 1 or -1, got {self.signs}")
+
+
+RTL = Dialect("rtl", [RomOp, RamOp, ShiftAddOp])

@@ -10,6 +10,7 @@ from qcompiler.folding.adapters import insert_width_adapters
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.fifos import size_fifos
 from qcompiler.folding.fold import fold
+from qcompiler.folding.pipelines import form_pipelines
 from qcompiler.folding.registers import put_registers
 
 
@@ -40,6 +41,7 @@ def folded(module: ModuleOp, foldings: Foldings, model: DelayModel) -> Network:
     layers = foldable_layers(network)
     target = max((layers[name].cycles(f) for name, f in foldings.items()), default=1)
     fold(network, foldings, target)
+    form_pipelines(network)
     insert_width_adapters(network)
     put_registers(network, model)
     return network

@@ -2,10 +2,10 @@
 
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
-from qcompiler.rtl.build import registers_of
+from qcompiler.rtl.build import place_registers
 
 
 def put_registers(network: Network, model: DelayModel) -> None:
     """Gives each process the pipeline registers that the model's clock asks for."""
     for process in network.processes:
-        process.registers = registers_of(model, process)
+        place_registers(model, process)

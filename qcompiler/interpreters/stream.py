@@ -3,6 +3,7 @@
 What a process makes of them, it says itself: `Process.evaluate`.
 """
 
+import numpy as np
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -10,6 +11,7 @@ from xdsl.interpreter import (
     impl,
     register_impls,
 )
+from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.dialects import stream
@@ -41,7 +43,34 @@ def _check(op: stream.Process, channel: stream.ChannelType, value: Array) -> Non
         )
 
 
+def _pipeline(
+    functions: StreamFunctions, i: Interpreter, op: stream.PipelineOp, args: PythonValues
+) -> PythonValues:
+    """Runs the body on all beats at once."""
+    body = op.scalar_body
+    known: dict[SSAValue, Array] = {
+        value: frames.reshape(-1, 1, channel.lanes.data)
+        for value, frames, channel in zip(body.arguments, args, op.input_channels, strict=True)
+    }
+    for inner in body.operations:
+        given = tuple(known[operand] for operand in inner.operands)
+        known.update(zip(inner.results, i.run_op(inner, given), strict=True))
+    (channel,) = op.output_channels
+    made = known[body.yielded].reshape(len(args[0]), *channel.frame_shape)
+    _check(op, channel, made)
+    return (made,)
+
+
+def _adder_graph(
+    functions: StreamFunctions, i: Interpreter, op: stream.AdderGraphOp, args: PythonValues
+) -> PythonValues:
+    x = np.concatenate([beats.reshape(-1, beats.shape[-1]) for beats in args], axis=1)
+    return (op.graph.evaluate(x).reshape(len(args[0]), 1, -1),)
+
+
 for _process in stream.STREAM.operations:
     if issubclass(_process, stream.Process):
         setattr(StreamFunctions, _process.name, impl(_process)(_evaluate))
+setattr(StreamFunctions, stream.PipelineOp.name, impl(stream.PipelineOp)(_pipeline))
+setattr(StreamFunctions, stream.AdderGraphOp.name, impl(stream.AdderGraphOp)(_adder_graph))
 register_impls(StreamFunctions)

@@ -57,6 +57,11 @@ def _check(network: Network) -> None:
         for name, process in network.named()
         if not is_known(process) and not process.is_wires
     ]
+    problems += [
+        Problem(name, f"{process.name} is not ready for hardware", f"run {process.lacks} first")
+        for name, process in network.named()
+        if process.lacks is not None
+    ]
     if not network.processes:
         problems.append(Problem("core", "it has no process", "compile a network with a layer"))
     if problems:

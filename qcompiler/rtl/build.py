@@ -7,7 +7,7 @@ from xdsl.dialects import hw
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 from qcompiler.rtl import blocks
-from qcompiler.rtl.hardware import Place, builders, heading, rules
+from qcompiler.rtl.hardware import Place, builders, heading, placements, rules
 from qcompiler.rtl.streaming import Library
 
 blocks.load()
@@ -49,3 +49,11 @@ def registers_of(model: DelayModel, process: stream.Process) -> dict[str, int]:
     """Returns how many registers stand at each cut; processes without cuts have none."""
     rule = rules.get(type(process))
     return {} if rule is None else rule(model, process)
+
+
+def place_registers(model: DelayModel, process: stream.Process) -> None:
+    """Gives a process the pipeline registers that the model's clock asks for."""
+    process.registers = registers_of(model, process)
+    place = placements.get(type(process))
+    if place is not None:
+        place(model, process)

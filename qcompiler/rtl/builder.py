@@ -68,6 +68,12 @@ class Signal:
         self.value.name_hint = name
         return self
 
+    def note(self, text: str) -> None:
+        """Puts a comment behind the wire's declaration."""
+        owner = self.value.owner
+        assert isinstance(owner, Operation), "it is no port"
+        owner.attributes["rtl.note"] = StringAttr(text)
+
     def _same(self, other: "Signal | int") -> "Signal":
         if isinstance(other, int):
             return self.builder.constant(other, self.width)

@@ -74,6 +74,25 @@ def pipelining(*op_types: type[stream.Process]) -> Callable[[Rule], Rule]:
     return register
 
 
+Placement = Callable[[DelayModel, Any], None]
+"""Says in a process itself where registers stand."""
+
+placements: dict[type[stream.Process], Placement] = {}
+
+
+def placing(*op_types: type[stream.Process]) -> Callable[[Placement], Placement]:
+    """Returns a decorator that registers what places the registers inside a process.
+
+    It is for hardware whose places are too many for `pipelining`'s cuts.
+    """
+
+    def register(function: Placement) -> Placement:
+        placements.update((op_type, function) for op_type in op_types)
+        return function
+
+    return register
+
+
 def describe(channel: stream.ChannelType) -> str:
     """Returns what flows through a channel, for the heads of modules."""
     kind = "int" if channel.element.signed else "uint"

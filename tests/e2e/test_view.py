@@ -135,9 +135,9 @@ def test_the_difference_between_any_two_steps(cnn, opened):
     page.locator(".gap").first.click()
     assert page.locator(".dsame").first.inner_text().startswith("1")
     page.get_by_label("from", exact=True).select_option("nn")
-    page.get_by_label("to", exact=True).select_option("17-convert-stream-to-rtl")
+    page.get_by_label("to", exact=True).select_option("19-convert-stream-to-rtl")
     assert "more" in page.locator(".count:visible").inner_text()
-    page.get_by_label("from", exact=True).select_option("17-convert-stream-to-rtl")
+    page.get_by_label("from", exact=True).select_option("19-convert-stream-to-rtl")
     assert page.locator(".count:visible").inner_text() == "no difference"
 
 

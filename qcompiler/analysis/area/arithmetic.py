@@ -135,6 +135,14 @@ class Arithmetic:
             return
         self._bits[result] = self._sum(self._terms(op), width_of(result), op)
 
+    def chained(self, terms: list[tuple[Bits, bool]], op: Operation) -> Bits:
+        """Returns a sum of terms of equal width, each negated or not, by chains."""
+        (first, negative), *others = sorted(terms, key=lambda term: term[1])
+        made = self._adder([FALSE] * len(first), first, op, negative=True) if negative else first
+        for bits, minus in others:
+            made = self._adder(made, bits, op, negative=minus)
+        return made
+
     def _terms(self, op: Operation) -> list[tuple[SSAValue, bool]]:
         """Returns the terms of a sum and whether each is subtracted, those of inner sums too."""
         found: list[tuple[SSAValue, bool]] = []

@@ -276,6 +276,14 @@ class Circuit:
     def _add(self, op: comb.AddOp | comb.SubOp) -> None:
         self._arithmetic.add(op)
 
+    def _shift_add(self, op: rtl.ShiftAddOp) -> None:
+        width, terms = width_of(op.result), list[tuple[Bits, bool]]()
+        for operand, (shift, sign, signed) in zip(op.inputs, op.terms, strict=True):
+            bits = [FALSE] * shift + self.bits(operand)
+            bits += [bits[-1] if signed else FALSE] * (width - len(bits))
+            terms.append((bits[:width], sign < 0))
+        self._bits[op.result] = self._arithmetic.chained(terms, op)
+
     _CLOSERS: ClassVar[dict[type[Operation], Callable[[Circuit, Any, Block], None]]] = {
         seq.CompRegOp: _close_register,
         rtl.RomOp: _close,
@@ -295,6 +303,7 @@ class Circuit:
         comb.MulOp: _multiply,
         comb.AddOp: _add,
         comb.SubOp: _add,
+        rtl.ShiftAddOp: _shift_add,
     }
 
 

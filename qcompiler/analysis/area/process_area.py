@@ -7,6 +7,7 @@ from xdsl.ir import Operation
 
 from qcompiler.analysis.area.count import Counts, Estimator
 from qcompiler.analysis.area.estimate import Area, area_of, total
+from qcompiler.analysis.area.pipelines import pipeline_area
 from qcompiler.analysis.network import Network
 from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import stream
@@ -24,6 +25,8 @@ def process_area(process: stream.Process, family: str, *, dsp: bool = True) -> A
     """
     if not is_known(process):
         return Area()
+    if isinstance(process, stream.PipelineOp) and not process.is_built:
+        return pipeline_area(process)
     key = family, dsp, _configuration(process)
     if key not in _known:
         library = Library()

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import repeat
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.pipelines import products
 from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.devices.family import Family
@@ -45,7 +46,18 @@ class LayerGuess:
 
     def area(self, folding: Folding) -> Area:
         """Returns what the layer takes in a folding."""
+        if self.layer.op.is_constant(folding.pe, folding.simd):
+            return self._parallel
         return sum(self._unit(folding), start=self.requantizer(folding))
+
+    @cached_property
+    def _parallel(self) -> Area:
+        """What the layer takes as part of a pipeline, where all its weights are constants."""
+        op = self.layer.op
+        assert op.weights_op is not None, "it has constants"
+        sums = op.output_channel.element.width_bits
+        code = Area(2 * sums * max(op.legal_pe)) if self._form is not None else Area()
+        return products(op.weights_op.array, op.input_channel.element.range) + code
 
     def requantizer(self, folding: Folding) -> Area:
         """Returns what of that the requantizer takes."""

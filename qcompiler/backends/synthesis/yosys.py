@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.lost_bits import check_bits
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
+from qcompiler.backends.verilog.module import KEEPS_CHAINS
 from qcompiler.devices import Device
 from qcompiler.devices.families import FAMILIES
 from qcompiler.devices.family import PACKED_JSON, Family
@@ -79,6 +81,7 @@ def script(job: Job) -> list[str]:
         f"hierarchy -check -top {job.top}",
         f"select -write {INPUTS} */i:*",
         f"dump -o {TOP_IL} {job.top}",
+        f"techmap -map {CHAINS_FILE} A:{KEEPS_CHAINS}",
         *job.family.script(job.device, job.top, dsp=job.dsp),
         "delete t:$scopeinfo",
         f"write_json {NETLIST_JSON}",
@@ -131,7 +134,8 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
         SynthesisError: pyosys is absent, or failed, or reached a limit, or lost bits.
     """
     share_folder()
-    for name, text in job.family.files.items():
+    files = {**job.family.files, CHAINS_FILE: CHAINS}
+    for name, text in files.items():
         (directory / name).write_text(text, encoding="ascii")
     whole = not job.family.absorbs
     commands = [*script(job), *finishing_script(job)] if whole else script(job)

@@ -16,6 +16,7 @@ from xdsl.dialects import comb, hw
 from xdsl.ir import Operation
 
 from qcompiler.backends.verilog.legalize import constant_value, slice_low, value_width
+from qcompiler.dialects import rtl
 
 # Binding strength, as in the standard's table of operators, strongest first.
 ATOM, UNARY, MUL, ADD, SHIFT, RELATION, EQUALITY, AND, XOR, OR, LOGICAL_AND, LOGICAL_OR = range(
@@ -289,6 +290,31 @@ def _array_get(op: Operation, operands: Sequence[Expr]) -> Expr:
     return Expr(text, width, depth=_depth(operands))
 
 
+def _shift_add(op: Operation, operands: Sequence[Expr]) -> Expr:
+    """Returns a sum that Verilog extends by itself: all its terms are signed, or none is."""
+    terms = cast(rtl.ShiftAddOp, op).terms
+    signed = any(is_signed for _, _, is_signed in terms)
+    parts: list[tuple[int, str]] = []
+    for (shift, sign, is_signed), operand in zip(terms, operands, strict=True):
+        parts.append((sign, _shifted_term(operand, shift, is_signed, signed)))
+    parts.sort(key=lambda part: -part[0])  # what is subtracted comes last
+    text = "".join(f" {'-' if sign < 0 else '+'} {part}" for sign, part in parts)
+    text = text.removeprefix(" + ").strip()
+    return Expr(text, value_width(op.results[0]), ADD, signed, _depth(operands), isolated=True)
+
+
+def _shifted_term(operand: Expr, shift: int, is_signed: bool, cast_: bool) -> str:
+    parts = ["1'b0"] * (cast_ and not is_signed)
+    parts += [operand.text if operand.joined is None else operand.joined]
+    parts += [f"{shift}'d0"] * bool(shift)
+    joined = f"{{{', '.join(parts)}}}" if len(parts) > 1 else operand.text
+    if not cast_ and len(parts) == 1 and operand.signed:
+        return f"$unsigned({joined})"
+    if not cast_ or (len(parts) == 1 and operand.signed):
+        return joined
+    return f"$signed({joined})"
+
+
 _BUILDERS: dict[type[Operation], Callable[[Operation, Sequence[Expr]], Expr]] = {
     comb.AddOp: _add,
     comb.SubOp: _sub,
@@ -311,6 +337,7 @@ _BUILDERS: dict[type[Operation], Callable[[Operation, Sequence[Expr]], Expr]] = 
     comb.MuxOp: _mux,
     hw.ArrayCreateOp: _concat,
     hw.ArrayGetOp: _array_get,
+    rtl.ShiftAddOp: _shift_add,
 }
 
 

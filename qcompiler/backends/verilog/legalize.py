@@ -24,6 +24,7 @@ _SUPPORTED_OPS = _COMB_OPS | {
     seq.CompRegOp,
     rtl.RomOp,
     rtl.RamOp,
+    rtl.ShiftAddOp,
 }
 
 # Ops are looked up by exact type: `isinstance` is slow on xDSL's classes, and a module may hold

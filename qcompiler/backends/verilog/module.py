@@ -27,11 +27,14 @@ from qcompiler.backends.verilog.plan import Branch, plan_module, resolve
 from qcompiler.backends.verilog.registers import Condition, RegisterFile, Update
 from qcompiler.dialects import rtl
 
+KEEPS_CHAINS = "qcc_chains"
+"""Verilog attribute of modules in which every addition is best a carry chain of its own."""
+
 _MAX_INLINE = 60
 _MAX_CHAIN = 600
 _MAX_DEPTH = 4
 
-_SUMS = (comb.AddOp, comb.SubOp, comb.MulOp)
+_SUMS = (comb.AddOp, comb.SubOp, comb.MulOp, rtl.ShiftAddOp)
 # Parts of one chain share a statement, which may run over several lines.
 _CHAINS: tuple[tuple[type[Operation], ...], ...] = (
     _SUMS,
@@ -131,6 +134,8 @@ class ModuleEmitter:
             is_input = port.dir.data.is_input_like()
             kind = "input  wire" if is_input else f"output {'reg' if name in regs else 'wire'}"
             ports.append((kind, _port_width(port), name))
+        if "rtl.chains" in self.module.attributes:
+            lines.append(f"(* {KEEPS_CHAINS} *)")
         return [*lines, *port_list(self.interface.name, ports)]
 
     def _output_assigns(self) -> list[str]:
@@ -246,6 +251,9 @@ class ModuleEmitter:
             *self._comment(op),
             *wrap(f"{vector(kind, expr.width, name)} = {expr.text};"),
         ]
+        note = op.attributes.get("rtl.note")
+        if isinstance(note, StringAttr):
+            self.body[-1] += f"  // {comment_text(note.data)}"
         self.exprs[value] = Expr(name, expr.width, signed=signed, factor=factor)
         self.signals.append((value, name))
 

@@ -18,6 +18,13 @@ from qcompiler.dialects.stream.gather import GatherOp
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.label_select import LabelSelectOp
 from qcompiler.dialects.stream.linear import MvauOp
+from qcompiler.dialects.stream.pipeline import (
+    ELEMENTS,
+    STAGES,
+    AdderGraphOp,
+    PipelineOp,
+    beat_type,
+)
 from qcompiler.dialects.stream.process import Pipe, Process, reader_lanes
 from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
 from qcompiler.dialects.stream.reductions import PoolOp, VvauOp
@@ -45,13 +52,16 @@ STREAM = Dialect(
         ReorderOp,
         GatherOp,
         SliceOp,
+        PipelineOp,
+        AdderGraphOp,
     ],
     [ChannelType],
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "STREAM", "AddOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp",
-    "Foldable", "GatherOp", "LabelSelectOp", "MulOp", "MvauOp", "Pipe", "PoolOp", "Process",
-    "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp",
-    "WeightsOp", "WidthAdapterOp", "channel_of", "divisors", "reader_lanes", "set_lanes",
+    "BUFFERED_BLOCKS", "ELEMENTS", "STAGES", "STREAM", "AddOp", "AdderGraphOp", "ChannelType",
+    "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MulOp", "MvauOp",
+    "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule",
+    "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "beat_type",
+    "channel_of", "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

@@ -19,11 +19,12 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.requantizers import rows_of
 from qcompiler.dialects.attributes import Array
-from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody
+from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody, requantizer_op
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
-from qcompiler.dialects.stream.process import Facts, Pipe, Process, follow_input
+from qcompiler.dialects.stream.process import Beat, Facts, Pipe, Process, follow_input
 from qcompiler.dialects.stream.schedule import Schedule
 
 
@@ -63,6 +64,24 @@ class RequantizeOp(Pipe):
     def facts(self) -> Facts:
         forms = [op.name.removeprefix("qint.") for op in self.scalar_body.operations]
         return {"form": ", ".join(forms)}
+
+    @property
+    def is_beatwise(self) -> bool:
+        forms = self.scalar_body.operations
+        channel = self.input_channel
+        return (
+            len(forms) == 1
+            and isinstance(forms[0], RequantizerOp)
+            and forms[0].requantizer.is_logic
+            and (channel.lanes.data == channel.channels or rows_of(forms[0].requantizer) == 1)
+        )
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        (scalar,) = self.scalar_body.operations
+        assert isinstance(scalar, RequantizerOp), "it is beatwise"
+        made = requantizer_op(scalar.requantizer, inputs[0], scalar.range, 1)
+        made.location = scalar.location
+        return [made], [made.result]
 
     def follow(self, target_cycles: int) -> None:
         follow_input(self)
@@ -107,6 +126,13 @@ class ReshapeOp(Pipe):
     @property
     def is_wires(self) -> bool:
         return True
+
+    @property
+    def is_beatwise(self) -> bool:
+        return True
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        return [], inputs
 
     def follow(self, target_cycles: int) -> None:
         follow_input(self)

@@ -10,11 +10,14 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, result_def, var
 from xdsl.irdl import var_result_def as var_results
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint import joins
+from qcompiler.dialects.qint.linear import AffineOp
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
-from qcompiler.dialects.stream.process import Process, follow_input, reader_lanes
+from qcompiler.dialects.stream.process import Beat, Process, follow_input, reader_lanes
 from qcompiler.dialects.stream.schedule import Schedule
 
 
@@ -35,6 +38,13 @@ class DuplicateOp(Process):
 
     def __init__(self, input: SSAValue, count: int):
         super().__init__(operands=[input], result_types=[[input.type] * count])
+
+    @property
+    def is_beatwise(self) -> bool:
+        return True
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        return [], [inputs[0]] * len(self.copies)
 
     def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
         return max(reader_lanes(copy, target_cycles) for copy in self.copies)
@@ -113,6 +123,18 @@ class AddOp(Join):
         """The multiplier of each operand."""
         first, second = self.multipliers.get_values()
         return first, second
+
+    @property
+    def is_beatwise(self) -> bool:
+        return True
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        terms = [
+            AffineOp(value, integers([factor]), integers([0]))
+            for value, factor in zip(inputs, self.factors, strict=True)
+        ]
+        made = joins.AddOp(terms[0].result, terms[1].result)
+        return [*terms, made], [made.result]
 
     @property
     def multiplies(self) -> bool:

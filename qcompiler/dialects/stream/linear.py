@@ -11,9 +11,10 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.linear import ConstantOp, MatMulOp
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
-from qcompiler.dialects.stream.process import Facts
+from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp, find_weights
 from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
@@ -137,6 +138,16 @@ class MvauOp(Foldable):
 
     def is_constant(self, pe: int, simd: int) -> bool:
         return (simd, pe) == self.matrix_shape and self.groups.value.data == 1
+
+    @property
+    def is_beatwise(self) -> bool:
+        return self.is_constant(*self.folding)
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        weights = ConstantOp(self.weights_op.array)
+        weights.result.name_hint = self.weights.root_reference.data
+        product = MatMulOp(inputs[0], weights.result)
+        return [weights, product], [product.result]
 
     def fold(self, pe: int, simd: int) -> None:
         self.properties["pe"] = IntegerAttr(pe, i64)

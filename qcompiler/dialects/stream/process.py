@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def
 
 from qcompiler.arith.ranges import IntRange
@@ -18,6 +18,9 @@ from qcompiler.dialects.stream.weights import WeightsOp
 
 Facts: TypeAlias = Mapping[str, int | str]
 """Names and values, as reports show them."""
+
+Beat: TypeAlias = tuple[Sequence[Operation], Sequence[SSAValue]]
+"""Operations on one beat, not inserted yet, and what they make for each output."""
 
 _REGISTERS = "stream.registers"
 _STYLE = "stream.style"
@@ -113,6 +116,23 @@ class Process(IRDLOperation, ABC):
     def is_wires(self) -> bool:
         """Whether it has no hardware of its own: its output is its input."""
         return False
+
+    @property
+    def lacks(self) -> str | None:
+        """The pass that must run before it can become hardware, None if none must."""
+        return None
+
+    @property
+    def is_beatwise(self) -> bool:
+        """Whether `beat` tells what it makes of each beat, from nothing else."""
+        return False
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        """Returns qint arithmetic on one beat of each input, `tensor<1 x lanes>`; if `is_beatwise`.
+
+        Part of a pipeline, it has hardware of its own for each element of a beat.
+        """
+        raise NotImplementedError(f"{self.name} is not beatwise")
 
     @property
     def inferred_range(self) -> IntRange | None:

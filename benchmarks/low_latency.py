@@ -1,0 +1,348 @@
+"""Fully parallel networks: ours beside da4ml and alkaid, area and latency, in one run.
+
+`python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]`
+
+Every contender gets the same integers: matrices, biases, requantizers. Its results are compared
+with ours on random vectors and corners first; what differs is no contender. Peers' solvers run with
+each of their settings, and the cheapest by their own count is taken; their pipelines are cut at
+several lengths. One Yosys, one script: each addition keeps a carry chain, no hard multipliers. With
+`--place`, nextpnr-ecp5 places each with the same wrapper of registers around.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import qcompiler
+from benchmarks.common import print_table
+from qcompiler import pipelines
+from qcompiler.analysis.network import Network
+from qcompiler.arith.requantizers import MulShift, Shift, Threshold, chosen_rows, rows_of
+from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
+from qcompiler.backends.synthesis.nextpnr import place
+from qcompiler.backends.synthesis.timing import read_timing
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.backends.synthesis.yosys import PLACED_JSON, run_script
+from qcompiler.devices import load_device
+from qcompiler.dialects import qint, stream
+from qcompiler.interpreters import run
+
+SYNTHESIS = {
+    "ecp5": "synth_ecp5 -nodsp",
+    "xcup": "synth_xilinx -family xcup -nodsp -noiopad",
+}
+PEERS = ("da4ml", "alkaid")
+METHODS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "da4ml": [
+        {"method0": method, "hard_dc": hard}
+        for method in ("wmc", "wmc-dc", "mc")
+        for hard in (-1, 2)
+    ],
+    "alkaid": [
+        {"method0": method, "hard_dc": hard, "binary_lut": False}
+        for method in ("wmc", "wmc-dc", "mc")
+        for hard in (-1, 2)
+    ],
+}
+CUTOFFS = (5.0,)
+VECTORS = 2000
+DEVICES = {"ecp5": "ecp5-85k", "xcup": "zu3eg"}
+
+
+def matrix_case(size: int) -> str:
+    """Returns a network that multiplies by random bytes, numpy's seed 0."""
+    weights = np.random.default_rng(0).integers(-128, 128, (size, size)).tolist()
+    return (
+        f"network int8_{size}(x: int8[1, {size}] scale 1) {{\n"
+        f"  w: int8[{size}, {size}] scale 1 = {weights}\n  return matmul(x, w)\n}}\n"
+    )
+
+
+def cases(models: Path) -> dict[str, tuple[Path | str, dict[str, str]]]:
+    """Returns model and inputs of each case; texts are of the model language."""
+    zoo = models / "qonnx_zoo"
+    return {
+        "int8_16": (matrix_case(16), {}),
+        "int8_64": (matrix_case(64), {}),
+        "jet": (zoo / "jet_tagging_w6a6.onnx", {"global_in": "int16:0.0009765625"}),
+        "unsw": (zoo / "unsw_nb15_mlp_w2a2.onnx", {}),
+    }
+
+
+@dataclass(frozen=True)
+class Built:
+    """A design to measure.
+
+    Attributes:
+        name: who made it, and how.
+        top: its module.
+        files: its Verilog.
+        cycles: from a beat at its input to that at its output.
+        seconds: that it took to make.
+        mib: of memory.
+    """
+
+    name: str
+    top: str
+    files: tuple[Path, ...]
+    cycles: int
+    seconds: float
+    mib: float
+
+
+def network_of(module: Any) -> tuple[dict[str, Any], stream.PipelineOp]:
+    """Returns the integers of a network that is one pipeline, for peers."""
+    network = Network.of(module)
+    assert network is not None, "it is at the stream level"
+    (pipeline,) = network.processes
+    assert isinstance(pipeline, stream.PipelineOp), "it is fully parallel"
+    bounds = pipeline.input_channels[0].element.range
+    count = pipeline.input_channels[0].lanes.data
+    layers: list[dict[str, Any]] = []
+    for op in pipeline.scalar_body.operations:
+        if isinstance(op, qint.MatMulOp):
+            weights = op.rhs.owner
+            assert isinstance(weights, qint.ConstantOp), "weights are constant"
+            matrix = weights.array.astype(np.int64)
+            layers.append({"matrix": matrix, "bias": np.zeros(matrix.shape[1], np.int64)})
+        elif isinstance(op, qint.RequantizerOp):
+            layers.append(_requantizer(op, layers[-1]))
+    for layer in layers:
+        for key in ("matrix", "bias"):
+            if key in layer:
+                layer[key] = layer[key].tolist()
+    return {"input": [bounds.lo, bounds.hi, count], "layers": layers}, pipeline
+
+
+def _requantizer(op: qint.RequantizerOp, before: dict[str, Any]) -> dict[str, Any]:
+    """Returns a requantizer whose signs and biases are those of the matrix before it."""
+    form, count = op.requantizer, before["matrix"].shape[1]
+    if isinstance(form, Shift | MulShift):
+        factor = form.sign if isinstance(form, Shift) else form.multiplier
+        before["matrix"] = before["matrix"] * factor
+        before["bias"] = before["bias"] * factor + form.bias
+        one = {"shift": form.shift, "lo": form.lo, "hi": form.hi, "tie_parity": form.tie_parity}
+        return {"forms": [one] * count}
+    assert isinstance(form, Threshold), f"peers have nothing like {op.name}"
+    before["matrix"] = before["matrix"] * form.sign
+    rows = [chosen_rows(form, [i if rows_of(form) > 1 else 0]) for i in range(count)]
+    return {"forms": [{"thresholds": row.thresholds[0].tolist(), "lo": row.lo} for row in rows]}
+
+
+def vectors(module: Any, pipeline: stream.PipelineOp) -> dict[str, Any]:
+    """Returns random inputs and corners, and what the interpreter makes of them."""
+    bounds = pipeline.input_channels[0].element.range
+    count = pipeline.input_channels[0].lanes.data
+    rng = np.random.default_rng(1)
+    x = rng.integers(bounds.lo, bounds.hi + 1, (VECTORS, count))
+    corners = rng.choice([bounds.lo, bounds.hi, 0], (VECTORS // 4, count))
+    x = np.concatenate([x, corners, np.full((1, count), bounds.lo), np.full((1, count), bounds.hi)])
+    frame = pipeline.input_channels[0].frame_shape
+    (y,) = run(module, "core", [x.reshape(len(x), *frame)])
+    return {"x": x.tolist(), "y": y.reshape(len(x), -1).tolist()}
+
+
+def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: Path) -> Built:
+    """Compiles with qcompiler, in a process of its own; returns the pipeline without handshake."""
+    command = [sys.executable, "-c", _OURS, str(model), json.dumps(inputs), device, str(mhz)]
+    before = time.perf_counter()
+    made = subprocess.run([*command, str(folder)], check=True, capture_output=True, text=True)
+    found = json.loads(made.stdout.splitlines()[-1])
+    return Built(
+        f"qcompiler {mhz:g} MHz",
+        found["top"],
+        tuple(folder.glob("rtl/*_core.v")),
+        found["stages"],
+        time.perf_counter() - before,
+        found["mib"],
+    )
+
+
+_OURS = """
+import json, resource, sys
+import qcompiler
+from qcompiler.analysis.network import Network
+model, inputs, device, mhz, folder = sys.argv[1:]
+given = json.loads(inputs)
+design = qcompiler.compile(model, inputs=given, cycles=1, device=device, mhz=float(mhz))
+design.write(folder)
+(process,) = design.network.processes
+(name,) = (name for name, _ in design.network.named())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"top": f"{design.name}_{name}_core", "stages": process.stages, "mib": peak}))
+"""
+
+
+def ask_peer(job: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a peer made of a job."""
+    command = [sys.executable, "-m", "benchmarks.low_latency_peer"]
+    made = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
+    if made.returncode:
+        return {"failed": made.stderr.strip().splitlines()[-1]}
+    return json.loads(made.stdout.splitlines()[-1])
+
+
+def peers(network: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterator[Built]:
+    """Yields the peers' designs: of their cheapest setting, cut at several lengths."""
+    for peer in PEERS:
+        job = {"peer": peer, "network": network, "vectors": given, "cutoff": 0}
+        tried = [(ask_peer({**job, "options": options}), options) for options in METHODS[peer]]
+        for found, options in tried:
+            print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
+        exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]
+        if not exact:
+            print("  ", peer, "is not exact with any setting", flush=True)
+            continue
+        _, options = min(exact, key=lambda item: item[0]["cost"])
+        for cutoff in CUTOFFS:
+            where = folder / f"{peer}_{cutoff:g}"
+            found = ask_peer({**job, "options": options, "cutoff": cutoff, "folder": str(where)})
+            files = tuple(Path(f) for f in found["files"] if "wrapper" not in f)
+            name = f"{peer} {found['version']}, {cutoff:g} adders a stage"
+            yield Built(name, "peer", files, found["stages"], found["seconds"], found["mib"])
+
+
+def synthesize(built: Built, family: str, folder: Path) -> Counter[str]:
+    """Returns the cells of a design; the netlist is left in the folder."""
+    folder.mkdir(parents=True)
+    (folder / CHAINS_FILE).write_text(CHAINS, encoding="ascii")
+    commands = [
+        *(f"read_verilog -defer {file.resolve()}" for file in built.files),
+        f"hierarchy -check -top {built.top}",
+        "proc",
+        "flatten",
+        "opt_expr",
+        "opt_clean",
+        f"techmap -map {CHAINS_FILE}",
+        f"{SYNTHESIS[family]} -top {built.top}",
+        "write_json netlist.json",
+    ]
+    run_script(commands, folder, Limits(seconds=3600), lambda _: None)
+    cells = json.loads((folder / "netlist.json").read_text())["modules"][built.top]["cells"]
+    return Counter(cell["type"] for cell in cells.values())
+
+
+def tables(cells: Counter[str], family: str) -> tuple[int, int]:
+    """Returns look-up tables and flip-flops."""
+    if family == "ecp5":
+        return cells["LUT4"] + 2 * cells["CCU2C"], cells["TRELLIS_FF"]
+    luts = sum(n for kind, n in cells.items() if kind.startswith(("LUT", "SRL")))
+    return luts, sum(n for kind, n in cells.items() if kind in ("FDRE", "FDSE", "FDCE", "FDPE"))
+
+
+def clock(built: Built, folder: Path, mhz: float) -> float:
+    """Returns the clock of a design after routing, registers around it, in MHz."""
+    ports = json.loads((folder / "netlist.json").read_text())["modules"][built.top]["ports"]
+    (folder / "wrapper.v").write_text(_wrapper(built.top, ports), encoding="ascii")
+    commands = [
+        "read_json netlist.json",
+        "design -stash finished",
+        "read_verilog wrapper.v",
+        "synth_ecp5 -nodsp -top wrapper",
+        f"delete {built.top}",
+        f"design -copy-from finished {built.top}",
+        "hierarchy -top wrapper",
+        "flatten",
+        "delete t:$scopeinfo",
+        f"write_json {PLACED_JSON}",
+    ]
+    run_script(commands, folder, Limits(seconds=3600), lambda _: None, "wrap")
+    place(load_device("ecp5-85k"), mhz, 1, folder, Limits(seconds=7200), lambda _: None)
+    return read_timing(folder / "report.json", []).mhz
+
+
+def _wrapper(top: str, ports: dict[str, Any]) -> str:
+    """Returns a design's ports behind shift registers, each port behind a register of its own."""
+    given = [(n, len(p["bits"])) for n, p in ports.items() if p["direction"] == "input"]
+    made = [(n, len(p["bits"])) for n, p in ports.items() if p["direction"] == "output"]
+    clocks = [n for n, _ in given if n in ("clk", "ap_clk")]
+    data = [(n, w) for n, w in given if n not in clocks]
+    lines, low = [f".{clocks[0]}(clk)"] if clocks else [], 0
+    for name, width in data:
+        lines.append(f".{name}(applied[{low + width - 1}:{low}])")
+        low += width
+    high = 0
+    for name, width in made:
+        lines.append(f".{name}(outputs[{high + width - 1}:{high}])")
+        high += width
+    declared = [f"{p['direction']} [{len(p['bits']) - 1}:0] {n}" for n, p in ports.items()]
+    return f"""
+module wrapper (input clk, input shift_in, input load, output shift_out);
+    reg [{low - 1}:0] stimulus, applied;
+    reg [{high - 1}:0] observed;
+    wire [{high - 1}:0] outputs;
+    always @(posedge clk) begin
+        stimulus <= {{stimulus, shift_in}};
+        if (load) applied <= stimulus;
+        observed <= load ? outputs : {{observed, 1'b0}};
+    end
+    assign shift_out = observed[{high - 1}];
+    {top} dut ({", ".join(lines)});
+endmodule
+(* blackbox *)
+module {top} ({", ".join(declared)});
+endmodule
+"""
+
+
+def main() -> int:
+    """Measures what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", default=["int8_16"])
+    parser.add_argument("--models", type=Path, default=Path("../shared/models"))
+    parser.add_argument("--family", nargs="+", choices=SYNTHESIS, default=["ecp5"])
+    parser.add_argument("--mhz", nargs="+", type=float, default=[70.0])
+    parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
+    parser.add_argument("--no-peers", action="store_true")
+    parsed = parser.parse_args()
+    known = cases(parsed.models)
+    for name in parsed.cases:
+        with tempfile.TemporaryDirectory() as folder:
+            _measure(name, known[name], parsed, Path(folder))
+    return 0
+
+
+def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, folder: Path) -> None:
+    given, inputs = case
+    model = given if isinstance(given, Path) else folder / f"{name}.qnn"
+    if isinstance(given, str):
+        model.write_text(given, encoding="ascii")
+    passes = (*pipelines.QINT, *pipelines.STREAM[: pipelines.STREAM.index("build-adder-graphs")])
+    module = qcompiler.compile(model, inputs=inputs, cycles=1, passes=passes).level("last")
+    network, pipeline = network_of(module)
+    rows: list[tuple[Any, ...]] = []
+    for family in parsed.family:
+        designs = [
+            ours(model, inputs, DEVICES[family], mhz, folder / f"ours_{family}_{mhz:g}")
+            for mhz in parsed.mhz
+        ]
+        if not parsed.no_peers:
+            designs += peers(network, vectors(module, pipeline), folder / family)
+        for i, design in enumerate(designs):
+            where = folder / f"{family}_{i}"
+            luts, ffs = tables(synthesize(design, family, where), family)
+            mhz = clock(design, where, 100) if parsed.place and family == "ecp5" else None
+            rows.append(
+                (
+                    family, design.name, luts, ffs, design.cycles,
+                    "-" if mhz is None else f"{mhz:.1f}",
+                    "-" if mhz is None else f"{1e3 * design.cycles / mhz:.1f}",
+                    f"{design.seconds:.1f}", f"{design.mib:.0f}",
+                )
+            )  # fmt: skip
+            print(name, *rows[-1], flush=True)
+    print_table(name, ("family", "made by", "LUT", "FF", "cycles", "MHz", "ns", "s", "MiB"), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

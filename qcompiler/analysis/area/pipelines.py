@@ -1,0 +1,50 @@
+"""A guess at what a pipeline takes before its adder graphs are built."""
+
+import numpy as np
+from xdsl.ir import Operation
+
+from qcompiler.analysis.area.estimate import Area, total
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import shape_of
+
+_SHARED = 0.6
+"""Adders that are left of those of plain signed digits, once sums are shared."""
+_NARROW = 0.8
+"""Width of the average adder of a sum, of that of the sum."""
+_CODE_BIT = 2.0
+"""Tables for each bit of a requantizer's input."""
+_KEPT = 0.25
+"""Register bits for each bit of an adder."""
+
+
+def products(weights: IntArray, x: IntRange) -> Area:
+    """Returns what the products of a vector with a constant matrix take, and their sums."""
+    digits = _signed_digits(np.abs(weights)).sum(axis=0)
+    lo, hi = dot_range(weights, x)
+    widths = np.array(
+        [IntRange(int(a), int(b)).width_bits for a, b in zip(lo, hi, strict=True)], np.float64
+    )
+    bits = float((np.maximum(digits - 1, 0) * widths).sum()) * _SHARED * _NARROW
+    return Area(round(bits), round(bits * _KEPT))
+
+
+def _signed_digits(values: IntArray) -> IntArray:
+    """Returns how many signed digits numbers without a sign have."""
+    return np.bitwise_count((3 * values) ^ values).astype(np.int64)
+
+
+def pipeline_area(op: stream.PipelineOp) -> Area:
+    """Returns a guess at what a pipeline takes."""
+    return total(_part(inner) for inner in op.scalar_body.operations)
+
+
+def _part(op: Operation) -> Area:
+    if isinstance(op, qint.MatMulOp):
+        assert isinstance(op.rhs.owner, qint.ConstantOp), "the matrix is constant"
+        return products(op.rhs.owner.array.astype(np.int64), qint.range_of(op.lhs.type))
+    if isinstance(op, qint.RequantizerOp):
+        bits = shape_of(op.input.type)[-1] * qint.range_of(op.input.type).width_bits
+        return Area(round(bits * _CODE_BIT), 0)
+    return Area()

@@ -1,0 +1,196 @@
+"""A stretch of a network in which every beat meets its own hardware: one pipeline."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, i64
+from xdsl.ir import Region, SSAValue
+from xdsl.irdl import (
+    IRDLOperation,
+    ParsePropInAttrDict,
+    irdl_op_definition,
+    opt_prop_def,
+    prop_def,
+    region_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from qcompiler.adder_graphs.graph import AdderGraph, GraphError
+from qcompiler.dialects.attributes import DenseAttr, int_dense, numpy_from_dense, shape_of
+from qcompiler.dialects.qint.joins import AddOp
+from qcompiler.dialects.qint.linear import AffineOp, MatMulOp
+from qcompiler.dialects.qint.requantizers import ScalarBody
+from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
+from qcompiler.dialects.stream.channel import ChannelType
+from qcompiler.dialects.stream.process import Facts, Process
+from qcompiler.dialects.stream.schedule import Schedule
+
+STAGES = "stages"
+"""Attribute of an operation in a pipeline's body: behind how many registers each of its scalars
+is made."""
+
+
+ELEMENTS = "elements"
+"""Attribute of a requantizer in a pipeline's body: which neurons its elements are."""
+
+
+@irdl_op_definition
+class AdderGraphOp(IRDLOperation):
+    """Sums of shifted integers, each a wire of its own: linear forms of all elements.
+
+    Values are numbered: the elements of all inputs in order, then `constants`, then nodes. A row of
+    `nodes` is two or three terms (value, shift, sign), that of an output is one; see
+    `qcompiler.adder_graphs.graph`. `ranges` are lowest and highest integer of each input element
+    and its low bits that are always zero.
+
+    Example: `%y = stream.adder_graph %x {ranges = dense<[[0, 3, 0], [0, 3, 0]]> : tensor<2x3xi8>,
+        constants = dense<> : tensor<0xi8>,
+        nodes = dense<[[0, 0, 1, 1, 2, -1, -1, 0, 0]]> : tensor<1x9xi8>,
+        outputs = dense<[[2, 0, 1]]> : tensor<1x3xi8>}
+        : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-12, 3>>`
+    """
+
+    name = "stream.adder_graph"
+    inputs = var_operand_def(INT_TENSOR)
+    ranges = prop_def(DenseAttr)
+    constants = prop_def(DenseAttr)
+    nodes = prop_def(DenseAttr)
+    outputs = prop_def(DenseAttr)
+    result = result_def(INT_TENSOR)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$inputs attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, inputs: Sequence[SSAValue], graph: AdderGraph, result: IntType):
+        super().__init__(
+            operands=[list(inputs)],
+            properties={
+                "ranges": int_dense(graph.inputs),
+                "constants": int_dense(graph.constants),
+                "nodes": int_dense(graph.nodes),
+                "outputs": int_dense(graph.outputs),
+            },
+            result_types=[TensorType(result, [1, len(graph.outputs)])],
+        )
+
+    @property
+    def graph(self) -> AdderGraph:
+        """The additions."""
+        parts = (self.ranges, self.constants, self.nodes, self.outputs)
+        return AdderGraph(*(numpy_from_dense(part).astype(np.int64) for part in parts))
+
+    def verify_(self) -> None:
+        try:
+            graph = self.graph
+        except GraphError as error:
+            raise VerifyException(str(error)) from None
+        elements = sum(shape_of(value.type)[-1] for value in self.inputs)
+        if elements != len(graph.inputs):
+            raise VerifyException(
+                f"inputs have {elements} elements, but the graph takes {len(graph.inputs)}"
+            )
+        if shape_of(self.result.type) != (1, len(graph.outputs)):
+            raise VerifyException(
+                f"result must have shape [1, {len(graph.outputs)}], got {self.result.type}"
+            )
+
+
+@irdl_op_definition
+class PipelineOp(Process):
+    """Computes each beat by hardware of its own, a beat a clock; registers cut it into stages.
+
+    The body is qint arithmetic on one beat of each input, `tensor<1 x lanes>`, and yields one of
+    the output. Nothing is kept from beat to beat. `latency` are the registers on every way through
+    it; the operations of the body say in their attribute `stages` behind how many of them each of
+    their scalars is made. Without them, nothing has been placed yet.
+
+    Example: `%y = stream.pipeline %x {
+        ^bb0(%a : tensor<1x2x!qint.int<0, 3>>):
+          %b = stream.adder_graph %a {ranges = dense<[[0, 3, 0], [0, 3, 0]]> : tensor<2x3xi8>,
+            constants = dense<> : tensor<0xi8>,
+            nodes = dense<[[0, 0, 1, 1, 0, -1, -1, 0, 0]]> : tensor<1x9xi8>,
+            outputs = dense<[[2, 0, 1]]> : tensor<1x3xi8>}
+            : (tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>>
+          qint.yield %b : tensor<1x1x!qint.int<-3, 3>>
+        } : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>)
+        -> !stream.channel<!qint.int<-3, 3>, frame = [1], lanes = 1>`
+    """
+
+    name = "stream.pipeline"
+    inputs = var_operand_def(ChannelType)
+    latency = opt_prop_def(IntegerAttr[I64])
+    body = region_def("single_block")
+    result = result_def(ChannelType)
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$inputs $body attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, inputs: Sequence[SSAValue], body: Region, result: ChannelType):
+        super().__init__(operands=[list(inputs)], regions=[body], result_types=[result])
+
+    @property
+    def scalar_body(self) -> ScalarBody:
+        """The body as a function of beats."""
+        return ScalarBody(self.body.block)
+
+    @property
+    def is_built(self) -> bool:
+        """Whether all its products with constants are sums."""
+        linear = (MatMulOp, AffineOp, AddOp)
+        return not any(isinstance(op, linear) for op in self.body.block.ops)
+
+    @property
+    def lacks(self) -> str | None:
+        return None if self.is_built else "build-adder-graphs"
+
+    @property
+    def stages(self) -> int:
+        """Registers on every way from an input to the output."""
+        return 0 if self.latency is None else self.latency.value.data
+
+    @stages.setter
+    def stages(self, count: int) -> None:
+        self.properties["latency"] = IntegerAttr(count, i64)
+
+    @property
+    def wanted_lanes(self) -> tuple[int, ...]:
+        return tuple(channel.lanes.data for channel in self.input_channels)
+
+    @property
+    def headline(self) -> str:
+        return f"fully parallel, {self.stages} registers on every way"
+
+    @property
+    def facts(self) -> Facts:
+        graphs = [op.graph for op in self.body.block.ops if isinstance(op, AdderGraphOp)]
+        return {"adders": sum(len(graph.nodes) for graph in graphs), "stages": self.stages}
+
+    def schedule(self) -> Schedule:
+        return Schedule.beat_by_beat(self, self.stages + ENVELOPE_CYCLES)
+
+    def verify_(self) -> None:
+        (made,) = self.output_channels
+        if any(channel.beats != made.beats for channel in self.input_channels):
+            raise VerifyException(f"every input must have the {made.beats} beats of the result")
+        arguments = self.scalar_body.arguments
+        if len(arguments) != len(self.inputs):
+            raise VerifyException(f"body must take {len(self.inputs)} beats, got {len(arguments)}")
+        for value, channel in zip(
+            (*arguments, self.scalar_body.yielded), (*self.input_channels, made), strict=True
+        ):
+            if shape_of(value.type) != (1, channel.lanes.data):
+                raise VerifyException(f"body must hold a beat of {channel}, got {value.type}")
+            if not channel.element.range.contains(range_of(value.type)):
+                raise VerifyException(f"body must hold integers of {channel}, got {value.type}")
+
+
+ENVELOPE_CYCLES = 3
+"""From the last stage to the output: storage, its register, the output's slice."""
+
+
+def beat_type(channel: ChannelType) -> TensorType[IntType]:
+    """Returns the type of a beat of a channel in a pipeline's body."""
+    return TensorType(channel.element, [1, channel.lanes.data])

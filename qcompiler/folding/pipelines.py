@@ -1,0 +1,91 @@
+"""Makes one pipeline of neighbours that have hardware of their own for each element of a beat."""
+
+from collections.abc import Iterable, Sequence
+
+from xdsl.ir import Block, Region, SSAValue
+
+from qcompiler.analysis.network import Network
+from qcompiler.dialects import qint, stream
+from qcompiler.provenance.sources import location_of_nodes, own_nodes
+
+
+def form_pipelines(network: Network) -> None:
+    """Replaces every largest stretch that multiplies by constants by a `stream.pipeline`.
+
+    A stretch has one output. Its processes stand in the order of the network.
+    """
+    taken: set[stream.Process] = set()
+    for last in reversed(network.processes):
+        if last in taken or not _ends_stretch(last):
+            continue
+        stretch = _stretch(last, network.processes)
+        if any(process.macs_per_cycle for process in stretch):
+            taken.update(stretch)
+            _merge(stretch)
+
+
+def _ends_stretch(process: stream.Process) -> bool:
+    return process.is_beatwise and len(process.results) == 1 and not process.is_wires
+
+
+def _stretch(last: stream.Process, processes: Sequence[stream.Process]) -> list[stream.Process]:
+    """Returns the processes that only `last` needs, as far as each is beatwise, in order."""
+    found = {last}
+    before = processes[: processes.index(last)]
+    for process in reversed(before):
+        readers = [use.operation for result in process.results for use in result.uses]
+        inside = bool(readers) and all(reader in found for reader in readers)
+        if process.is_beatwise and inside and all(map(_meets, process.results)):
+            found.add(process)
+    return [process for process in (*before, last) if process in found]
+
+
+def _meets(value: SSAValue) -> bool:
+    """Whether the readers of a channel take as many lanes as it has."""
+    lanes = stream.channel_of(value).lanes.data
+    return all(
+        isinstance(use.operation, stream.Process) and use.operation.wanted_lanes[use.index] == lanes
+        for use in value.uses
+    )
+
+
+def _merge(stretch: Sequence[stream.Process]) -> None:
+    last = stretch[-1]
+    members = set(stretch)
+    outside = [
+        value for process in stretch for value in process.operands if value.owner not in members
+    ]
+    block = Block(arg_types=[stream.beat_type(stream.channel_of(value)) for value in outside])
+    known: dict[SSAValue, SSAValue] = {}
+    for value, argument in zip(outside, block.args, strict=True):
+        argument.name_hint = value.name_hint
+        known[value] = argument
+    for process in stretch:
+        ops, made = process.beat([known[operand] for operand in process.operands])
+        for op in ops:
+            op.location = process.location
+        block.add_ops(ops)
+        for result, value in zip(process.results, made, strict=True):
+            known[result] = value
+            if ops:
+                value.name_hint = result.name_hint
+    result = last.results[0]
+    block.add_op(qint.YieldOp(known[result]))
+    pipeline = stream.PipelineOp(outside, Region(block), stream.channel_of(result))
+    _name(pipeline, stretch)
+    pipeline.result.name_hint = result.name_hint
+    where = last.parent_block()
+    assert where is not None, "it is part of the network"
+    where.insert_op_before(pipeline, last)
+    result.replace_all_uses_with(pipeline.result)
+    for process in reversed(stretch):
+        process.detach()
+        process.erase()
+
+
+def _name(pipeline: stream.PipelineOp, stretch: Iterable[stream.Process]) -> None:
+    """Calls a pipeline by the first of its layers that multiplies."""
+    ordered = sorted(stretch, key=lambda process: not process.macs_per_cycle)
+    names = [name for process in ordered for name in own_nodes(process)]
+    if names:
+        pipeline.location = location_of_nodes(names)

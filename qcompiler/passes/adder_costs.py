@@ -1,0 +1,11 @@
+"""What adders take on a device."""
+
+from qcompiler.adder_graphs.cost import ECP5, XILINX, AdderCost
+from qcompiler.devices import DEFAULT_DEVICE, load_device
+from qcompiler.devices.families import FAMILIES
+
+
+def adder_cost(device: str | None) -> AdderCost:
+    """Returns what the adders of a device take, without a name of the default one."""
+    family = FAMILIES[load_device(device or DEFAULT_DEVICE).family]
+    return ECP5 if family.chain == "pair" else XILINX

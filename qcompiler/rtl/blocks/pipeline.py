@@ -1,0 +1,167 @@
+"""A pipeline: every scalar has hardware of its own, registers cut it into stages.
+
+    in --> core: sums and codes, `latency` registers on every way, never stalled --> storage --> out
+    credits: beats that the storage has room for --^
+
+The core moves in every cycle, so that no stall fans out to its registers. A beat enters it only
+with a credit: room in the storage behind it, which is given back when the beat leaves.
+"""
+
+from xdsl.dialects import hw
+from xdsl.dialects.builtin import UnitAttr
+
+from qcompiler.arith.arrays import integers
+from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import stream
+from qcompiler.dialects.attributes import int_dense
+from qcompiler.rtl.blocks.fifo import build_fifo
+from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.dataflow import Dataflow, InputCell, Wire
+from qcompiler.rtl.hardware import Place, hardware, placing
+from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers
+from qcompiler.rtl.streaming import input_ports
+
+_ROUND_TRIP = 4
+"""Cycles between a beat's leaving the core and its credit's return, if nothing stalls."""
+
+
+def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw.HWModuleOp:
+    """Returns the module without a handshake: outputs follow inputs `latency` cycles later."""
+    flow = Dataflow.of(op)
+    b = ModuleBuilder(name, comment)
+    ports = [
+        b.input(f"{port}_data", channel.width_bits).lanes(channel.lanes.data)
+        for port, channel in zip(input_ports(len(op.inputs)), op.input_channels, strict=True)
+    ]
+    made = _Made(b, flow)
+    for number, cell in enumerate(flow.cells):
+        if isinstance(cell, InputCell):
+            made.add(number, Number.of(ports[cell.port][cell.lane].named(cell.name), cell.range))
+            continue
+        stage = made.stages[number]
+        made.add(number, cell.make(b, [made.get(wire, stage) for wire in cell.reads]))
+    width = op.output_channels[0].element.width_bits
+    lanes = [made.whole(wire, op.stages).wide(width) for wire in flow.outputs]
+    b.output("out_data", b.pack(lanes))
+    module = b.build()
+    module.attributes["rtl.chains"] = UnitAttr()
+    return module
+
+
+class _Made:
+    """Cells that are built, and their registers."""
+
+    def __init__(self, b: ModuleBuilder, flow: Dataflow):
+        self._b = b
+        self._flow = flow
+        self.stages = flow.read_stages()
+        self._kept: dict[tuple[int, int], Number] = {}
+
+    def add(self, cell: int, number: Number) -> None:
+        """Notes a cell's hardware."""
+        self._kept[cell, self.stages[cell]] = number
+
+    def _at(self, cell: int, stage: int) -> Number:
+        if (cell, stage) not in self._kept:
+            before = self._at(cell, stage - 1)
+            name = f"{self._flow.cells[cell].name}_s{stage}"
+            self._kept[cell, stage] = before.at(self._b.delay(name, before))
+        return self._kept[cell, stage]
+
+    def get(self, wire: Wire, stage: int) -> Number:
+        """Returns what a wire holds in a stage, without the zeros that its shift appends."""
+        if wire.cell < 0:
+            return Number.constant(self._b, wire.constant)
+        number = self._at(wire.cell, stage)
+        return number.shifted(-wire.shift) if wire.shift < 0 else number
+
+    def whole(self, wire: Wire, stage: int) -> Number:
+        """Returns what a wire holds in a stage."""
+        number = self.get(wire, stage)
+        if wire.shift <= 0:
+            return number
+        factor = IntRange(1 << wire.shift, 1 << wire.shift)
+        low = self._b.constant(0, wire.shift)
+        return Number.of(self._b.concat([number, low]), number.range * factor)
+
+
+@hardware(stream.PipelineOp)
+def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
+    library = place.library
+    core = library.add(build_core(f"{place.name}_core", place.comment, op))
+    width = op.output_channels[0].width_bits
+    depth = op.stages + _ROUND_TRIP
+    storage = build_fifo(
+        library,
+        place.top,
+        f"{place.name}_storage",
+        [f"What the core of {place.name} has made, {depth} beats at most."],
+        width=width,
+        depth=depth,
+    )
+    library.add(storage)
+    b = ModuleBuilder(place.name, place.comment)
+    ports = input_ports(len(op.inputs))
+    data: dict[str, Signal] = {}
+    valids: list[Signal] = []
+    for port, channel in zip(ports, op.input_channels, strict=True):
+        data[f"{port}_data"] = b.input(f"{port}_data", channel.width_bits)
+        valids.append(b.input(f"{port}_valid", 1))
+    out_ready = b.input("out_ready", 1)
+    some = b.register("has_credit", 1, reset=1)
+    credits = b.register("credits", depth.bit_length(), reset=depth)
+    all_valid = valids[0]
+    for valid in valids[1:]:
+        all_valid = all_valid & valid
+    enter = (some & all_valid).named("enter")
+    made = b.instance("core", core, **data)
+    valid = enter
+    for stage in range(1, op.stages + 1):
+        register = b.register(f"valid{stage}", 1, reset=0)
+        register.drive(valid)
+        valid = register
+    kept = b.instance(
+        "storage",
+        storage,
+        in_data=made.output(b, "out_data"),
+        in_valid=valid,
+        out_ready=out_ready,
+    )
+    leave = (kept.output(b, "out_valid") & out_ready).named("leave")
+    one = b.constant(1, credits.width)
+    change = b.mux(enter, b.constant(-1, credits.width), one)
+    following = (credits + change).named("following")
+    credits.drive(following, enable=enter ^ leave)
+    some.drive(following.compare("ne", 0), enable=enter ^ leave)
+    for i, port in enumerate(ports):
+        others = [v for j, v in enumerate(valids) if j != i]
+        ready: Signal = some
+        for other in others:
+            ready = ready & other
+        b.output(f"{port}_ready", ready)
+    b.output("out_data", kept.output(b, "out_data"))
+    b.output("out_valid", kept.output(b, "out_valid"))
+    return b.build()
+
+
+@placing(stream.PipelineOp)
+def _place(model: DelayModel, op: stream.PipelineOp) -> None:
+    if not op.is_built:
+        return  # a folding is only tried
+    flow = Dataflow.of(op)
+    widest = max(cell.range.width_bits for cell in flow.cells)
+    outputs = [wire.cell for wire in flow.outputs if wire.cell >= 0]
+    delays = Delays(
+        [cell.ns(model) for cell in flow.cells],
+        [cell.range.width_bits for cell in flow.cells],
+        [list(cell.sources) for cell in flow.cells],
+        outputs,
+        model.budget - model.ripple(widest),
+    )
+    earliest = as_soon_as_possible(delays)
+    op.stages = max((earliest[cell] for cell in outputs), default=0) + 1
+    stages = fewest_registers(delays, op.stages)
+    for owner, numbers in flow.owned().items():
+        owner.attributes[stream.STAGES] = int_dense(integers([stages[n] for n in numbers]))

@@ -1,0 +1,273 @@
+"""A pipeline's body as scalar cells: sums and codes, each a wire of its own in hardware."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.utils.hints import isa
+
+from qcompiler.adder_graphs.graph import AdderGraph
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import Requantizer, Table, chosen_rows, rows_of
+from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import DenseAttr, numpy_from_dense, shape_of
+from qcompiler.rtl.builder import ModuleBuilder
+from qcompiler.rtl.codes import code_of, code_tables
+from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.sums import shift_add
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A cell's integer times 2**shift; a negative shift drops zeros.
+
+    Attributes:
+        cell: number of the cell, -1 for a constant.
+        shift: places.
+        constant: the integer, if it is one.
+    """
+
+    cell: int
+    shift: int = 0
+    constant: int = 0
+
+
+@dataclass(frozen=True)
+class Cell(ABC):
+    """A scalar that hardware makes.
+
+    Attributes:
+        owner: operation of the body, None for inputs.
+        name: of the wire.
+        range: which integers it may be.
+        reads: what it is made of.
+    """
+
+    owner: Operation | None
+    name: str
+    range: IntRange
+    reads: tuple[Wire, ...]
+
+    @property
+    def sources(self) -> Iterator[int]:
+        """Numbers of the cells that it is made of."""
+        return (wire.cell for wire in self.reads if wire.cell >= 0)
+
+    @abstractmethod
+    def ns(self, model: DelayModel) -> float:
+        """Returns how long it takes to make it."""
+
+    @abstractmethod
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """Returns its hardware, from that of what it reads."""
+
+
+@dataclass(frozen=True)
+class InputCell(Cell):
+    """An element of an input's beat.
+
+    Attributes:
+        port: number of the input.
+        lane: place in its beat.
+    """
+
+    port: int
+    lane: int
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`."""
+        return 0.0
+
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        raise AssertionError("it is there")
+
+
+@dataclass(frozen=True)
+class SumCell(Cell):
+    """A sum of two or three terms, or one that is negated.
+
+    Attributes:
+        signs: of the terms.
+    """
+
+    signs: tuple[int, ...]
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`."""
+        return model.chained(len(self.reads))
+
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        terms = [
+            (number, max(wire.shift, 0), sign)
+            for number, wire, sign in zip(given, self.reads, self.signs, strict=True)
+        ]
+        return shift_add(b, self.name, terms, self.range)
+
+
+@dataclass(frozen=True)
+class CodeCell(Cell):
+    """What a requantizer makes of an integer.
+
+    Attributes:
+        form: of one row.
+    """
+
+    form: Requantizer
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`."""
+        return code_tables(model, self.form, self.range)
+
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        (number,), (wire,) = given, self.reads
+        if wire.shift > 0:
+            low = b.constant(0, wire.shift)
+            factor = IntRange(1 << wire.shift, 1 << wire.shift)
+            number = Number.of(b.concat([number, low]), number.range * factor)
+        return code_of(b, self.name, number, self.form, self.range)
+
+
+@dataclass
+class Dataflow:
+    """The cells of a pipeline.
+
+    Attributes:
+        cells: each behind those that it reads.
+        outputs: lanes of the output.
+    """
+
+    cells: list[Cell] = field(default_factory=list[Cell])
+    outputs: list[Wire] = field(default_factory=list[Wire])
+
+    @staticmethod
+    def of(pipeline: stream.PipelineOp) -> "Dataflow":
+        """Returns the cells of a pipeline whose graphs are built."""
+        flow = Dataflow()
+        _Reader(flow).read(pipeline)
+        return flow
+
+    def owned(self) -> dict[Operation, list[int]]:
+        """Returns the cells of each operation of the body, in order."""
+        found: dict[Operation, list[int]] = {}
+        for number, cell in enumerate(self.cells):
+            if cell.owner is not None:
+                found.setdefault(cell.owner, []).append(number)
+        return found
+
+    def read_stages(self) -> list[int]:
+        """Returns behind how many registers each cell is made, as the body says."""
+        stages = [0] * len(self.cells)
+        for op, numbers in self.owned().items():
+            given = _numbers(op, stream.STAGES)
+            for number, stage in zip(numbers, given or [0] * len(numbers), strict=True):
+                stages[number] = stage
+        return stages
+
+
+class _Reader:
+    def __init__(self, flow: Dataflow):
+        self._flow = flow
+        self._lanes: dict[SSAValue, list[Wire]] = {}
+
+    def read(self, pipeline: stream.PipelineOp) -> None:
+        body = pipeline.scalar_body
+        for port, value in enumerate(body.arguments):
+            bounds = qint.range_of(value.type)
+            lanes = range(shape_of(value.type)[-1])
+            hint = "x" if len(body.arguments) == 1 else f"x{port}_"
+            cells = [InputCell(None, f"{hint}{lane}", bounds, (), port, lane) for lane in lanes]
+            self._lanes[value] = [self._add(cell) for cell in cells]
+        for op in body.operations:
+            if isinstance(op, stream.AdderGraphOp):
+                self._graph(op)
+            else:
+                assert isinstance(op, qint.RequantizerOp), f"{op.name} is in no built pipeline"
+                self._codes(op)
+        self._flow.outputs = self._lanes[body.yielded]
+
+    def _add(self, cell: Cell) -> Wire:
+        self._flow.cells.append(cell)
+        return Wire(len(self._flow.cells) - 1)
+
+    def _graph(self, op: stream.AdderGraphOp) -> None:
+        graph = op.graph
+        hint = op.result.name_hint or "sum"
+        values = [wire for value in op.inputs for wire in self._lanes[value]]
+        values += [Wire(-1, 0, constant) for constant in graph.constants.tolist()]
+        live = graph.live()
+        for number, terms in graph:
+            if not live[number]:
+                values.append(Wire(-1))
+                continue
+            reads = tuple([_shifted(values[t.value], t.shift) for t in terms])
+            name = f"{hint}_n{number - graph.first_node}"
+            signs = tuple(t.sign for t in terms)
+            values.append(self._add(SumCell(op, name, graph.range_of(number), reads, signs)))
+        self._lanes[op.result] = self._outputs(op, graph, values, hint)
+
+    def _outputs(
+        self, op: Operation, graph: AdderGraph, values: list[Wire], hint: str
+    ) -> list[Wire]:
+        found: list[Wire] = []
+        terms: list[tuple[int, int, int]] = graph.outputs.tolist()
+        for lane, (value, shift, sign) in enumerate(terms):
+            if not sign:
+                found.append(Wire(-1))
+                continue
+            wire = _shifted(values[value], shift)
+            if sign < 0 and wire.cell < 0:
+                wire = replace(wire, constant=-wire.constant)
+            elif sign < 0:
+                bounds = graph.output_range(lane)
+                wire = self._add(SumCell(op, f"{hint}_m{lane}", bounds, (wire,), (-1,)))
+            found.append(wire)
+        return found
+
+    def _codes(self, op: qint.RequantizerOp) -> None:
+        form, hint = op.requantizer, op.result.name_hint or "code"
+        lanes = self._lanes[op.input]
+        names = _numbers(op, stream.ELEMENTS) or range(len(lanes))
+        found: list[Wire] = []
+        for lane, (wire, name) in enumerate(zip(lanes, names, strict=True)):
+            row = chosen_rows(form, [lane]) if rows_of(form) > 1 else form
+            if wire.cell < 0:
+                value = np.array([[wire.constant]], np.int64)
+                found.append(Wire(-1, 0, int(row.apply(value)[0, 0])))
+                continue
+            bounds = _code_range(row, self._range(wire))
+            found.append(self._add(CodeCell(op, f"{hint}_{name}", bounds, (wire,), row)))
+        self._lanes[op.result] = found
+
+    def _range(self, wire: Wire) -> IntRange:
+        bounds = self._flow.cells[wire.cell].range
+        if wire.shift < 0:
+            return IntRange(bounds.lo >> -wire.shift, bounds.hi >> -wire.shift)
+        return IntRange(bounds.lo << wire.shift, bounds.hi << wire.shift)
+
+
+def _numbers(op: Operation, name: str) -> list[int]:
+    """Returns the integers of an attribute, none if it is not there."""
+    given = op.attributes.get(name)
+    return numpy_from_dense(given).tolist() if isa(given, DenseAttr) else []
+
+
+def _shifted(wire: Wire, shift: int) -> Wire:
+    if wire.cell >= 0:
+        return replace(wire, shift=wire.shift + shift)
+    moved = wire.constant << shift if shift >= 0 else wire.constant >> -shift
+    return replace(wire, constant=moved)
+
+
+def _code_range(form: Requantizer, x: IntRange) -> IntRange:
+    """Returns the range of what a form makes of integers of a range."""
+    if isinstance(form, Table):
+        part = form.entries[0, x.lo - form.x_lo : x.hi - form.x_lo + 1]
+        return IntRange(int(part.min()), int(part.max()))
+    lo, hi = form.apply(np.array([[x.lo], [x.hi]], np.int64)).ravel().tolist()
+    return IntRange(lo, hi)
