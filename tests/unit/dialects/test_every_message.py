@@ -1,0 +1,191 @@
+"""Each message of a verifier: an operation's example with one thing wrong is refused for that."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from xdsl.dialects.builtin import TensorType, f32
+from xdsl.ir import Block, Region
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.test_value import create_ssa_value
+
+import qcompiler
+from qcompiler.assembly import parse_module
+from qcompiler.assembly.reader import LocatedError
+from qcompiler.dialects import nn, qint, stream
+from qcompiler.passes.pipeline import make_context
+
+TESTS = Path(__file__).parents[2]
+DIALECTS = Path(qcompiler.__file__).parent / "dialects"
+OPERATIONS = {
+    op.name: op for dialect in (nn.NN, qint.QINT, stream.STREAM) for op in dialect.operations
+}
+CHANNEL = "!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>"
+
+
+def example(name):
+    """The example in an operation's docstring, on one line."""
+    text = inspect.getdoc(OPERATIONS[name]) or ""
+    found = re.search(r"Example: `(.*?)`", text, re.DOTALL)
+    assert found, f"{name} has no example"
+    return re.sub(r"\s+", " ", found[1])
+
+
+def module(line):
+    """A function that holds the operation, with what it reads as arguments."""
+    start = line.rindex(" : (", 0, line.rindex(") -> ")) + 4
+    depth, parts, begin = 0, [], start
+    for at in range(start, len(line)):
+        depth += (line[at] in "(<[") - (line[at] in ")>]")
+        if depth < 0 or (line[at] == "," and depth == 0):
+            parts.append(line[begin:at].strip())
+            begin = at + 1
+        if depth < 0:
+            break
+    read = re.findall(r"%\w+", line.partition("= ")[2] if line.startswith("%") else line)
+    read = read[: len(parts)]
+    arguments = ", ".join(f"{name}: {type_}" for name, type_ in zip(read, parts, strict=True))
+    return f"func.func @f({arguments}) {{\n{line}\nfunc.return\n}}"
+
+
+CASES = [
+    ("nn.gelu", '"none"', '"cubic"', "approximate must be one of none, tanh, got cubic"),
+    ("nn.round_to", "float16", "float7", "format must be one of "),
+    ("nn.concat", "tensor<1x3xf32>", "tensor<2x3xf32>", "differ in more than axis 1"),
+    ("nn.pad", "begin = array<i64: 0, 1>", "begin = array<i64: 1>",
+     "pads of [1, 5] need 2 begins and ends"),
+    ("nn.pad", "begin = array<i64: 0, 1>", "begin = array<i64: 0, -1>",
+     "pads must not be negative, got [0, -1] before and [0, 2] after"),
+    ("nn.slice", "starts = array<i64: 0, 1>", "starts = array<i64: 0>",
+     "a slice of [1, 5] needs 2 starts, ends and steps"),
+    ("nn.depth_to_space", "tensor<1x4x2x2xf32>", "tensor<1x4x2xf32>",
+     "input must have rank 4, got shape"),
+    ("nn.depth_to_space", "block = 2", "block = 3",
+     "block squared must divide 4 channels, got block 3"),
+    ("nn.conv", "tensor<4x2x3xf32>", "tensor<4x1x3xf32>",
+     "weights see 1 channels in each of 1 groups, but the input has 2"),
+    ("nn.max_pool", "(tensor<1x2x8xf32>)", "(tensor<1x2x8x1xf32>)",
+     "window has 1 dimensions, but the input has shape"),
+    ("nn.conv_transpose", "output_padding = array<i64: 0>", "output_padding = array<i64: -1>",
+     "output_padding must be 1 integers of 0 or more, got"),
+    ("nn.conv_transpose", "pads = array<i64: 0, 0>", "pads = array<i64: 4, 4>",
+     "pads leave nothing of the result, its space is"),
+    ("nn.average_pool", "overhang = array<i64: 0>", "overhang = array<i64: -1>",
+     "overhang must be 1 integers of 0 or more, got"),
+    ("qint.conv", "tensor<1x2x5x", "tensor<2x2x5x", "weights must start with the kernel (1,), got"),
+    ("qint.conv", "tensor<1x2x5x", "tensor<1x1x5x",
+     "weights see 1 channels in each of 1 groups, input has 2"),
+    ("qint.pool", '"max"', '"min"', "kind must be max or sum, got min"),
+    ("qint.pad", "begin = array<i64: 0, 1>", "begin = array<i64: 0, -1>",
+     "pads of [1, 5] need 2 begins and ends of 0 or more, got [0, -1] and [0, 2]"),
+    ("qint.float_scale", "shift = 6", "shift = 63", "shift must be in [1, 62], got 63"),
+    ("qint.float_scale", "multiplier = 13", "multiplier = -13",
+     "multiplier must be positive, got -13"),
+    ("qint.float_scale", "multiplier = 13", "multiplier = 33554433",
+     "multiplier must have at most 24 significant bits, as float32 factors have, got 33554433"),
+    ("qint.float_scale", "offset = -3", "offset = 16777216",
+     "input plus offset must be at most 2**24 in magnitude, got 16777295"),
+    ("qint.arg_max", "tensor<1x10x!qint.int<-128, 127>>", "tensor<1x0x!qint.int<-128, 127>>",
+     "input needs an innermost axis with elements, got [1, 0]"),
+    ("stream.gather", "order = array<i64: 4,", "order = array<i64: 8,",
+     "order must list places in the block of 8 elements, got"),
+    ("stream.duplicate",
+     "%a, %b = |-> (!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>, ", "|-> (",
+     "a duplicate needs at least two outputs, got 1"),
+    ("stream.duplicate", "-> (!stream.channel<!qint.int<0, 3>",
+     "-> (!stream.channel<!qint.int<0, 4>",
+     "all outputs must have the input's type"),
+    ("stream.mul", "frame = [16], lanes = 2>, ", "frame = [8], lanes = 2>, ",
+     "must have equal frames"),
+    ("stream.add", "[3, 1]", "[3, 1, 1]", "an addition has two multipliers, got"),
+    ("stream.concat", "frame = [2, 2, 8]", "frame = [2, 2, 6]",
+     "frames [[2, 2, 4], [2, 2, 4]] do not join along axis 2 to"),
+    ("stream.concat", "frame = [2, 2, 8], lanes = 2", "frame = [2, 2, 8], lanes = 8",
+     "must divide the channels of every input"),
+    ("stream.label_select", "frame = [1]", "frame = [2]",
+     "result must have one position per row of"),
+    ("stream.label_select", "<0, 9>", "<0, 8>", "result must hold 0 to 9, got"),
+    ("stream.reorder", "block = 4", "block = 5",
+     "block must divide the 16 elements of a frame, got 5"),
+    ("stream.reorder", "frame = [32], lanes = 4", "frame = [32], lanes = 8",
+     "lanes must divide the run of 4, got 8"),
+    ("stream.reorder", "strides = array<i64: 0, 1>", "strides = array<i64: 0>",
+     "counts and strides must have one entry per loop, at least one"),
+    ("stream.reorder", "strides = array<i64: 0, 1>", "strides = array<i64: 1, 1>",
+     "loops must stay within the block of 4 elements, got"),
+    ("stream.slice", "frame = [2], lanes = 1", "frame = [2], lanes = 2",
+     "lanes must divide 1, where channels begin and end, got 2"),
+    ("stream.pool", "frame = [4, 4, 2]", "frame = [4, 2, 2]", "cannot reduce"),
+    ("stream.pool", '"max"', '"min"', "kind must be max or sum, got min"),
+]  # fmt: skip
+
+
+def integers():
+    """A value of one integer."""
+    return create_ssa_value(TensorType(qint.IntType(0, 3), [1]))
+
+
+MADE_IN_PYTHON = [
+    (lambda: nn.ConcatOp([], 0), "concat needs at least one operand, got 0"),
+    (lambda: qint.int_type_of(f32), "expected integers of qint, got f32"),
+    (lambda: stream.channel_of(create_ssa_value(f32)), "expected a channel, got f32"),
+    (
+        lambda: qint.JoinOp([integers()], 0, Region(Block()), qint.IntRange(0, 3)).verify_(),
+        "a join needs at least two operands, got 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), MADE_IN_PYTHON, ids=lambda value: str(value)[:20])
+def test_refused_where_operations_are_made(make, message):
+    with pytest.raises(VerifyException) as refused:
+        make()
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in CASES}))
+def test_the_examples_verify(name):
+    parse_module(make_context(), module(example(name))).verify()
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "message"), CASES)
+def test_refused(name, right, wrong, message):
+    line = example(name)
+    for old, new in zip(right.split("|"), wrong.split("|"), strict=True):
+        assert old in line
+        line = line.replace(old, new, 1)
+    with pytest.raises(LocatedError) as refused:
+        parse_module(make_context(), module(line))
+    assert f"{name}: " in str(refused.value)
+    assert message in str(refused.value)
+
+
+def test_there_is_a_test_for_every_message():
+    """By the longest part of each that is not computed; a few words of it will do."""
+    texts = [
+        p.read_text(encoding="utf-8") for p in TESTS.rglob("*") if p.suffix in (".py", ".mlir")
+    ]
+    tested = re.sub(r"\s+", " ", "".join(texts).replace("\\", ""))
+    missing = [
+        message
+        for path in sorted(DIALECTS.rglob("*.py"))
+        for message in messages(ast.parse(path.read_text(encoding="utf-8")))
+        if not any(part in tested for part in (message, message[:28], message[-28:]))
+    ]
+    assert missing == []
+
+
+def messages(tree):
+    """The longest part of each message of a VerifyException that stands there as it is."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call):
+            continue
+        if getattr(node.exc.func, "id", "") != "VerifyException":
+            continue
+        (said,) = node.exc.args
+        parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+        fixed = [part.value.strip() for part in parts if isinstance(part, ast.Constant)]
+        if fixed:
+            yield max(fixed, key=len)
