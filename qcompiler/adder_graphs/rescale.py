@@ -7,6 +7,10 @@ below and one from above for every step, so a convex polygon of multipliers and 
 integer points those with the fewest signed digits are taken. `before` belongs to the bias of the
 matrix before and costs nothing there; it is all of the bias where the polygon allows that.
 
+Functions that round half to even have no such line with a power of two. With `tie_parity`, a sum
+whose low `shift` bits are all zero is a tie between y - 1 and y and takes the one with this lowest
+bit, as in `arith.requantizers`. For parity 0 that only clears the lowest bit of a code.
+
 A multiplication by a constant of n digits is n - 1 adders, none for a power of two. Few steps are
 cheaper as comparisons: y = lo + how many thresholds x reaches.
 """
@@ -15,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +46,7 @@ class Rescale:
         shift: bits to the right, rounding down.
         lo: smallest code.
         hi: largest.
+        tie_parity: what ties go to; None if they are no special case.
         sums: range of the product with its bias; a clamp is needed beyond lo and hi.
     """
 
@@ -53,11 +58,16 @@ class Rescale:
     lo: int
     hi: int
     sums: IntRange
+    tie_parity: int | None = None
 
     def apply(self, x: IntArray) -> IntArray:
         """Returns the codes of accumulators."""
         total = ((x >> self.zeros) + self.before) * self.multiplier + self.bias
-        return np.clip(total >> self.shift, self.lo, self.hi)
+        code = total >> self.shift
+        if self.tie_parity is not None:
+            tie = total & ((1 << self.shift) - 1) == 0
+            code -= tie & (code & 1 != self.tie_parity)
+        return np.clip(code, self.lo, self.hi)
 
     def luts(self, cost: AdderCost) -> int:
         """Returns look-up tables: the product, its bias and the clamp, but not `before`."""
@@ -68,6 +78,8 @@ class Rescale:
         if self.bias:
             tables += cost.adder(max(bits - low, 0))
         shifted = IntRange(self.sums.lo >> self.shift, self.sums.hi >> self.shift)
+        if self.tie_parity is not None:
+            tables += -(-self.shift // 3) + 1 + self.tie_parity * cost.adder(shifted.width_bits)
         return tables + _clamp_luts(shifted, IntRange(self.lo, self.hi))
 
 
@@ -120,14 +132,13 @@ def rescales(points: SwitchPoints, channel: int, zeros: int = 0) -> list[Rescale
         channel: of which.
         zeros: low bits of its accumulators that are always zero.
     """
-    lines = _Lines.of(points, channel, zeros)
     found: list[Rescale] = []
-    for shift in lines.shifts():
-        low, high = lines.multipliers(shift)
-        for multiplier in fewest_digits(low, high):
-            made = lines.rescale(multiplier, shift)
-            if made is not None:
-                found.append(made)
+    for parity in (None, 0, 1):
+        lines = _Lines.of(points, channel, zeros, parity)
+        for shift in lines.shifts():
+            low, high = lines.multipliers(shift)
+            made = (lines.rescale(multiplier, shift) for multiplier in fewest_digits(low, high))
+            found += [form for form in made if form is not None]
     return found
 
 
@@ -182,55 +193,72 @@ def _with_digits(low: int, high: int, count: int) -> Iterator[int]:
                     yield digit + rest
 
 
-def _corners(points: list[tuple[int, int]], side: int) -> list[tuple[int, int]]:
-    """Returns the points of the hull above (1) or below (-1) of rising points; they imply all."""
-    found: list[tuple[int, int]] = []
-    for z, k in points:
+class _Point(NamedTuple):
+    """m * z + b is at least, or below, (level << shift) + more."""
+
+    z: int
+    level: int
+    more: int
+
+
+def _corners(points: list[_Point], side: int) -> list[_Point]:
+    """Returns the points of the hulls above (1) or below (-1) of rising points; they imply all."""
+    return [at for more in (0, 1) for at in _hull([p for p in points if p.more == more], side)]
+
+
+def _hull(points: list[_Point], side: int) -> list[_Point]:
+    found: list[_Point] = []
+    for point in points:
         while len(found) > 1:
-            (z0, k0), (z1, k1) = found[-2:]
-            if side * ((k1 - k0) * (z - z0) - (k - k0) * (z1 - z0)) > 0:
+            (z0, k0, _), (z1, k1, _) = found[-2:]
+            if side * ((k1 - k0) * (point.z - z0) - (point.level - k0) * (z1 - z0)) > 0:
                 break
             found.pop()
-        found.append((z, k))
+        found.append(point)
     return found
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """What a line must satisfy: points (z, level) it must reach, and points it must stay below.
+    """What a line must satisfy: points that it must reach, and points that it must stay below.
 
     Attributes:
-        above: m * z + b >= level << shift.
-        below: m * z + b < level << shift.
+        above: where it reaches a level.
+        below: where it does not yet.
         form: what all lines share.
         ends: range of z.
         sign: z = sign * (x >> zeros).
     """
 
-    above: list[tuple[int, int]]
-    below: list[tuple[int, int]]
+    above: list[_Point]
+    below: list[_Point]
     form: Rescale
     ends: IntRange
     sign: int
 
     @staticmethod
-    def of(points: SwitchPoints, channel: int, zeros: int) -> _Lines:
+    def of(points: SwitchPoints, channel: int, zeros: int, parity: int | None) -> _Lines:
         """Returns the conditions of a channel."""
         levels = range(points.lo + 1, points.hi + 1)
         # The first multiple of 2**zeros that reaches a threshold, and the one before.
         starts = (-(-points.thresholds[channel] >> zeros)).tolist()
         ends = IntRange(-(-int(points.z_lo[channel]) >> zeros), int(points.z_hi[channel]) >> zeros)
-        above = [(at, k) for at, k in zip(starts, levels, strict=True) if at <= ends.hi]
-        below = [(at - 1, k) for at, k in zip(starts, levels, strict=True) if at > ends.lo]
-        form = Rescale(zeros, 0, 1, 0, 0, points.lo, points.hi, ends)
+        # A level that ties do not go to begins one above them.
+        each = [
+            _Point(at, k, int(parity is not None and k & 1 != parity))
+            for at, k in zip(starts, levels, strict=True)
+        ]
+        above = [point for point in each if point.z <= ends.hi]
+        below = [point._replace(z=point.z - 1) for point in each if point.z > ends.lo]
+        form = Rescale(zeros, 0, 1, 0, 0, points.lo, points.hi, ends, parity)
         corners = _corners(above, 1), _corners(below, -1)
         return _Lines(*corners, form, ends, int(points.sign[channel]))
 
     def _biases(self, multiplier: int, shift: int) -> tuple[int, int]:
         """Returns the least and the largest bias; none fits if the least is larger."""
         step = 1 << shift
-        least = max((k * step - multiplier * z for z, k in self.above), default=None)
-        most = min((k * step - 1 - multiplier * z for z, k in self.below), default=None)
+        least = max((k * step + e - multiplier * z for z, k, e in self.above), default=None)
+        most = min((k * step + e - 1 - multiplier * z for z, k, e in self.below), default=None)
         if least is None:
             return (0, 0) if most is None else (most - step + 1, most)
         return least, least + step - 1 if most is None else most
@@ -241,20 +269,20 @@ class _Lines:
 
     def shifts(self) -> Iterator[int]:
         """Yields shifts from the smallest one on for which there are lines."""
-        first = next((s for s in range(_MOST_SHIFT) if self._feasible(s) is not None), None)
+        some = range(self.form.tie_parity is not None, _MOST_SHIFT)
+        first = next((shift for shift in some if self._feasible(shift) is not None), None)
         if first is not None:
             yield from range(first, first + _MORE_SHIFTS)
 
     def _slopes(self, shift: int) -> tuple[int, int]:
         """Returns bounds on multipliers, from the steps that are furthest apart."""
-        first, last = self.above[0], self.below[-1]
-        low, high = 1, 1 << (shift + 1)
-        last_above, first_below = self.above[-1], self.below[0]
-        step = 1 << shift
-        rise, run = (last_above[1] - first_below[1]) * step, last_above[0] - first_below[0]
+        low, high, step = 1, 1 << (shift + 1), 1 << shift
+        last, first = max(self.above), min(self.below)
+        rise, run = (last.level - first.level) * step, last.z - first.z
         if rise > 0 and run > 0:
-            low = max(low, int(Fraction(rise, run)))
-        rise, run = (last[1] - first[1] + 1) * step, last[0] - first[0]
+            low = max(low, (rise - 1) // run)
+        first, last = min(self.above), max(self.below)
+        rise, run = (last.level - first.level + 1) * step, last.z - first.z
         high = -(-rise // run) if run > 0 else max(high, 2 * low)
         return low, max(high, low)
 
@@ -301,7 +329,8 @@ class _Lines:
         if least > most:
             return None
         zeros = (multiplier & -multiplier).bit_length() - 1
-        down = min(zeros, shift)
+        ties = self.form.tie_parity is not None
+        down = min(zeros, shift - ties)
         before = roundest(-(-least // multiplier), most // multiplier)
         bias = 0
         if not least <= before * multiplier <= most:

@@ -49,11 +49,22 @@ def test_powers_of_two_take_no_adder():
     assert (form.multiplier, form.bias, form.shift) == (1, 0, 4)
 
 
+@pytest.mark.parametrize("parity", [0, 1])
+def test_ties_to_even_take_no_adder(parity: int):
+    x = np.arange(-700, 900)
+    codes = np.clip(np.round((x + 3) / 32 - parity).astype(np.int64) + parity, 0, 20)
+    form = cheapest(_points(codes, -700), 0, ECP5)
+    assert isinstance(form, Rescale)
+    assert (form.multiplier, form.tie_parity, form.bias, form.shift) == (1, parity, 0, 5)
+    assert (form.apply(x) == codes).all()
+
+
 def test_multiplier_has_fewest_digits_of_all_that_fit():
     x = np.arange(0, 400)
     codes = np.floor(x * 0.1171 + 0.4).astype(np.int64)
     points = _points(codes, 0)
-    best = min(weight(form.multiplier) for form in rescales(points, 0))
+    forms = [form for form in rescales(points, 0) if form.tie_parity is None]
+    best = min(weight(form.multiplier) for form in forms)
     k, t = np.arange(1, points.hi + 1), points.thresholds[0]
     for shift in range(2, 14):
         m = np.array([m for m in range(1, 1 << shift) if weight(m) < best])[:, None]
