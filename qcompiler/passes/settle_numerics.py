@@ -107,7 +107,9 @@ class _Group:
             if isinstance(op, nn.ConvTransposeOp):
                 return "transposed convolutions", op
             if isinstance(op, nn.ConvOp) and not _fused(op) and not _adds_integers(op):
-                return "a convolution that another operation follows", op
+                if _has_float_bias(op):
+                    return "a convolution with a bias in floating point", op
+                return "a convolution that no quantizer follows", op
         return None
 
 
@@ -153,6 +155,23 @@ def _fused(op: nn.ConvOp) -> bool:
     return bool(users) and all(isinstance(user, qint.QuantizeOp) for user in users)
 
 
+def _has_float_bias(op: nn.ConvOp) -> bool:
+    """Whether a constant that is not quantized is added to a convolution."""
+    return any(isinstance(user, nn.AddOp) and _bias_of(user) for user in _users(op.result))
+
+
+def _bias_of(add: nn.AddOp) -> bool:
+    return any(
+        isinstance(_below_reshapes(operand).owner, nn.ConstantOp) for operand in add.operands
+    )
+
+
+def _below_reshapes(value: SSAValue) -> SSAValue:
+    while isinstance(value.owner, nn.ReshapeOp):
+        value = value.owner.input
+    return value
+
+
 def _users(value: SSAValue) -> Iterable[Operation]:
     """Yields what reads a value, looking through what the kernels of convolutions hold."""
     for use in value.uses:
@@ -166,9 +185,7 @@ def _users(value: SSAValue) -> Iterable[Operation]:
 
 
 def _is_bias(add: nn.AddOp, value: SSAValue) -> bool:
-    other = add.rhs if add.lhs is value else add.lhs
-    while isinstance(other.owner, nn.ReshapeOp):
-        other = other.owner.input
+    other = _below_reshapes(add.rhs if add.lhs is value else add.lhs)
     return isinstance(other.owner, qint.DequantizeOp) and _is_constant(other.owner)
 
 
