@@ -9,8 +9,13 @@ from qcompiler.dialects import stream
 def insert_width_adapters(network: Network) -> None:
     """Puts width adapters where a process takes another number of lanes than its channel has."""
     for process in network.processes:
-        for index, wanted in enumerate(process.wanted_lanes):
-            _adapt(network, process, index, wanted)
+        adapt_inputs(network, process)
+
+
+def adapt_inputs(network: Network, process: stream.Process) -> None:
+    """Puts width adapters before a process where it takes other lanes than its channels have."""
+    for index, wanted in enumerate(process.wanted_lanes):
+        _adapt(network, process, index, wanted)
 
 
 def _adapt(network: Network, process: stream.Process, index: int, wanted: int) -> None:

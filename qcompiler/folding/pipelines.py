@@ -6,6 +6,7 @@ from xdsl.ir import Block, Region, SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import qint, stream
+from qcompiler.folding.adapters import adapt_inputs
 from qcompiler.provenance.sources import location_of_nodes, own_nodes
 
 
@@ -21,6 +22,8 @@ def form_pipelines(network: Network) -> None:
         stretch = _stretch(last, network.processes)
         if any(process.macs_per_cycle for process in stretch):
             taken.update(stretch)
+            for process in stretch:  # within it, lanes meet
+                adapt_inputs(network, process)
             _merge(stretch)
 
 
