@@ -184,12 +184,13 @@ class Sharing:
         """Returns where a's digits, plus and minus, have a digit of b that fits."""
         self.work += 1
         a, b, shift, sign = pattern
-        plus, minus = self._plus.get(b, 0), self._minus.get(b, 0)
-        if sign < 0:
-            plus, minus = minus, plus
+        if sign > 0:
+            plus, minus = self._plus[b], self._minus[b]
+        else:
+            plus, minus = self._minus[b], self._plus[b]
         if shift < 0:
-            return self._plus.get(a, 0) & plus << -shift, self._minus.get(a, 0) & minus << -shift
-        return self._plus.get(a, 0) & plus >> shift, self._minus.get(a, 0) & minus >> shift
+            return self._plus[a] & plus << -shift, self._minus[a] & minus << -shift
+        return self._plus[a] & plus >> shift, self._minus[a] & minus >> shift
 
     def _all_patterns(self) -> Iterable[Pattern]:
         values = sorted(value for value in self._plus if self._plus[value] | self._minus[value])
@@ -227,8 +228,9 @@ class Sharing:
     def _push(self, patterns: Iterable[Pattern]) -> None:
         for pattern in patterns:
             plus, minus = self._matches(pattern)
-            if plus or minus:
-                score = self._score(pattern, plus.bit_count() + minus.bit_count())
+            count = plus.bit_count() + minus.bit_count()
+            if count > 1 or (count and pattern in self.nodes):
+                score = self._score(pattern, count)
                 if score > 0:
                     heapq.heappush(self._heap, (-score, pattern))
 

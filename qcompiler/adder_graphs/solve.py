@@ -39,7 +39,7 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import WidthError
 
 _MORE_DEPTH = 2
-_WORK = 100_000
+_WORK = 50_000
 _FINALISTS = 3
 _PARTS = (15, 6, 10, 4, 8)
 _LARGEST = 2.0**62
