@@ -5,7 +5,7 @@ one's sum. Which is made of which is a tree with zero as its root, the one with 
 add, found as Prim does. Each step down adds an adder to the way, so its depth may be bounded.
 
 Source: decomposition of matrices by spanning trees as in Sun et al., "da4ml: Distributed arithmetic
-for real-time neural networks on FPGAs" (2025), section 4.
+for real-time neural networks on FPGAs" (2025).
 """
 
 from __future__ import annotations

@@ -42,11 +42,17 @@ class Plan:
         taken = sum(1 << self.limits[link.value] for link in self.links[column])
         return (1 << max(self.limits[column] - slack, 0)) - taken
 
-    def fits(self, depths: Sequence[int]) -> bool:
-        """Whether trees within the limits exist, for inputs of these depths, [I]."""
+    def fits(self, depths: Sequence[int], slack: int = 0) -> bool:
+        """Whether trees within the limits exist, for inputs of these depths, [I].
+
+        Args:
+            depths: of the inputs.
+            slack: how much shallower than their limits they are to be.
+        """
         weights = np.array([1 << depth for depth in (*depths, 0)], np.int64)
         terms = weights_of(self.matrix) * weights[:, None]
-        return all(int(terms[:, at].sum()) <= self.room(at) for at in range(len(self.links)))
+        sums: list[int] = terms.sum(axis=0).tolist()
+        return all(needed <= self.room(at, slack) for at, needed in enumerate(sums))
 
 
 def weights_of(matrix: IntArray) -> IntArray:

@@ -165,10 +165,13 @@ class _Search:
     def _plans(self, effort: int) -> Iterator[tuple[Plan, int, int]]:
         """Yields plans, the work they took, and how much shallower than allowed trees stay."""
         matrix = self._problem.matrix
-        yield chained(matrix, self._depth, 0), 0, 1
+        plain = chained(matrix, self._depth, 0)
+        # Where that leaves room to share, trees that may be deeper than needed are cheaper.
+        slack = int(plain.fits(self._depths, 2))
+        yield plain, 0, slack
         if not (effort and self._moves):
             return
-        yield chained(matrix, self._depth, 0), 0, 0
+        yield plain, 0, 1 - slack
         steps = 1
         for least in _PARTS:
             yield *split(matrix, self._depths, self._depth, least), 0
