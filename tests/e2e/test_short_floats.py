@@ -115,3 +115,43 @@ def test_arithmetic_in_float16_is_refused(tmp_path):
     assert messages(add, tmp_path) == [
         "y (ONNX Add): computes in float16, but only float is supported"
     ]
+
+
+def layer(scale, before=(), after=()):
+    """A quantized layer whose scales have a type, between casts."""
+    inside, outside = ("xf", "yf") if before else ("x", "y")
+    constants = {"s": scale(0.1), "ws": scale(0.01), "t": scale(0.2),
+                 "z": np.int8(3), "zero": np.int8(0),
+                 "w": np.arange(-6, 6, dtype=np.int8).reshape(3, 4)}  # fmt: skip
+    nodes = [
+        *before,
+        node("QuantizeLinear", [inside, "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["a"]),
+        node("DequantizeLinear", ["w", "ws", "zero"], ["wd"]),
+        node("MatMul", ["a", "wd"], ["m"]),
+        node("QuantizeLinear", ["m", "t", "z"], ["e"]),
+        node("DequantizeLinear", ["e", "t", "z"], [outside]),
+        *after,
+    ]  # fmt: skip
+    proto = model(nodes, constants, inputs={"x": [1, 3]}, element=HALF, opset=19)
+    proto.graph.output[0].type.tensor_type.elem_type = HALF
+    proto.ir_version = 9
+    return proto
+
+
+def test_a_network_of_float16_scales_is_told_what_compiles(tmp_path):
+    path = save(layer(F16), tmp_path)
+    with pytest.raises(qcompiler.ModelError) as refused:
+        qcompiler.compile(path)
+    (problem,) = refused.value.problems
+    assert problem.where == "m (ONNX MatMul)"
+    assert problem.remedy.startswith(
+        "write the scales of DequantizeLinear and QuantizeLinear as fl"
+    )
+    casts = [node("Cast", ["x"], ["xf"], to=FLOAT)], [node("Cast", ["yf"], ["y"], to=HALF)]
+    mended = layer(F32, *casts)
+    x = np.random.default_rng(4).normal(0, 3, (50, 3)).astype(F16)
+    session = onnxruntime.InferenceSession(mended.SerializeToString())
+    wanted = np.concatenate([session.run(None, {"x": row[np.newaxis]})[0] for row in x])
+    found = qcompiler.compile(save(mended, tmp_path)).predict(x.astype(F32))
+    np.testing.assert_array_equal(found.astype(F16), wanted)

@@ -42,6 +42,17 @@ def _as_reals(integers: Array, name: str) -> Array:
     return narrow if np.array_equal(narrow.astype(np.float64), wide) else wide
 
 
+def _remedy_for_short_floats(operand: SSAValue, short: str) -> str:
+    rounded = operand.owner
+    if isinstance(rounded, nn.RoundToOp) and isinstance(rounded.input.owner, qint.DequantizeOp):
+        # Behind a Cast the numbers would still be rounded, and no integers times a scale.
+        return (
+            f"write the scales of DequantizeLinear and QuantizeLinear as float, and put Casts from "
+            f"and to {short} at the model's inputs and outputs only"
+        )
+    return f"put a Cast to float before this node; and one to {short} behind it, if need be"
+
+
 class NodeContext:
     """One node with its inputs and attributes, and the place where its operations go.
 
@@ -114,7 +125,7 @@ class NodeContext:
         if short is not None:
             raise RefusalError(
                 f"takes the {short} of {name!r}, where float is needed",
-                f"put a Cast to float before this node; and one to {short} behind it, if need be",
+                _remedy_for_short_floats(operand, short),
             )
         if is_integer(operand) or name in self._values.integers:
             raise RefusalError(
