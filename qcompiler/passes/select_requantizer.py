@@ -155,7 +155,7 @@ class _SelectJoin(RewritePattern):
             in_text = None
             if found is None or "quantizer" in remedy:
                 in_text = "write requantize(..., int8, scale: 0.1) around each activation before it"
-            where = place_of(joining_operation(op.scalar_body) or op if found is None else found.op)
+            where = place_of(_place(op, found))
             problem = Problem(where, str(error), remedy, in_text)
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -199,6 +199,16 @@ class _SelectJoin(RewritePattern):
         made = qint.range_of(op.result.type)
         new.append(qint.requantizer_op(kinds.rows(form), met, made, op.channel_axis))
         return new
+
+
+def _place(op: qint.JoinOp, found: JoinError | None) -> Operation:
+    """Returns the operation of the model that an error is told at."""
+    if found is None:
+        return joining_operation(op.scalar_body) or op
+    block = found.op.parent
+    assert block is not None
+    # The error may stand in a copy of the region, which no model is around.
+    return op.scalar_body.operations[block.get_operation_index(found.op)]
 
 
 def _image(
