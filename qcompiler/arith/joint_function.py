@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.arrays import IntArray, indices
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift, Table, rows_of
 from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
@@ -66,8 +66,9 @@ class JointFunction:
         met = self.combine(xs)
         if isinstance(self.tail, Table):
             return self.tail.apply(met, 0)
-        channel = np.arange(met.shape[0] if self.tail.channels == 1 else self.tail.channels)
-        return evaluate_at(self.tail, met, channel[:, None] % self.tail.channels)
+        met = np.broadcast_to(met, np.broadcast_shapes(met.shape, (self.tail.channels, 1)))
+        channel = indices(0, met.shape[0])[:, None] % self.tail.channels
+        return evaluate_at(self.tail, met, channel)
 
     def code_range(self, ranges: Sequence[IntRange]) -> IntRange | None:
         """Returns the codes of operands in these ranges, None if only the quantizer bounds them.

@@ -99,7 +99,7 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
     magnitude = np.abs(w.astype(np.float64)).sum(axis=0).max(initial=0.0)
     if magnitude * float(max(abs(x.lo), abs(x.hi))) >= 2.0**62:
         raise WidthError(
-            f"dot product must fit 63 bits, got weights that sum to {magnitude:g} "
+            f"dot product must fit 63 bits, got weights that sum to {int(magnitude)} "
             f"and inputs in [{x.lo}, {x.hi}]"
         )
     up, down = positive.sum(axis=0), negative.sum(axis=0)

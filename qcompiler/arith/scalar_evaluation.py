@@ -18,7 +18,14 @@ from qcompiler.arith.arrays import FloatArray, IntArray
 from qcompiler.arith.enclosures import Enclosure
 from qcompiler.arith.error_bounds import Bounded
 from qcompiler.arith.rounding import round_float, round_fraction
-from qcompiler.arith.scalar_function import Constant, Input, Quantizer, ScalarFunction
+from qcompiler.arith.scalar_function import (
+    Constant,
+    FunctionError,
+    Input,
+    Quantizer,
+    ScalarFunction,
+    UndefinedError,
+)
 from qcompiler.arith.scalar_ops import OPS
 
 _FIRST_PRECISION_BITS = 64
@@ -58,10 +65,10 @@ def evaluate_at(function: ScalarFunction, x: IntArray, channel: IntArray) -> Int
         if function.numerics == "onnxruntime":
             scaled = _scaled_float32(function, x, _lookup(channel))
             if np.isnan(scaled).any():
-                where = int(x[np.isnan(scaled)].flat[0])
-                raise ValueError(
-                    f"scalar function must be a number, got NaN at accumulator {where}"
-                )
+                at = tuple(np.argwhere(np.isnan(scaled))[0])
+                row = int(np.broadcast_to(channel, scaled.shape)[at])
+                integer = int(np.broadcast_to(x, scaled.shape)[at])
+                raise UndefinedError("is not a number (0 / 0)", integer, row)
             return _codes(function.quantizer, scaled, _lookup(channel))
         return _evaluate_exact(function, x, channel)
 
@@ -177,7 +184,7 @@ def exact_code(function: ScalarFunction, x: int, channel: int) -> int:
     Raises:
         ValueError: a division by zero, or a code that no precision decides.
     """
-    bits = _FIRST_PRECISION_BITS
+    bits, value = _FIRST_PRECISION_BITS, None
     while bits <= _LAST_PRECISION_BITS:
         try:
             value = _enclose(function, x, channel, bits)
@@ -189,9 +196,12 @@ def exact_code(function: ScalarFunction, x: int, channel: int) -> int:
             if low == high:
                 return low
         bits *= 2
-    raise ValueError(
-        f"scalar function must have a certain code, got none at accumulator {x} of channel "
-        f"{channel}: it divides by zero, or touches a rounding boundary"
+    if value is None:
+        raise UndefinedError("divides by zero", x, channel)
+    raise FunctionError(
+        f"lies too near a rounding boundary where the integer that it gets is {x} (channel "
+        f"{channel}): {_LAST_PRECISION_BITS} bits do not tell the code",
+        "choose a slightly different scale",
     )
 
 

@@ -96,6 +96,28 @@ class Quantizer:
     zero_point_after_rounding: bool = False
 
 
+class FunctionError(ValueError):
+    """A function of integers that no integer arithmetic computes.
+
+    Attributes:
+        remedy: what helps in the model.
+    """
+
+    def __init__(self, what: str, remedy: str):
+        self.remedy = remedy
+        super().__init__(what)
+
+
+class UndefinedError(FunctionError):
+    """A function that divides by zero, for an integer x in a channel."""
+
+    def __init__(self, what: str, x: int, channel: int):
+        super().__init__(
+            f"{what} where the integer that it gets is {x} (channel {channel})",
+            "keep the divisor away from 0: add a number to it, or clip it",
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class ScalarFunction:
     """A program: each step is a real number per channel, the quantizer takes the last one.

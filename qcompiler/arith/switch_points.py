@@ -12,7 +12,7 @@ import numpy as np
 
 from qcompiler.arith.arrays import BoolArray, IntArray, indices, per_channel
 from qcompiler.arith.scalar_evaluation import approximate_at, evaluate, evaluate_at
-from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.scalar_function import FunctionError, ScalarFunction
 from qcompiler.arith.trends import UNKNOWN
 
 ENUMERATION_LIMIT = 2**20
@@ -182,17 +182,20 @@ def _checked_range(
             f"in channel {worst}"
         )
     if lo.min() < -LARGEST_ACCUMULATOR or hi.max() > LARGEST_ACCUMULATOR:
-        raise ValueError(
-            f"accumulators must lie within +-2**53, got [{int(lo.min())}, {int(hi.max())}]"
+        raise FunctionError(
+            f"takes integers from {int(lo.min())} to {int(hi.max())}, and this function at most "
+            "those of 54 bits",
+            "put a quantizer of at most 16 bits before the activation function",
         )
     return lo, hi
 
 
 def _check_enumerable(channels: int, size: int) -> None:
     if channels * size > ENUMERATION_LIMIT:
-        raise ValueError(
-            f"function must be enumerated, but has {channels} x {size} = {channels * size} points, "
-            f"limit {ENUMERATION_LIMIT}; narrow the accumulator or make the function monotone"
+        raise FunctionError(
+            "a function that neither rises nor falls throughout is looked up in a table: "
+            f"{channels * size} entries for all channels, at most {ENUMERATION_LIMIT} allowed",
+            "put a quantizer of at most 16 bits before the activation function",
         )
 
 

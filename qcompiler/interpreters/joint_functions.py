@@ -5,7 +5,7 @@ in fractions (`exact`) or as a table of float32 numbers (`onnxruntime`). What fo
 scalar function of the combined integer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm, prod
@@ -19,7 +19,7 @@ from qcompiler.arith.requantizer_proofs import TABLES_LIMIT
 from qcompiler.arith.requantizers import MulShift, Table
 from qcompiler.arith.scalar_builder import ScalarBuilder, Value
 from qcompiler.arith.scalar_evaluation import evaluate
-from qcompiler.arith.scalar_function import ScalarFunction
+from qcompiler.arith.scalar_function import FunctionError, ScalarFunction
 from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
@@ -31,6 +31,8 @@ from qcompiler.interpreters.scalar_functions import (
 
 _LARGEST = 2**62
 _LARGEST_TABLE = 2**16
+_OF_LIKE_SIZE = 24
+"""Powers of two between numbers that are evaluated together: with 24 bits each, 48 hold them."""
 
 
 class JoinError(VerifyException):
@@ -175,7 +177,7 @@ def _exact(body: qint.ScalarBody, meeting: Operation, channels: int) -> JointFun
     builder = ScalarBuilder(channels, "exact")
     factor = np.array([float(u) for u in unit])
     if any(Fraction(float(f)) != u for f, u in zip(factor, unit, strict=True)):
-        raise VerifyException("the scales of joined activations have no common binary fraction")
+        raise _too_far_apart()
     start = builder.apply("mul", builder.x, parameter_row(factor, channels))
     tail = _finish(builder, start, body, meeting, channels)
     return JointFunction(tuple(maps), kind, tail, _gain(body, meeting, factor))
@@ -304,11 +306,18 @@ def _one(row: Array) -> Array:
     return row[:1] if bool((row == row[0]).all()) else row
 
 
+def _too_far_apart() -> FunctionError:
+    return FunctionError(
+        "joins activations whose scales, factors and summands are too far apart for 62 bits",
+        "bring them nearer to one another: a summand or scale that small may be left out",
+    )
+
+
 def _unit(numbers: Sequence[Fraction]) -> Fraction:
     """Returns the largest fraction of which all numbers are integer multiples.
 
     Raises:
-        VerifyException: the multiples exceed 62 bits.
+        FunctionError: the multiples exceed 62 bits.
     """
     present = [abs(n) for n in numbers if n]
     if not present:
@@ -316,7 +325,7 @@ def _unit(numbers: Sequence[Fraction]) -> Fraction:
     denominator = lcm(*(n.denominator for n in present))
     unit = Fraction(int(np.gcd.reduce([int(n * denominator) for n in present])), denominator)
     if max(present) / unit >= _LARGEST:
-        raise VerifyException("the scales of joined activations are too far apart for 62 bits")
+        raise _too_far_apart()
     return unit
 
 
@@ -368,18 +377,20 @@ class _Images:
 def _codes(argument: SSAValue) -> Array:
     bounds = qint.range_of(argument.type)
     if bounds.size > _LARGEST_TABLE:
-        raise VerifyException(
+        raise FunctionError(
             f"with the numerics of onnxruntime, joined activations have at most 16 bits, got "
-            f"{bounds.width_bits}"
+            f"{bounds.width_bits}",
+            "quantize each activation before this node, to 16 bits at most",
         )
     return np.arange(bounds.lo, bounds.hi + 1, dtype=np.int64)
 
 
 def _one_number(values: Array) -> Array:
     if values.size != 1:
-        raise VerifyException(
-            "with the numerics of onnxruntime, joined activations have one scale each, not one per "
-            "channel"
+        raise FunctionError(
+            "with the numerics of onnxruntime, joined activations have one scale each, and numbers "
+            "that are the same for all channels",
+            "put a quantizer with one scale for the tensor before this node, on each side",
         )
     return values.reshape(-1)[0]
 
@@ -413,7 +424,12 @@ def _float32(body: qint.ScalarBody, meeting: Operation, channels: int) -> JointF
         found[1] = replace(found[1], values=-found[1].values)
     if isinstance(meeting, nn.MulAddOp):  # the product is not rounded
         found[0] = replace(found[0], values=found[0].values.astype(np.float64) * meeting.parameters)
-    maps, (unit, _) = _integers(found, shared=True)
+    sums = _integers(found, shared=True)
+    if sums is None and not isinstance(meeting, nn.MulAddOp):
+        return _looked_up(found, _codes_of_pairs(body, meeting, found, channels, np.add))
+    if sums is None:
+        raise _too_far_apart()
+    maps, (unit, _) = sums
     tail = _from_unit(body, meeting, unit, channels)
     return JointFunction(maps, "sum", tail, _gain(body, meeting, np.array([unit])))
 
@@ -435,22 +451,13 @@ def _float32_product(
     Where the factors are rounded, their product is tried as the product of the codes times one
     float32 factor, and taken if all pairs of codes agree.
     """
-    maps, units = _integers(found, shared=False)
-    if all(isinstance(m, MulShift) for m in maps):
+    factors = _integers(found, shared=False)
+    if factors is not None and all(isinstance(m, MulShift) for m in factors[0]):
+        maps, units = factors
         unit = units[0] * units[1]
         return JointFunction(maps, "product", _from_unit(body, meeting, unit, channels), None)
-    count = prod(image.codes.size for image in found)
-    if count > _LARGEST_TABLE:
-        raise VerifyException(
-            f"with the numerics of onnxruntime, products are compared for all {count} pairs of "
-            f"codes, at most {_LARGEST_TABLE} allowed"
-        )
+    wanted = _codes_of_pairs(body, meeting, found, channels, np.multiply)
     lines = [_nearest_line(image) for image in found]
-    pairs = np.meshgrid(*(image.values for image in found), indexing="ij")
-    products = (pairs[0] * pairs[1]).reshape(-1)
-    unit = 2.0 ** _lowest_bit(products)
-    spec = _from_unit(body, meeting, unit, channels)
-    wanted = evaluate(spec, (products.astype(np.float64) / unit).astype(np.int64))
     ordered = {image.argument: line for image, (line, _) in zip(found, lines, strict=True)}
     joined = JointFunction(
         tuple(ordered[i] for i in range(2)),
@@ -466,6 +473,46 @@ def _float32_product(
     return _looked_up(found, wanted)
 
 
+def _codes_of_pairs(
+    body: qint.ScalarBody,
+    meeting: Operation,
+    found: Sequence[_Image],
+    channels: int,
+    join: Callable[[Array, Array], Array],
+) -> Array:
+    """Returns the codes [C, N] of all pairs of operands, those of the first one varying slowest."""
+    count = prod(image.codes.size for image in found)
+    if count > _LARGEST_TABLE:
+        raise FunctionError(
+            f"with the numerics of onnxruntime, activations are joined for all {count} pairs of "
+            f"codes, at most {_LARGEST_TABLE} allowed",
+            "quantize each activation before this node to 8 bits, or use --numerics exact",
+        )
+    left, right = np.meshgrid(*(image.values for image in found), indexing="ij")
+    with np.errstate(over="ignore", invalid="ignore"):
+        met = join(left, right).reshape(-1)
+    if not np.isfinite(met).all():
+        raise FunctionError(
+            "with the numerics of onnxruntime, activations that are joined are finite numbers, and "
+            "these may exceed float32",
+            "clip them before this node",
+        )
+    # No integers hold all of them as multiples of one number: those of a like size at a time.
+    sizes = np.frexp(met)[1] // _OF_LIKE_SIZE
+    wanted = np.empty((channels, met.size), np.int64)
+    for size in np.unique(sizes).tolist():
+        chosen = sizes == size
+        unit = 2.0 ** _lowest_bit(met[chosen])
+        spec = _from_unit(body, meeting, unit, channels)
+        wanted[:, chosen] = evaluate(spec, _multiples(met[chosen], unit))
+    return wanted[:1] if bool((wanted == wanted[:1]).all()) else wanted
+
+
+def _multiples(values: Array, unit: float) -> Array:
+    """Returns what numbers are in units of a power of two that divides them."""
+    return (values.astype(np.float64) / unit).astype(np.int64)
+
+
 def _looked_up(found: Sequence[_Image], wanted: Array) -> JointFunction:
     """Returns any function of two operands, as a table of all their pairs.
 
@@ -475,9 +522,10 @@ def _looked_up(found: Sequence[_Image], wanted: Array) -> JointFunction:
     """
     sizes = [image.codes.size for image in found]
     if wanted.size > TABLES_LIMIT:
-        raise VerifyException(
+        raise FunctionError(
             f"with the numerics of onnxruntime, {wanted.size} products of codes are looked up for "
-            f"all channels, at most {TABLES_LIMIT} allowed"
+            f"all channels, at most {TABLES_LIMIT} allowed",
+            "put a quantizer after this node, before numbers that differ from channel to channel",
         )
     strides = (sizes[1], 1)
     maps: dict[int, IntMap] = {}
@@ -499,19 +547,26 @@ def _nearest_line(image: _Image) -> tuple[MulShift, np.float32]:
     return line, scale
 
 
-def _integers(found: Sequence[_Image], *, shared: bool) -> tuple[tuple[IntMap, ...], list[float]]:
+def _integers(
+    found: Sequence[_Image], *, shared: bool
+) -> tuple[tuple[IntMap, ...], list[float]] | None:
     """Returns images as integers, in the order of operands, and what a unit of each is worth.
 
     Units are powers of two, so that integers times units are the float32 numbers; the combined
     integer, rounded to float32, is then the float32 sum or product.
+
+    Returns:
+        None if the largest numbers take more than 62 bits in units of the smallest: a sigmoid has
+        values from 2**-60 to 1.
     """
     units = [2.0 ** _lowest_bit(image.values) for image in found]
     if shared:
         units = [min(units)] * len(units)
     maps: dict[int, IntMap] = {}
     for image, unit in zip(found, units, strict=True):
-        entries = (image.values.astype(np.float64) / unit).astype(np.int64)
-        maps[image.argument] = _as_line(entries, int(image.codes[0]))
+        if not bool((np.abs(image.values.astype(np.float64)) < _LARGEST * unit).all()):
+            return None
+        maps[image.argument] = _as_line(_multiples(image.values, unit), int(image.codes[0]))
     return tuple(maps[i] for i in range(len(found))), units
 
 

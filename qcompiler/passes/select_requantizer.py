@@ -58,7 +58,8 @@ from qcompiler.arith.requantizer_selection import (
     spread,
 )
 from qcompiler.arith.requantizers import MulShift, Requantizer, Table, rows_of
-from qcompiler.dialects import qint
+from qcompiler.arith.scalar_function import FunctionError, UndefinedError
+from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.channel_kinds import ChannelKinds, channel_kinds
@@ -92,7 +93,7 @@ def selection_for(
 
 def _remedy(error: Exception, otherwise: str) -> str:
     match error:
-        case JoinError():
+        case JoinError() | FunctionError():
             return error.remedy
         case WideFunctionError():
             return (
@@ -103,6 +104,12 @@ def _remedy(error: Exception, otherwise: str) -> str:
             return "put a quantizer between these operations"
         case _:
             return otherwise
+
+
+def _cause(op: qint.RequantizeOp, error: Exception) -> Operation:
+    """Returns what in a function is at fault; the operation itself if nothing in particular is."""
+    divisions = [one for one in op.scalar_body.operations if isinstance(one, nn.DivOp)]
+    return divisions[0] if divisions and isinstance(error, UndefinedError) else op
 
 
 @dataclass
@@ -123,7 +130,7 @@ class _SelectRequantizer(RewritePattern):
             remedy = _remedy(error, otherwise)
             if len(self.forms) < len(ALL_FORMS):
                 remedy = "leave --requantizer out"
-            problem = Problem(place_of(op), str(error), remedy)
+            problem = Problem(place_of(_cause(op, error)), str(error), remedy)
             if problem not in self.problems:
                 self.problems.append(problem)
             return

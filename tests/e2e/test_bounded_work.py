@@ -103,16 +103,64 @@ def hard_swish():
     return model
 
 
-def added():
-    """A sum whose scales have a round ratio: many ties."""
+SCALES, ZEROS = (0.31, 0.27), (128, 120)
+FACTORS = F32([1, -0.3, 2.5, 0.7])
+PAIRS = {
+    "sum": (lambda net, a, b: net.op("Add", a, b), lambda a, b: a + b),
+    "gate": (
+        lambda net, a, b: net.op("Mul", a, net.op("Sigmoid", b)),
+        lambda a, b: a * sigmoid(b),
+    ),
+    "sum with a sigmoid": (
+        lambda net, a, b: net.op("Sub", net.op("Sigmoid", b), a),
+        lambda a, b: sigmoid(b) - a,
+    ),
+    "gate, and factors": (
+        lambda net, a, b: net.op(
+            "Mul", net.op("Mul", a, net.op("Sigmoid", b)), net.const(FACTORS)
+        ),
+        lambda a, b: a * sigmoid(b) * FACTORS,
+    ),
+}  # fmt: skip
+
+
+def sigmoid(x):
+    """Rounded to float32 once."""
+    return F32(1 / (1 + np.exp(-x.astype(np.float64))))
+
+
+def of_two(function, scales=SCALES, result=0.5):
+    """A function of two activations: the first row of x and the second."""
     net = Net((1, 2, 4))
     parts = [net.quantized(net.op("Slice", "x", *(net.const([i], np.int64)
-                                                  for i in (k, k + 1, 1))), scale, zero)
-             for k, (scale, zero) in enumerate([(0.02, 128), (0.03, 120)])]  # fmt: skip
-    net.q(net.op("Add", *parts), 0.06, 128)
+                                                  for i in (k, k + 1, 1))), scales[k], ZEROS[k])
+             for k in (0, 1)]  # fmt: skip
+    net.q(function(net, *parts), result, 128)
     model = net.model()
     model.graph.output[0].type.tensor_type.elem_type = 2
     return model
+
+
+def every_pair(scales=SCALES):
+    """Inputs of `of_two` that give each pair of codes."""
+    codes = np.meshgrid(*(np.arange(256) - zero for zero in ZEROS), indexing="ij")
+    rows = [(c * F32(s)).astype(F32).reshape(-1, 4) for c, s in zip(codes, scales, strict=True)]
+    return np.stack(rows, axis=1)[:, None]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_two_activations_on_every_pair_of_codes(name, tmp_path):
+    """A sigmoid goes from 2**-60 to 1: more bits than an integer has."""
+    build, function = PAIRS[name]
+    model, x = of_two(build), every_pair()
+    design = qcompiler.compile(save(model, tmp_path))
+    made = np.reshape(design.predict(x), (len(x), 1, 1, 4))
+    real = function(x[:, :, :1], x[:, :, 1:])
+    np.testing.assert_array_equal(made, np.clip(np.rint(real / F32(0.5)) + 128, 0, 255))
+    # onnxruntime's own sigmoid is an approximation: some ties fall to the other side.
+    runtime = onnxruntime_codes(model, x).astype(int)
+    assert np.abs(made - runtime).max() <= 1
+    assert (made != runtime).sum() < 40
 
 
 @pytest.mark.parametrize("numerics", ["onnxruntime", "exact"])
@@ -125,11 +173,9 @@ def test_a_gate_of_onnxruntime_on_every_code(numerics, tmp_path):
 
 
 def test_a_sum_of_round_scales_on_every_pair_of_codes(tmp_path):
-    model = added()
+    scales = 0.02, 0.03
+    model, x = of_two(PAIRS["sum"][0], scales, 0.06), every_pair(scales)
     design = qcompiler.compile(save(model, tmp_path))
-    a, b = np.meshgrid(np.arange(256) - 128, np.arange(256) - 120, indexing="ij")
-    rows = [(v * F32(s)).astype(F32).reshape(-1, 4) for v, s in ((a, 0.02), (b, 0.03))]
-    x = np.stack(rows, axis=1)[:, None]
     made = np.reshape(design.predict(x), (len(x), 1, 1, 4))
     np.testing.assert_array_equal(made, onnxruntime_codes(model, x))
 

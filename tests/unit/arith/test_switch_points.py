@@ -89,7 +89,9 @@ def test_unknown_direction_is_enumerated():
 def test_enumeration_has_a_limit():
     b = ScalarBuilder(1)
     square = b.quantize(b.apply("mul", b.x, b.x), lo=0, hi=50)
-    with pytest.raises(ValueError, match="has 1 x 2097153 = 2097153 points, limit 1048576"):
+    with pytest.raises(
+        ValueError, match="table: 2097153 entries for all channels, at most 1048576"
+    ):
         find_switch_points(square, -(2**20), 2**20)
 
 
@@ -97,5 +99,5 @@ def test_bad_ranges_are_refused():
     function, _, _ = batch_norm(2, 8, 2)
     with pytest.raises(ValueError, match="lo 3 > hi 2 in channel 1"):
         find_switch_points(function, np.array([0, 3]), 2)
-    with pytest.raises(ValueError, match="within \\+-2\\*\\*53"):
+    with pytest.raises(ValueError, match="at most those of 54 bits"):
         find_switch_points(function, 0, 2**54)
