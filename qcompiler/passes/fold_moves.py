@@ -44,6 +44,15 @@ class RaiseMoves(RewritePattern):
         replace(rewriter, op, [*new, copy])
 
 
+def rises(op: nn.Move) -> bool:
+    """Whether a move can come before the elementwise operation that it follows."""
+    step = op.operands[0].owner
+    return type(step) in REAL_OPS and all(
+        is_parameter(operand) or shape_of(operand.type) == shape_of(op.operands[0].type)
+        for operand in cast(Operation, step).operands
+    )
+
+
 def _moved(op: nn.Move, operand: SSAValue, new: list[Operation]) -> SSAValue | None:
     if is_parameter(operand):
         return moved_parameter(operand, op.moved, new)

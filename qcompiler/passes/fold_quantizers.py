@@ -14,7 +14,6 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
-from qcompiler.interpreters.scalar_functions import REAL_OPS
 from qcompiler.passes.elementwise_steps import (
     MoveNumbers,
     climb,
@@ -23,6 +22,7 @@ from qcompiler.passes.elementwise_steps import (
     steps_function,
     steps_on,
 )
+from qcompiler.passes.fold_moves import rises
 from qcompiler.passes.fold_rearrangements import along, axis_of, moved_integers, padded_integers
 from qcompiler.passes.fold_windows import pooled_integers
 from qcompiler.passes.rewriting import as_parameter, discard, numerics_of, replace
@@ -65,7 +65,7 @@ def _moves(value: SSAValue, steps: Sequence[Operation]) -> list[_Moved]:
     """
     found: list[_Moved] = []
     while isinstance(move := value.owner, nn.Move):
-        if isinstance(move, nn.SliceOp) and type(move.input.owner) in REAL_OPS:
+        if isinstance(move, nn.SliceOp) and rises(move):
             break  # the slice rises instead, so that nothing is computed for what it drops
         found.append((move, steps))
         value, steps = climb(move.operands[0])

@@ -15,16 +15,17 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
-from qcompiler.passes.fold_windows import to_channels_first, to_channels_last
+from qcompiler.passes.fold_windows import (
+    dequantized_sums,
+    to_channels_first,
+    to_channels_last,
+)
 from qcompiler.passes.rewriting import (
     accumulated,
     numerics_of,
     plain_dequantize,
     replace,
-    scale_product,
 )
-
-_ZERO = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,6 @@ class ConvTransposePattern(RewritePattern):
             return
         # Axis 1 counts the outputs of one group, and all groups share its scales.
         scales = np.tile(w.scale_array, 1 if w.channel_axis is None else op.groups)
-        scale = scale_product(x.scale_array, scales, numerics_of(op))
-        if scale is None:
-            return
         geometry = _Geometry.of(op)
         taps = _weights(constant.array, geometry, op.groups)
         # Outputs of a group lie together: with several groups, places vary fastest.
@@ -131,9 +129,8 @@ class ConvTransposePattern(RewritePattern):
         spread = qint.DepthToSpaceOp(conv.result, geometry.strides, mode)
         cut = self._cut(spread, geometry)
         last = to_channels_first(cut.results[0])
-        axis = None if w.channel_axis is None else 1
-        reals = qint.DequantizeOp(last.result, scale, _ZERO, axis=axis)
-        replace(rewriter, op, [first, weights, conv, spread, cut, last, reals])
+        reals = dequantized_sums(last.result, x.scale_array, scales, numerics_of(op))
+        replace(rewriter, op, [first, weights, conv, spread, cut, last, *reals])
 
     @staticmethod
     def _cut(spread: qint.DepthToSpaceOp, geometry: _Geometry) -> Operation:

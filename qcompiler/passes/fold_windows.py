@@ -58,18 +58,29 @@ class ConvPattern(RewritePattern):
         given = x.scale_array
         if x.channel_axis is not None:
             given = np.repeat(given, outputs // channels)
-        scale = scale_product(given, w.scale_array, numerics_of(op))
-        if scale is not None:
-            axis = 1 if scale.size > 1 else None
-            new.append(qint.DequantizeOp(last.result, scale, _ZERO, axis=axis))
-        else:  # more bits than a float64 has: two exact steps
-            axis = 1 if given.size > 1 else None
-            reals = qint.DequantizeOp(last.result, as_parameter(given), _ZERO, axis=axis)
-            factors = as_parameter(w.scale_array)
-            shape = [-1, *[1] * (rank - 2)]
-            factor = nn.ConstantOp(factors.reshape(shape) if factors.size > 1 else factors)
-            new += [reals, factor, nn.MulOp(reals.result, factor.result)]
+        new += dequantized_sums(last.result, given, w.scale_array, numerics_of(op))
         replace(rewriter, op, new)
+
+
+def dequantized_sums(sums: SSAValue, x: Array, w: Array, numerics: str) -> list[Operation]:
+    """Returns the operations that make reals of sums of products; the last has the result.
+
+    Args:
+        sums: of a convolution, channels first.
+        x: scale of the activation, or one for each channel of the sums.
+        w: scale of the weights, or one for each channel of the sums.
+        numerics: of the module.
+    """
+    scale = scale_product(x, w, numerics)
+    if scale is not None:
+        return [qint.DequantizeOp(sums, scale, _ZERO, axis=1 if scale.size > 1 else None)]
+    # More bits than a float64 has: two exact steps.
+    axis = 1 if x.size > 1 else None
+    reals = qint.DequantizeOp(sums, as_parameter(x), _ZERO, axis=axis)
+    factors = as_parameter(w)
+    shape = [-1, *[1] * (len(shape_of(sums.type)) - 2)]
+    factor = nn.ConstantOp(factors.reshape(shape) if factors.size > 1 else factors)
+    return [reals, factor, nn.MulOp(reals.result, factor.result)]
 
 
 def pooled_integers(codes: SSAValue, kind: str, window: Window, pad_value: int) -> list[Operation]:

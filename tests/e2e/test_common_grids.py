@@ -140,10 +140,25 @@ def map_for_all_channels(net: Net):
     return net.op("Add", net.op("Conv", a, w), pixels)
 
 
+def transposed_behind_convolution(net: Net):
+    """Three scales of 24 bits: their product has more than a float64."""
+    x = activation(net, scale=0.12041689)
+    y = net.op("Conv", x, weights(net, 4, 4, 1, 1, scale=1.3516947))
+    return net.op("ConvTranspose", y, weights(net, 4, 2, 1, 1, scale=0.6387312), strides=[2, 2])
+
+
+def slice_of_a_broadcast_difference(net: Net):
+    a = activation(net)
+    row = activation(net, net.op("ReduceMax", a, net.const([3], np.int64), keepdims=1), 0.5, 1)
+    bounds = (net.const([v], np.int64) for v in (1, 3, 3))
+    return net.op("Slice", net.op("Sub", a, row), *bounds)
+
+
 LAYERS = [
     depthwise, channels_into_convolution, weights_by_input, concatenation, residual, residual_relu,
     gated_residual, relus_are_added, constant_left, constant_left_batched, grouped_transposed,
     factor_before_convolution, biases_differ, map_for_all_channels,
+    transposed_behind_convolution, slice_of_a_broadcast_difference,
 ]  # fmt: skip
 
 
