@@ -6,6 +6,7 @@ Source: the ONNX operator reference, for those without effect on what the networ
 from collections.abc import Collection
 
 from onnx import NodeProto, defs
+from onnx.helper import get_attribute_value
 
 from qcompiler.frontends.onnx import naming
 from qcompiler.frontends.onnx.refusal import RefusalError
@@ -59,7 +60,22 @@ def check_read(node: NodeProto, read: Collection[str], opset: int) -> None:
             f"attribute {twice[0]} is given twice", "export the model again, this node is not valid"
         )
     ignored = set(given) - set(read) - NO_EFFECT.get(node.op_type, frozenset())
-    _refuse(node, ignored, opset)
+    _refuse(node, ignored - _defaults(node, opset), opset)
+
+
+def _defaults(node: NodeProto, opset: int) -> set[str]:
+    """Returns the attributes that say what the node does without them, too."""
+    domain = naming.domain_of(node)
+    if domain or not defs.has(node.op_type, domain):
+        return set()
+    known = defs.get_schema(node.op_type, opset, domain).attributes
+    return {
+        a.name
+        for a in node.attribute
+        if a.name in known
+        and a.type == known[a.name].default_value.type
+        and get_attribute_value(a) == get_attribute_value(known[a.name].default_value)
+    }
 
 
 def _unknown(node: NodeProto, names: set[str], opset: int) -> set[str]:

@@ -92,7 +92,7 @@ def cast(node: NodeContext, data_type: int) -> SSAValue:
         return node.shortened(x, data_type)
     if integer_range(data_type) is None:
         raise RefusalError(
-            f"a cast to {element_type_name(data_type)} rounds between quantizers",
-            "cast to float or an integer type, or use a quantizer for rounding",
+            f"a cast to {element_type_name(data_type)} is not supported",
+            "cast to float, int32 or int64, or use a quantizer for rounding",
         )
     return integer_result(node, x, data_type)

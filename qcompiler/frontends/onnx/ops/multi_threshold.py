@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -86,7 +87,7 @@ def _scaled(node: NodeContext, count: SSAValue, codes: IntRange) -> SSAValue:
     """Emits out_scale * count + out_bias, in integers where it is one."""
     scale, bias = node.float_attribute("out_scale", 1.0), node.float_attribute("out_bias", 0.0)
     if scale <= 0:
-        raise RefusalError(f"out_scale must be positive, got {scale:g}", _REMEDY)
+        raise RefusalError(f"out_scale must be positive, got {shortest(scale)}", _REMEDY)
     _check_type(node, bias, scale * codes.hi + bias, scale)
     steps = Fraction(bias) / Fraction(scale)
     factor = np.array([scale], np.float32)
@@ -118,7 +119,9 @@ def _check_type(node: NodeContext, lo: float, hi: float, scale: float) -> None:
     integral = all(value.is_integer() for value in (lo, hi, scale))  # else QONNX takes it as float
     bits_only = claimed != "BIPOLAR" or hi - lo == scale
     if integral and not (range_.lo <= lo and hi <= range_.hi and bits_only):
-        raise RefusalError(f"out_dtype {claimed} does not hold results {lo:g} to {hi:g}", _REMEDY)
+        raise RefusalError(
+            f"out_dtype {claimed} does not hold results {shortest(lo)} to {shortest(hi)}", _REMEDY
+        )
 
 
 for _domain in DOMAINS:

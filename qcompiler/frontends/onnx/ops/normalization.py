@@ -5,6 +5,7 @@ from math import prod
 import numpy as np
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext
@@ -23,8 +24,8 @@ def _batch_normalization(node: NodeContext) -> Value:
     variance = node.value(4)
     if isinstance(variance, np.ndarray) and not (variance + epsilon > 0).all():
         raise RefusalError(
-            f"variance {node.input_name(4)!r} plus epsilon {epsilon:g} must be positive, got "
-            f"{variance.min() + epsilon:g}",
+            f"variance {node.input_name(4)!r} plus epsilon {shortest(epsilon)} must be positive, "
+            f"got {shortest(variance.min() + epsilon)}",
             "train again or export from a sound checkpoint",
         )
     x, scale, bias, mean, var = (node.operand(index) for index in range(5))

@@ -8,6 +8,7 @@ import numpy as np
 from onnx import AttributeProto
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext
@@ -226,7 +227,7 @@ def _scales(node: NodeContext, index: int) -> list[int]:
         attribute = node.attribute("scales", AttributeProto.FLOATS)
         factors = _fractions(attribute.floats) if attribute is not None else []
     if len(factors) != len(axes) or any(f.denominator != 1 or f < 1 for f in factors):
-        shown = ", ".join(f"{float(f):g}" for f in factors)
+        shown = ", ".join(shortest(float(f)) for f in factors)
         raise RefusalError(
             f"must enlarge {len(axes)} axes by integers, got {shown or 'none'}",
             "resize by integers, to the nearest element",
@@ -248,5 +249,6 @@ def _fractions(scales: Iterable[float]) -> list[Fraction]:
     """
     given = [float(scale) for scale in scales]
     if not all(map(isfinite, given)):
-        raise RefusalError(f"scales must be finite, got {given}", _NOT_VALID)
+        shown = ", ".join(map(shortest, given))
+        raise RefusalError(f"scales must be finite, got {shown}", _NOT_VALID)
     return [Fraction(scale) for scale in given]

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import RoundingMode, round_float, rounding_mode
 from qcompiler.dialects import nn
@@ -104,7 +105,8 @@ def positive(values: Array, what: str) -> Array:
     bad = ~(np.isfinite(floats) & (floats > 0))
     if bad.any():
         raise RefusalError(
-            f"{what} must be positive and finite, got {floats[bad][0]:g}", f"give a positive {what}"
+            f"{what} must be positive and finite, got {shortest(floats[bad][0])}",
+            f"give a positive {what}",
         )
     return floats
 
@@ -123,7 +125,8 @@ def zero_points(node: NodeContext) -> Array:
     bad = ~(np.isfinite(values) & (values == np.rint(values)) & (abs(values) < 2.0**MAX_BITS))
     if bad.any():
         raise RefusalError(
-            f"zero point must be an integer of at most {MAX_BITS} bits, got {values[bad][0]:g}",
+            f"zero point must be an integer of at most {MAX_BITS} bits, got "
+            f"{shortest(values[bad][0])}",
             "quantize symmetrically, or round the zero point before training",
         )
     return values.astype(np.int64)
@@ -143,7 +146,9 @@ def bit_width(node: NodeContext, index: int) -> float:
         )
     bits = float(values.reshape(-1)[0])
     if not 1 <= bits <= MAX_BITS:
-        raise RefusalError(f"bit width must be 1 to {MAX_BITS}, got {bits:g}", "use 2 to 16 bits")
+        raise RefusalError(
+            f"bit width must be 1 to {MAX_BITS}, got {shortest(bits)}", "use 2 to 16 bits"
+        )
     return bits
 
 

@@ -21,7 +21,8 @@ def _axes(node: NodeContext) -> list[int]:
     """Returns the axes that a reduction works along, none if it leaves its input alone."""
     rank = len(node.shape(0))
     axes = node.integers(1, "axes") if node.has_input(1) else node.ints_attribute("axes") or []
-    if not axes and not node.int_attribute("noop_with_empty_axes", 0):
+    leaves_alone = node.int_attribute("noop_with_empty_axes", 0)
+    if not axes and not leaves_alone:
         axes = list(range(rank))
     return sorted({axis_in(axis, rank) for axis in axes})
 

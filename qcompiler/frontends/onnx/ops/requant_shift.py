@@ -10,6 +10,7 @@ import numpy as np
 from onnx import AttributeProto, helper
 from xdsl.ir import SSAValue
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -33,8 +34,14 @@ def _number(node: NodeContext, name: str) -> int:
         float(values.reshape(-1)[0]) if values.size == 1 and values.dtype.kind in "iufb" else 0.5
     )
     if not value.is_integer():
-        raise RefusalError(f"attribute {name} must be one integer, got {values}", _REMEDY)
+        raise RefusalError(f"attribute {name} must be one integer, got {_shown(values)}", _REMEDY)
     return int(value)
+
+
+def _shown(values: Array) -> str:
+    """Returns numbers (or what stands in their place) for a message, the first few of many."""
+    shown = [shortest(float(v)) if values.dtype.kind == "f" else str(v) for v in values.flat[:4]]
+    return ", ".join(shown) + (", ..." if values.size > len(shown) else "")
 
 
 def _levels(node: NodeContext, given: set[str]) -> IntRange:
@@ -58,7 +65,7 @@ def _parameter(node: NodeContext, index: int, what: str, shape: tuple[int, ...])
     values = node.constant(index, what)
     if not (np.isfinite(values) & (values == np.rint(values))).all():
         raise RefusalError(
-            f"{what} must be integers, got {values[values != np.rint(values)]}", _REMEDY
+            f"{what} must be integers, got {_shown(values[values != np.rint(values)])}", _REMEDY
         )
     reals = values if values.dtype.kind == "f" else values.astype(np.float64)
     if values.size == 1:

@@ -9,6 +9,7 @@ Source: `trunc_v1` and `trunc_v2` in qonnx/custom_op/general/trunc.py.
 
 import numpy as np
 
+from qcompiler.arith.decimals import shortest
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import RoundingMode, round_float
 from qcompiler.dialects.attributes import Array
@@ -89,7 +90,7 @@ def _divided_zero_points(source: QuantizerParameters, step: Array) -> Array:
     if (divided != np.rint(divided)).any():
         raise RefusalError(
             "zero point divided by output scale / scale must be an integer, got "
-            f"{divided[divided != np.rint(divided)][0]:g}",
+            f"{shortest(divided[divided != np.rint(divided)][0])}",
             "quantize symmetrically before the truncation",
         )
     return divided.astype(np.int64)
@@ -99,7 +100,8 @@ def _whole_bits(node: NodeContext, index: int) -> int:
     bits = bit_width(node, index)
     if not bits.is_integer():
         raise RefusalError(
-            f"bit widths of a truncation must be integers, got {bits:g}", "round the bit width"
+            f"bit widths of a truncation must be integers, got {shortest(bits)}",
+            "round the bit width",
         )
     return int(bits)
 

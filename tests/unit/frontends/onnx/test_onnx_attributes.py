@@ -99,3 +99,23 @@ def test_plugins_read_attributes_as_they_like(tmp_path):
         assert not problems(graph, tmp_path)
     finally:
         del IMPORTERS["test.attributes", "Same"]
+
+
+@pytest.mark.parametrize(
+    ("op_type", "attributes"),
+    [
+        ("ReduceMean", {"noop_with_empty_axes": 0}),  # as torch's exporter writes it
+        ("ReduceMean", {"noop_with_empty_axes": 1}),  # there are axes
+        ("ReduceMax", {"noop_with_empty_axes": 1}),
+    ],
+)
+def test_attributes_that_say_nothing_new_are_harmless(op_type, attributes, tmp_path):
+    reduced = node(op_type, ["q", "axes"], ["y"], **attributes)
+    graph = quantized([reduced], {"axes": np.array([1], np.int64)}, opset=18)
+    assert messages(graph, tmp_path) == []
+
+
+def test_an_attribute_that_is_not_read_may_have_its_default():
+    check_read(node("Resize", ["x"], ["y"], antialias=0, mode="nearest"), set(), 18)
+    with pytest.raises(RefusalError, match="attribute antialias would be ignored"):
+        check_read(node("Resize", ["x"], ["y"], antialias=1), set(), 18)

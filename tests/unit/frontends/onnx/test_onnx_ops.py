@@ -185,7 +185,7 @@ def test_axes_as_attribute(tmp_path, op, x, result):
         ("Unsqueeze", [0, 0], {}, "axes must differ, got [0, 0]"),
         ("Unsqueeze", None, {}, "axes are missing"),
         ("Transpose", None, {"perm": [0]}, "permutation [0] does not list each of 2 axes once"),
-        ("Cast", None, {"to": TensorProto.BOOL}, "a cast to bool rounds between quantizers"),
+        ("Cast", None, {"to": TensorProto.BOOL}, "a cast to bool is not supported"),
     ],
 )
 def test_shape_refusals(tmp_path, op, argument, attributes, message):

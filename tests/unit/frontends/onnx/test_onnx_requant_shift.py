@@ -59,7 +59,7 @@ def test_parameters_per_channel(tmp_path, shape):
     ("change", "message"),
     [
         ({"div": 12.0}, "div must be a power of two, got 12"),
-        ({"div": 0.5}, "attribute div must be one integer, got [0.5]"),
+        ({"div": 0.5}, "attribute div must be one integer, got 0.5"),
         ({"signed": 2.0}, "attribute signed must be 0 or 1, got 2"),
         ({"n_levels": 255.0}, "n_levels must be 2 to 4294967296, and even if signed, got 255"),
         ({"n_levels": 1.0, "signed": 0.0},
@@ -85,7 +85,7 @@ def test_no_attribute_has_a_default(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("mul", "message"),
-    [(0.5, "mul must be integers, got [0.5]"),
+    [(0.5, "mul must be integers, got 0.5"),
      ([[1.0], [2.0], [3.0]], "mul of shape [3, 1] is not one value per channel of [1, 2, 4]")],
 )  # fmt: skip
 def test_parameters_that_are_refused(tmp_path, mul, message):
