@@ -56,10 +56,12 @@ class MainFunction:
 def obstacles(network: MainFunction) -> list[Problem]:
     """Returns one problem for each cause; empty if the network can be cut."""
     found: dict[Problem, None] = {}
+    reached: _Reached = {}
     for region in _regions(network):
         if any(isinstance(op, LAYERS) or op in network.stray for op in region):
-            found |= dict.fromkeys(_Region(network, region).problems())
+            found |= dict.fromkeys(_Region(network, region, reached).problems())
     boundary = [op for op in network.stray if isinstance(op, _BOUNDARY)]
+    found = dict.fromkeys(_unquantized(*pair) for pair in reached.items()) | found
     if not found and boundary:  # nothing real is in between: scales that do not meet
         return [_unbuilt(boundary[0])]
     return _unquantized_activations(network) or _unquantized_weights(network) or list(found)
@@ -126,10 +128,16 @@ def _regions(network: MainFunction) -> list[list[Operation]]:
     return [sorted(members, key=order.__getitem__) for members in distinct.values()]
 
 
+_Reached = dict[BlockArgument, dict[str, None]]
+"""Inputs of the model, and the layers that each reaches without a quantizer."""
+
+
 class _Region:
-    def __init__(self, network: MainFunction, ops: Sequence[Operation]):
+    def __init__(self, network: MainFunction, ops: Sequence[Operation], reached: _Reached):
         self.network = network
         self.ops = ops
+        self.reached = reached
+        self.is_reached = False
         self.unbuilt = [op for op in ops if not isinstance(op, _ON_INTEGERS)]
 
     def problems(self) -> Iterator[Problem]:
@@ -137,7 +145,7 @@ class _Region:
         layers = [op for op in self.ops if isinstance(op, LAYERS)]
         found = [problem for op in layers for problem in self._of_layer(op)]
         found += [_unbuilt(op) for op in self.unbuilt]
-        if found:
+        if found or self.is_reached:
             yield from found
         elif layers:
             yield _unlike(layers[0])
@@ -155,7 +163,9 @@ class _Region:
                 in_text = "give them an integer type and a scale: w: int4[4, 2] scale 0.1 = ..."
                 yield Problem(consumer, "its weights have no quantizer", remedy, in_text)
             elif inputs := _real_inputs(value):
-                yield from (_unquantized(argument, consumer) for argument in inputs)
+                for argument in inputs:
+                    self.reached.setdefault(argument, {})[consumer] = None
+                    self.is_reached = True
             elif maker is not None and not self._is_victim(maker):
                 yield _lacking(maker, consumer)
 
@@ -222,8 +232,11 @@ def _makers(op: Operation, among: Sequence[Operation]) -> str:
     return " and ".join(dict.fromkeys(map(place_of, made)))
 
 
-def _unquantized(argument: BlockArgument, consumer: str) -> Problem:
+def _unquantized(argument: BlockArgument, consumers: Iterable[str]) -> Problem:
     name = input_name(argument)
+    consumer, *others = consumers
+    if others:
+        consumer += f" and {others[0] if len(others) == 1 else f'{len(others)} more nodes'}"
     return Problem(
         f"{name} (input)",
         f"reaches {consumer} without a quantizer",

@@ -61,26 +61,56 @@ reader = Reader()
     assert qcompiler.compile(tmp_path / made).report().layers
 
 
+NEEDS_NO_CASE = {
+    "all constants together may have": "takes a file of gigabytes",
+    "result has no fixed shape": "shape inference of onnx tells it for all that is folded so far",
+    "integers of type .* are not supported": "casts to such types are refused before",
+    "no integer arithmetic is known for how": "no other reason is known; a guard",
+    "its integers may need": "IR that no front end makes",
+    "form must be auto": "an option of the pass; the command line has its own check",
+    "no hardware is known for": "operations of plug-ins",
+    "takes .* lanes, but its channel": "IR that no front end makes",
+    "one of its outputs has several": "IR that no front end makes",
+    "it has no process": "IR that no front end makes",
+    "one of its operands is constant": "constants are folded; a guard",
+    "activations are joined for all": "codes of more than 8 bits have exact numerics; a guard",
+    "and these may exceed float32": "dequantized codes never do; a guard",
+    "lies too near a rounding boundary": "no function is known that does; a guard",
+    "and this function at most those of 54": "wider ones are refused before",
+}
+"""Where a text of the compiler is no case, and why; what it begins with, or a pattern of it."""
+
+_FIRST = ("RefusalError", "JoinError", "FunctionError", "UndefinedError", "WideFunctionError")
+_SAYS = {"Problem": 1, "refuse": 1} | dict.fromkeys(_FIRST, 0)
+
+
+def written(expression):
+    """Patterns of a text that is written out: with `.*` for what is computed."""
+    match expression:
+        case ast.Constant(value=str() as value):
+            yield re.escape(value)
+        case ast.JoinedStr(values=values):
+            parts = (re.escape(v.value) if isinstance(v, ast.Constant) else ".*" for v in values)
+            yield "".join(parts)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*written(body), *written(orelse))
+
+
 def texts(source):
-    """Patterns of what the calls in a file say that make problems, where it is written out."""
-    place = {"RefusalError": 0, "Problem": 1, "refuse": 1, "JoinError": 1}
+    """Patterns of what the calls in a file say that make problems."""
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Call):
-            continue
-        index = place.get(ast.unparse(node.func).split(".")[-1])
-        said = None if index is None or len(node.args) <= index else node.args[index]
-        if isinstance(said, ast.Constant):
-            yield re.escape(said.value)
-        elif isinstance(said, ast.JoinedStr):
-            parts = [v.value if isinstance(v, ast.Constant) else None for v in said.values]
-            yield "".join(".*" if part is None else re.escape(part) for part in parts)
+        if isinstance(node, ast.Call):
+            index = _SAYS.get(ast.unparse(node.func).split(".")[-1], len(node.args))
+            yield from (text for said in node.args[index : index + 1] for text in written(said))
 
 
-def test_most_of_what_can_be_refused_has_a_case():
-    """The rest needs files of gigabytes, IR that no front end makes, or damage of several kinds."""
+def test_everything_that_can_be_refused_has_a_case():
     package = Path(qcompiler.__file__).parent
-    files = [*package.glob("frontends/onnx/**/*.py"), package / "analysis" / "obstacles.py"]
-    wanted = [text for file in files for text in texts(file)]
+    places = ("frontends/onnx/**/*.py", "analysis/obstacles.py", "passes/**/*.py", "arith/*.py",
+              "interpreters/*.py")  # fmt: skip
+    wanted = {text for place in places for file in package.glob(place) for text in texts(file)}
     told = html.unescape(PAGE.read_text(encoding="utf-8"))
-    missing = [text for text in wanted if not re.search(text, told)]
-    assert len(missing) < 0.25 * len(wanted), missing
+    missing = {text for text in wanted if not re.search(text, told)}
+    excused = {t for t in missing if any(re.search(p, t.replace("\\", "")) for p in NEEDS_NO_CASE)}
+    assert len(wanted) > 150
+    assert missing == excused

@@ -1,6 +1,16 @@
 """Models that are refused, each with what its message says to do: for tests and a page."""
 
-from refusals import attributes, formats, graphs, joins, layers, nodes, options, quantizers
+from refusals import (
+    attributes,
+    elements,
+    formats,
+    graphs,
+    joins,
+    layers,
+    nodes,
+    options,
+    quantizers,
+)
 from refusals.cases import CASES, INTERNAL, Case
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "INTERNAL",
     "Case",
     "attributes",
+    "elements",
     "formats",
     "graphs",
     "joins",

@@ -108,3 +108,38 @@ def channels_last_of_two(net: Net, mended: bool):
                strides=[1, 1], pads=[0] * 4)  # fmt: skip
     y = net.op("Reshape", y, net.const([1, 4], np.int64))
     net.op("MatMul", y, net.quant(net.normal(4, 4), name="weights"))
+
+
+@refused(_CHAPTER, "channels last: weights of three dimensions for an image", "conv_0",
+         "weights of four", shape=(1, 5, 5, 2))  # fmt: skip
+def channels_last_weights(net: Net, mended: bool):
+    w = net.quant(net.normal(*((2, 3, 3, 2) if mended else (2, 3, 2))), name="weights")
+    net.op("Conv", net.quant("x"), w, domain="qonnx.custom_op.channels_last",
+           kernel_shape=[3, 3], strides=[1, 1], pads=[0] * 4)  # fmt: skip
+
+
+def _trunc(net: Net, scale, zero, target_scale) -> None:
+    parameters = [net.const(v) for v in (scale, zero, 8, target_scale, 4)]
+    y = net.op("Trunc", net.quant("x", scale, zero, 8), *parameters, domain=QONNX,
+               rounding_mode="FLOOR")  # fmt: skip
+    net.op("MatMul", y, net.quant(net.normal(4, 4), name="weights"))
+
+
+@refused(_CHAPTER, "Trunc: scales along different axes", "trunc_0", "both along the last",
+         shape=(1, 3, 4))  # fmt: skip
+def trunc_axes(net: Net, mended: bool):
+    _trunc(net, [[[0.5, 0.5, 0.25, 0.5]]], 0, [[[2, 2, 1, 2]]] if mended else [[[2], [1], [2]]])
+
+
+@refused(_CHAPTER, "Trunc: a zero point that its shift divides", "trunc_0", "zero point 4")
+def trunc_zero_point(net: Net, mended: bool):
+    _trunc(net, 0.5, 4 if mended else 3, 2)
+
+
+@refused(_CHAPTER, "QLinearConv with 3 scales for 2 outputs", "qlinearconv_0", "2 scales",
+         shape=(1, 2, 5, 5))  # fmt: skip
+def convolution_output_scales(net: Net, mended: bool):
+    activation = net.q("x", 0.1), net.const(0.1), net.const(0, np.uint8)
+    weights = net.codes(2, 2, 3, 3), net.const([0.1] * (2 if mended else 3)), ""
+    net.op("QLinearConv", *activation, *weights, net.const(0.5), net.const(0, np.uint8))
+    return net.model(net.dq("qlinearconv_0", 0.5))

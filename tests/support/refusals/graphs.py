@@ -264,3 +264,28 @@ def exploding_functions(net: Net, mended: bool):
         function = helper.make_function("mine", f"F{level}", ["a"], ["b"], nodes, opsets)
         proto.functions.append(function)
     return proto
+
+
+@refused(_CHAPTER, "an open axis that is no batch", "conv_0", "an extent of 9", shape=("time", 2))
+def open_time(net: Net, mended: bool):
+    if mended:
+        net.inputs[0].type.tensor_type.shape.dim[0].dim_value = 9
+    rows = net.op("Transpose", net.quantized(), perm=[1, 0])
+    image = net.op("Unsqueeze", rows, net.const([0], np.int64))
+    net.op("Conv", image, net.weights(3, 2, 3))
+
+
+@refused(_CHAPTER, "a constant without a name", "", "a name")
+def nameless(net: Net, mended: bool):
+    net.dense(net.quantized())
+    net.constants.append(helper.make_tensor("spare" * mended, TensorProto.FLOAT, [1], [1.0]))
+
+
+@refused(_CHAPTER, "50 million constants that are computed", "fill_2", "2 elements each")
+def computed_constants(net: Net, mended: bool):
+    size = net.const([2 if mended else 2**24], np.int64)
+    parts = [net.op("ConstantOfShape", size, name=f"fill_{index}") for index in range(3)]
+    y = net.dense(net.quantized())
+    for part in parts:
+        y = net.op("Add", y, net.op("ReduceMax", part, keepdims=0))
+    net.quantized(y)

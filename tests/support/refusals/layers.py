@@ -166,3 +166,45 @@ def matrix_scales(net: Net, mended: bool):
 def convolution_scales(net: Net, mended: bool):
     weights = net.dq(net.codes(2, 2, 3, 3), [0.1, 0.37], [0, 0], np.int8, axis=0 if mended else 1)
     net.op("Conv", net.quantized(), weights)
+
+
+@refused(_BETWEEN, "a padded sigmoid, and other numbers for each pixel", "pad_0",
+         "a quantizer before the Pad", shape=(1, 2, 4, 4))  # fmt: skip
+def real_padding(net: Net, mended: bool):
+    y = net.op("Sigmoid", net.quantized(net.conv(net.quantized()), 0.07))
+    y = net.quantized(y, 1 / 256) if mended else y
+    y = net.op("Pad", y, net.const([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    y = net.op("Add", y, net.const(np.arange(16).reshape(1, 1, 4, 4)))
+    net.conv(net.quantized(net.op("MaxPool", y, kernel_shape=[2, 2])), kernel=1)
+
+
+@refused(_BETWEEN, "x * Sigmoid(x) of sums of 16-bit codes", "quantizelinear_1",
+         "a quantizer of 16 bits after the layer")  # fmt: skip
+def wide_gate(net: Net, mended: bool):
+    y = net.dense(net.quantized(scale=1, kind=np.int16))
+    y = net.quantized(y, kind=np.int16) if mended else y
+    net.quantized(net.op("Mul", y, net.op("Sigmoid", y)))
+
+
+@refused(_BETWEEN, "a reciprocal of what may be 0", "div_0", "1 added to the divisor",
+         options={"numerics": "exact"})  # fmt: skip
+def reciprocal(net: Net, mended: bool):
+    y = net.op("Relu", net.dense(net.quantized()))
+    y = net.op("Add", y, net.const(1)) if mended else y
+    net.quantized(net.op("Div", net.const(1), y))
+
+
+@refused(_BETWEEN, "0 / 0 in float32", "div_0", "1 added to the divisor")
+def not_a_number(net: Net, mended: bool):
+    y = net.op("Relu", net.dense(net.quantized()))
+    net.quantized(net.op("Div", y, net.op("Add", y, net.const(1)) if mended else y))
+
+
+@refused(
+    _BETWEEN, "x * Sigmoid(x) of sums of 60 bits", "out", "a quantizer of 8 bits after the layer"
+)
+def wider_gate(net: Net, mended: bool):
+    weights = net.quant(net.const(np.full((4, 4), 2.0**26)), 1, bits=28, name="weights")
+    y = net.op("MatMul", net.quant("x", 1, bits=32), weights)
+    y = net.quant(y, 0.1, bits=8, name="sums") if mended else y
+    net.quant(net.op("Mul", y, net.op("Sigmoid", y)), 1, bits=8, name="out")

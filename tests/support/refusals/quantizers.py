@@ -175,3 +175,9 @@ def dequantize_to_half(net: Net, mended: bool):
     net.dense(
         net.op("DequantizeLinear", net.q("x"), net.const(0.05), net.const(0, np.uint8), **more)
     )
+
+
+@refused(_CHAPTER, "an attribute that Quant does not have", "quant_0", "left out")
+def quant_attribute(net: Net, mended: bool):
+    more = {} if mended else {"turbo": 1}
+    net.op("MatMul", net.quant("x", **more), net.quant(net.normal(4, 4), name="weights"))
