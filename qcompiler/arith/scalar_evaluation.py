@@ -66,9 +66,8 @@ def evaluate_at(function: ScalarFunction, x: IntArray, channel: IntArray) -> Int
             scaled = _scaled_float32(function, x, _lookup(channel))
             if np.isnan(scaled).any():
                 at = tuple(np.argwhere(np.isnan(scaled))[0])
-                row = int(np.broadcast_to(channel, scaled.shape)[at])
                 integer = int(np.broadcast_to(x, scaled.shape)[at])
-                raise UndefinedError("is not a number (0 / 0)", integer, row)
+                raise UndefinedError("is not a number (0 / 0)", integer)
             return _codes(function.quantizer, scaled, _lookup(channel))
         return _evaluate_exact(function, x, channel)
 
@@ -197,10 +196,10 @@ def exact_code(function: ScalarFunction, x: int, channel: int) -> int:
                 return low
         bits *= 2
     if value is None:
-        raise UndefinedError("divides by zero", x, channel)
+        raise UndefinedError("divides by zero", x)
     raise FunctionError(
-        f"lies too near a rounding boundary where the integer that it gets is {x} (channel "
-        f"{channel}): {_LAST_PRECISION_BITS} bits do not tell the code",
+        f"lies too near a rounding boundary where the integer that it gets is {x}: "
+        f"{_LAST_PRECISION_BITS} bits do not tell the code",
         "choose a slightly different scale",
     )
 

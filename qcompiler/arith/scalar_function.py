@@ -109,11 +109,11 @@ class FunctionError(ValueError):
 
 
 class UndefinedError(FunctionError):
-    """A function that divides by zero, for an integer x in a channel."""
+    """A function that divides by zero, for an integer x."""
 
-    def __init__(self, what: str, x: int, channel: int):
+    def __init__(self, what: str, x: int):
         super().__init__(
-            f"{what} where the integer that it gets is {x} (channel {channel})",
+            f"{what} where the integer that it gets is {x}",
             "keep the divisor away from 0: add a number to it, or clip it",
         )
 

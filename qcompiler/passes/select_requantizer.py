@@ -46,7 +46,7 @@ from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.channel_ranges import channel_ranges
 from qcompiler.arith.enclosures import TooLargeError
 from qcompiler.arith.joint_fit import fit
-from qcompiler.arith.joint_function import IntMap, map_range
+from qcompiler.arith.joint_function import IntMap, JointFunction, map_range
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_cost import DEFAULT_COST_MODEL, FormCost
 from qcompiler.arith.requantizer_selection import (
@@ -140,6 +140,14 @@ class _SelectRequantizer(RewritePattern):
         replace(rewriter, op, [new])
 
 
+def _joint_function(op: qint.JoinOp, kinds: ChannelKinds) -> JointFunction:
+    try:
+        return joint_function(kinds.body, kinds.count, numerics_of(op))
+    except JoinError as error:  # of a copy, perhaps, which is in no model
+        at = kinds.body.operations.index(error.op)
+        raise JoinError(op.scalar_body.operations[at], str(error), error.remedy) from None
+
+
 @dataclass
 class _SelectJoin(RewritePattern):
     """Maps each operand to an integer, adds or multiplies, and requantizes that.
@@ -171,7 +179,7 @@ class _SelectJoin(RewritePattern):
 
     def _operations(self, op: qint.JoinOp) -> list[Operation]:
         kinds = channel_kinds(op.scalar_body, op.channels)
-        function = joint_function(kinds.body, kinds.count, numerics_of(op))
+        function = _joint_function(op, kinds)
         ranges = [qint.range_of(value.type) for value in op.inputs]
         clamp = qint.range_of(op.result.type)
         found = fit(function, ranges, clamp)

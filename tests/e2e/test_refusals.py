@@ -72,6 +72,7 @@ NEEDS_NO_CASE = {
     "takes .* lanes, but its channel": "IR that no front end makes",
     "one of its outputs has several": "IR that no front end makes",
     "it has no process": "IR that no front end makes",
+    "is not ready for hardware": "IR that no front end makes",
     "one of its operands is constant": "constants are folded; a guard",
     "activations are joined for all": "codes of more than 8 bits have exact numerics; a guard",
     "and these may exceed float32": "dequantized codes never do; a guard",
