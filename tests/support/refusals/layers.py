@@ -201,10 +201,10 @@ def not_a_number(net: Net, mended: bool):
 
 
 @refused(
-    _BETWEEN, "x * Sigmoid(x) of sums of 60 bits", "out", "a quantizer of 8 bits after the layer"
+    _BETWEEN, "x * Sigmoid(x) of sums of 56 bits", "out", "a quantizer of 8 bits after the layer"
 )
 def wider_gate(net: Net, mended: bool):
-    weights = net.quant(net.const(np.full((4, 4), 2.0**26)), 1, bits=28, name="weights")
-    y = net.op("MatMul", net.quant("x", 1, bits=32), weights)
+    weights = net.quant(net.const(np.full((4, 4), 2.0**24)), 1, bits=26, name="weights")
+    y = net.op("MatMul", net.quant("x", 1, bits=30), weights)
     y = net.quant(y, 0.1, bits=8, name="sums") if mended else y
     net.quant(net.op("Mul", y, net.op("Sigmoid", y)), 1, bits=8, name="out")
