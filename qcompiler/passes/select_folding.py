@@ -80,9 +80,8 @@ def read_folding(path: Path) -> dict[str, dict[str, Any]]:
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
-        raise ModelError(
-            [Problem(str(path), f"cannot read the folding: {error}", remedy)]
-        ) from None
+        said = str(error).removeprefix(f"{path.name}: ")  # the problem names the file already
+        raise ModelError([Problem(str(path), f"cannot read the folding: {said}", remedy)]) from None
     if not isinstance(content, dict):
         raise ModelError([Problem(str(path), "the folding must be a JSON object", remedy)])
     entries = cast(dict[str, Any], content)

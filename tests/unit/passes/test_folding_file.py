@@ -101,7 +101,7 @@ def test_taps_of_a_pool_that_are_no_block_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot read the folding: folding.json: Expecting property name"),
+        ("{", "cannot read the folding: Expecting property name"),
         ("[]", "the folding must be a JSON object"),
         (
             '{"fc1_mvau": {"PE": "4"}}',
