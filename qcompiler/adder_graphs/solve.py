@@ -39,9 +39,11 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import WidthError
 
 _MORE_DEPTH = 2
-_WORK = 50_000
+_WORK_OF_PLANS = 400_000
+_WORK_OF_CHANGES = 100_000
 _FINALISTS = 3
-_PARTS = (15, 6, 10, 4, 8)
+_FIRST_PLANS = (("parts", 6), ("longest", 64), ("parts", 10), ("chains", 4))
+_MORE_PLANS = (("parts", 15), ("chains", 2), ("parts", 4), ("chains", 1), ("parts", 8))
 _LARGEST = 2.0**62
 
 
@@ -63,7 +65,7 @@ def solve(
             always zero, if any.
         cost: what adders take.
         effort: 0 for one quick try; 1 for several and some improvement, a second or two where a
-            try is a tenth of that; each step more has four times the work.
+            try is a tenth of that; each step more is allowed four times the work.
         max_depth: adders one after the other, at most; as few as possible where that is less. Two
             more than possible if not given, where most is gained.
         input_depths: adders before each input, [I].
@@ -140,7 +142,7 @@ class _Search:
 
     def best(self, effort: int) -> AdderGraph:
         """Returns the best graph found; one not too deep if there is any."""
-        budget = _WORK << 2 * effort if effort else 0
+        more = 1 << 2 * (effort - 1) if effort else 0
         attempts: list[_Attempt] = []
         for plan, work, slack in self._plans(effort):
             if not attempts or plan.fits(self._depths):
@@ -148,14 +150,13 @@ class _Search:
                 attempt.sharing.work += work
                 attempts.append(attempt)
             spent = sum(attempt.sharing.work for attempt in attempts)
-            if spent + attempts[0].sharing.work > budget / 2:
+            if spent + attempts[0].sharing.work > _WORK_OF_PLANS * more:
                 break
         attempts.sort(key=_Attempt.estimate)
         graphs = [attempt.graph() for attempt in attempts[:_FINALISTS]]
         best = min(range(len(graphs)), key=lambda at: self._rank(graphs[at]))
-        left = budget - sum(attempt.sharing.work for attempt in attempts)
-        if left > 0:
-            improve(attempts[best].sharing, left, seed=0)
+        if more:
+            improve(attempts[best].sharing, _WORK_OF_CHANGES * more, seed=0)
             graphs.append(attempts[best].graph())
         return min(graphs, key=self._rank)
 
@@ -171,13 +172,12 @@ class _Search:
         yield plain, 0, slack
         if not (effort and self._moves):
             return
-        yield plain, 0, 1 - slack
-        steps = 1
-        for least in _PARTS:
-            yield *split(matrix, self._depths, self._depth, least), 0
-            if steps < min(self._depth, matrix.shape[1]):
-                yield chained(matrix, self._depth, steps), 0, 0
-            steps *= 2
+        most = min(self._depth, matrix.shape[1]) - 1
+        for kind, size in _FIRST_PLANS if effort == 1 else _FIRST_PLANS + _MORE_PLANS:
+            if kind == "parts":
+                yield *split(matrix, self._depths, self._depth, size), 0
+            elif size <= most or kind == "longest":
+                yield chained(matrix, self._depth, min(size, most)), 0, 0
 
 
 class _Attempt:
