@@ -29,7 +29,7 @@ from qcompiler import pipelines
 from qcompiler.analysis.network import Network
 from qcompiler.arith.requantizers import MulShift, Shift, Threshold, chosen_rows, rows_of
 from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
-from qcompiler.backends.synthesis.nextpnr import place
+from qcompiler.backends.synthesis.nextpnr import REPORT, place
 from qcompiler.backends.synthesis.timing import read_timing
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.yosys import PLACED_JSON, run_script
@@ -75,7 +75,7 @@ def cases(models: Path) -> dict[str, tuple[Path | str, dict[str, str]]]:
         "int8_16": (matrix_case(16), {}),
         "int8_64": (matrix_case(64), {}),
         "jet": (zoo / "jet_tagging_w6a6.onnx", {"global_in": "int16:0.0009765625"}),
-        "unsw": (zoo / "unsw_nb15_mlp_w2a2.onnx", {}),
+        "unsw": (zoo / "unsw_nb15_mlp_w2a2.onnx", {"onnx::Add_0": "bipolar:1"}),
     }
 
 
@@ -258,7 +258,7 @@ def clock(built: Built, folder: Path, mhz: float) -> float:
     ]
     run_script(commands, folder, Limits(seconds=3600), lambda _: None, "wrap")
     place(load_device("ecp5-85k"), mhz, 1, folder, Limits(seconds=7200), lambda _: None)
-    return read_timing(folder / "report.json", []).mhz
+    return read_timing(folder / REPORT, []).mhz
 
 
 def _wrapper(top: str, ports: dict[str, Any]) -> str:

@@ -55,10 +55,19 @@ def _meets(value: SSAValue) -> bool:
 def _merge(stretch: Sequence[stream.Process]) -> None:
     last = stretch[-1]
     members = set(stretch)
-    outside = [
-        value for process in stretch for value in process.operands if value.owner not in members
+    entering = [
+        (value, lanes)
+        for process in stretch
+        for value, lanes in zip(process.operands, process.wanted_lanes, strict=True)
+        if value.owner not in members
     ]
-    block = Block(arg_types=[stream.beat_type(stream.channel_of(value)) for value in outside])
+    outside = [value for value, _ in entering]
+    block = Block(
+        arg_types=[
+            stream.beat_type(stream.channel_of(value).with_lanes(lanes))
+            for value, lanes in entering
+        ]
+    )
     known: dict[SSAValue, SSAValue] = {}
     for value, argument in zip(outside, block.args, strict=True):
         argument.name_hint = value.name_hint

@@ -15,7 +15,7 @@ from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.dialects import stream
-from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.provenance.sources import source_of
 
 
@@ -49,8 +49,8 @@ def _pipeline(
     """Runs the body on all beats at once."""
     body = op.scalar_body
     known: dict[SSAValue, Array] = {
-        value: frames.reshape(-1, 1, channel.lanes.data)
-        for value, frames, channel in zip(body.arguments, args, op.input_channels, strict=True)
+        value: frames.reshape(-1, *shape_of(value.type))
+        for value, frames in zip(body.arguments, args, strict=True)
     }
     for inner in body.operations:
         given = tuple(known[operand] for operand in inner.operands)

@@ -118,12 +118,12 @@ def test_names_of_a_model_are_text(tmp_path, capfd):
 def test_what_was_measured_is_told(tmp_path, capfd):
     directory = tmp_path / "design"
     qcc(capfd, "compile", saved_mlp(tmp_path), "-o", directory)
-    assert told(capfd, directory, "fc1_mvau")["layers"][0]["area"]["measured"] == []
+    assert told(capfd, directory, "fc1_pipeline")["layers"][0]["area"]["measured"] == []
     assert qcc(capfd, "synth", directory, "--device", "ice40-up5k").status == 0
-    (run,) = told(capfd, directory, "fc1_mvau")["layers"][0]["area"]["measured"]
+    (run,) = told(capfd, directory, "fc1_pipeline")["layers"][0]["area"]["measured"]
     found = json.loads((directory / "report" / "synthesis_ice40-up5k.json").read_text())
-    assert run["measured"] == found["layers"]["fc1_mvau"]
-    assert "measured, ice40-up5k" in qcc(capfd, "explain", directory, "fc1_mvau").out
+    assert run["measured"] == found["layers"]["fc1_pipeline"]
+    assert "measured, ice40-up5k" in qcc(capfd, "explain", directory, "fc1_pipeline").out
 
 
 PEAKS = """
@@ -159,7 +159,7 @@ def test_networks_written_by_hand(level, tmp_path, capfd):
     directory = handwritten(capfd, tmp_path, level)
     listed = json.loads(qcc(capfd, "explain", directory, "--json").out)
     assert listed["nodes"] == []
-    assert len(listed["layers"]) == 4
+    assert len(listed["layers"]) == 1  # fully parallel: one pipeline
     words = qcc(capfd, "explain", directory).out
     for layer in listed["layers"]:
         assert layer in words

@@ -157,7 +157,7 @@ class PipelineOp(Process):
 
     @property
     def wanted_lanes(self) -> tuple[int, ...]:
-        return tuple(channel.lanes.data for channel in self.input_channels)
+        return tuple(shape_of(value.type)[-1] for value in self.body.block.args)
 
     @property
     def headline(self) -> str:
@@ -173,13 +173,17 @@ class PipelineOp(Process):
 
     def verify_(self) -> None:
         (made,) = self.output_channels
-        if any(channel.beats != made.beats for channel in self.input_channels):
-            raise VerifyException(f"every input must have the {made.beats} beats of the result")
         arguments = self.scalar_body.arguments
         if len(arguments) != len(self.inputs):
             raise VerifyException(f"body must take {len(self.inputs)} beats, got {len(arguments)}")
+        given = [
+            channel.with_lanes(lanes)  # as a width adapter will make it, if it is not so yet
+            for channel, lanes in zip(self.input_channels, self.wanted_lanes, strict=True)
+        ]
+        if any(channel.beats != made.beats for channel in given):
+            raise VerifyException(f"every input must have the {made.beats} beats of the result")
         for value, channel in zip(
-            (*arguments, self.scalar_body.yielded), (*self.input_channels, made), strict=True
+            (*arguments, self.scalar_body.yielded), (*given, made), strict=True
         ):
             if shape_of(value.type) != (1, channel.lanes.data):
                 raise VerifyException(f"body must hold a beat of {channel}, got {value.type}")
