@@ -140,7 +140,8 @@ class Options:
     )
     multipliers: str | None = _declare(
         "choice",
-        "`any` lets logic multiply where there are no hard multipliers left (default: hard)",
+        "`any` lets logic multiply: where there are no hard multipliers left, and by few bits at a "
+        "time in requantizers that have the cycles (default: hard)",
         follower="select-folding",
         choices=MULTIPLIERS,
     )

@@ -20,12 +20,14 @@ class Budget:
         limits: most of each resource, by LUT, FF, BRAM, DSP; one that is not there has no limit.
         prices: what one of each costs when area is compared.
         dsp: whether there are hard multipliers; else logic multiplies.
+        turns: whether requantizers may multiply in logic, by a few bits a cycle.
     """
 
     family: str
     limits: Mapping[str, int]
     prices: Mapping[str, float]
     dsp: bool = True
+    turns: bool = False
 
     def excess(self, area: Area) -> dict[str, int]:
         """Returns how much too much of each resource an area takes."""

@@ -12,6 +12,7 @@ from qcompiler.folding.fifos import size_fifos
 from qcompiler.folding.fold import fold
 from qcompiler.folding.pipelines import form_pipelines
 from qcompiler.folding.registers import put_registers
+from qcompiler.folding.turns import take_turns
 
 
 def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayModel) -> Trial:
@@ -26,7 +27,7 @@ def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayM
         budget: whose family the area is estimated for.
         model: of the delays that registers follow from.
     """
-    network = folded(module, foldings, model)
+    network = folded(module, foldings, model, turns=budget.turns)
     size_fifos(network)
     cycles = {name: process.cycles_per_frame for name, process in network.named()}
     slowest = max(cycles, key=lambda name: cycles[name])
@@ -34,7 +35,9 @@ def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayM
     return Trial(dict(foldings), cycles[slowest], slowest, area)
 
 
-def folded(module: ModuleOp, foldings: Foldings, model: DelayModel) -> Network:
+def folded(
+    module: ModuleOp, foldings: Foldings, model: DelayModel, *, turns: bool = False
+) -> Network:
     """Returns a copy in foldings, with width adapters and registers but without FIFOs."""
     network = Network.of(module.clone())
     assert network is not None, "the caller looked"
@@ -42,6 +45,7 @@ def folded(module: ModuleOp, foldings: Foldings, model: DelayModel) -> Network:
     target = max((layers[name].cycles(f) for name, f in foldings.items()), default=1)
     fold(network, foldings, target)
     form_pipelines(network)
+    take_turns(network, target, wanted=turns)
     insert_width_adapters(network)
     put_registers(network, model)
     return network

@@ -200,7 +200,7 @@ class Search:
 
     def _look_ahead(self, foldings: Foldings) -> None:
         """Corrects guesses by what stands between layers: that is counted soon, and exactly."""
-        network = folded(self.module, foldings, self.model)
+        network = folded(self.module, foldings, self.model, turns=self.budget.turns)
         guessed = (self._guesses[name].requantizer(folding) for name, folding in foldings.items())
         between = (p for p in network.processes if not isinstance(p, _GUESSED))
         have = (process_area(p, self.budget.family, dsp=self.budget.dsp) for p in between)

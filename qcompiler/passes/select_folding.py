@@ -28,7 +28,8 @@ gets 64 multipliers and the others follow); each layer takes the fewest multipli
 areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
 with most frames a second within the limits. Of a device that comes without limits of its own, three
 quarters of the LUTs are used, so that it can be routed. Where hard multipliers run out, two outputs share
-one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). It is an error if nothing fits: the message says
+one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`), requantizers by a few bits a cycle
+where their channel leaves them the time. It is an error if nothing fits: the message says
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
 the choice; the names are those of the report, a style is `pairs` or `logic`. Factors that do not divide the layer are an error that lists the legal
@@ -62,6 +63,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold
 from qcompiler.folding.search import Search
+from qcompiler.folding.turns import take_turns
 from qcompiler.json_files import read_json
 from qcompiler.provenance.sources import own_nodes
 
@@ -206,7 +208,9 @@ class SelectFoldingPass(ModulePass):
         trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
-        fold(network, trial.foldings, max(cycles.values()))
+        slowest = max(cycles.values())
+        fold(network, trial.foldings, slowest)
+        take_turns(network, slowest, wanted=budget.turns)
         network.core.attributes[CHOICE] = _choice(search, trial)
 
     def _budget(self) -> Budget | None:
@@ -223,7 +227,8 @@ class SelectFoldingPass(ModulePass):
             # What is asked for may go beyond what is easily routed, not beyond the device.
             asked = {kind: min(number, capacity[kind]) for kind, number in limits.items()}
             limits = usable | asked
-        return Budget(device.family, limits, each, device.dsp is not None)
+        turns = self.multipliers == "any"
+        return Budget(device.family, limits, each, device.dsp is not None, turns)
 
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""

@@ -49,12 +49,14 @@ class StreamNetwork:
         unit.style = style
         self.output(unit)
 
-    def requantize(self, x: IntRange, y: IntRange, form, frame, lanes: int):
+    def requantize(self, x: IntRange, y: IntRange, form, frame, lanes: int, turns: int = 1):
         given = self.input(channel(x, frame, lanes))
         body = Block(arg_types=[given.type.element])
         scalar = qint.requantizer_op(form, body.args[0], y, None)
         body.add_ops([scalar, qint.YieldOp(scalar.result)])
-        self.output(stream.RequantizeOp(given, Region(body), qint.IntType(y.lo, y.hi)))
+        process = stream.RequantizeOp(given, Region(body), qint.IntType(y.lo, y.hi))
+        process.turns = turns
+        self.output(process)
 
     def module(self) -> ModuleOp:
         """Returns everything collected, at the stream level."""

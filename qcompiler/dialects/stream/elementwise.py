@@ -1,6 +1,7 @@
 """Processes that look at one element, or at none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -19,13 +20,16 @@ from xdsl.irdl import (
 )
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.requantizers import rows_of
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import FloatScale, MulShift, rows_of
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody, requantizer_op
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
 from qcompiler.dialects.stream.process import Beat, Facts, Pipe, Process, follow_input
 from qcompiler.dialects.stream.schedule import Schedule
+
+_TURNS = "stream.turns"
 
 
 @irdl_op_definition
@@ -61,16 +65,47 @@ class RequantizeOp(Pipe):
         return ScalarBody(self.body.block)
 
     @property
+    def turns(self) -> int:
+        """Cycles that a beat takes: in several, a lane multiplies by few bits at a time, in logic.
+
+        It is the attribute `stream.turns`, which select-folding sets.
+        """
+        given = self.attributes.get(_TURNS)
+        return given.value.data if isinstance(given, IntegerAttr) else 1
+
+    @turns.setter
+    def turns(self, count: int) -> None:
+        self.attributes.pop(_TURNS, None)
+        if count > 1:
+            self.attributes[_TURNS] = IntegerAttr(count, i64)
+
+    @property
+    def multiplier(self) -> IntRange | None:
+        """The range of what it multiplies by; None without a product."""
+        (scalar,) = self.scalar_body.operations
+        form = scalar.requantizer if isinstance(scalar, RequantizerOp) else None
+        if not isinstance(form, MulShift | FloatScale):
+            return None
+        return IntRange(int(form.multiplier.min()), int(form.multiplier.max()))
+
+    @property
     def facts(self) -> Facts:
         forms = [op.name.removeprefix("qint.") for op in self.scalar_body.operations]
-        return {"form": ", ".join(forms)}
+        turns = {"turns": self.turns} if self.turns > 1 else {}
+        return {"form": ", ".join(forms), **turns}
+
+    @property
+    def pace(self) -> str:
+        beats = self.output_channel.beats
+        return super().pace if self.turns == 1 else f"{beats} beats, {self.turns} cycles each"
 
     @property
     def is_beatwise(self) -> bool:
         forms = self.scalar_body.operations
         channel = self.input_channel
         return (
-            len(forms) == 1
+            self.turns == 1
+            and len(forms) == 1
             and isinstance(forms[0], RequantizerOp)
             and forms[0].requantizer.is_logic
             and (channel.lanes.data == channel.channels or rows_of(forms[0].requantizer) == 1)
@@ -95,13 +130,17 @@ class RequantizeOp(Pipe):
 
     def schedule(self) -> Schedule:
         # issue -> operands -> product or comparisons -> code -> output register
-        return Schedule.beat_by_beat(self, 4 + self.added_latency)
+        latency, turns = 4 + self.added_latency, self.turns
+        once = Schedule.beat_by_beat(self, latency)
+        return once if turns == 1 else replace(once, cycles=turns, latency=latency + turns)
 
     def verify_(self) -> None:
         given, made = self.input_channel, self.output_channel
         if (given.frame, given.lanes) != (made.frame, made.lanes):
             raise VerifyException(f"input {given} and result {made} must differ in element only")
         self.scalar_body.verify([given.element], made.element)
+        if self.turns > 1 and ((multiplier := self.multiplier) is None or multiplier.lo < 0):
+            raise VerifyException(f"turns need a multiplier that is not negative, got {multiplier}")
 
 
 @irdl_op_definition

@@ -97,4 +97,4 @@ def float_scale_cuts(
         Segment("sides", model.device.delays.lut + model.add(2, whole)),
         Segment("rounded", model.add(2, whole) + model.compare(whole)),
     ]
-    return found | model.cuts(tail)
+    return model.cuts(tail) if op.turns > 1 else found | model.cuts(tail)

@@ -41,7 +41,7 @@ from qcompiler.rtl.blocks.requantizer_lane import (
 from qcompiler.rtl.builder import Signal
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number
-from qcompiler.rtl.stages import keeper, require_cuts, staged, tree
+from qcompiler.rtl.stages import keeper, require_cuts, staged, staged_number, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 _LARGEST_PIECE_BITS = 62
@@ -52,12 +52,18 @@ def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleO
     x_width, y_width = config.x.width_bits, config.y.width_bits
     widths = config.lanes * x_width, config.lanes * y_width
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
-    fire = (b.enable & b.in_valid).named("fire")
+    turn = b.counter("turn", config.turns)
+    ready = b.enable & turn.value.equals(0) if config.turns > 1 else b.enable
+    fire = (ready & b.in_valid).named("fire")
+    if config.turns > 1:
+        turn.advance_on(fire | (b.enable & turn.value.compare("ne", 0)))
     channel = b.counter("channel_fold", config.folds)
     channel.advance_on(fire)
     operand = b.delay("operand", b.in_data, enable=fire)
     fed = [p for p in parameters_of(config.form) if not p.shared]
-    columns = {p.name: _per_lane(b, config, p, channel.value) for p in fed}
+    # Parameters hold still as long as the operand does.
+    read = b.enable if config.turns == 1 else fire
+    columns = {p.name: _per_lane(b, config, p, channel.value, read) for p in fed}
     ranks = config.registers.get("operands", 0)
     operand = staged(b, "operand_kept", operand, ranks, b.enable)
     if config.folds > 1:
@@ -77,13 +83,16 @@ def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleO
         inputs = {"enable": b.enable, "x": x} | {name: c[i] for name, c in columns.items()}
         if fold is not None:
             inputs["fold"] = fold
+        if config.turns > 1:
+            inputs["turn"] = turn.value
         results.append(b.instance(f"lane{i}", lane, **inputs).output(b, "y"))
-    valid = b.valid_chain(fire, 2 + sum(config.registers.values()))
-    return b.finish(in_ready=b.enable, next_valid=valid[-1], data=b.pack(results))
+    stages = 2 + sum(config.registers.values()) + (config.turns if config.turns > 1 else 0)
+    valid = b.valid_chain(fire, stages)
+    return b.finish(in_ready=ready, next_valid=valid[-1], data=b.pack(results))
 
 
 def _per_lane(
-    b: StreamBlock, config: RequantizeConfig, parameter: Parameter, fold: Signal
+    b: StreamBlock, config: RequantizeConfig, parameter: Parameter, fold: Signal, read: Signal
 ) -> list[Signal]:
     """Returns each lane's parameters for the beat in the operand register."""
     width, count = parameter.range.width_bits, parameter.values.shape[1]
@@ -97,7 +106,7 @@ def _per_lane(
     split = parameter.values[..., None] >> (bits * indices(0, pieces))
     words = (split & ((1 << bits) - 1) if pieces > 1 else split).astype(np.int64)
     words = words.reshape(config.folds, config.lanes * count * pieces)
-    each = b.rom(parameter.name, fold, b.enable, words, bits).lanes(config.lanes)
+    each = b.rom(parameter.name, fold, read, words, bits).lanes(config.lanes)
     return each if pieces == 1 else [one.slice(0, width) for one in each]
 
 
@@ -161,6 +170,9 @@ def _mul_shift(lane: Lane, form: MulShift) -> Signal:
     x, factor = Number.of(lane.x, lane.config.x), lane.number(multiplier)
     product = lane.product(x, factor, x.range * factor.range)
     offset = lane.kept_number("pieces", "bias", lane.number(bias))
+    if lane.config.turns > 1 and not offset.is_constant:
+        # The next beat's comes while the product of this one is in its register.
+        offset = staged_number(lane, "bias_kept", offset, 1, lane.enable)
     product = lane.kept_number("products", "product", product)
     offset = lane.kept_number("products", "bias", offset)
     product.named("product")
@@ -241,6 +253,7 @@ def _hardware(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
             lanes=op.input_channel.lanes.data,
             form=scalar.requantizer,
             registers=op.registers,
+            turns=op.turns,
         ),
     )
 

@@ -10,6 +10,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
+from qcompiler.rtl.blocks.serial_product import serial_product
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.cuts import multiply, range_of, read_and, tree_levels
 from qcompiler.rtl.numbers import Number
@@ -30,6 +31,7 @@ class RequantizeConfig:
         lanes: elements a beat; divides `channels`.
         form: what is computed.
         registers: at each cut.
+        turns: cycles that a product takes.
     """
 
     prefix: str
@@ -41,6 +43,7 @@ class RequantizeConfig:
     lanes: int
     form: Requantizer
     registers: Registers = field(default_factory=dict[str, int])
+    turns: int = 1
 
     @property
     def folds(self) -> int:
@@ -96,7 +99,7 @@ def parameters_of(form: Requantizer) -> list[Parameter]:
 
 
 class Lane(ModuleBuilder):
-    """One lane: `x` and parameters in, `y` out two enabled cycles later."""
+    """One lane: `x` and parameters in, `y` out two enabled cycles later, or more by its turns."""
 
     def __init__(self, config: RequantizeConfig, name: str, formula: str):
         super().__init__(name, [f"Lane of {config.name}: {formula}"])
@@ -121,7 +124,17 @@ class Lane(ModuleBuilder):
 
     def product(self, x: Number, factor: Number, range_: IntRange) -> Number:
         """Returns the product, known to be in a range; made of pieces if they have registers."""
-        width = range_.width_bits
+        width, turns = range_.width_bits, self.config.turns
+        if turns > 1:
+            made = serial_product(
+                self,
+                x,
+                factor,
+                turn=self.input("turn", (turns - 1).bit_length()),
+                turns=turns,
+                enable=self.enable,
+            )
+            return Number.of(made.wide(width), range_)
         if not self.registers_at("pieces"):
             return Number.of(x.times(factor, width), range_)
         terms: list[Signal] = []
@@ -198,6 +211,8 @@ def mul_shift_cuts(
 ) -> dict[str, int]:
     """Returns the registers of a lane that multiplies and shifts."""
     sums = form.sum_range(x)
+    if op.turns > 1:
+        return model.cuts(_to_code(model, form, sums))
     a, b = signed_width(x), signed_width(range_of(form.multiplier))
     width = signed_width(sums)
     segments = multiply(model, "operands", a, b, width)

@@ -1,11 +1,13 @@
 """Every block in Verilator against the interpreter: under stalls, and in the predicted cycles."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from stream_networks import Simulated, StreamNetwork, channel
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold
+from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Threshold
 from qcompiler.dialects import stream
 
 pytestmark = pytest.mark.simulation
@@ -94,6 +96,26 @@ def requantizers() -> StreamNetwork:
     return n
 
 
+def products_in_turns(turns: int) -> StreamNetwork:
+    """Eight beats a frame, each in as many cycles as there are turns."""
+    n, x, y = StreamNetwork(), IntRange(-4000, 3999), IntRange(-128, 127)
+    one_channel, folded, wide, twice = ((8, 1), 1), ((8,), 1), ((8, 2), 2), ((4, 4), 2)
+    for tie in (None, 0, 1):
+        form = MulShift(column(1237), column(1 << 14), 15, y.lo, y.hi, tie)
+        n.requantize(x, y, form, *one_channel, turns)
+    many = MulShift(integers(0, 4095, 8), integers(-9999, 9999, 8), 16, y.lo, y.hi, 0)
+    n.requantize(x, y, many, *folded, turns)
+    n.requantize(IntRange(0, 255), y, many, *folded, turns)
+    n.requantize(IntRange(-9, -3), y, MulShift(column(7, 2), column(0), 1, -40, 3), *wide, turns)
+    n.requantize(x, y, MulShift(integers(1, 900, 4), column(5), 13, y.lo, y.hi), *twice, turns)
+    floats = integers(1 << 23, (1 << 24) - 1, 8)
+    n.requantize(x, y, FloatScale(floats, column(300), 29, 3, y.lo, y.hi), *folded, turns)
+    offsets = FloatScale(floats[:4], integers(-500, 500, 4), 28, -3, y.lo, y.hi)
+    n.requantize(x, y, offsets, *twice, turns)
+    n.requantize(x, y, FloatScale(column(1 << 23), column(0), 31, 0, -9, 9), *one_channel, turns)
+    return n
+
+
 def adapters_and_buffers() -> StreamNetwork:
     """Thirty narrow beats a frame; one fewer in the FIFOs, whose latency is one more."""
     n = StreamNetwork()
@@ -115,10 +137,11 @@ NETWORKS = {
     "parallel": parallel_matrix_units,
     "requantizers": requantizers,
     "plumbing": adapters_and_buffers,
+    **{f"turns {count}": partial(products_in_turns, count) for count in (2, 5, 24)},
 }
 
 
-PIPELINED = ("folded", "styled", "parallel", "requantizers")
+PIPELINED = ("folded", "styled", "parallel", "requantizers", "turns 5")
 CLOCKS = (100, 200, 400)
 """Of the default device: the last is out of reach, every cut has its registers."""
 
