@@ -21,6 +21,8 @@ class Budget:
         prices: what one of each costs when area is compared.
         dsp: whether there are hard multipliers; else logic multiplies.
         turns: whether requantizers may multiply in logic, by a few bits a cycle.
+        constants: whether layers whose weights are all constants count as the logic that they
+            become. Else they count as if they had hard multipliers: those are used where they are.
     """
 
     family: str
@@ -28,6 +30,7 @@ class Budget:
     prices: Mapping[str, float]
     dsp: bool = True
     turns: bool = False
+    constants: bool = False
 
     def excess(self, area: Area) -> dict[str, int]:
         """Returns how much too much of each resource an area takes."""

@@ -27,7 +27,7 @@ def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayM
         budget: whose family the area is estimated for.
         model: of the delays that registers follow from.
     """
-    network = folded(module, foldings, model, turns=budget.turns)
+    network = folded(module, foldings, model, budget)
     size_fifos(network)
     cycles = {name: process.cycles_per_frame for name, process in network.named()}
     slowest = max(cycles, key=lambda name: cycles[name])
@@ -35,17 +35,16 @@ def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayM
     return Trial(dict(foldings), cycles[slowest], slowest, area)
 
 
-def folded(
-    module: ModuleOp, foldings: Foldings, model: DelayModel, *, turns: bool = False
-) -> Network:
+def folded(module: ModuleOp, foldings: Foldings, model: DelayModel, budget: Budget) -> Network:
     """Returns a copy in foldings, with width adapters and registers but without FIFOs."""
     network = Network.of(module.clone())
     assert network is not None, "the caller looked"
     layers = foldable_layers(network)
     target = max((layers[name].cycles(f) for name, f in foldings.items()), default=1)
     fold(network, foldings, target)
-    form_pipelines(network)
-    take_turns(network, target, wanted=turns)
+    take_turns(network, target, wanted=budget.turns)
+    if budget.constants:
+        form_pipelines(network)
     insert_width_adapters(network)
     put_registers(network, model)
     return network

@@ -68,7 +68,10 @@ class Search:
             rules = rules.without_multipliers()
         self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
-        self._guesses = {name: LayerGuess(layer, rules) for name, layer in self._layers.items()}
+        self._guesses = {
+            name: LayerGuess(layer, rules, self.budget.constants)
+            for name, layer in self._layers.items()
+        }
         self._areas: dict[tuple[str, Folding], Area] = {}
         for name, layer in self._layers.items():
             plain = self.bound.get(name, layer.foldings)
@@ -200,7 +203,7 @@ class Search:
 
     def _look_ahead(self, foldings: Foldings) -> None:
         """Corrects guesses by what stands between layers: that is counted soon, and exactly."""
-        network = folded(self.module, foldings, self.model, turns=self.budget.turns)
+        network = folded(self.module, foldings, self.model, self.budget)
         guessed = (self._guesses[name].requantizer(folding) for name, folding in foldings.items())
         between = (p for p in network.processes if not isinstance(p, _GUESSED))
         have = (process_area(p, self.budget.family, dsp=self.budget.dsp) for p in between)

@@ -204,14 +204,28 @@ class SelectFoldingPass(ModulePass):
             fold(network, chosen, target)
             return
         model = DelayModel.of(self.device, self.mhz)
-        search = Search(op, budget, bound, model, self.multipliers == "any")
-        trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
+        search, trial = self._searched(op, budget, bound, model)
         self._check(search, trial)
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
         slowest = max(cycles.values())
         fold(network, trial.foldings, slowest)
         take_turns(network, slowest, wanted=budget.turns)
         network.core.attributes[CHOICE] = _choice(search, trial)
+
+    def _searched(
+        self, op: ModuleOp, budget: Budget, bound: Mapping[str, list[Folding]], model: DelayModel
+    ) -> tuple[Search, Trial]:
+        """Returns a search and its result: logic multiplies by constants where nothing else fits."""
+        tried: list[tuple[Search, Trial]] = []
+        for constants in (False, True):
+            limits = replace(budget, constants=constants)
+            search = Search(op, limits, bound, model, self.multipliers == "any")
+            trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
+            late = self.target_cycles and trial.cycles > self.target_cycles
+            if not late and not budget.excess(trial.area):
+                return search, trial
+            tried.append((search, trial))
+        return min(tried, key=lambda one: sum(budget.excess(one[1].area).values()))
 
     def _budget(self) -> Budget | None:
         """Returns the limits that were asked for, None without any."""

@@ -30,6 +30,7 @@ class LayerGuess:
 
     layer: Layer
     family: Family
+    constants: bool = False
 
     @cached_property
     def _code(self) -> WeightCode | None:
@@ -46,7 +47,7 @@ class LayerGuess:
 
     def area(self, folding: Folding) -> Area:
         """Returns what the layer takes in a folding."""
-        if self.layer.op.is_constant(folding.pe, folding.simd):
+        if self.constants and self.layer.op.is_constant(folding.pe, folding.simd):
             return self._parallel
         return sum(self._unit(folding), start=self.requantizer(folding))
 

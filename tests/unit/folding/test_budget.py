@@ -155,14 +155,20 @@ def folded(**options):
 
 def test_what_is_short_is_said_with_the_best_that_fits():
     with pytest.raises(ModelError) as caught:
-        folded(target_cycles=1, max_dsps=10)
+        folded(target_cycles=1, max_dsps=10, max_luts=300)
     (problem,) = caught.value.problems
     assert "26 DSP too few (36 of 10) at 1 cycles a frame" in problem.what
-    assert "or ask for 2 cycles a frame, the best that fits" in problem.remedy
-    folded(target_cycles=2, max_dsps=10)
+    assert "or ask for 3 cycles a frame, the best that fits" in problem.remedy
+    folded(target_cycles=3, max_dsps=10, max_luts=300)
     with pytest.raises(ModelError) as caught:
         folded(max_luts=10)
     assert "LUT too few" in caught.value.problems[0].what
+
+
+def test_constants_need_no_multipliers_where_those_do_not_suffice():
+    fc1, fc2 = folded(target_cycles=1, max_dsps=10).processes
+    assert (fc1.pe.value.data, fc1.simd.value.data) == (6, 4)
+    assert (fc2.pe.value.data, fc2.simd.value.data) == (2, 6)
 
 
 def test_a_folding_file_binds_the_search(tmp_path):
@@ -184,7 +190,7 @@ def test_a_factor_that_is_not_given_is_searched(tmp_path):
     assert (fc1.pe.value.data, fc1.simd.value.data) == (3, 4)
     path.write_text('{"fc1_mvau": {"PE": 3}, "fc2_mvau": {"PE": 2, "SIMD": 6}}')
     with pytest.raises(ModelError, match="or loosen the folding file"):
-        folded(max_dsps=9, folding=str(path))
+        folded(max_dsps=2, folding=str(path))
 
 
 def test_a_limit_does_not_go_beyond_the_device():
