@@ -258,7 +258,7 @@ def clock(built: Built, folder: Path, mhz: float) -> float:
     ]
     run_script(commands, folder, Limits(seconds=3600), lambda _: None, "wrap")
     place(load_device("ecp5-85k"), mhz, 1, folder, Limits(seconds=7200), lambda _: None)
-    return read_timing(folder / REPORT, []).mhz
+    return read_timing(folder / REPORT, {}).mhz
 
 
 def _wrapper(top: str, ports: dict[str, Any]) -> str:

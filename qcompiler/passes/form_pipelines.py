@@ -30,7 +30,8 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -
 Requires: select-folding, which decides what is fully parallel.
 Keeps: every integer, and the cycles of a frame.
 Leaves alone: stretches without a matrix unit that has all its weights at work in every cycle (PE its
-outputs, SIMD its inputs), requantizers that round as float32 does, and tables of more than 256 entries.
+outputs, SIMD its inputs), units whose multiplications have a style, requantizers that round as
+float32 does, and tables of more than 256 entries.
 """
 
 from dataclasses import dataclass

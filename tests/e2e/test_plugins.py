@@ -221,7 +221,7 @@ def test_devices_and_targets_of_an_installed_package(tmp_path):
     done = run("synth", design, "--device", "tiny-ice40", "--json")
     assert '"tiny-ice40"' in done.stdout, done.stderr
     named = run("opt", design / "ir" / "stream.mlir", "-t", "name-a-line")
-    assert "stream.mvau" in named.stdout.split(), named.stderr
+    assert "stream.pipeline" in named.stdout.split(), named.stderr
 
 
 def test_a_family_of_an_installed_package(tmp_path):

@@ -141,7 +141,8 @@ class MvauOp(Foldable):
 
     @property
     def is_beatwise(self) -> bool:
-        return self.is_constant(*self.folding)
+        # A style asks for hardware of its own.
+        return self.is_constant(*self.folding) and self.style is None
 
     def beat(self, inputs: Sequence[SSAValue]) -> Beat:
         weights = ConstantOp(self.weights_op.array)
