@@ -99,7 +99,7 @@ def test_a_design_compiled_on_from_ir_has_the_same_map(design, tmp_path):
 
 def test_a_tools_words_name_the_node(capfd, tmp_path):
     out = tmp_path / "out"
-    qcc(capfd, "compile", saved_mlp(tmp_path), "-o", out)
+    qcc(capfd, "compile", saved_mlp(tmp_path), "--cycles", "4", "-o", out)
     (file,) = (out / "rtl").glob("*fc1_mvau.v")
     lines = file.read_text().splitlines()
     lines[20] = "    this is no Verilog"
