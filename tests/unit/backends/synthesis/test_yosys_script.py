@@ -18,6 +18,7 @@ def test_ecp5():
         "hierarchy -check -top net",
         "select -write inputs.txt */i:*",
         "dump -o top.il net",
+        "techmap -map _chains.v A:qcc_chains",
         "synth_ecp5  -top net",
         "delete t:$scopeinfo",
         "write_json netlist.json",
