@@ -15,12 +15,13 @@ import qcompiler
 from qcompiler.assembly import parse_module
 from qcompiler.assembly.reader import LocatedError
 from qcompiler.dialects import nn, qint, stream
+from qcompiler.dialects.rtl import RTL
 from qcompiler.passes.pipeline import make_context
 
 TESTS = Path(__file__).parents[2]
 DIALECTS = Path(qcompiler.__file__).parent / "dialects"
 OPERATIONS = {
-    op.name: op for dialect in (nn.NN, qint.QINT, stream.STREAM) for op in dialect.operations
+    op.name: op for dialect in (nn.NN, qint.QINT, stream.STREAM, RTL) for op in dialect.operations
 }
 CHANNEL = "!stream.channel<!qint.int<0, 3>, frame = [16], lanes = 2>"
 
@@ -119,6 +120,23 @@ CASES = [
      "lanes must divide 1, where channels begin and end, got 2"),
     ("stream.pool", "frame = [4, 4, 2]", "frame = [4, 2, 2]", "cannot reduce"),
     ("stream.pool", '"max"', '"min"', "kind must be max or sum, got min"),
+    ("stream.requantize", "} : (!stream", "} {stream.turns = 2 : i64} : (!stream",
+     "turns need a multiplier that is not negative, got None"),
+    ("stream.gather", "array<i64: 4, 5, 0, 1, 0, 1>", "array<i64: 4, 5, 0, 1, 0, 8>",
+     "order must list places in the block of 8 elements, got [4, 5, 0, 1, 0, 8]"),
+    ("stream.adder_graph", "dense<[[0, 3, 0], [0, 3, 0]]> : tensor<2x3xi8>",
+     "dense<[[0, 3, 0], [0, 3, 0], [0, 3, 0]]> : tensor<3x3xi8>",
+     "inputs have 2 elements, but the graph takes 3"),
+    ("stream.pipeline", "frame = [2], lanes = 2>)", "frame = [4], lanes = 2>)",
+     "every input must have the 1 beats of the result"),
+    ("stream.pipeline", "frame = [1], lanes = 1>", "frame = [2], lanes = 2>",
+     "body must hold a beat of"),
+    ("stream.pipeline", "-> !stream.channel<!qint.int<-3, 3>",
+     "-> !stream.channel<!qint.int<-2, 3>", "body must hold integers of"),
+    ("rtl.shift_add", "shifts = array<i64: 0, 2>", "shifts = array<i64: 0>",
+     "shifts must have a number for each operand, got"),
+    ("rtl.shift_add", "i64: 0, 2>", "i64: 0, -2>", "shifts must not be negative, got"),
+    ("rtl.shift_add", "i64: 1, -1>", "i64: 1, 2>", "signs must be 1 or -1, got"),
 ]  # fmt: skip
 
 
