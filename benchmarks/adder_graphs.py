@@ -21,7 +21,7 @@ import numpy as np
 import qcompiler
 from benchmarks.common import REPOSITORY, ZOO, print_table, save_results
 from benchmarks.graph_verilog import YOSYS, synthesized_luts
-from qcompiler.adder_graphs.cost import ECP5, XILINX, graph_luts
+from qcompiler.adder_graphs.cost import CELLS_OF_TWO, TABLE_A_PLACE, graph_luts
 from qcompiler.adder_graphs.graph import ABSENT, AdderGraph, Term
 from qcompiler.adder_graphs.solve import solve
 
@@ -142,7 +142,7 @@ def ours(
     for effort in efforts:
         for depth in depths:
             start = time.perf_counter()
-            graph = solve(matrix, ranges, cost=ECP5, effort=effort, max_depth=depth)
+            graph = solve(matrix, ranges, cost=CELLS_OF_TWO, effort=effort, max_depth=depth)
             seconds = time.perf_counter() - start
             said = f"effort {effort}, depth {depth}"
             yield _result(case, "ours", said, graph, seconds, matrix), graph
@@ -152,7 +152,7 @@ def _result(
     case: str, solver: str, settings: str, graph: AdderGraph, seconds: float, matrix: Matrix
 ) -> Result:
     graph.check(matrix)
-    ecp5, xilinx = (graph_luts(graph, cost) for cost in (ECP5, XILINX))
+    ecp5, xilinx = (graph_luts(graph, cost) for cost in (CELLS_OF_TWO, TABLE_A_PLACE))
     adders, depth = len(graph.nodes), graph.depth()
     return Result(case, solver, settings, adders, depth, ecp5, xilinx, round(seconds, 2))
 

@@ -83,10 +83,10 @@ class CarryChains:
         return -(-places // self.places_per_cell) * self.places_per_cell
 
 
-ECP5 = CarryChains(places_per_cell=2)
+CELLS_OF_TWO = CarryChains(places_per_cell=2)
 """Cells of two places, `CCU2C`."""
 
-XILINX = CarryChains()
+TABLE_A_PLACE = CarryChains()
 """A table a place, the chain beside them."""
 
 

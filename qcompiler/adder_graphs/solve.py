@@ -2,9 +2,9 @@
 
     y[o] = sum over i of x[i] * matrix[i, o] + bias[o]
 
-Use: `graph = solve(matrix, input_ranges, cost=ECP5, effort=2)`, then `graph.nodes` in order, each
-the sum of two terms, then `graph.outputs`. What is returned has been proven equal to the matrix,
-coefficient by coefficient. The steps:
+Use: `graph = solve(matrix, input_ranges, cost=CELLS_OF_TWO, effort=2)`, then `graph.nodes` in
+order, each the sum of two terms, then `graph.outputs`. What is returned has
+been proven equal to the matrix, coefficient by coefficient. The steps:
 
 1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out.
 2. `differences` and `parts`: columns near others are made of these, or what two have in common
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
-from qcompiler.adder_graphs.cost import ECP5, AdderCost, graph_luts, width
+from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost, graph_luts, width
 from qcompiler.adder_graphs.differences import chained
 from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.improve import estimate, improve
@@ -51,7 +51,7 @@ def solve(
     matrix: npt.ArrayLike,
     input_ranges: Sequence[tuple[int, int]] | Sequence[tuple[int, int, int]],
     *,
-    cost: AdderCost = ECP5,
+    cost: AdderCost = CELLS_OF_TWO,
     effort: int = 1,
     max_depth: int | None = None,
     input_depths: Sequence[int] | None = None,

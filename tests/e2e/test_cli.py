@@ -312,7 +312,7 @@ def test_the_installed_command(tmp_path):
         [*command, path, "-o", tmp_path / "out"], capture_output=True, text=True, check=False
     )
     assert good.returncode == 0, good.stderr
-    assert "fc1_mvau" in good.stdout
+    assert "fc1_pipeline" in good.stdout
     bad = subprocess.run(
         [*command, tmp_path / "no.onnx"], capture_output=True, text=True, check=False, cwd=tmp_path
     )

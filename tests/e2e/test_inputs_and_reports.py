@@ -225,7 +225,7 @@ def test_what_the_host_computes_is_said(capfd, tmp_path, proto, operations, firs
 
 
 def test_all_equally_slow_processes_are_marked(capfd, tmp_path):
-    result = qcc(capfd, "compile", saved_mlp(tmp_path), "-o", tmp_path / "out")
+    result = qcc(capfd, "compile", saved_mlp(tmp_path), "-o", tmp_path / "out", "--cycles", 4)
     report = qcompiler.load(tmp_path / "out").report()
     assert len(report.bottlenecks) > 1
     assert result.out.count("slowest") == len(report.bottlenecks)

@@ -95,6 +95,8 @@ class ModuleEmitter:
         assigns, sink = self._output_assigns(), self._unused_sink()
         lines = [*self._header(), "", *self.hoisted, "", *self.body, "", *assigns, "", *sink]
         lines = [*tidy(lines), "endmodule"]
+        if "rtl.chains" in self.module.attributes:
+            lines.append("// verilator lint_on WIDTHEXPAND")
         mark(lines, self.module)
         return lines
 
@@ -135,6 +137,8 @@ class ModuleEmitter:
             kind = "input  wire" if is_input else f"output {'reg' if name in regs else 'wire'}"
             ports.append((kind, _port_width(port), name))
         if "rtl.chains" in self.module.attributes:
+            # Operands of sums are as wide as their ranges: Verilog extends them to the result.
+            lines.append("// verilator lint_off WIDTHEXPAND")
             lines.append(f"(* {KEEPS_CHAINS} *)")
         return [*lines, *port_list(self.interface.name, ports)]
 

@@ -123,7 +123,7 @@ def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
         register.drive(valid)
         valid = register
     kept = b.instance(
-        "storage",
+        "made_beats",
         storage,
         in_data=made.output(b, "out_data"),
         in_valid=valid,

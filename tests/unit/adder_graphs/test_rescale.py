@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qcompiler.adder_graphs.cost import ECP5
+from qcompiler.adder_graphs.cost import CELLS_OF_TWO
 from qcompiler.adder_graphs.digits import weight
 from qcompiler.adder_graphs.rescale import Comparisons, Rescale, cheapest, fewest_digits, rescales
 from qcompiler.arith.switch_points import SwitchPoints
@@ -38,13 +38,13 @@ def test_all_forms_have_the_codes(name: str):
     points = _points(codes, int(x[0]))
     if name != "steep":  # skips codes: thresholds that are equal
         assert rescales(points, 0)
-    for form in (*rescales(points, 0), cheapest(points, 0, ECP5)):
+    for form in (*rescales(points, 0), cheapest(points, 0, CELLS_OF_TWO)):
         assert (form.apply(x) == codes).all()
 
 
 def test_powers_of_two_take_no_adder():
     x = np.arange(-700, 900)
-    form = cheapest(_points(np.clip((x + 8) >> 4, -32, 31), -700), 0, ECP5)
+    form = cheapest(_points(np.clip((x + 8) >> 4, -32, 31), -700), 0, CELLS_OF_TWO)
     assert isinstance(form, Rescale)
     assert (form.multiplier, form.bias, form.shift) == (1, 0, 4)
 
@@ -53,7 +53,7 @@ def test_powers_of_two_take_no_adder():
 def test_ties_to_even_take_no_adder(parity: int):
     x = np.arange(-700, 900)
     codes = np.clip(np.round((x + 3) / 32 - parity).astype(np.int64) + parity, 0, 20)
-    form = cheapest(_points(codes, -700), 0, ECP5)
+    form = cheapest(_points(codes, -700), 0, CELLS_OF_TWO)
     assert isinstance(form, Rescale)
     assert (form.multiplier, form.tie_parity, form.bias, form.shift) == (1, parity, 0, 5)
     assert (form.apply(x) == codes).all()
@@ -75,7 +75,7 @@ def test_multiplier_has_fewest_digits_of_all_that_fit():
 def test_few_steps_are_comparisons():
     x = np.arange(-1000, 1000)
     codes = (x >= -77).astype(np.int64) + (x >= 13) + (x >= 490)
-    form = cheapest(_points(codes, -1000), 0, ECP5)
+    form = cheapest(_points(codes, -1000), 0, CELLS_OF_TWO)
     assert isinstance(form, Comparisons)
     assert (form.apply(x) == codes).all()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qcompiler.adder_graphs.cost import ECP5, XILINX, Operand, graph_luts, places
+from qcompiler.adder_graphs.cost import CELLS_OF_TWO, TABLE_A_PLACE, Operand, graph_luts, places
 from qcompiler.adder_graphs.solve import solve
 from qcompiler.arith.ranges import WidthError
 
@@ -79,14 +79,14 @@ def test_chains_go_over_what_overlaps():
     assert places([low._replace(negative=True), high], -15, 240) == 9
     assert places([low, low], 0, 30) == 5
     assert places([low, low, low], 0, 45) == 6
-    assert [XILINX.adder(5), ECP5.adder(5), ECP5.adder(0)] == [5, 6, 0]
+    assert [TABLE_A_PLACE.adder(5), CELLS_OF_TWO.adder(5), CELLS_OF_TWO.adder(0)] == [5, 6, 0]
 
 
 def test_luts_of_a_graph_count_each_adder_once():
-    graph = solve([[5, -10]], [(0, 15)], cost=XILINX)
+    graph = solve([[5, -10]], [(0, 15)], cost=TABLE_A_PLACE)
     assert len(graph.nodes) == 1
     # 5 x is x plus x moved by two places: the lowest two of 7 bits pass. Its negative costs 8.
-    assert graph_luts(graph, XILINX) == 5 + 8
+    assert graph_luts(graph, TABLE_A_PLACE) == 5 + 8
 
 
 def test_columns_near_others_are_made_of_them():
@@ -102,7 +102,7 @@ def test_columns_near_others_are_made_of_them():
 def test_more_effort_is_never_worse():
     matrix = np.random.default_rng(6).integers(-32, 32, (10, 8))
     quick, slow = (solve(matrix, [(0, 63)] * 10, effort=effort) for effort in (0, 1))
-    assert graph_luts(slow, ECP5) < graph_luts(quick, ECP5)
+    assert graph_luts(slow, CELLS_OF_TWO) < graph_luts(quick, CELLS_OF_TWO)
     assert slow.depth() <= quick.depth()
 
 
