@@ -194,7 +194,7 @@ def test_reported_folding_can_be_given_back(capfd, directory, tmp_path):
 
 
 def test_reported_styles_can_be_given_back(tmp_path):
-    first = qcompiler.compile(MODEL, device="ecp5-25k", max_dsps=12)
+    first = qcompiler.compile(MODEL, device="ecp5-25k", max_dsps=10)
     folding = first.report().files()["folding_config.json"]
     assert folding["fc1_mvau"]["style"] == "pairs"
     path = tmp_path / "folding.json"
