@@ -17,7 +17,7 @@ from qcompiler.frontends.onnx.refusal import RefusalError
 MAX_ELEMENTS = 2**28
 """Bound on the elements of any one constant; far above any device, far below a host's memory."""
 
-MAX_ACTIVATION = 2**24
+MAX_ACTIVATION = 2**23
 """Bound on the elements of a tensor that depends on the network's inputs."""
 
 MAX_RANK = 16
