@@ -18,6 +18,7 @@ from qcompiler.cli.common import (
 from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
 from qcompiler.errors import ModelError
+from qcompiler.faults import InternalError
 from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.frontends.text.reading import analyse, read_source
 
@@ -49,7 +50,14 @@ def _warnings(model: str) -> list[Diagnostic]:
 
 def run(parsed: argparse.Namespace) -> int:
     """Checks; exit status 0 if the model compiles, else 1."""
-    found = _attempt(parsed)
+    try:
+        found = _attempt(parsed)
+    except InternalError as error:
+        if parsed.json:  # a program that reads the answer learns of it, too
+            said = {"where": error.where, "what": error.what, "remedy": error.remedy}
+            answer = {"model": parsed.model, "compiles": False, "problems": [said]}
+            print_json({**answer, "internal_error": True})
+        raise
     problems = found.problems if isinstance(found, ModelError) else ()
     warnings = _warnings(parsed.model)
     if parsed.json:

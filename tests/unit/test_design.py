@@ -31,7 +31,7 @@ class Simulator:
     ],
 )
 def test_slow_designs_are_given_time(monkeypatch, cycles, options, expected):
-    monkeypatch.setattr("qcompiler.design.simulator", lambda tool: Simulator())
+    monkeypatch.setattr("qcompiler.backends.compiled.simulator", lambda tool: Simulator())
     design = qcompiler.compile(EXAMPLE, cycles=64)
     design.__dict__["timing"] = Timing(cycles, "fc1_mvau", int(1.5 * cycles))
     with pytest.raises(Asked) as asked:

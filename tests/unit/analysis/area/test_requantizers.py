@@ -69,7 +69,7 @@ def test_no_other_form_makes_a_cheaper_design(tmp_path, device):
     model, part = saved_mlp(tmp_path), load_device(device)
 
     def design(form):
-        return qcompiler.compile(model, device=device, cycles=4, requantizer=form)
+        return qcompiler.compile(model, device=device, cycles=8, requantizer=form)
 
     def costs(made):
         return price(total(made.areas.values()), prices(part)) / prices(part)["LUT"]
