@@ -1,6 +1,6 @@
 """What FPGA parts hold and how they are built for: `*.toml` beside this file, and users' own."""
 
-from qcompiler.devices.device import BlockRam, Device, Dsp, Logic, Place, Synthesis, Vendor
+from qcompiler.devices.device import BlockRam, Device, Dsp, Logic, PlaceAndRoute, Synthesis, Vendor
 from qcompiler.devices.library import (
     DEFAULT_DEVICE,
     FOLDER_VARIABLE,
@@ -16,7 +16,7 @@ __all__ = [
     "Device",
     "Dsp",
     "Logic",
-    "Place",
+    "PlaceAndRoute",
     "Synthesis",
     "Vendor",
     "add_device",

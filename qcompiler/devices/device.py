@@ -92,7 +92,7 @@ class Synthesis:
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceAndRoute:
     """How nextpnr places and routes.
 
     Attributes:
@@ -142,7 +142,7 @@ class Device:
     dsp: Dsp | None
     delays: Delays
     synthesis: Synthesis
-    place: Place | None
+    place: PlaceAndRoute | None
     vendor: Vendor | None
     file: str | None = field(default=None, compare=False)
 

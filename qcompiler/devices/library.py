@@ -16,13 +16,13 @@ from qcompiler.devices.device import (
     Device,
     Dsp,
     Logic,
-    Place,
+    PlaceAndRoute,
     Synthesis,
     Vendor,
 )
 from qcompiler.devices.families import FAMILIES, all_commands, all_placers, placer
 from qcompiler.devices.family import USUAL_DELAYS, Family
-from qcompiler.devices.reader import Table
+from qcompiler.devices.reader import TomlTable
 from qcompiler.devices.words import known_synthesis_options, options_fault, synthesis_fault
 from qcompiler.errors import ModelError, Problem
 
@@ -123,7 +123,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
         ModelError: lists every fault with file, key, reason and remedy.
     """
     problems: list[Problem] = []
-    top = Table(file, "", data, problems)
+    top = TomlTable(file, "", data, problems)
     family = _family(top)
     device = Device(
         name=top.text("name", _NAME, "ecp5-25k"),
@@ -147,7 +147,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
     return device
 
 
-def _family(top: Table) -> Family:
+def _family(top: TomlTable) -> Family:
     if top.get("family") not in FAMILIES:
         plugins.known()  # installed packages add their families
     return FAMILIES[top.choice("family", tuple(FAMILIES))]
@@ -167,7 +167,7 @@ def _is_taken(name: str, file: Path) -> bool:
     return shipped.is_file() and shipped.resolve() != file.resolve()
 
 
-def _logic(table: Table) -> Logic:
+def _logic(table: TomlTable) -> Logic:
     made = Logic(
         table.integer("luts", 1, 24288),
         table.integer("lut_inputs", 3, 4),
@@ -177,7 +177,7 @@ def _logic(table: Table) -> Logic:
     return made
 
 
-def _block_ram(table: Table) -> BlockRam:
+def _block_ram(table: TomlTable) -> BlockRam:
     made = BlockRam(
         table.text("kind", r"\w+", "DP16KD"),
         table.integer("count", 1, 56),
@@ -188,7 +188,7 @@ def _block_ram(table: Table) -> BlockRam:
     return made
 
 
-def _dsp(table: Table) -> Dsp:
+def _dsp(table: TomlTable) -> Dsp:
     kind = table.text("kind", r"\w+", "MULT18X18D")
     count = table.integer("count", 1, 28)
     pairs = table.pairs("operand_bits", "[[18, 18]]")
@@ -198,7 +198,7 @@ def _dsp(table: Table) -> Dsp:
     return Dsp(kind, count, pairs[0])
 
 
-def _delays(table: Table) -> Delays:
+def _delays(table: TomlTable) -> Delays:
     usual = USUAL_DELAYS
     made = Delays(
         table.number("register_ns", usual.register),
@@ -216,7 +216,7 @@ def _delays(table: Table) -> Delays:
     return made
 
 
-def _synthesis(table: Table, family: Family) -> Synthesis:
+def _synthesis(table: TomlTable, family: Family) -> Synthesis:
     command = table.text("command", _LINE, family.commands[0])
     made = Synthesis(
         _allowed(table, "command", command, partial(_synthesis_fault, family)),
@@ -232,7 +232,9 @@ def _synthesis_fault(family: Family, words: list[str]) -> str | None:
     return synthesis_fault(words, family.commands if known else all_commands())
 
 
-def _allowed(table: Table, key: str, line: str, fault: Callable[[list[str]], str | None]) -> str:
+def _allowed(
+    table: TomlTable, key: str, line: str, fault: Callable[[list[str]], str | None]
+) -> str:
     """Returns a line of words for Yosys; what it must not say is a fault."""
     what = fault(line.split())
     if what is not None:
@@ -240,7 +242,7 @@ def _allowed(table: Table, key: str, line: str, fault: Callable[[list[str]], str
     return " ".join(line.split())
 
 
-def _place(table: Table, family: Family) -> Place:
+def _place(table: TomlTable, family: Family) -> PlaceAndRoute:
     pins = table.table("pins", "").strings() if "pins" in table else {}
     known = table.get("tool") in family.placers
     tool = table.choice("tool", tuple(family.placers if known else all_placers()))
@@ -250,10 +252,10 @@ def _place(table: Table, family: Family) -> Place:
     if "arguments" in table and (what := known.fault(words)) is not None:
         table.fault("arguments", f"{what} with {tool}", f"known here: {known.names()}")
     table.close()
-    return Place(tool, tuple(words), tuple(pins.items()))
+    return PlaceAndRoute(tool, tuple(words), tuple(pins.items()))
 
 
-def _vendor(table: Table) -> Vendor:
+def _vendor(table: TomlTable) -> Vendor:
     made = Vendor(
         table.choice("tool", ("vivado", "quartus")),
         table.text("part", r"[\w-]+", "xc7z020clg400-1"),

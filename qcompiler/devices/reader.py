@@ -9,7 +9,7 @@ from xdsl.utils.hints import isa
 from qcompiler.errors import Problem
 
 
-class Table:
+class TomlTable:
     """One table of a TOML file.
 
     A key that is missing or wrong adds a problem and gives a harmless value, so that one reading
@@ -104,15 +104,15 @@ class Table:
             return ((1, 1),)
         return tuple((a, b) for a, b in value)
 
-    def table(self, key: str, remedy: str) -> "Table":
+    def table(self, key: str, remedy: str) -> "TomlTable":
         """Returns a table within this one."""
         value = self._get(key, remedy)
-        made = Table(self._file, self._sub(key), {} if value is None else value, self.problems)
+        made = TomlTable(self._file, self._sub(key), {} if value is None else value, self.problems)
         if value is None:
             made.problems = []  # that the table is missing has been said
         return made
 
-    def tables(self, key: str) -> list["Table"]:
+    def tables(self, key: str) -> list["TomlTable"]:
         """Returns the tables of an array of tables, which may be absent."""
         self._asked.add(key)
         value = self._data.get(key, [])
@@ -120,7 +120,7 @@ class Table:
             self.fault(key, f"must be an array of tables, got {value!r}", f"write [[{key}]]")
             return []
         return [
-            Table(self._file, f"{self._sub(key)}[{index}]", item, self.problems)
+            TomlTable(self._file, f"{self._sub(key)}[{index}]", item, self.problems)
             for index, item in enumerate(value)
         ]
 

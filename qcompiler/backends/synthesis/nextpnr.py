@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.yosys import PLACED_JSON
-from qcompiler.devices.device import Device, Place
+from qcompiler.devices.device import Device, PlaceAndRoute
 from qcompiler.devices.families import FAMILIES, placer
 from qcompiler.devices.family import PINS, Placer
 from qcompiler.progress import Progress
@@ -25,7 +25,7 @@ def _command(module: str, entry: str, arguments: list[str]) -> list[str]:
     return [sys.executable, "-c", call, *arguments]
 
 
-def _require(device: Device) -> Place:
+def _require(device: Device) -> PlaceAndRoute:
     if device.place is None:
         raise SynthesisError(
             f"{device.name}: there is no open place and route for this part; leave out --place, or "
