@@ -175,7 +175,7 @@ def test_result_that_is_too_large(tmp_path):
         inputs={"x": [1, 2**20]},
     )
     assert messages(graph, tmp_path) == [
-        "y (ONNX Add): an activation may have at most 16777216 elements, got shape "
+        "y (ONNX Add): an activation may have at most 8388608 elements, got shape "
         "[1048576, 1048576]"
     ]
 
