@@ -215,9 +215,10 @@ class SelectFoldingPass(ModulePass):
     def _searched(
         self, op: ModuleOp, budget: Budget, bound: Mapping[str, list[Folding]], model: DelayModel
     ) -> tuple[Search, Trial]:
-        """Returns a search and its result: logic multiplies by constants where nothing else fits."""
+        """Returns a search and its result: logic multiplies by constants where all have to be."""
         tried: list[tuple[Search, Trial]] = []
-        for constants in (False, True):
+        # Asked for a beat a clock, all are constants; asked for less, none has to be.
+        for constants in (False, True) if self.target_cycles == 1 else (False,):
             limits = replace(budget, constants=constants)
             search = Search(op, limits, bound, model, self.multipliers == "any")
             trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
