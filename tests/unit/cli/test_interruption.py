@@ -61,7 +61,7 @@ def test_tools_end_too(tmp_path, work, number):
     file = tmp_path / "grandchild"
     assert waited(lambda: file.exists() and file.read_text().endswith("\n"))
     process.send_signal(number)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=50)
     assert (words.decode(), process.returncode) == ("interrupted\n", 128 + number)
     assert waited(lambda: not runs(int(file.read_text())), 5)
 
