@@ -5,6 +5,7 @@ from pathlib import Path
 
 from qcompiler.adder_graphs.cost import Operand, places, width
 from qcompiler.adder_graphs.graph import AdderGraph, Term, shifted
+from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.yosys import run_script
 
@@ -16,27 +17,6 @@ YOSYS = {
     ),
 }
 """By family: how it is synthesized, and how many tables each cell takes."""
-
-# Otherwise `alumacc` merges additions with one reader, and `maccmap` makes these of full adders.
-_CHAINS = r"""
-(* techmap_celltype = "$add $sub" *)
-module chain(A, B, Y);
-    parameter A_SIGNED = 0;
-    parameter B_SIGNED = 0;
-    parameter A_WIDTH = 1;
-    parameter B_WIDTH = 1;
-    parameter Y_WIDTH = 1;
-    parameter _TECHMAP_CELLTYPE_ = "";
-    input [A_WIDTH-1:0] A;
-    input [B_WIDTH-1:0] B;
-    output [Y_WIDTH-1:0] Y;
-    localparam SUBTRACT = _TECHMAP_CELLTYPE_ == "$sub";
-    wire [Y_WIDTH-1:0] x, co;
-    \$alu #(.A_SIGNED(A_SIGNED), .B_SIGNED(B_SIGNED), .A_WIDTH(A_WIDTH), .B_WIDTH(B_WIDTH),
-        .Y_WIDTH(Y_WIDTH)) alu (.A(A), .B(B), .Y(Y), .X(x), .CO(co), .BI(SUBTRACT),
-        .CI(SUBTRACT));
-endmodule
-"""
 
 
 def verilog(graph: AdderGraph) -> str:
@@ -118,14 +98,14 @@ class _Module:
 def synthesized_luts(graph: AdderGraph, family: str, folder: Path) -> int:
     """Returns the tables that Yosys takes for a graph's module."""
     (folder / "top.v").write_text(verilog(graph), encoding="ascii")
-    (folder / "chains.v").write_text(_CHAINS, encoding="ascii")
+    (folder / CHAINS_FILE).write_text(CHAINS, encoding="ascii")
     command, cells = YOSYS[family]
     commands = [
         "read_verilog top.v",
         "hierarchy -top top",
         "proc",
         "opt_clean",
-        "techmap -map chains.v",
+        f"techmap -map {CHAINS_FILE}",
         f"{command} -top top",
         f"tee -q -o {family}.json stat -json",
     ]
