@@ -222,11 +222,13 @@ class SelectFoldingPass(ModulePass):
             limits = replace(budget, constants=constants)
             search = Search(op, limits, bound, model, self.multipliers == "any")
             trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
-            late = self.target_cycles and trial.cycles > self.target_cycles
-            if not late and not budget.excess(trial.area):
+            if not self._is_late(trial) and not budget.excess(trial.area):
                 return search, trial
             tried.append((search, trial))
         return min(tried, key=lambda one: sum(budget.excess(one[1].area).values()))
+
+    def _is_late(self, trial: Trial) -> bool:
+        return 0 < self.target_cycles < trial.cycles
 
     def _budget(self) -> Budget | None:
         """Returns the limits that were asked for, None without any."""
@@ -248,7 +250,7 @@ class SelectFoldingPass(ModulePass):
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""
         excess = search.budget.excess(trial.area)
-        late = self.target_cycles and trial.cycles > self.target_cycles
+        late = self._is_late(trial)
         if not excess and not late:
             return
         found: list[str] = []

@@ -23,15 +23,30 @@ from qcompiler.dialects.attributes import broadcast_shapes, shape_of
 from qcompiler.dialects.nn.types import REAL, f32, real_like, verify_same_shape
 
 
-class Binary(IRDLOperation):
-    """An elementwise operation on two operands, which broadcast as in numpy, and on its numbers."""
+class Elementwise(IRDLOperation):
+    """An operation on each element alone."""
 
-    lhs = operand_def(REAL)
-    rhs = operand_def(REAL)
     result = result_def(REAL)
     traits = traits_def(Pure())
     IS_SCALAR: ClassVar[bool] = True
     """Whether a scalar region may hold it: `arith.scalar_ops` has its function."""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The numbers that the operation holds, in the order of its formula."""
+        return ()
+
+    @property
+    def function(self) -> str:
+        """What it computes: by its name in `arith.scalar_ops`, if it is scalar."""
+        return self.name.removeprefix("nn.")
+
+
+class Binary(Elementwise):
+    """An elementwise operation on two operands, which broadcast as in numpy, and on its numbers."""
+
+    lhs = operand_def(REAL)
+    rhs = operand_def(REAL)
     assembly_format = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
     def __init__(
@@ -42,16 +57,6 @@ class Binary(IRDLOperation):
         result = f32 if scalar else TensorType(f32, broadcast_shapes(shapes))
         super().__init__(operands=[lhs, rhs], properties=properties or {}, result_types=[result])
 
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """The numbers that the operation holds, in the order of its formula."""
-        return ()
-
-    @property
-    def function(self) -> str:
-        """What it computes: by its name in `arith.scalar_ops`, if it is scalar."""
-        return self.name.removeprefix("nn.")
-
     def verify_(self) -> None:
         shape = broadcast_shapes([shape_of(self.lhs.type), shape_of(self.rhs.type)])
         if shape != shape_of(self.result.type):
@@ -60,30 +65,16 @@ class Binary(IRDLOperation):
             )
 
 
-class Unary(IRDLOperation):
+class Unary(Elementwise):
     """An elementwise operation on one operand and, in some, on numbers that it holds."""
 
     input = operand_def(REAL)
-    result = result_def(REAL)
-    traits = traits_def(Pure())
-    IS_SCALAR: ClassVar[bool] = True
-    """Whether a scalar region may hold it: `arith.scalar_ops` has its function."""
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, input: SSAValue, properties: Mapping[str, Attribute] | None = None):
         super().__init__(
             operands=[input], properties=properties or {}, result_types=[real_like(input.type)]
         )
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """The numbers that the operation holds, in the order of its formula."""
-        return ()
-
-    @property
-    def function(self) -> str:
-        """What it computes: by its name in `arith.scalar_ops`, if it is scalar."""
-        return self.name.removeprefix("nn.")
 
     def verify_(self) -> None:
         verify_same_shape(self.input.type, self.result.type)
