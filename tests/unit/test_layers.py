@@ -29,6 +29,7 @@ LAYERS = (
     ("design",),
     ("compiler",),
     ("__init__",),
+    ("train",),
     ("cli",),
 )
 """Parts of the package from the ground up: each imports those of lower rows, and itself.

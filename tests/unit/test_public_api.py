@@ -17,6 +17,8 @@ WITH_EXAMPLES = (
     "qcompiler.design",
     "qcompiler.errors",
     "qcompiler.backends.compiled",
+    "qcompiler.train",
+    "qcompiler.train.dyadic",
 )
 PUBLIC = [(m, name) for m in (qcompiler, extend, devices) for name in m.__all__]
 

@@ -1,0 +1,54 @@
+"""Training for the hardware: torch layers whose forward pass is the integer arithmetic that flows.
+
+Between layers there are integers, held in floats while training. What `integers` computes is
+what the compiled hardware computes, on every input; `export` writes it as QONNX.
+
+>>> import torch
+>>> from qcompiler import train
+>>> model = train.Sequential(
+...     train.Input(5, shape=(1, 8, 8)),
+...     train.QuantConv2d(1, 8, 3, stride=2, padding=1, bits=4),
+...     train.Requantizer(4),
+...     torch.nn.Flatten(),
+...     train.QuantLinear(128, 10, bits=4),
+...     train.Output(),
+... )
+>>> optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+>>> images, labels = torch.randint(17, (32, 1, 8, 8)).float(), torch.randint(10, (32,))
+>>> loss = torch.nn.functional.cross_entropy(model(images), labels)
+>>> loss.backward()
+>>> optimizer.step()
+>>> codes = model.integers(images)
+>>> import qcompiler, tempfile
+>>> with tempfile.TemporaryDirectory() as folder:
+...     design = qcompiler.compile(train.export(model, f"{folder}/m.onnx"))
+>>> bool((design.predict(images.numpy()) == codes * model[-1].scale).all())
+True
+"""
+
+from importlib.util import find_spec
+
+if find_spec("torch") is None:
+    raise ImportError(
+        "qcompiler.train needs torch, which is not installed; pip install 'qcompiler[train]'"
+    )
+
+from qcompiler.train.boundary import Input, Output
+from qcompiler.train.export import export
+from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
+from qcompiler.train.model import Model, Sequential, initialize, integers
+from qcompiler.train.requantizer import Requantizer
+
+__all__ = [
+    "Input",
+    "Model",
+    "Output",
+    "QuantConv1d",
+    "QuantConv2d",
+    "QuantLinear",
+    "Requantizer",
+    "Sequential",
+    "export",
+    "initialize",
+    "integers",
+]

@@ -1,0 +1,92 @@
+"""Writes a model as QONNX: scale 1 everywhere, so that every tensor holds the integers."""
+
+from pathlib import Path
+from warnings import warn
+
+import numpy as np
+import onnx
+from torch import nn
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.errors import ModelError, Problem
+from qcompiler.train.boundary import Input
+from qcompiler.train.graph import Graph, Step, trace
+from qcompiler.train.model import name_layers
+from qcompiler.train.onnx_graph import OnnxGraph
+
+
+def export(model: nn.Module, path: str | Path) -> Path:
+    """Writes a model as QONNX, which `qcc compile` takes as it is; returns the path.
+
+    Real numbers are the integers themselves; a requantizer is a factor, a summand and a quantizer
+    that rounds down, exact in float32 while sums stay below 2**24. A warning says where they do
+    not: hardware is exact there too, but a runtime that computes in float32 may not be.
+
+    Raises:
+        ModelError: a module has no integers, or the shape of an input is not known; all of them.
+    """
+    name_layers(model)
+    graph = trace(model)
+    shapes = _input_shapes(graph)
+    made = OnnxGraph()
+    tensors = dict(zip(graph.inputs, (made.input(name) for name in graph.inputs), strict=True))
+    values: dict[str, IntArray] = {}
+    for name, shape in shapes.items():
+        values[name] = np.zeros((1, *shape), np.int64)
+        made.shapes[tensors[name]] = (1, *shape)
+    for step in graph.steps:
+        taken = [tensors[name] for name in step.inputs]
+        made.label = _label(step)
+        tensors[step.name] = tensor = step.layer.write(made, *taken)
+        values[step.name] = step.layer.integers(*(values[name] for name in step.inputs))
+        made.shapes[tensor] = values[step.name].shape
+        made.bounds[tensor] = step.layer.bounds(
+            *(made.bounds[name] for name in taken if name in made.bounds)
+        )
+    if made.notes:
+        warn("float32 may not compute this model exactly: " + "; ".join(made.notes), stacklevel=2)
+    return _write(made.model(type(model).__name__, tensors[graph.output]), Path(path))
+
+
+def _label(step: Step) -> str:
+    """Returns the module's path; with its kind where that is only a number."""
+    last = step.label.rpartition(".")[2]
+    kind = type(step.layer).__name__.lower().strip("_")
+    return f"{step.label}_{kind}" if last.isdigit() else step.label
+
+
+def _input_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each input, without the batch axis.
+
+    Raises:
+        ModelError: an input goes elsewhere than into an `Input`, or its shape is not known.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    problems: list[Problem] = []
+    for name in graph.inputs:
+        takers = [step for step in graph.steps if name in step.inputs]
+        for step in takers:
+            if isinstance(step.layer, Input):
+                shapes[name] = step.layer.input_shape()
+            else:
+                what = "takes the model's input, which are real numbers"
+                remedy = "put a train.Input before it"
+                problems.append(
+                    Problem(f"{step.label} ({type(step.layer).__name__})", what, remedy)
+                )
+        if not takers:
+            problems.append(Problem(name, "this input is not used", "leave it out of forward"))
+    if problems:
+        raise ModelError(problems)
+    return shapes
+
+
+def _write(model: onnx.ModelProto, path: Path) -> Path:
+    """Writes a file, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(model.SerializeToString())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

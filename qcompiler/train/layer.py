@@ -1,0 +1,71 @@
+"""What every layer of integers answers for itself: its integers, their bounds, its ONNX nodes."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
+from qcompiler.errors import ModelError, Problem
+from qcompiler.train.onnx_graph import OnnxGraph
+
+
+def named_modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Returns all modules in a model by their path; the model itself has the empty one."""
+    return dict(cast("Iterator[tuple[str, nn.Module]]", model.named_modules()))
+
+
+class Layer(nn.Module):
+    """A module that takes and makes integers, which are held in floats.
+
+    Attributes:
+        label: where the module is in its model, for messages.
+    """
+
+    label: str = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_forward_hook(_refuse_nan)
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns what `forward` computes, in integers; arrays have the batch axis first."""
+        raise NotImplementedError
+
+    def bounds(self, *x: IntRange) -> IntRange:
+        """Returns proven bounds of the integers that leave, for inputs in `x`."""
+        raise NotImplementedError
+
+    def spread(self, *x: float) -> float:
+        """Returns the root mean square to expect of what leaves, before training, given that of x.
+
+        Layers that have a scale to choose choose it.
+        """
+        raise NotImplementedError
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds nodes that compute this layer; returns the name of the tensor that they make."""
+        raise NotImplementedError
+
+    def where(self) -> str:
+        """Returns how messages call this module."""
+        kind = type(self).__name__
+        return f"{self.label} ({kind})" if self.label else kind
+
+
+def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
+    """Ends training where numbers are lost; while torch.compile traces, there are none to look at.
+
+    Raises:
+        ModelError: `output` holds what is no number.
+    """
+    if not layer.training or torch.compiler.is_compiling():
+        return
+    assert isinstance(layer, Layer), "registered there"
+    if not bool(torch.isfinite(output).all()):
+        said = [name for name, p in layer.named_parameters() if not bool(torch.isfinite(p).all())]
+        what = f"its {said[0]} is no longer finite" if said else "its output is not finite"
+        remedy = "lower the learning rate, or clip gradients, and start from the last good state"
+        raise ModelError([Problem(layer.where(), what, remedy)])

@@ -1,0 +1,222 @@
+"""Convolutions and dense layers of integers: weights of few bits, exact sums.
+
+A trained weight w has the code clamp(round(w / step), lo, hi), narrow: as many codes below zero as
+above. Gradients pass straight through the rounding, so that with t = log2(step)
+
+    dcode/dw = 1 / step,  dcode/dt = -ln 2 * w / step  where lo <= w / step <= hi;  0 elsewhere.
+
+The step only says how latent weights are divided; what a code stands for is up to the requantizer.
+"""
+
+from collections.abc import Sequence
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.windows import Window
+from qcompiler.interpreters.exact_windows import convolve
+from qcompiler.train.layer import Layer
+from qcompiler.train.onnx_graph import FLOAT32_INTEGERS, OnnxGraph
+from qcompiler.train.tensors import integers_of, round_through
+
+Extent = int | Sequence[int]
+
+
+class _Linear(Layer):
+    """What convolutions and dense layers share: weights [outputs, inputs of a group, *kernel].
+
+    Attributes:
+        weight: trained real numbers.
+        log2_step: of what one code of a weight stands for, per output or for all.
+        bias: in units of `bias_unit` sums, or None.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], bits: int, *, signed: bool, per_channel: bool, bias: bool
+    ) -> None:
+        super().__init__()
+        self.bits = bits
+        self.range = IntRange.for_bits(bits, signed, narrow=signed)
+        self.terms = prod(shape[1:])
+        self.weight = nn.Parameter(torch.randn(shape) / sqrt(self.terms))
+        rows = shape[0] if per_channel else 1
+        self.log2_step = nn.Parameter(torch.zeros(rows))
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
+        self.bias_unit = max(1.0, sqrt(self.terms) * self.range.hi)
+        self.fit_step()
+
+    def fit_step(self) -> None:
+        """Chooses the step such that the largest weight has the largest code."""
+        with torch.no_grad():
+            rows = self.weight.abs().reshape(self.log2_step.numel(), -1).amax(1).clamp(min=2**-20)
+            if not self.range.signed:
+                self.weight.abs_()
+            self.log2_step.copy_(torch.log2(rows / self.range.hi))
+
+    def codes(self) -> Tensor:
+        """Returns the weights that hardware has, as floats."""
+        step = torch.exp2(self.log2_step).reshape(-1, *[1] * (self.weight.dim() - 1))
+        return torch.clamp(round_through(self.weight / step), self.range.lo, self.range.hi)
+
+    def bias_codes(self) -> Tensor | None:
+        """Returns what is added to sums, or None."""
+        return None if self.bias is None else round_through(self.bias * self.bias_unit)
+
+    def bounds(self, *x: IntRange) -> IntRange:
+        """Returns what sums with these very weights can be; padding with zeros is within."""
+        rows = integers_of(self.codes()).reshape(len(self.weight), -1).T
+        lo, hi = dot_range(rows, x[0].union(IntRange(0, 0)))
+        added = self.bias_codes()
+        offset = np.zeros(1, np.int64) if added is None else integers_of(added)
+        return IntRange(int((lo + offset).min()), int((hi + offset).max()))
+
+    def spread(self, *x: float) -> float:
+        """Returns that of sums of independent products."""
+        return sqrt(self.terms * float((self.codes().detach() ** 2).mean())) * x[0]
+
+    def _write(self, graph: OnnxGraph, operation: str, x: str, **attributes: Any) -> str:
+        real = graph.constant("weight_codes", integers_of(self.codes()))
+        inputs = [x, graph.quant(real, self.range, self.bits, "weight")]
+        added = self.bias_codes()
+        if added is not None:
+            inputs.append(graph.constant("bias", integers_of(added)))
+        magnitude = int(
+            np.abs(integers_of(self.codes())).reshape(len(self.weight), -1).sum(1).max()
+        )
+        entering = graph.bounds[x]
+        if magnitude * max(abs(entering.lo), entering.hi) > FLOAT32_INTEGERS:
+            graph.notes.append(f"{self.where()}: its sums have more than 24 bits")
+        return graph.node(operation, inputs, **attributes)
+
+
+class QuantLinear(_Linear):
+    """A dense layer: integers x [batch, inputs] to exact sums [batch, outputs].
+
+    Args:
+        in_features: inputs.
+        out_features: outputs.
+        bits: of the weights.
+        signed: whether weights have a sign.
+        per_channel: whether each output has a step of its own.
+        bias: whether an integer is added to each sum.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bits: int = 4,
+        signed: bool = True,
+        per_channel: bool = True,
+        bias: bool = True,
+    ) -> None:
+        shape = (out_features, in_features)
+        super().__init__(shape, bits, signed=signed, per_channel=per_channel, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns sums."""
+        return functional.linear(x, self.codes(), self.bias_codes())
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns sums of integers [batch, inputs]."""
+        weights = integers_of(self.codes())
+        added = self.bias_codes()
+        sums = x[0] @ weights.T
+        return sums if added is None else sums + integers_of(added)
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds a Gemm, its weights quantized."""
+        return self._write(graph, "Gemm", x[0], transB=1)
+
+    def extra_repr(self) -> str:
+        """Returns what `print` shows."""
+        outputs, inputs = self.weight.shape
+        return f"{inputs}, {outputs}, bits={self.bits}"
+
+
+class _Conv(_Linear):
+    rank = 2
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Extent,
+        stride: Extent = 1,
+        padding: Extent = 0,
+        dilation: Extent = 1,
+        groups: int = 1,
+        *,
+        bits: int = 4,
+        signed: bool = True,
+        per_channel: bool = True,
+        bias: bool = True,
+    ) -> None:
+        kernel, self.stride, self.padding, self.dilation = (
+            (value,) * self.rank if isinstance(value, int) else tuple(value)
+            for value in (kernel_size, stride, padding, dilation)
+        )
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"channels must be multiples of groups, got {in_channels} and {out_channels} "
+                f"channels in {groups} groups"
+            )
+        shape = (out_channels, in_channels // groups, *kernel)
+        super().__init__(shape, bits, signed=signed, per_channel=per_channel, bias=bias)
+        self.groups = groups
+        self.kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns sums."""
+        apply = functional.conv1d if self.rank == 1 else functional.conv2d
+        weights, added = self.codes(), self.bias_codes()
+        return apply(x, weights, added, self.stride, self.padding, self.dilation, self.groups)
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns sums of integers [batch, channels, *space]."""
+        window = Window(self.kernel, self.stride, self.dilation, self.padding, self.padding)
+        weights = np.moveaxis(integers_of(self.codes()), (0, 1), (-1, -2))
+        images = np.moveaxis(x[0], 1, -1)
+        magnitude = int(np.abs(images).max(initial=0))
+        sums = convolve(images, weights, window, self.groups, 0, magnitude)
+        added = self.bias_codes()
+        moved = sums if added is None else sums + integers_of(added)
+        return np.moveaxis(moved, -1, 1)
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds a Conv, its weights quantized."""
+        return self._write(
+            graph,
+            "Conv",
+            x[0],
+            kernel_shape=list(self.kernel),
+            strides=list(self.stride),
+            dilations=list(self.dilation),
+            pads=[*self.padding, *self.padding],
+            group=self.groups,
+        )
+
+    def extra_repr(self) -> str:
+        """Returns what `print` shows."""
+        outputs, inputs, *_ = self.weight.shape
+        return (
+            f"{inputs * self.groups}, {outputs}, {self.kernel}, stride={self.stride}, "
+            f"padding={self.padding}, groups={self.groups}, bits={self.bits}"
+        )
+
+
+class QuantConv1d(_Conv):
+    """A convolution over [batch, channels, time]; arguments as torch's, and `QuantLinear`'s."""
+
+    rank = 1
+
+
+class QuantConv2d(_Conv):
+    """A convolution over [batch, channels, height, width]; arguments as `QuantConv1d`'s."""

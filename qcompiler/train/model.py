@@ -1,0 +1,80 @@
+"""Models of integer layers: naming them, choosing scales before training, running in integers."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.train.graph import trace
+from qcompiler.train.layer import Layer, named_modules
+
+
+def name_layers(model: nn.Module) -> None:
+    """Tells each layer where it is, for messages."""
+    for name, module in named_modules(model).items():
+        if isinstance(module, Layer):
+            module.label = name
+
+
+def initialize(model: nn.Module) -> nn.Module:
+    """Chooses the scales of a model from its weights alone, before training; returns the model.
+
+    What is expected of a sum follows from the weights and from what enters: no data is needed.
+
+    Raises:
+        ModelError: as `export`.
+    """
+    name_layers(model)
+    graph = trace(model)
+    graph.run(lambda step, x: step.layer.spread(*x), dict.fromkeys(graph.inputs, 1.0))
+    return model
+
+
+def integers(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> IntArray:
+    """Returns what a model computes, in integers: what `Design.predict` returns over its scale.
+
+    Args:
+        model: made of layers of integers.
+        x: inputs, real numbers, with the batch axis.
+
+    Raises:
+        ModelError: as `export`.
+    """
+    graph = trace(model)
+    arrays = [a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in x]
+    given = dict(zip(graph.inputs, arrays, strict=True))
+    return graph.run(lambda step, values: step.layer.integers(*values), given)
+
+
+class Model(nn.Module):
+    """A module whose layers are named in messages, with `integers` and `initialize` as methods.
+
+    Call `initialize` once all layers are there; `Sequential` does so itself.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.register_forward_pre_hook(_name_once)
+
+    def integers(self, *x: Tensor | np.ndarray[Any, Any]) -> IntArray:
+        """Returns what the model computes, in integers; see `integers`."""
+        return integers(self, *x)
+
+    def initialize(self) -> None:
+        """Chooses scales before training; see `initialize`."""
+        initialize(self)
+
+
+def _name_once(model: nn.Module, _args: object) -> None:
+    if not torch.compiler.is_compiling():
+        name_layers(model)
+
+
+class Sequential(Model, nn.Sequential):
+    """Layers one after the other, with their scales chosen."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.initialize()

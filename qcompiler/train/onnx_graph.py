@@ -1,0 +1,110 @@
+"""A graph of QONNX that layers add nodes to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array
+
+_helper: Any = helper
+_checker: Any = onnx.checker
+DOMAIN = "qonnx.custom_op.general"
+FLOAT32_INTEGERS = 2**24
+"""Whole numbers up to here are exact in float32, and so are sums of them in any order."""
+
+
+class OnnxGraph:
+    """Nodes and constants in the order in which they were added.
+
+    Attributes:
+        label: names what the layer at hand adds.
+        bounds: of the integers in each tensor, by its name.
+        shapes: of tensors, with a batch of one.
+        notes: what a runtime in float32 may compute differently, for people.
+    """
+
+    def __init__(self) -> None:
+        self.label = ""
+        self.bounds: dict[str, IntRange] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.notes: list[str] = []
+        self._inputs: list[str] = []
+        self._nodes: list[Any] = []
+        self._constants: dict[str, Any] = {}
+        self._taken: set[str] = set()
+
+    def name(self, suffix: str = "") -> str:
+        """Returns a name that nothing has yet."""
+        wanted = f"{self.label}_{suffix}" if suffix else self.label
+        name, count = wanted, 2
+        while name in self._taken:
+            name, count = f"{wanted}_{count}", count + 1
+        self._taken.add(name)
+        return name
+
+    def constant(self, suffix: str, value: Array | float) -> str:
+        """Adds a constant of floats; returns its name."""
+        name = self.name(suffix)
+        self._constants[name] = numpy_helper.from_array(np.asarray(value, np.float32), name)
+        return name
+
+    def along_channels(self, values: Array, tensor: str) -> Array:
+        """Returns values per channel [C], or one [1], so that they broadcast to a tensor."""
+        rank = len(self.shapes[tensor])
+        return values.reshape(()) if values.size == 1 else values.reshape(-1, *[1] * (rank - 2))
+
+    def shape(self, suffix: str, extents: Sequence[int]) -> str:
+        """Adds a constant of integers that operations take as a shape or as axes."""
+        name = self.name(suffix)
+        self._constants[name] = numpy_helper.from_array(np.array(extents, np.int64), name)
+        return name
+
+    def node(
+        self, operation: str, inputs: Sequence[str], suffix: str = "", **attributes: Any
+    ) -> str:
+        """Adds a node; returns the tensor that it makes, which has its name."""
+        name = self.name(suffix)
+        domain = DOMAIN if operation == "Quant" else ""
+        self._nodes.append(
+            helper.make_node(operation, list(inputs), [name], name, domain=domain, **attributes)
+        )
+        return name
+
+    def quant(self, x: str, range_: IntRange, bits: int, suffix: str, mode: str = "ROUND") -> str:
+        """Adds a quantizer of scale 1: x is rounded, and cut to the integers of `range_`."""
+        signed = range_.lo < 0
+        narrow = range_ != IntRange.for_bits(bits, signed)
+        assert range_ == IntRange.for_bits(bits, signed, narrow), "as Quant has them"
+        parameters = [
+            self.constant(f"{suffix}_{name}" if suffix else name, float(value))
+            for name, value in (("scale", 1), ("zero_point", 0), ("bits", bits))
+        ]
+        attributes = {"signed": int(signed), "narrow": int(narrow), "rounding_mode": mode}
+        return self.node("Quant", [x, *parameters], suffix, **attributes)
+
+    def input(self, name: str) -> str:
+        """Returns the name of an input of the model."""
+        self.label = name
+        self._inputs.append(self.name())
+        return self._inputs[-1]
+
+    def model(self, name: str, output: str) -> Any:
+        """Returns the model, checked."""
+        ends = [
+            [
+                helper.make_tensor_value_info(tensor, TensorProto.FLOAT, list(self.shapes[tensor]))
+                for tensor in tensors
+            ]
+            for tensors in (self._inputs, [output])
+        ]
+        graph = _helper.make_graph(self._nodes, name, *ends, list(self._constants.values()))
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+        model = helper.make_model(
+            graph, opset_imports=opsets, ir_version=8, producer_name="qcompiler"
+        )
+        _checker.check_model(model)
+        return model

@@ -1,0 +1,74 @@
+"""Models of `qcompiler.train`: torch, integers, interpreter, qonnx's executor and RTL are equal."""
+
+import pytest
+import torch
+from torch import nn
+from trained_models import assert_equal_everywhere, shaken
+
+from qcompiler import train
+
+torch.set_num_threads(1)
+each_width = pytest.mark.parametrize("bits", [2, 3, 4, 8])
+
+
+def images(bits):
+    """Dense, depthwise, grouped and strided convolutions, a pool, a dense layer."""
+    return train.Sequential(
+        train.Input(bits, shape=(2, 6, 6)),
+        train.QuantConv2d(2, 4, 3, padding=1, bits=bits),
+        train.Requantizer(bits, 4),
+        train.QuantConv2d(4, 4, 3, padding=1, groups=4, bits=bits, bias=False),
+        train.Requantizer(bits, signed=True),
+        nn.MaxPool2d(2),
+        train.QuantConv2d(4, 8, (2, 1), stride=(2, 1), groups=2, bits=bits, per_channel=False),
+        train.Requantizer(bits, multiplier_bits=4),
+        nn.Flatten(),
+        train.QuantLinear(24, 5, bits=bits),
+        train.Output(),
+    )
+
+
+@pytest.mark.simulation
+@each_width
+def test_images(bits, tmp_path):
+    torch.manual_seed(bits)
+    assert_equal_everywhere(shaken(images(bits)), tmp_path, simulated=20 * (bits == 4))
+
+
+@each_width
+def test_lines(bits, tmp_path):
+    torch.manual_seed(bits)
+    model = train.Sequential(
+        train.Input(bits, signed=True, scale=0.25, shape=(1, 12)),
+        train.QuantConv1d(1, 4, 5, padding=2, bits=bits),
+        train.Requantizer(bits, 4),
+        nn.MaxPool1d(2),
+        train.QuantConv1d(4, 4, 3, bits=bits, dilation=2, signed=False),
+        train.Requantizer(bits, 4, signed=True, bias=False),
+    )
+    assert_equal_everywhere(shaken(model), tmp_path)
+
+
+def test_training_learns_and_stays_exact(tmp_path):
+    torch.manual_seed(0)
+    model = train.Sequential(
+        train.Input(4, shape=(1, 8)),
+        train.QuantConv1d(1, 4, 3, padding=1, bits=3),
+        train.Requantizer(3, 4),
+        nn.Flatten(),
+        train.QuantLinear(32, 4, bits=3),
+        train.Output(),
+    )
+    # Where in a line a bump stands.
+    labels = torch.arange(256) % 4
+    x = torch.randint(4, (256, 1, 8)).float()
+    x[torch.arange(256), 0, 2 * labels] += 10
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    before = nn.functional.cross_entropy(model(x), labels)
+    for _ in range(60):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    assert nn.functional.cross_entropy(model(x), labels) < before / 4
+    assert (model.integers(x).argmax(1) == labels.numpy()).mean() > 0.95
+    assert_equal_everywhere(model.eval(), tmp_path)
