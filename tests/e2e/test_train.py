@@ -44,7 +44,7 @@ def test_lines(bits, tmp_path):
         train.Requantizer(bits, 4),
         nn.MaxPool1d(2),
         train.QuantConv1d(4, 4, 3, bits=bits, dilation=2, signed=False),
-        train.Requantizer(bits, 4, signed=True, bias=False),
+        train.Requantizer(8, 4, signed=True, bias=False),
     )
     assert_equal_everywhere(shaken(model), tmp_path)
 
