@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qcompiler.errors import ModelError, Problem
     from qcompiler.faults import InternalError
     from qcompiler.plugins import load_plugin
+    from qcompiler.quantization import evaluate, quantize
 
 __version__ = VERSION
 __all__ = [
@@ -37,14 +38,18 @@ __all__ = [
     "ValidationError",
     "__version__",
     "compile",
+    "evaluate",
     "load",
     "load_plugin",
+    "quantize",
 ]
 
 _HOMES = {
     "compile": "qcompiler.compiler",
     "load": "qcompiler.design",
     "load_plugin": "qcompiler.plugins",
+    "quantize": "qcompiler.quantization",
+    "evaluate": "qcompiler.quantization",
     "Design": "qcompiler.design",
     "LayerReport": "qcompiler.backends.report.data",
     "Report": "qcompiler.backends.report.notebook",

@@ -15,6 +15,8 @@ from qcompiler.version import VERSION
 
 COMMANDS = {
     "compile": "compile a model to Verilog",
+    "quantize": "from a float model to one that computes in integers",
+    "evaluate": "accuracy of networks side by side: float, quantized, compiled",
     "check": "say what keeps a model from compiling, all of it at once",
     "import": "write a model as text in the model language (.qnn)",
     "fmt": "lay out files of the model language",

@@ -28,6 +28,7 @@ LAYERS = (
     ("backends",),
     ("design",),
     ("compiler",),
+    ("quantization",),
     ("__init__",),
     ("train",),
     ("cli",),

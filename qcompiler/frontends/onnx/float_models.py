@@ -1,5 +1,6 @@
 """What to tell a user whose model computes in floating point, in whole or in part."""
 
+import shlex
 from collections.abc import Mapping
 
 from onnx import NodeProto
@@ -9,21 +10,20 @@ from qcompiler.errors import Problem, printable
 _SHOWN = 40
 
 
-def static_recipe(file: str, input_name: str) -> str:
-    """Returns the call that quantizes a model after training, to be shown to a user.
+def _shown(name: str, otherwise: str) -> str:
+    """Returns a name; one that is cut short would make a call that does not work."""
+    return name if len(printable(name)) <= _SHOWN else otherwise
+
+
+def quantize_line(file: str) -> str:
+    """Returns the command that quantizes a model, to be shown to a user.
 
     Args:
         file: name of the model's file.
-        input_name: one of the model's inputs.
     """
-    # A name that is cut short would make a call that does not work.
-    model = file if len(printable(file)) <= _SHOWN else "model.onnx"
-    name = input_name if len(printable(input_name)) <= _SHOWN else "input"
-    made = f"{model.removesuffix('.onnx')}_int8.onnx"
-    return (
-        f"quantize_static({model!r}, {made!r}, reader) from onnxruntime.quantization, where "
-        f"reader.get_next() returns {{{name!r}: array}} and None at the end"
-    )
+    model = _shown(file, "model.onnx")
+    made = f"{model.removesuffix('.onnx')}_quantized.onnx"
+    return f"qcc quantize {shlex.quote(model)} -o {shlex.quote(made)} --data FILE.npz"
 
 
 def float_problem(file: str, input_name: str, unsupported: Mapping[Problem, NodeProto]) -> Problem:
@@ -39,5 +39,6 @@ def float_problem(file: str, input_name: str, unsupported: Mapping[Problem, Node
     for problem in list(unsupported)[:1]:
         more = f", and more kinds of operations: {len(kinds) - 1}" if len(kinds) > 1 else ""
         what += f"; beside that, {problem.where}: {problem.what} ({problem.remedy}){more}"
-    recipe = f"quantize it: {static_recipe(file, input_name)}; or train with Brevitas or QKeras"
+    frames = f"frames of {_shown(input_name, 'each input')} in FILE.npz"
+    recipe = f"quantize it: {quantize_line(file)}, with {frames}; or train with Brevitas or QKeras"
     return Problem("model", what, recipe)

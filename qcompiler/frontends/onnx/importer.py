@@ -46,6 +46,7 @@ def import_onnx(
     *,
     inputs: Mapping[str, InputSpec] | None = None,
     numerics: str | None = None,
+    floats: bool = False,
 ) -> ModuleOp:
     """Returns the network in a model file as one function `main` of nn and qint operations.
 
@@ -59,11 +60,12 @@ def import_onnx(
         inputs: for inputs that arrive as integers, which ones and what they stand for.
         numerics: `exact` or `onnxruntime`; None for what the format means: `exact` for QONNX,
             `onnxruntime` for QDQ and QOperator.
+        floats: take a model that computes in floating point, too, as the quantizer of such does.
 
     Raises:
         ModelError: the file or the request is at fault; lists every problem found.
     """
-    module, problems = _import(Path(path), inputs or {}, numerics)
+    module, problems = _import(Path(path), inputs or {}, numerics, floats=floats)
     if problems:
         raise ModelError(problems)
     return module
@@ -82,9 +84,9 @@ def inspect_problems(
 
 
 def _import(
-    path: Path, inputs: Mapping[str, InputSpec], numerics: str | None
+    path: Path, inputs: Mapping[str, InputSpec], numerics: str | None, *, floats: bool = False
 ) -> tuple[ModuleOp, list[Problem]]:
-    walk = _GraphImporter(load_model(path), path.parent, inputs, numerics)
+    walk = _GraphImporter(load_model(path), path.parent, inputs, numerics, floats=floats)
     return walk.run(path), walk.problems
 
 
@@ -101,7 +103,10 @@ class _GraphImporter:
         folder: Path,
         inputs: Mapping[str, InputSpec],
         numerics: str | None,
+        *,
+        floats: bool,
     ):
+        self.floats = floats
         self.problems: list[Problem] = []
         self.unsupported: dict[Problem, NodeProto] = {}
         self.broken: set[str] = set()
@@ -334,6 +339,8 @@ class _GraphImporter:
 
     def _check_quantized(self, file: str, inputs: Sequence[str]) -> None:
         """Gives a model of floating point one problem, in place of one for each node."""
+        if self.floats:
+            return
         # By a plugin, too.
         kinds = QuantizeOp | DequantizeOp | Rounding
         quantizes = any(isinstance(op, kinds) for op in self.block.ops)

@@ -58,8 +58,8 @@ def test_control_flow(tmp_path):
 def test_float_network(tmp_path):
     (problem,) = problems(model([node("Relu", ["x"], ["y"])]), tmp_path)
     assert problem.what == "the network has no quantizer, all of it computes in floating point"
-    assert "quantize_static('net.onnx', 'net_int8.onnx', reader)" in problem.remedy
-    assert "{'x': array}" in problem.remedy
+    line = "qcc quantize net.onnx -o net_quantized.onnx --data FILE.npz"
+    assert f"{line}, with frames of x in FILE.npz" in problem.remedy
 
 
 def test_float_network_is_one_problem(tmp_path):
@@ -73,8 +73,8 @@ def test_names_in_the_recipe_are_whole_or_absent(tmp_path):
     name = "x" * 200
     proto = model([node("Relu", [name], ["y"])], inputs={name: [1, 4]})
     (problem,) = inspect_problems(save(proto, tmp_path, f"{name}.onnx"))
-    assert "quantize_static('model.onnx', " in problem.remedy
-    assert "{'input': array}" in problem.remedy
+    assert "qcc quantize model.onnx -o " in problem.remedy
+    assert "frames of each input in" in problem.remedy
     assert "..." not in str(problem)
 
 

@@ -1,0 +1,6 @@
+"""From float models to integers: ranges, bits, rounding, and what they cost in accuracy."""
+
+from qcompiler.quantization.evaluate import evaluate
+from qcompiler.quantization.quantize import Result, Settings, quantize
+
+__all__ = ["Result", "Settings", "evaluate", "quantize"]
