@@ -35,11 +35,16 @@ if find_spec("torch") is None:
 
 from qcompiler.train.boundary import Input, Output
 from qcompiler.train.export import export
+from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
 from qcompiler.train.model import Model, Sequential, initialize, integers
+from qcompiler.train.pools import SumPool1d, SumPool2d
+from qcompiler.train.regularizers import multiplier_length
 from qcompiler.train.requantizer import Requantizer
 
 __all__ = [
+    "Add",
+    "Concat",
     "Input",
     "Model",
     "Output",
@@ -48,7 +53,10 @@ __all__ = [
     "QuantLinear",
     "Requantizer",
     "Sequential",
+    "SumPool1d",
+    "SumPool2d",
     "export",
     "initialize",
     "integers",
+    "multiplier_length",
 ]

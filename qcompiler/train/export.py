@@ -51,8 +51,7 @@ def export(model: nn.Module, path: str | Path) -> Path:
 def _label(step: Step) -> str:
     """Returns the module's path; with its kind where that is only a number."""
     last = step.label.rpartition(".")[2]
-    kind = type(step.layer).__name__.lower().strip("_")
-    return f"{step.label}_{kind}" if last.isdigit() else step.label
+    return f"{step.label}_{step.layer.kind.lower()}" if last.isdigit() else step.label
 
 
 def _input_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -71,9 +70,7 @@ def _input_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
             else:
                 what = "takes the model's input, which are real numbers"
                 remedy = "put a train.Input before it"
-                problems.append(
-                    Problem(f"{step.label} ({type(step.layer).__name__})", what, remedy)
-                )
+                problems.append(Problem(f"{step.label} ({step.layer.kind})", what, remedy))
         if not takers:
             problems.append(Problem(name, "this input is not used", "leave it out of forward"))
     if problems:

@@ -30,6 +30,11 @@ class Layer(nn.Module):
         super().__init__()
         self.register_forward_hook(_refuse_nan)
 
+    @property
+    def kind(self) -> str:
+        """What people call this module."""
+        return type(self).__name__
+
     def integers(self, *x: IntArray) -> IntArray:
         """Returns what `forward` computes, in integers; arrays have the batch axis first."""
         raise NotImplementedError
@@ -51,8 +56,7 @@ class Layer(nn.Module):
 
     def where(self) -> str:
         """Returns how messages call this module."""
-        kind = type(self).__name__
-        return f"{self.label} ({kind})" if self.label else kind
+        return f"{self.label} ({self.kind})" if self.label else self.kind
 
 
 def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:

@@ -22,6 +22,11 @@ class _Plain(Layer):
         super().__init__()
         self.module = module
 
+    @property
+    def kind(self) -> str:
+        """The name of torch's class."""
+        return type(self.module).__name__
+
     def bounds(self, *x: IntRange) -> IntRange:
         """Returns those of the input."""
         return x[0]

@@ -72,3 +72,42 @@ def test_training_learns_and_stays_exact(tmp_path):
     assert nn.functional.cross_entropy(model(x), labels) < before / 4
     assert (model.integers(x).argmax(1) == labels.numpy()).mean() > 0.95
     assert_equal_everywhere(model.eval(), tmp_path)
+
+
+class Branches(train.Model):
+    """A residual sum, a concatenation and sums over windows of 4, 9 and all elements."""
+
+    def __init__(self, bits):
+        super().__init__()
+        self.input = train.Input(bits, shape=(2, 6, 6))
+        self.stem = train.QuantConv2d(2, 4, 3, padding=1, bits=bits)
+        self.stem_codes = train.Requantizer(bits, 4)
+        self.branch = train.QuantConv2d(4, 4, 3, padding=1, bits=bits)
+        self.branch_codes = train.Requantizer(bits, signed=True)
+        self.add = train.Add()
+        self.sum_codes = train.Requantizer(bits)
+        self.concat = train.Concat()
+        self.concat_codes = train.Requantizer(bits, 8)
+        self.pool = train.SumPool2d(2)
+        self.pool_codes = train.Requantizer(bits)
+        self.small = train.SumPool2d(3, 1, 1)
+        self.small_codes = train.Requantizer(bits)
+        self.whole = train.SumPool2d()
+        self.whole_codes = train.Requantizer(bits)
+        self.flatten = nn.Flatten()
+        self.dense = train.QuantLinear(8, 5, bits=bits)
+        self.initialize()
+
+    def forward(self, x):
+        x = self.stem_codes(self.stem(self.input(x)))
+        y = self.sum_codes(self.add(x, self.branch_codes(self.branch(x))))
+        y = self.concat_codes(self.concat(x, y))
+        y = self.small_codes(self.small(self.pool_codes(self.pool(y))))
+        return self.dense(self.flatten(self.whole_codes(self.whole(y))))
+
+
+@pytest.mark.simulation
+@each_width
+def test_branches(bits, tmp_path):
+    torch.manual_seed(bits)
+    assert_equal_everywhere(shaken(Branches(bits)), tmp_path, simulated=20 * (bits == 3))

@@ -1,0 +1,99 @@
+"""Sums over windows: what an average is before it is divided, which the requantizer does."""
+
+from collections.abc import Sequence
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.windows import Window
+from qcompiler.interpreters.exact_windows import pool
+from qcompiler.train.layer import Layer
+from qcompiler.train.onnx_graph import OnnxGraph
+
+
+class _SumPool(Layer):
+    """Sums of windows of [batch, channels, *space]; see `SumPool2d`."""
+
+    rank = 2
+
+    def __init__(
+        self,
+        kernel_size: int | Sequence[int] | None = None,
+        stride: int | Sequence[int] | None = None,
+        padding: int | Sequence[int] = 0,
+    ) -> None:
+        super().__init__()
+        self.kernel = self._extents(kernel_size)
+        self.stride = self._extents(stride) or self.kernel
+        self.padding = self._extents(padding) or (0,) * self.rank
+        self._taps = prod(self.kernel) if self.kernel else 1
+
+    def _extents(self, value: int | Sequence[int] | None) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        return (value,) * self.rank if isinstance(value, int) else tuple(value)
+
+    def _window(self, space: Sequence[int]) -> Window:
+        kernel = self.kernel or tuple(space)
+        return Window(kernel, self.stride or kernel, (1,) * self.rank, self.padding, self.padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns sums."""
+        window = self._window(x.shape[2:])
+        apply = functional.conv1d if self.rank == 1 else functional.conv2d
+        ones = torch.ones((x.shape[1], 1, *window.kernel), dtype=x.dtype, device=x.device)
+        return apply(x, ones, None, window.strides, window.pads_begin, 1, x.shape[1])
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns sums of integers."""
+        window = self._window(x[0].shape[2:])
+        self._taps = window.taps
+        return np.moveaxis(pool(np.moveaxis(x[0], 1, -1), window, "sum", 0), -1, 1)
+
+    def bounds(self, *x: IntRange) -> IntRange:
+        """Returns as many times those of the input as a window has elements."""
+        return x[0].union(IntRange(0, 0)) * IntRange(self._taps, self._taps)
+
+    def spread(self, *x: float) -> float:
+        """Returns that of sums of which half is in common."""
+        return x[0] * self._taps**0.75 if self.kernel else x[0] * sqrt(16)
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds an average times its count where both are exact, else a convolution with ones."""
+        shape = graph.shapes[x[0]]
+        window = self._window(shape[2:])
+        geometry: dict[str, Any] = {
+            "kernel_shape": list(window.kernel),
+            "strides": list(window.strides),
+            "pads": [*window.pads_begin, *window.pads_end],
+        }
+        if window.taps & (window.taps - 1) == 0:
+            mean = graph.node("AveragePool", [x[0]], "mean", count_include_pad=1, **geometry)
+            return graph.node("Mul", [mean, graph.constant("count", window.taps)])
+        ones = np.ones((shape[1], 1, *window.kernel))
+        weights = graph.quant(graph.constant("ones", ones), IntRange(0, 3), 2, "weight")
+        return graph.node("Conv", [x[0], weights], group=shape[1], **geometry)
+
+
+class SumPool1d(_SumPool):
+    """Sums over windows of [batch, channels, time]; arguments as those of `SumPool2d`."""
+
+    rank = 1
+
+
+class SumPool2d(_SumPool):
+    """Sums over windows of [batch, channels, height, width], zeros around.
+
+    A mean is a sum and a requantizer that divides: no rounding comes between.
+
+    Args:
+        kernel_size: of the window; None is all of the image.
+        stride: distance of windows; None is the kernel.
+        padding: zeros on each side.
+    """
