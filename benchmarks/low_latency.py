@@ -153,7 +153,7 @@ def vectors(module: Any, pipeline: stream.PipelineOp) -> dict[str, Any]:
 
 
 def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: Path) -> Built:
-    """Compiles with qcompiler, in a process of its own; returns the pipeline without handshake."""
+    """Compiles with qcompiler, in a process of its own; without a handshake, as peers."""
     command = [sys.executable, "-c", _OURS, str(model), json.dumps(inputs), device, str(mhz)]
     before = time.perf_counter()
     made = subprocess.run([*command, str(folder)], check=True, capture_output=True, text=True)
@@ -161,8 +161,8 @@ def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: P
     return Built(
         f"qcompiler {mhz:g} MHz",
         found["top"],
-        tuple(folder.glob("rtl/*_core.v")),
-        found["stages"],
+        tuple(folder.glob("rtl/*.v")),
+        found["cycles"],
         time.perf_counter() - before,
         found["mib"],
     )
@@ -171,15 +171,13 @@ def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: P
 _OURS = """
 import json, resource, sys
 import qcompiler
-from qcompiler.analysis.network import Network
 model, inputs, device, mhz, folder = sys.argv[1:]
-given = json.loads(inputs)
-design = qcompiler.compile(model, inputs=given, cycles=1, device=device, mhz=float(mhz))
+design = qcompiler.compile(
+    model, inputs=json.loads(inputs), cycles=1, device=device, mhz=float(mhz), interface="plain"
+)
 design.write(folder)
-(process,) = design.network.processes
-(name,) = (name for name, _ in design.network.named())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"top": f"{design.name}_{name}_core", "stages": process.stages, "mib": peak}))
+print(json.dumps({"top": design.name, "cycles": design.timing.latency_cycles, "mib": peak}))
 """
 
 
@@ -258,7 +256,7 @@ def clock(built: Built, folder: Path, mhz: float) -> float:
     ]
     run_script(commands, folder, Limits(seconds=3600), lambda _: None, "wrap")
     place(load_device("ecp5-85k"), mhz, 1, folder, Limits(seconds=7200), lambda _: None)
-    return read_timing(folder / REPORT, {}).mhz
+    return read_timing(folder / REPORT, {}).fmax_mhz
 
 
 def _wrapper(top: str, ports: dict[str, Any]) -> str:

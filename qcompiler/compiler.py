@@ -197,6 +197,7 @@ def compile(
     multipliers: str | None = None,
     effort: str | None = None,
     requantizer: str = "auto",
+    interface: str = "stream",
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
     pass_before: Insertions = _NONE,
@@ -224,6 +225,8 @@ def compile(
         effort: "0" to "3": how hard fewer adders are searched for in fully parallel stretches.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
+        interface: "stream": ports with a handshake; "plain": data and valid alone, where the whole
+            core is one pipeline.
         validate: check by execution, after every pass, that the network computes the same.
         passes: passes to run instead of the default pipeline (names, objects or functions).
         pass_before: more passes, each before the pass of the pipeline that is its key.

@@ -24,6 +24,7 @@ from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, p
 
 MULTIPLIERS = ("hard", "any")
 EFFORTS = ("0", "1", "2", "3")
+INTERFACES = ("stream", "plain")
 Kind = Literal["rate", "count", "text", "choice"]
 
 
@@ -89,6 +90,7 @@ class Options:
         multipliers: `any` if logic may multiply where hard multipliers run out; None is `hard`.
         effort: of the search for adder graphs, see build-adder-graphs; None is 0.
         requantizer: force one form of requantizer, see select-requantizer.
+        interface: `plain` for ports without a handshake, see form-pipelines.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
         pass_before: passes to run before one of the pipeline, by its name.
@@ -159,6 +161,14 @@ class Options:
         choices=("auto", *ALL_FORMS),
         silent="auto",
     )
+    interface: str = _declare(
+        "choice",
+        "`plain` for data and valid alone, where the whole core is one pipeline: a beat a clock "
+        "in, out so many cycles later, nothing waits (default: stream, with a handshake)",
+        follower="form-pipelines",
+        choices=INTERFACES,
+        silent=INTERFACES[0],
+    )
     validate: bool = False
     passes: Sequence[PassLike] | None = None
     pass_before: Insertions = field(default_factory=dict[str, PassLike])
@@ -206,6 +216,7 @@ class Options:
                 "max_dsps": self.max_dsps or 0,
                 "max_brams": self.max_brams or 0,
             },
+            "form-pipelines": {"interface": self.interface},
             "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {

@@ -47,6 +47,11 @@ class Network:
         assert returned is not None
         return tuple(returned.operands)
 
+    @property
+    def has_handshake(self) -> bool:
+        """Whether beats wait at its ports; a pipeline that is alone may do without."""
+        return all(process.has_handshake for process in self.processes)
+
     def update_type(self) -> None:
         """Makes the function's type follow its arguments and results."""
         self.core.function_type = FunctionType.from_lists(

@@ -123,13 +123,16 @@ class CompiledDesign:
     def ports(self) -> tuple[tuple[StreamPort, stream.ChannelType], ...]:
         """The stream ports of the top module, with what flows through them."""
         found: list[tuple[StreamPort, stream.ChannelType]] = []
+        waits = self.network.has_handshake
         for index, value in enumerate(self.network.inputs):
             channel = stream.channel_of(value)
-            port = StreamPort(f"s_axis_{index}", "in", channel.width_bits, channel.beats)
+            name, beats = f"s_axis_{index}", channel.beats
+            port = StreamPort(name, "in", channel.width_bits, beats, waits)
             found.append((port, channel))
         for index, value in enumerate(self.network.outputs):
             channel = stream.channel_of(value)
-            port = StreamPort(f"m_axis_{index}", "out", channel.width_bits, channel.beats)
+            name, beats = f"m_axis_{index}", channel.beats
+            port = StreamPort(name, "out", channel.width_bits, beats, waits)
             found.append((port, channel))
         return tuple(found)
 

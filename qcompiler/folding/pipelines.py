@@ -2,29 +2,69 @@
 
 from collections.abc import Iterable, Sequence
 
+from xdsl.dialects.builtin import UnitAttr
 from xdsl.ir import Block, Region, SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import qint, stream
+from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.adapters import adapt_inputs
-from qcompiler.provenance.sources import location_of_nodes, own_nodes
+from qcompiler.provenance.sources import location_of_nodes, own_nodes, source_of
 
 
-def form_pipelines(network: Network) -> None:
+def form_pipelines(network: Network, *, without_products: bool = False) -> None:
     """Replaces every largest stretch that multiplies by constants by a `stream.pipeline`.
 
     A stretch has one output. Its processes stand in the order of the network.
+
+    Args:
+        network: folded.
+        without_products: other stretches, too.
     """
     taken: set[stream.Process] = set()
     for last in reversed(network.processes):
         if last in taken or not _ends_stretch(last):
             continue
         stretch = _stretch(last, network.processes)
-        if any(process.macs_per_cycle for process in stretch):
+        if without_products or any(process.macs_per_cycle for process in stretch):
             taken.update(stretch)
             for process in stretch:  # within it, lanes meet
                 adapt_inputs(network, process)
             _merge(stretch)
+
+
+def take_handshake(network: Network) -> None:
+    """Makes the one pipeline that a core is `plain`.
+
+    Raises:
+        ModelError: something else is beside it.
+    """
+    working = [process for process in network.processes if not process.is_wires]
+    problems = [
+        _beside(process) for process in working if not isinstance(process, stream.PipelineOp)
+    ]
+    pipelines = [process for process in working if isinstance(process, stream.PipelineOp)]
+    problems += [
+        Problem(source_of(process), f"{_PLAIN}, but there are {len(pipelines)} of them", _LEAVE)
+        for process in pipelines[1:]
+    ]
+    if not working:
+        problems.append(Problem("--interface", f"{_PLAIN}, but there is no process", _LEAVE))
+    if problems:
+        raise ModelError(problems)
+    (pipeline,) = pipelines
+    pipeline.plain = UnitAttr()
+
+
+_PLAIN = "--interface plain is for a core that is one pipeline"
+_LEAVE = "leave --interface out"
+
+
+def _beside(process: stream.Process) -> Problem:
+    kind = process.name.removeprefix("stream.").replace("_", " ")
+    folded = process.weights_op is not None and not process.is_beatwise
+    remedy = f"fold nothing (--cycles 1), or {_LEAVE}" if folded else _LEAVE
+    return Problem(source_of(process), f"{_PLAIN}, but {kind} stands beside it", remedy)
 
 
 def _ends_stretch(process: stream.Process) -> bool:

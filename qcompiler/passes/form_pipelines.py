@@ -27,6 +27,9 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -
   func.return %y : !stream.channel<!qint.int<0, 1>, frame = [2], lanes = 2>
 }
 ```
+Options: `interface` is `stream`, or `plain` for a pipeline without a handshake: a beat enters in each
+cycle in which it is valid, and leaves so many cycles later. The whole core must be that pipeline.
+
 Requires: select-folding, which decides what is fully parallel.
 Keeps: every integer, and the cycles of a frame.
 Leaves alone: stretches without a matrix unit that has all its weights at work in every cycle (PE its
@@ -41,7 +44,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.folding.pipelines import form_pipelines
+from qcompiler.folding.pipelines import form_pipelines, take_handshake
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,13 @@ class FormPipelinesPass(ModulePass):
     """Makes one pipeline of each stretch of processes that are fully parallel."""
 
     name = "form-pipelines"
+    interface: str = "stream"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
-        if network is not None:
-            form_pipelines(network)
+        if network is None:
+            return
+        plain = self.interface == "plain"
+        form_pipelines(network, without_products=plain)
+        if plain:
+            take_handshake(network)

@@ -244,6 +244,7 @@ def write_driver(design: CompiledDesign, directory: Path) -> None:
             "width_bits": channel.element.width_bits,
             "signed": channel.element.signed,
             "frame": list(channel.frame_shape),
+            "handshake": port.handshake,
         }
         for port, channel in design.ports
     ]

@@ -35,11 +35,14 @@ def _require_name(name: str, what: str) -> None:
 class StreamPort:
     """One AXI4-Stream port; its wires are `<name>_tdata`, `_tvalid`, `_tready`, `_tlast`.
 
+    Without a handshake it has the first two alone: a beat moves in each cycle with TVALID.
+
     Attributes:
         name: for example `s_axis_0`.
         direction: `in` or `out`, as the design sees it.
         width_bits: payload of a beat before padding to whole bytes, at least 1.
         beats: beats per frame, at least 1.
+        handshake: whether it has TREADY and TLAST.
 
     Raises:
         ValueError: an attribute is out of range.
@@ -49,6 +52,7 @@ class StreamPort:
     direction: Literal["in", "out"]
     width_bits: int
     beats: int
+    handshake: bool = True
 
     def __post_init__(self) -> None:
         _require_name(self.name, "name of a stream port")
@@ -60,6 +64,17 @@ class StreamPort:
     def bytes_per_beat(self) -> int:
         """Bytes of TDATA."""
         return (self.width_bits + 7) // 8
+
+    @property
+    def forward(self) -> dict[str, int]:
+        """Widths of the wires that go with the data, by the ends of their names."""
+        data = {"tdata": 8 * self.bytes_per_beat, "tvalid": 1}
+        return {**data, "tlast": 1} if self.handshake else data
+
+    @property
+    def backward(self) -> dict[str, int]:
+        """Widths of the wires that go against the data, by the ends of their names."""
+        return {"tready": 1} if self.handshake else {}
 
 
 @dataclass(frozen=True)

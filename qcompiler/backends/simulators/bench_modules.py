@@ -60,7 +60,7 @@ module PREFIX_source #(
       random = random ^ (random << 5);
       if (!offered && next != TOTAL) begin
         if (gap != 0) gap = gap - 1;
-        else if ({1'b0, random} >= STALL) offered = 1;
+        else if ({1'b0, random} + 33'd1 > STALL) offered = 1;
       end
     end
     moved <= next;
@@ -118,7 +118,7 @@ module PREFIX_sink #(
       random = random ^ (random << 13);
       random = random ^ (random >> 17);
       random = random ^ (random << 5);
-      tready <= {1'b0, random} >= STALL;
+      tready <= {1'b0, random} + 33'd1 > STALL;
     end
   end
 endmodule

@@ -36,8 +36,24 @@ def design_instance(design: RtlDesign) -> str:
     """Returns the instance `dut` of the design, connected to the wires of the same names."""
     names = ["ap_clk", "ap_rst_n"]
     for port in design.ports:
-        names += [f"{port.name}_{part}" for part in ("tdata", "tvalid", "tready", "tlast")]
-    return instance(design.top, {}, "dut", {name: name for name in names})
+        names += [f"{port.name}_{part}" for part in (*port.forward, *port.backward)]
+    made = [instance(design.top, {}, "dut", {name: name for name in names})]
+    made += [_plain_port(port) for port in design.ports if not port.handshake]
+    return "\n".join(made)
+
+
+def _plain_port(port: StreamPort) -> str:
+    """Returns what stands in for the wires that a port without a handshake lacks."""
+    name = port.name
+    if port.direction == "in":
+        return f"  assign {name}_tready = 1'b1;\n"
+    return f"""\
+  reg [31:0] {name}_beat;
+  initial {name}_beat = 0;
+  always @(posedge ap_clk)
+    if (ap_rst_n && {name}_tvalid) {name}_beat <= {name}_tlast ? 0 : {name}_beat + 1;
+  assign {name}_tlast = {name}_beat == {port.beats - 1};
+"""
 
 
 def source_instance(prefix: str, port: StreamPort, parameters: Mapping[str, str]) -> str:
@@ -50,6 +66,8 @@ def source_instance(prefix: str, port: StreamPort, parameters: Mapping[str, str]
 def sink_instance(prefix: str, port: StreamPort, parameters: Mapping[str, str]) -> str:
     """Returns the sink that takes from `port`; `parameters` as for a source."""
     sizes = {"WIDTH": str(8 * port.bytes_per_beat)}
+    if not port.handshake:
+        parameters = {**parameters, "STALL": "0"}
     signals = {"clk": "ap_clk", "go": "go", "rst_n": "ap_rst_n", **_stream(port)}
     signals["broken"] = f"{port.name}_broken"
     return instance(f"{prefix}_sink", {**sizes, **parameters}, f"sink_{port.name}", signals)
@@ -68,9 +86,9 @@ def watch_instance(
     return instance(f"{prefix}_{kind}", {**sizes, **parameters}, f"{kind}_{port.name}", signals)
 
 
-def seed_literal(seed: int, index: int) -> str:
+def seed_literal(seed: int, index: int, port: StreamPort) -> str:
     """Returns the Verilog literal of the seed of port number `index`."""
-    return f"32'd{port_seed(seed, index)}"
+    return f"32'd{port_seed(seed, index, port)}"
 
 
 def _stream(port: StreamPort) -> dict[str, str]:

@@ -30,9 +30,13 @@ def stall_threshold(probability: float) -> int:
     return round(probability * 2**32)
 
 
-def port_seed(seed: int, index: int) -> int:
-    """Returns the odd 32-bit seed of the stalls of port number `index`; xorshift needs non-zero."""
-    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0]) | 1
+def port_seed(seed: int, index: int, port: StreamPort) -> int:
+    """Returns the odd 32-bit seed of the stalls of port number `index`; xorshift needs non-zero.
+
+    Ports without a handshake have one seed: their beats come together.
+    """
+    turn = index if port.handshake else 0
+    return int(np.random.SeedSequence([seed, turn]).generate_state(1)[0]) | 1
 
 
 def write_stimulus(directory: Path, design: RtlDesign, stimulus: Stimulus) -> None:
@@ -54,7 +58,7 @@ def write_stimulus(directory: Path, design: RtlDesign, stimulus: Stimulus) -> No
     ]
     lines = [" ".join(str(number) for number in numbers)]
     for index, port in enumerate(design.ports):
-        lines.append(f"{port.beats} {port_seed(stimulus.seed, index)}")
+        lines.append(f"{port.beats} {port_seed(stimulus.seed, index, port)}")
     (directory / "config.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
     for port in design.inputs:
         np.ascontiguousarray(stimulus.frames[port.name]).tofile(directory / f"{port.name}.in")

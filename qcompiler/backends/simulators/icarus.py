@@ -117,7 +117,7 @@ def _bench(design: RtlDesign, stimulus: Stimulus) -> str:
 
 
 def _driver(port: StreamPort, index: int, stimulus: Stimulus, n_frames: int) -> str:
-    seed = {"SEED": bench_text.seed_literal(stimulus.seed, index)}
+    seed = {"SEED": bench_text.seed_literal(stimulus.seed, index, port)}
     if port.direction == "out":
         stall = f"33'd{stall_threshold(stimulus.stall_probability_out)}"
         return bench_text.sink_instance(_PREFIX, port, {"STALL": stall, **seed})

@@ -158,7 +158,7 @@ def _error_wires(design: RtlDesign) -> str:
 
 def _port(bench: str, port: StreamPort, index: int, vectors: Mapping[str, str]) -> str:
     """Returns what drives or checks one port; 42949673 is a percent of 2**32."""
-    seed = {"SEED": bench_text.seed_literal(0, index)}
+    seed = {"SEED": bench_text.seed_literal(0, index, port)}
     if port.direction == "in":
         parameters = {**vectors, "STALL": "33'd42949673 * `STALL_IN", **seed}
         return bench_text.source_instance(bench, port, parameters)

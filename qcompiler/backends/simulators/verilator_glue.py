@@ -15,8 +15,9 @@ def glue_source(design: RtlDesign) -> str:
     """Returns main(): it lists the ports of `design` and hands over to the harness."""
     ports = "\n".join(
         f'    bench.ports.push_back(Port{{"{p.name}", {str(p.direction == "in").lower()}, '
-        f"{p.bytes_per_beat}, BYTES({p.name}_tdata), BYTES({p.name}_tvalid), "
-        f"BYTES({p.name}_tready), BYTES({p.name}_tlast)}});"
+        f"{p.bytes_per_beat}, BYTES({p.name}_tdata), BYTES({p.name}_tvalid)"
+        + "".join(f", BYTES({p.name}_{wire})" for wire in ("tready", "tlast") if p.handshake)
+        + "});"
         for p in design.ports
     )
     return f"""#include "harness.cpp"
@@ -57,10 +58,8 @@ def check_ports(design: RtlDesign, header: str) -> None:
     wanted = {"ap_clk": ("IN", 1), "ap_rst_n": ("IN", 1)}
     for port in design.ports:
         forward, backward = ("IN", "OUT") if port.direction == "in" else ("OUT", "IN")
-        wanted[f"{port.name}_tdata"] = (forward, 8 * port.bytes_per_beat)
-        wanted[f"{port.name}_tvalid"] = (forward, 1)
-        wanted[f"{port.name}_tlast"] = (forward, 1)
-        wanted[f"{port.name}_tready"] = (backward, 1)
+        for direction, wires in ((forward, port.forward), (backward, port.backward)):
+            wanted |= {f"{port.name}_{wire}": (direction, width) for wire, width in wires.items()}
     faults = [
         f"{name}: expected {_describe(wanted.get(name))}, found {_describe(found.get(name))}"
         for name in sorted(wanted.keys() | found.keys())

@@ -15,10 +15,9 @@ def _ports(design: RtlDesign, driven: bool) -> list[tuple[str, int]]:
     """Returns name and width of the design's inputs (`driven`) or outputs; no clock, no reset."""
     found: list[tuple[str, int]] = []
     for port in design.ports:
-        widths = {"tdata": 8 * port.bytes_per_beat, "tvalid": 1, "tlast": 1, "tready": 1}
         forward = (port.direction == "in") == driven
-        names = ("tdata", "tvalid", "tlast") if forward else ("tready",)
-        found += [(f"{port.name}_{name}", widths[name]) for name in names]
+        widths = port.forward if forward else port.backward
+        found += [(f"{port.name}_{name}", width) for name, width in widths.items()]
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -106,7 +106,8 @@ class PipelineOp(Process):
     The body is qint arithmetic on one beat of each input, `tensor<1 x lanes>`, and yields one of
     the output. Nothing is kept from beat to beat. `latency` are the registers on every way through
     it; the operations of the body say in their attribute `stages` behind how many of them each of
-    their scalars is made. Without them, nothing has been placed yet.
+    their scalars is made. Without them, nothing has been placed yet. A `plain` one has no
+    handshake: beats enter when they come, and leave `latency` cycles later.
 
     Example: `%y = stream.pipeline %x {
         ^bb0(%a : tensor<1x2x!qint.int<0, 3>>):
@@ -123,6 +124,7 @@ class PipelineOp(Process):
     name = "stream.pipeline"
     inputs = var_operand_def(ChannelType)
     latency = opt_prop_def(IntegerAttr[I64])
+    plain = opt_prop_def(UnitAttr)
     body = region_def("single_block")
     result = result_def(ChannelType)
     irdl_options = (ParsePropInAttrDict(),)
@@ -156,20 +158,28 @@ class PipelineOp(Process):
         self.properties["latency"] = IntegerAttr(count, i64)
 
     @property
+    def has_handshake(self) -> bool:
+        return self.plain is None
+
+    @property
     def wanted_lanes(self) -> tuple[int, ...]:
         return tuple(shape_of(value.type)[-1] for value in self.body.block.args)
 
     @property
     def headline(self) -> str:
-        return f"fully parallel, {self.stages} registers on every way"
+        told = "" if self.has_handshake else ", no handshake"
+        return f"fully parallel, {self.stages} registers on every way{told}"
 
     @property
     def facts(self) -> Facts:
         graphs = [op.graph for op in self.body.block.ops if isinstance(op, AdderGraphOp)]
-        return {"adders": sum(len(graph.nodes) for graph in graphs), "stages": self.stages}
+        adders = sum(len(graph.nodes) for graph in graphs)
+        plain = {} if self.has_handshake else {"interface": "plain"}
+        return {"adders": adders, "stages": self.stages, **plain}
 
     def schedule(self) -> Schedule:
-        return Schedule.beat_by_beat(self, self.stages + ENVELOPE_CYCLES)
+        around = ENVELOPE_CYCLES if self.has_handshake else 0
+        return Schedule.beat_by_beat(self, self.stages + around)
 
     def verify_(self) -> None:
         (made,) = self.output_channels

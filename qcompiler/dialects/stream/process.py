@@ -118,6 +118,11 @@ class Process(IRDLOperation, ABC):
         return False
 
     @property
+    def has_handshake(self) -> bool:
+        """Whether its hardware waits: for beats that are late, and for readers that are busy."""
+        return True
+
+    @property
     def lacks(self) -> str | None:
         """The pass that must run before it can become hardware, None if none must."""
         return None

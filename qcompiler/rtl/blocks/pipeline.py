@@ -7,6 +7,9 @@ The core moves in every cycle, so that no stall fans out to its registers. A bea
 with a credit: room in the storage behind it, which is given back when the beat leaves.
 """
 
+from collections.abc import Sequence
+from functools import reduce
+
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import UnitAttr
 
@@ -89,8 +92,45 @@ class _Made:
 
 @hardware(stream.PipelineOp)
 def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
+    core = place.library.add(build_core(f"{place.name}_core", place.comment, op))
+    return _with_credits(place, op, core) if op.has_handshake else _plain(place, op, core)
+
+
+def _plain(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWModuleOp:
+    """Returns the core and a valid bit beside it: nothing waits."""
+    b = ModuleBuilder(place.name, place.comment)
+    data, valids = _inputs(b, op)
+    b.output("out_data", b.instance("core", core, **data).output(b, "out_data"))
+    b.output("out_valid", _valid_behind(b, _all(valids), op.stages))
+    return b.build()
+
+
+def _inputs(b: ModuleBuilder, op: stream.PipelineOp) -> tuple[dict[str, Signal], list[Signal]]:
+    """Adds the inputs; returns their data by the name of the port, and their valids."""
+    data: dict[str, Signal] = {}
+    valids: list[Signal] = []
+    for port, channel in zip(input_ports(len(op.inputs)), op.input_channels, strict=True):
+        data[f"{port}_data"] = b.input(f"{port}_data", channel.width_bits)
+        valids.append(b.input(f"{port}_valid", 1))
+    return data, valids
+
+
+def _all(signals: Sequence[Signal]) -> Signal:
+    return reduce(lambda one, other: one & other, signals)
+
+
+def _valid_behind(b: ModuleBuilder, valid: Signal, stages: int) -> Signal:
+    """Returns a valid bit so many registers later."""
+    for stage in range(1, stages + 1):
+        register = b.register(f"valid{stage}", 1, reset=0)
+        register.drive(valid)
+        valid = register
+    return valid
+
+
+def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWModuleOp:
+    """Returns the core between credits and storage: what enters has room behind it."""
     library = place.library
-    core = library.add(build_core(f"{place.name}_core", place.comment, op))
     width = op.output_channels[0].width_bits
     depth = op.stages + _ROUND_TRIP
     storage = build_fifo(
@@ -103,30 +143,17 @@ def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
     )
     library.add(storage)
     b = ModuleBuilder(place.name, place.comment)
-    ports = input_ports(len(op.inputs))
-    data: dict[str, Signal] = {}
-    valids: list[Signal] = []
-    for port, channel in zip(ports, op.input_channels, strict=True):
-        data[f"{port}_data"] = b.input(f"{port}_data", channel.width_bits)
-        valids.append(b.input(f"{port}_valid", 1))
+    data, valids = _inputs(b, op)
     out_ready = b.input("out_ready", 1)
     some = b.register("has_credit", 1, reset=1)
     credits = b.register("credits", depth.bit_length(), reset=depth)
-    all_valid = valids[0]
-    for valid in valids[1:]:
-        all_valid = all_valid & valid
-    enter = (some & all_valid).named("enter")
+    enter = (some & _all(valids)).named("enter")
     made = b.instance("core", core, **data)
-    valid = enter
-    for stage in range(1, op.stages + 1):
-        register = b.register(f"valid{stage}", 1, reset=0)
-        register.drive(valid)
-        valid = register
     kept = b.instance(
         "made_beats",
         storage,
         in_data=made.output(b, "out_data"),
-        in_valid=valid,
+        in_valid=_valid_behind(b, enter, op.stages),
         out_ready=out_ready,
     )
     leave = (kept.output(b, "out_valid") & out_ready).named("leave")
@@ -135,7 +162,7 @@ def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
     following = (credits + change).named("following")
     credits.drive(following, enable=enter ^ leave)
     some.drive(following.compare("ne", 0), enable=enter ^ leave)
-    for i, port in enumerate(ports):
+    for i, port in enumerate(input_ports(len(valids))):
         others = [v for j, v in enumerate(valids) if j != i]
         ready: Signal = some
         for other in others:

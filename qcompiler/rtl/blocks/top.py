@@ -1,4 +1,4 @@
-"""The top module: AXI4-Stream ports around a network of blocks.
+"""The top module: AXI4-Stream ports around a network of blocks, or around one without a handshake.
 
 TDATA is padded to whole bytes, element 0 in the low bits. TLAST marks the last beat of each output
 frame. Input frames are told apart by counting beats; their TLAST is accepted and not needed.
@@ -87,6 +87,23 @@ def build_top(config: TopConfig) -> hw.HWModuleOp:
         b.output(f"s_axis_{i}_tready", readies[i])
     for i, value in enumerate(config.outputs):
         _output(b, i, stream.channel_of(value), sources[value], sinks[i])
+    return b.build()
+
+
+def build_plain_top(config: TopConfig) -> hw.HWModuleOp:
+    """Returns the top module of one block without a handshake: its ports have data and valid."""
+    b = ModuleBuilder(config.name, config.comment)
+    (block,) = config.blocks
+    given: dict[str, Signal] = {}
+    for port, value in zip(input_ports(len(block.inputs)), block.inputs, strict=True):
+        name, width = f"s_axis_{config.inputs.index(value)}", stream.channel_of(value).width_bits
+        given[f"{port}_data"] = b.input(f"{name}_tdata", padded_width(width)).slice(0, width)
+        given[f"{port}_valid"] = b.input(f"{name}_tvalid", 1)
+    instance = b.instance(block.name, block.module, **given)
+    instance.op.location = block.module.location
+    data = instance.output(b, "out_data")
+    b.output("m_axis_0_tdata", data.zext(padded_width(data.width)))
+    b.output("m_axis_0_tvalid", instance.output(b, "out_valid"))
     return b.build()
 
 
