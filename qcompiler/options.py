@@ -142,8 +142,7 @@ class Options:
     )
     multipliers: str | None = _declare(
         "choice",
-        "`any` lets logic multiply: where there are no hard multipliers left, and by few bits at a "
-        "time in requantizers that have the cycles (default: hard)",
+        "`any` lets logic multiply where there are no hard multipliers left (default: hard)",
         follower="select-folding",
         choices=MULTIPLIERS,
     )

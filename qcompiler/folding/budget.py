@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.prices import price
 from qcompiler.analysis.foldable_layers import Folding
+from qcompiler.devices.families import FAMILIES
+from qcompiler.devices.family import Family
 
 Foldings = Mapping[str, Folding]
 """Of layers, by name."""
@@ -20,7 +22,6 @@ class Budget:
         limits: most of each resource, by LUT, FF, BRAM, DSP; one that is not there has no limit.
         prices: what one of each costs when area is compared.
         dsp: whether there are hard multipliers; else logic multiplies.
-        turns: whether requantizers may multiply in logic, by a few bits a cycle.
         constants: whether layers whose weights are all constants count as the logic that they
             become. Else they count as if they had hard multipliers: those are used where they are.
     """
@@ -29,8 +30,13 @@ class Budget:
     limits: Mapping[str, int]
     prices: Mapping[str, float]
     dsp: bool = True
-    turns: bool = False
     constants: bool = False
+
+    @property
+    def rules(self) -> Family:
+        """The family, without hard multipliers if there are none."""
+        family = FAMILIES[self.family]
+        return family if self.dsp else family.without_multipliers()
 
     def excess(self, area: Area) -> dict[str, int]:
         """Returns how much too much of each resource an area takes."""

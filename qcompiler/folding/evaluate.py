@@ -42,7 +42,7 @@ def folded(module: ModuleOp, foldings: Foldings, model: DelayModel, budget: Budg
     layers = foldable_layers(network)
     target = max((layers[name].cycles(f) for name, f in foldings.items()), default=1)
     fold(network, foldings, target)
-    take_turns(network, target, wanted=budget.turns)
+    take_turns(network, target, budget)
     if budget.constants:
         form_pipelines(network)
     insert_width_adapters(network)

@@ -20,7 +20,6 @@ from qcompiler.analysis.area.rough import LayerGuess
 from qcompiler.analysis.foldable_layers import Folding, foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
-from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.evaluate import evaluate, folded
@@ -63,13 +62,11 @@ class Search:
         network = Network.of(self.module)
         assert network is not None, "the caller looked"
         self._layers = foldable_layers(network)
-        rules = FAMILIES[self.budget.family]
-        if not self.budget.dsp:
-            rules = rules.without_multipliers()
+        rules = self.budget.rules
         self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
         self._guesses = {
-            name: LayerGuess(layer, rules, self.budget.constants)
+            name: LayerGuess(layer, rules, tuple(self.budget.prices.items()), self.budget.constants)
             for name, layer in self._layers.items()
         }
         self._areas: dict[tuple[str, Folding], Area] = {}
@@ -112,15 +109,16 @@ class Search:
         self, target_cycles: int, weights: Mapping[str, float], *, styles: bool
     ) -> tuple[Foldings, Area]:
         chosen: dict[str, Folding] = {}
-        area = Area()
         for name, all_ in self._options.items():
             options = [o for o in all_ if styles or o[0].style == self._given_style(name)]
             fast = [o for o in options if o[1] <= target_cycles]
             fast = fast or [min(options, key=lambda o: o[1])]
-            best = min(fast, key=lambda o: (_priced(o[2], weights), o[1]))
-            chosen[name] = best[0]
-            area += best[2]
-        return chosen, area
+            best = min(
+                (_priced(area + self._behind(name, folding, target_cycles), weights), cycles, i)
+                for i, (folding, cycles, area) in enumerate(fast)
+            )
+            chosen[name] = fast[best[2]][0]
+        return chosen, self._guessed(chosen, target_cycles)
 
     @property
     def _most_multipliers(self) -> float:
@@ -171,8 +169,12 @@ class Search:
         styles = self._layers[name].styles(replace(folding, style=None), self._multiplier)
         return [style for style in styles if self.logic or style.style != LOGIC]
 
+    def _behind(self, name: str, folding: Folding, target_cycles: int) -> Area:
+        """Returns the guessed area of the requantizer behind a layer in a folding."""
+        return self._guesses[name].requantizer(folding, target_cycles)
+
     def _area(self, name: str, folding: Folding) -> Area:
-        """Returns the guessed area of a layer in a folding."""
+        """Returns the guessed area of a layer in a folding, without its requantizer."""
         if (name, folding) not in self._areas:
             self._areas[name, folding] = self._guesses[name].area(folding)
         return self._areas[name, folding]
@@ -204,20 +206,32 @@ class Search:
     def _look_ahead(self, foldings: Foldings) -> None:
         """Corrects guesses by what stands between layers: that is counted soon, and exactly."""
         network = folded(self.module, foldings, self.model, self.budget)
-        guessed = (self._guesses[name].requantizer(folding) for name, folding in foldings.items())
+        target = self._slowest(foldings)
+        guessed = (self._behind(name, folding, target) for name, folding in foldings.items())
         between = (p for p in network.processes if not isinstance(p, _GUESSED))
         have = (process_area(p, self.budget.family, dsp=self.budget.dsp) for p in between)
         self._offset = (total(have) - total(guessed)).as_dict()
 
-    def _guessed(self, foldings: Foldings) -> Area:
-        """Returns the guessed area of foldings."""
-        return sum((self._area(name, folding) for name, folding in foldings.items()), Area())
+    def _guessed(self, foldings: Foldings, target_cycles: int | None = None) -> Area:
+        """Returns the guessed area of foldings, at the rate of the slowest if none is given."""
+        target = target_cycles or self._slowest(foldings)
+        units = total(self._area(name, folding) for name, folding in foldings.items())
+        return units + total(self._behind(*one, target) for one in foldings.items())
+
+    def _slowest(self, foldings: Foldings) -> int:
+        """Returns the cycles of the slowest layer."""
+        cycles = (self._layers[name].cycles(folding) for name, folding in foldings.items())
+        return max(cycles, default=1)
 
     def _least(self, target_cycles: int) -> Area:
         """Returns the least of each resource that any foldings take that reach a rate, guessed."""
         least = Counter[str]()
-        for options in self._options.values():
-            fast = [o[2].as_dict() for o in options if o[1] <= target_cycles]
+        for name, options in self._options.items():
+            fast = [
+                (area + self._behind(name, folding, target_cycles)).as_dict()
+                for folding, cycles, area in options
+                if cycles <= target_cycles
+            ]
             least.update({kind: min(a[kind] for a in fast) for kind in self._offset})
         return Area.of(least)
 

@@ -1,35 +1,31 @@
-"""Requantizers that multiply by few bits at a time, where their channel leaves them the cycles."""
+"""Requantizers that make a product in several cycles, where their channel leaves them these."""
 
+from qcompiler.analysis.area.turns import cheapest_turns
 from qcompiler.analysis.network import Network
+from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.dialects import stream
-
-MOST_BITS = 4
-"""Bits of a multiplier in a turn: as many rows of adders, which more would make large and slow."""
+from qcompiler.folding.budget import Budget
 
 
-def take_turns(network: Network, target_cycles: int, *, wanted: bool) -> None:
-    """Sets in how many cycles each requantizer computes a beat.
+def take_turns(network: Network, target_cycles: int, budget: Budget) -> None:
+    """Sets in how many cycles each requantizer computes a beat: those that cost least.
 
     Args:
         network: folded.
         target_cycles: that a frame may take.
-        wanted: whether any may take more than one.
+        budget: says what resources cost.
     """
     for process in network.processes:
         if isinstance(process, stream.RequantizeOp):
-            process.turns = _turns(process, target_cycles) if wanted else 1
+            process.turns = ONCE
+            process.turns = _turns(process, target_cycles, budget)
 
 
-def _turns(process: stream.RequantizeOp, target_cycles: int) -> int:
-    """Returns the fewest cycles in which the fewest bits at a time are enough; 1 if none are."""
-    multiplier, maker = process.multiplier, process.input.owner
-    if multiplier is None or multiplier.lo < 0:
-        return 1
+def _turns(process: stream.RequantizeOp, target_cycles: int, budget: Budget) -> Turns:
+    maker, cycles = process.input.owner, target_cycles // process.output_channel.beats
     if process.is_beatwise and isinstance(maker, stream.Process) and maker.is_beatwise:
-        return 1  # both become one pipeline
-    width = multiplier.width_bits
-    for bits in range(1, MOST_BITS + 1):
-        turns = -(-width // bits)
-        if 1 < turns <= target_cycles // process.output_channel.beats:
-            return turns
-    return 1
+        return ONCE  # both become one pipeline
+    if process.factors is None or cycles < 2:
+        return ONCE
+    prices = tuple(budget.prices.items())
+    return cheapest_turns(*process.factors, cycles, budget.rules.multiplier, prices)

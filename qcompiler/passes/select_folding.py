@@ -28,8 +28,8 @@ gets 64 multipliers and the others follow); each layer takes the fewest multipli
 areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
 with most frames a second within the limits. Of a device that comes without limits of its own, three
 quarters of the LUTs are used, so that it can be routed. Where hard multipliers run out, two outputs share
-one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`), requantizers by a few bits a cycle
-where their channel leaves them the time. It is an error if nothing fits: the message says
+one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). Requantizers
+multiply piece by piece where their channel leaves them the time and that is cheaper. It is an error if nothing fits: the message says
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
 the choice; the names are those of the report, a style is `pairs` or `logic`. Factors that do not divide the layer are an error that lists the legal
@@ -209,7 +209,7 @@ class SelectFoldingPass(ModulePass):
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
         slowest = max(cycles.values())
         fold(network, trial.foldings, slowest)
-        take_turns(network, slowest, wanted=budget.turns)
+        take_turns(network, slowest, budget)
         network.core.attributes[CHOICE] = _choice(search, trial)
 
     def _searched(
@@ -244,8 +244,7 @@ class SelectFoldingPass(ModulePass):
             # What is asked for may go beyond what is easily routed, not beyond the device.
             asked = {kind: min(number, capacity[kind]) for kind, number in limits.items()}
             limits = usable | asked
-        turns = self.multipliers == "any"
-        return Budget(device.family, limits, each, device.dsp is not None, turns)
+        return Budget(device.family, limits, each, device.dsp is not None)
 
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""

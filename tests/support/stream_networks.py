@@ -10,6 +10,7 @@ from xdsl.ir import Block, Region
 
 from qcompiler.analysis.validation import random_integers
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
@@ -49,7 +50,7 @@ class StreamNetwork:
         unit.style = style
         self.output(unit)
 
-    def requantize(self, x: IntRange, y: IntRange, form, frame, lanes: int, turns: int = 1):
+    def requantize(self, x: IntRange, y: IntRange, form, frame, lanes: int, turns: Turns = ONCE):
         given = self.input(channel(x, frame, lanes))
         body = Block(arg_types=[given.type.element])
         scalar = qint.requantizer_op(form, body.args[0], y, None)

@@ -11,8 +11,11 @@ from itertools import repeat
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.pipelines import products
+from qcompiler.analysis.area.turns import cheapest_turns, most_cycles, product_area
 from qcompiler.analysis.foldable_layers import Folding, Layer
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.devices.family import Family
 from qcompiler.devices.memories import Memory
 from qcompiler.dialects import qint, stream
@@ -30,6 +33,7 @@ class LayerGuess:
 
     layer: Layer
     family: Family
+    prices: tuple[tuple[str, float], ...]
     constants: bool = False
 
     @cached_property
@@ -38,18 +42,25 @@ class LayerGuess:
         return None if weights is None else WeightCode.of(weights.array)
 
     @cached_property
+    def _behind(self) -> stream.RequantizeOp | None:
+        users = (use.operation for use in self.layer.op.result.uses)
+        return next((user for user in users if isinstance(user, stream.RequantizeOp)), None)
+
+    @cached_property
     def _form(self) -> Requantizer | None:
-        for use in self.layer.op.result.uses:
-            if isinstance(use.operation, stream.RequantizeOp):
-                (scalar,) = use.operation.scalar_body.operations
-                return scalar.requantizer if isinstance(scalar, qint.RequantizerOp) else None
-        return None
+        if self._behind is None:
+            return None
+        (scalar,) = self._behind.scalar_body.operations
+        return scalar.requantizer if isinstance(scalar, qint.RequantizerOp) else None
 
     def area(self, folding: Folding) -> Area:
-        """Returns what the layer takes in a folding."""
-        if self.constants and self.layer.op.is_constant(folding.pe, folding.simd):
+        """Returns what the layer takes in a folding, without its requantizer."""
+        if self._is_parallel(folding):
             return self._parallel
-        return sum(self._unit(folding), start=self.requantizer(folding))
+        return sum(self._unit(folding), Area())
+
+    def _is_parallel(self, folding: Folding) -> bool:
+        return self.constants and self.layer.op.is_constant(folding.pe, folding.simd)
 
     @cached_property
     def _parallel(self) -> Area:
@@ -60,12 +71,37 @@ class LayerGuess:
         code = Area(2 * sums * max(op.legal_pe)) if self._form is not None else Area()
         return products(op.weights_op.array, op.input_channel.element.range) + code
 
-    def requantizer(self, folding: Folding) -> Area:
-        """Returns what of that the requantizer takes."""
-        if self._form is None:
+    def requantizer(self, folding: Folding, target_cycles: int) -> Area:
+        """Returns what its requantizer takes, if a frame may take so many cycles."""
+        if self._form is None or self._is_parallel(folding):
             return Area()
-        sums = self.layer.op.output_channel.element.width_bits
-        return sum(self._requantizer(self._form, folding.pe, sums), Area())
+        cycles = min(target_cycles * folding.pe // self._elements, self._most_cycles)
+        key = folding.pe, cycles
+        if key not in self._requantizers:
+            made = self._requantizer(self._form, folding.pe, self._turns(cycles))
+            self._requantizers[key] = sum(made, Area())
+        return self._requantizers[key]
+
+    @cached_property
+    def _requantizers(self) -> dict[tuple[int, int], Area]:
+        return {}
+
+    @cached_property
+    def _elements(self) -> int:
+        return self.layer.op.output_channel.with_lanes(1).beats
+
+    @cached_property
+    def _factors(self) -> tuple[IntRange, IntRange] | None:
+        return self._behind.factors if self._behind is not None else None
+
+    @cached_property
+    def _most_cycles(self) -> int:
+        return most_cycles(self._factors[1]) if self._factors else 1
+
+    def _turns(self, cycles: int) -> Turns:
+        if self._factors is None or cycles < 2:
+            return ONCE
+        return cheapest_turns(*self._factors, cycles, self.family.multiplier, self.prices)
 
     def _unit(self, folding: Folding) -> Iterable[Area]:
         op, code = self.layer.op, self._code
@@ -135,20 +171,22 @@ class LayerGuess:
         yield Area(150 + 2 * taps * lanes * x, 80 + 2 * taps * lanes * x)
         yield from repeat(self._memory(Memory(max(2, rows * row_beats // taps), lanes * x)), taps)
 
-    def _requantizer(self, form: Requantizer, lanes: int, sums: int) -> Iterable[Area]:
+    def _requantizer(self, form: Requantizer, lanes: int, turns: Turns) -> Iterable[Area]:
         channels = self.layer.op.output_channel.channels
+        sums = self.layer.op.output_channel.element.width_bits
         words = channels // lanes
         yield _CONTROL
         yield Area(2 * lanes * sums, 3 * lanes * sums)
-        multiplier = self.family.multiplier
         match form:
             case MulShift() | FloatScale():
-                width = int(form.multiplier.max()).bit_length() + 1
-                product = sums + width
-                each = multiplier.count(sums, width, product) if multiplier else 0
-                soft = 0 if each else sums * width
-                yield Area(lanes * (3 * product + soft), lanes * product, 0, lanes * each)
-                rows, bits = form.multiplier.shape[0], width + product
+                assert self._factors is not None, "the form multiplies"
+                number, factor = self._factors
+                product = (number * factor).width_bits
+                yield Area(2 * lanes * product, lanes * product)
+                yield from repeat(
+                    product_area(number, factor, turns, self.family.multiplier), lanes
+                )
+                rows, bits = form.multiplier.shape[0], factor.width_bits + product
             case Threshold():
                 levels = form.thresholds.shape[1]
                 yield Area(lanes * levels * (sums + 2), lanes * levels)

@@ -22,6 +22,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, rows_of
+from qcompiler.arith.turns import Turns
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody, requantizer_op
 from qcompiler.dialects.qint.types import IntType
@@ -29,7 +30,7 @@ from qcompiler.dialects.stream.channel import ChannelType, channel_of
 from qcompiler.dialects.stream.process import Beat, Facts, Pipe, Process, follow_input
 from qcompiler.dialects.stream.schedule import Schedule
 
-_TURNS = "stream.turns"
+_TURNS, _PIECES = "stream.turns", "stream.number_pieces"
 
 
 @irdl_op_definition
@@ -65,46 +66,53 @@ class RequantizeOp(Pipe):
         return ScalarBody(self.body.block)
 
     @property
-    def turns(self) -> int:
-        """Cycles that a beat takes: in several, a lane multiplies by few bits at a time, in logic.
+    def turns(self) -> Turns:
+        """The cycles that a beat takes: in several, a lane multiplies pieces one by one.
 
-        It is the attribute `stream.turns`, which select-folding sets.
+        They are the attributes `stream.turns`, the number of cycles, and `stream.number_pieces`,
+        into how many pieces the accumulator is cut; select-folding sets them.
         """
-        given = self.attributes.get(_TURNS)
-        return given.value.data if isinstance(given, IntegerAttr) else 1
+        given = [self.attributes.get(name) for name in (_TURNS, _PIECES)]
+        return Turns(*(n.value.data if isinstance(n, IntegerAttr) else 1 for n in given))
 
     @turns.setter
-    def turns(self, count: int) -> None:
-        self.attributes.pop(_TURNS, None)
-        if count > 1:
-            self.attributes[_TURNS] = IntegerAttr(count, i64)
+    def turns(self, turns: Turns) -> None:
+        for name, count in ((_TURNS, turns.count), (_PIECES, turns.number_pieces)):
+            self.attributes.pop(name, None)
+            if count > 1:
+                self.attributes[name] = IntegerAttr(count, i64)
 
     @property
-    def multiplier(self) -> IntRange | None:
-        """The range of what it multiplies by; None without a product."""
+    def factors(self) -> tuple[IntRange, IntRange] | None:
+        """The ranges of what is multiplied in a lane, and by what; None without a product."""
         (scalar,) = self.scalar_body.operations
         form = scalar.requantizer if isinstance(scalar, RequantizerOp) else None
         if not isinstance(form, MulShift | FloatScale):
             return None
-        return IntRange(int(form.multiplier.min()), int(form.multiplier.max()))
+        number = self.input_channel.element.range
+        if isinstance(form, FloatScale):
+            number += IntRange(int(form.offset.min()), int(form.offset.max()))
+        return number, IntRange(int(form.multiplier.min()), int(form.multiplier.max()))
 
     @property
     def facts(self) -> Facts:
         forms = [op.name.removeprefix("qint.") for op in self.scalar_body.operations]
-        turns = {"turns": self.turns} if self.turns > 1 else {}
+        count = self.turns.count
+        turns = {"turns": count} if count > 1 else {}
         return {"form": ", ".join(forms), **turns}
 
     @property
     def pace(self) -> str:
         beats = self.output_channel.beats
-        return super().pace if self.turns == 1 else f"{beats} beats, {self.turns} cycles each"
+        count = self.turns.count
+        return super().pace if count == 1 else f"{beats} beats, {count} cycles each"
 
     @property
     def is_beatwise(self) -> bool:
         forms = self.scalar_body.operations
         channel = self.input_channel
         return (
-            self.turns == 1
+            self.turns.count == 1
             and len(forms) == 1
             and isinstance(forms[0], RequantizerOp)
             and forms[0].requantizer.is_logic
@@ -130,7 +138,7 @@ class RequantizeOp(Pipe):
 
     def schedule(self) -> Schedule:
         # issue -> operands -> product or comparisons -> code -> output register
-        latency, turns = 4 + self.added_latency, self.turns
+        latency, turns = 4 + self.added_latency, self.turns.count
         once = Schedule.beat_by_beat(self, latency)
         return once if turns == 1 else replace(once, cycles=turns, latency=latency + turns)
 
@@ -139,7 +147,14 @@ class RequantizeOp(Pipe):
         if (given.frame, given.lanes) != (made.frame, made.lanes):
             raise VerifyException(f"input {given} and result {made} must differ in element only")
         self.scalar_body.verify([given.element], made.element)
-        if self.turns > 1 and ((multiplier := self.multiplier) is None or multiplier.lo < 0):
+        turns = self.turns
+        if min(turns.count, turns.number_pieces) < 1 or turns.count % turns.number_pieces:
+            raise VerifyException(
+                f"turns must be a multiple of the pieces of the accumulator, got {turns.count} "
+                f"and {turns.number_pieces}"
+            )
+        if turns.count > 1 and ((factors := self.factors) is None or factors[1].lo < 0):
+            multiplier = factors and factors[1]
             raise VerifyException(f"turns need a multiplier that is not negative, got {multiplier}")
 
 

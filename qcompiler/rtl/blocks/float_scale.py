@@ -7,6 +7,7 @@ from qcompiler.arith.requantizers import FloatScale
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.rtl.blocks.requantizer_lane import Lane, clamped, parameters_of, signed_width
+from qcompiler.rtl.blocks.serial_product import serial_segments
 from qcompiler.rtl.builder import Signal
 from qcompiler.rtl.cuts import multiply, range_of, read_and
 from qcompiler.rtl.numbers import Number, total
@@ -84,10 +85,13 @@ def float_scale_cuts(
     a, b = signed_width(entered), signed_width(range_of(form.multiplier))
     product = form.sum_range(x)
     width = max(signed_width(product), form.shift + 2)
-    long = multiply(model, "entered", a, b, width)
+    if op.turns.count > 1:
+        long = serial_segments(model, "entered", op.turns, entered, range_of(form.multiplier))
+    else:
+        long = multiply(model, "entered", a, b, width)
     segments = [Segment("operands", model.add(2, a)), *long]
     found = read_and(model, op, [form.multiplier, form.offset], segments)
-    if len(long) > 1:
+    if op.turns.count == 1 and len(long) > 1:
         found.setdefault("pieces", 1)
     whole = width - form.shift
     tail = [
@@ -97,4 +101,4 @@ def float_scale_cuts(
         Segment("sides", model.device.delays.lut + model.add(2, whole)),
         Segment("rounded", model.add(2, whole) + model.compare(whole)),
     ]
-    return model.cuts(tail) if op.turns > 1 else found | model.cuts(tail)
+    return found | model.cuts(tail)

@@ -52,17 +52,18 @@ def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleO
     x_width, y_width = config.x.width_bits, config.y.width_bits
     widths = config.lanes * x_width, config.lanes * y_width
     b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
-    turn = b.counter("turn", config.turns)
-    ready = b.enable & turn.value.equals(0) if config.turns > 1 else b.enable
+    turns = config.turns.count
+    turn = b.counter("turn", turns)
+    ready = b.enable & turn.value.equals(0) if turns > 1 else b.enable
     fire = (ready & b.in_valid).named("fire")
-    if config.turns > 1:
+    if turns > 1:
         turn.advance_on(fire | (b.enable & turn.value.compare("ne", 0)))
     channel = b.counter("channel_fold", config.folds)
     channel.advance_on(fire)
     operand = b.delay("operand", b.in_data, enable=fire)
     fed = [p for p in parameters_of(config.form) if not p.shared]
     # Parameters hold still as long as the operand does.
-    read = b.enable if config.turns == 1 else fire
+    read = b.enable if turns == 1 else fire
     columns = {p.name: _per_lane(b, config, p, channel.value, read) for p in fed}
     ranks = config.registers.get("operands", 0)
     operand = staged(b, "operand_kept", operand, ranks, b.enable)
@@ -77,16 +78,17 @@ def build_requantize(library: Library, config: RequantizeConfig) -> hw.HWModuleO
         fold = b.delay("fold", channel.value, enable=fire)
         fold = staged(b, "fold_kept", fold, ranks, b.enable)
     shared_lane = None if table_rows else _build_lane(library, config, 0)
+    kept_turn = staged(b, "turn_kept", turn.value, ranks, b.enable) if turns > 1 else turn.value
     results: list[Signal] = []
     for i, x in enumerate(operand.lanes(config.lanes)):
         lane = shared_lane or _build_lane(library, config, i)
         inputs = {"enable": b.enable, "x": x} | {name: c[i] for name, c in columns.items()}
         if fold is not None:
             inputs["fold"] = fold
-        if config.turns > 1:
-            inputs["turn"] = turn.value
+        if turns > 1:
+            inputs["turn"] = kept_turn
         results.append(b.instance(f"lane{i}", lane, **inputs).output(b, "y"))
-    stages = 2 + sum(config.registers.values()) + (config.turns if config.turns > 1 else 0)
+    stages = 2 + sum(config.registers.values()) + (turns if turns > 1 else 0)
     valid = b.valid_chain(fire, stages)
     return b.finish(in_ready=ready, next_valid=valid[-1], data=b.pack(results))
 
@@ -170,9 +172,10 @@ def _mul_shift(lane: Lane, form: MulShift) -> Signal:
     x, factor = Number.of(lane.x, lane.config.x), lane.number(multiplier)
     product = lane.product(x, factor, x.range * factor.range)
     offset = lane.kept_number("pieces", "bias", lane.number(bias))
-    if lane.config.turns > 1 and not offset.is_constant:
+    if lane.config.turns.count > 1 and not offset.is_constant:
         # The next beat's comes while the product of this one is in its register.
-        offset = staged_number(lane, "bias_kept", offset, 1, lane.enable)
+        later = 1 + lane.registers_at("chosen") + lane.registers_at("partial")
+        offset = staged_number(lane, "bias_kept", offset, later, lane.enable)
     product = lane.kept_number("products", "product", product)
     offset = lane.kept_number("products", "bias", offset)
     product.named("product")

@@ -8,9 +8,10 @@ from xdsl.dialects import hw
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
-from qcompiler.rtl.blocks.serial_product import serial_product
+from qcompiler.rtl.blocks.serial_product import serial_product, serial_segments
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.cuts import multiply, range_of, read_and, tree_levels
 from qcompiler.rtl.numbers import Number
@@ -31,7 +32,7 @@ class RequantizeConfig:
         lanes: elements a beat; divides `channels`.
         form: what is computed.
         registers: at each cut.
-        turns: cycles that a product takes.
+        turns: in which a product is made.
     """
 
     prefix: str
@@ -43,7 +44,7 @@ class RequantizeConfig:
     lanes: int
     form: Requantizer
     registers: Registers = field(default_factory=dict[str, int])
-    turns: int = 1
+    turns: Turns = ONCE
 
     @property
     def folds(self) -> int:
@@ -124,15 +125,13 @@ class Lane(ModuleBuilder):
 
     def product(self, x: Number, factor: Number, range_: IntRange) -> Number:
         """Returns the product, known to be in a range; made of pieces if they have registers."""
-        width, turns = range_.width_bits, self.config.turns
-        if turns > 1:
+        width, turns, registers = range_.width_bits, self.config.turns, self.config.registers
+        if turns.count > 1:
+            self.cuts |= {"chosen", "partial"}
+            turn = self.input("turn", (turns.count - 1).bit_length())
+            turn = staged(self, "turn_entered", turn, registers.get("entered", 0), self.enable)
             made = serial_product(
-                self,
-                x,
-                factor,
-                turn=self.input("turn", (turns - 1).bit_length()),
-                turns=turns,
-                enable=self.enable,
+                self, x, factor, turns, turn=turn, enable=self.enable, registers=registers
             )
             return Number.of(made.wide(width), range_)
         if not self.registers_at("pieces"):
@@ -211,8 +210,10 @@ def mul_shift_cuts(
 ) -> dict[str, int]:
     """Returns the registers of a lane that multiplies and shifts."""
     sums = form.sum_range(x)
-    if op.turns > 1:
-        return model.cuts(_to_code(model, form, sums))
+    if op.turns.count > 1:
+        serial = serial_segments(model, "operands", op.turns, x, range_of(form.multiplier))
+        found = read_and(model, op, [form.multiplier, form.bias], serial)
+        return found | model.cuts(_to_code(model, form, sums))
     a, b = signed_width(x), signed_width(range_of(form.multiplier))
     width = signed_width(sums)
     segments = multiply(model, "operands", a, b, width)

@@ -8,6 +8,7 @@ from stream_networks import Simulated, StreamNetwork, channel
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Threshold
+from qcompiler.arith.turns import Turns
 from qcompiler.dialects import stream
 
 pytestmark = pytest.mark.simulation
@@ -96,7 +97,7 @@ def requantizers() -> StreamNetwork:
     return n
 
 
-def products_in_turns(turns: int) -> StreamNetwork:
+def products_in_turns(turns: Turns) -> StreamNetwork:
     """Eight beats a frame, each in as many cycles as there are turns."""
     n, x, y = StreamNetwork(), IntRange(-4000, 3999), IntRange(-128, 127)
     one_channel, folded, wide, twice = ((8, 1), 1), ((8,), 1), ((8, 2), 2), ((4, 4), 2)
@@ -137,11 +138,23 @@ NETWORKS = {
     "parallel": parallel_matrix_units,
     "requantizers": requantizers,
     "plumbing": adapters_and_buffers,
-    **{f"turns {count}": partial(products_in_turns, count) for count in (2, 5, 24)},
+    **{
+        f"turns {count}" + (f", {pieces} pieces" if pieces > 1 else ""): partial(
+            products_in_turns, Turns(count, pieces)
+        )
+        for count, pieces in ((2, 1), (5, 1), (24, 1), (4, 2), (6, 3))
+    },
 }
 
 
-PIPELINED = ("folded", "styled", "parallel", "requantizers", "turns 5")
+PIPELINED = (
+    "folded",
+    "styled",
+    "parallel",
+    "requantizers",
+    "turns 5",
+    "turns 4, 2 pieces",
+)
 CLOCKS = (100, 200, 400)
 """Of the default device: the last is out of reach, every cut has its registers."""
 
