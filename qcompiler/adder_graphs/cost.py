@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from qcompiler.adder_graphs.graph import AdderGraph, Term, shifted
+from qcompiler.arith.arrays import IntArray
 
 
 class Operand(NamedTuple):
@@ -36,6 +39,11 @@ class AdderCost(Protocol):
     @property
     def operands(self) -> int:
         """How many operands one adder takes, 2 or 3."""
+        ...
+
+    @property
+    def inputs(self) -> int:
+        """Inputs of a look-up table."""
         ...
 
     def adder(self, places: int) -> int:
@@ -73,10 +81,12 @@ class CarryChains:
     Attributes:
         places_per_cell: chains come in cells of so many places.
         operands: 3 where one table a place adds three operands.
+        inputs: of a look-up table.
     """
 
     places_per_cell: int = 1
     operands: int = 2
+    inputs: int = 4
 
     def adder(self, places: int) -> int:
         """Returns tables as `AdderCost` asks."""
@@ -86,8 +96,30 @@ class CarryChains:
 CELLS_OF_TWO = CarryChains(places_per_cell=2)
 """Cells of two places, `CCU2C`."""
 
-TABLE_A_PLACE = CarryChains()
+TABLE_A_PLACE = CarryChains(inputs=6)
 """A table a place, the chain beside them."""
+
+
+def comparison_luts(bits: int, cost: AdderCost) -> int:
+    """Returns look-up tables of a comparison of so many bits with a constant: a tree, no chain."""
+    return max(-(-(bits - 1) // (cost.inputs - 1)), 0)
+
+
+def function_luts(words: IntArray, cost: AdderCost) -> int:
+    """Returns about how many look-up tables a function of few bits takes.
+
+    Multiplexers behind tables count nothing, equal and constant tables nothing either.
+
+    Args:
+        words: what it makes of each pattern of bits, [2**bits].
+        cost: of tables.
+    """
+    size = 1 << min(cost.inputs, max(len(words) - 1, 0).bit_length())
+    tables: set[bytes] = set()
+    for bit in range(int(np.bitwise_or.reduce(words ^ words[0])).bit_length()):
+        parts = (words >> bit & 1).reshape(-1, size)
+        tables.update(part.tobytes() for part in parts if part.any() and not part.all())
+    return len(tables)
 
 
 def graph_luts(graph: AdderGraph, cost: AdderCost) -> int:

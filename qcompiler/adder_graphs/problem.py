@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from qcompiler.adder_graphs.graph import Term, trailing_zeros
 from qcompiler.arith.arrays import IntArray
+
+
+class Use(NamedTuple):
+    """How an output follows from a column: `sign * factor * column * 2**shift + bias`.
+
+    Attributes:
+        column: which one, None for a constant.
+        shift: places.
+        sign: 1 or -1.
+        bias: what is to be added afterwards.
+        factor: odd and positive.
+    """
+
+    column: int | None
+    shift: int
+    sign: int
+    bias: int
+    factor: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,32 +36,40 @@ class Problem:
 
     Attributes:
         inputs: lowest and highest integer and zeros of each, [I, 3].
-        matrix: columns that differ by more than sign and shift, zero for fixed inputs, and in a
-            last row what is added to each, [I + 1, C].
-        uses: column, shift, sign and what is to be added afterwards, of each output; column None
-            for a constant.
+        matrix: columns that differ by more than sign, shift and factor, zero for fixed inputs, and
+            in a last row what is added to each, [I + 1, C].
+        uses: how each output is made.
     """
 
     inputs: IntArray
     matrix: IntArray
-    uses: list[tuple[int | None, int, int, int]]
+    uses: list[Use]
 
     @staticmethod
-    def of(matrix: IntArray, inputs: IntArray, bias: IntArray) -> Problem:
-        """Returns the problem of a matrix [I, O] and a bias [O]."""
+    def of(matrix: IntArray, inputs: IntArray, bias: IntArray, *, factors: bool) -> Problem:
+        """Returns the problem of a matrix [I, O] and a bias [O].
+
+        Args:
+            matrix: coefficients.
+            inputs: lowest and highest integer and zeros of each, [I, 3].
+            bias: what is added.
+            factors: whether what all numbers of a column are divisible by is multiplied afterwards.
+        """
         fixed = inputs[:, 0] == inputs[:, 1]
         constant = bias + np.where(fixed, inputs[:, 0], 0) @ matrix
         varying = np.where(fixed[:, None], 0, matrix)
-        outputs = [_output(varying[:, o], int(constant[o])) for o in range(matrix.shape[1])]
+        outputs = [
+            _output(varying[:, o], int(constant[o]), factors) for o in range(matrix.shape[1])
+        ]
         groups: dict[bytes, list[int]] = {}
-        for at, (column, _, _, _) in enumerate(outputs):
+        for at, (column, _) in enumerate(outputs):
             if column.any():
                 groups.setdefault(column.tobytes(), []).append(at)
-        uses: list[tuple[int | None, int, int, int]] = [(None, 0, 1, b) for _, _, _, b in outputs]
+        uses = [Use(None, 0, 1, use.bias) for _, use in outputs]
         biases: list[int] = []
         for number, members in enumerate(groups.values()):
             biases.append(_common_bias(uses, outputs, members, number))
-        columns = [outputs[at[0]][2] * outputs[at[0]][0] for at in groups.values()]
+        columns = [outputs[at[0]][1].sign * outputs[at[0]][0] for at in groups.values()]
         whole = np.zeros((len(inputs) + 1, len(columns)), np.int64)
         for at, column in enumerate(columns):
             whole[:-1, at] = column
@@ -50,40 +77,36 @@ class Problem:
         return Problem(inputs, whole, uses)
 
 
-_Output = tuple[IntArray, int, int, int]
+_Output = tuple[IntArray, Use]
 
 
-def _output(column: IntArray, bias: int) -> _Output:
-    """Returns a column without common zeros, its first number positive; shift, sign and bias."""
+def _output(column: IntArray, bias: int, factors: bool) -> _Output:
+    """Returns a column without common zeros and factors, its first number positive; and its use."""
     used = column[column != 0]
     if not used.size:
-        return column, 0, 1, bias
+        return column, Use(None, 0, 1, bias)
     shift = int(trailing_zeros(used).min())
     sign = 1 if used[0] > 0 else -1
-    return sign * (column >> shift), shift, sign, bias
+    factor = int(np.gcd.reduce(used)) >> shift if factors else 1
+    return sign * (column >> shift) // factor, Use(None, shift, sign, bias, factor)
 
 
-def _common_bias(
-    uses: list[tuple[int | None, int, int, int]],
-    outputs: list[_Output],
-    members: list[int],
-    number: int,
-) -> int:
+def _common_bias(uses: list[Use], outputs: list[_Output], members: list[int], number: int) -> int:
     """Notes what a column's outputs use, and returns the bias that is added before they part.
 
     If they need different ones each adds its own. The first output has its column's sign.
     """
     needed = set[int | None]()
-    first = outputs[members[0]][2]
+    first = outputs[members[0]][1].sign
     for at in members:
-        _, shift, sign, bias = outputs[at]
-        sign *= first
-        whole = bias % (1 << shift) == 0
-        needed.add(sign * (bias >> shift) if whole else None)
+        use = outputs[at][1]
+        inside, left = divmod(use.bias, use.factor << use.shift)
+        needed.add(None if left else use.sign * first * inside)
     shared = needed.pop() if len(needed) == 1 else None
     for at in members:
-        _, shift, sign, bias = outputs[at]
-        uses[at] = (number, shift, sign * first, bias if shared is None else 0)
+        use = outputs[at][1]
+        left = use.bias if shared is None else 0
+        uses[at] = use._replace(column=number, sign=use.sign * first, bias=left)
     return 0 if shared is None else shared
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qcompiler.adder_graphs.cost import AdderCost, width
+from qcompiler.adder_graphs.cost import AdderCost, comparison_luts, width
 from qcompiler.adder_graphs.digits import weight
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.exact_fit import roundest
@@ -107,11 +107,11 @@ class Comparisons:
         return self.lo + reached.sum(axis=-1, dtype=np.int64)
 
     def luts(self, cost: AdderCost) -> int:
-        """Returns look-up tables: a chain each, less the threshold's zeros, and the code's."""
+        """Returns look-up tables: of each comparison, less the threshold's zeros, and the code's."""
         tables = 0
         for threshold in set(self.thresholds):
             low = (threshold & -threshold).bit_length() - 1 - self.zeros if threshold else self.bits
-            tables += cost.adder(max(self.bits - max(low, 0), 1))
+            tables += comparison_luts(self.bits - max(low, 0), cost)
         return tables + max(len(self.thresholds) - 1, 0)
 
 
@@ -146,12 +146,15 @@ def cheapest(
     points: SwitchPoints, channel: int, cost: AdderCost, zeros: int = 0
 ) -> Rescale | Comparisons:
     """Returns the form of a channel with fewest look-up tables; arguments as in `rescales`."""
-    comparisons = _comparisons(points, channel, zeros)
-    forms: list[Rescale | Comparisons] = [*rescales(points, channel, zeros), comparisons]
+    forms: list[Rescale | Comparisons] = [
+        *rescales(points, channel, zeros),
+        comparisons(points, channel, zeros),
+    ]
     return min(forms, key=lambda form: form.luts(cost))
 
 
-def _comparisons(points: SwitchPoints, channel: int, zeros: int) -> Comparisons:
+def comparisons(points: SwitchPoints, channel: int, zeros: int = 0) -> Comparisons:
+    """Returns a channel's codes as comparisons; arguments as in `rescales`."""
     needed = ~points.always[channel] & ~points.never[channel]
     thresholds = tuple(points.thresholds[channel][needed].tolist())
     lo = points.lo + int(points.always[channel].sum())

@@ -6,7 +6,8 @@ Use: `graph = solve(matrix, input_ranges, cost=CELLS_OF_TWO, effort=2)`, then `g
 order, each the sum of two terms, then `graph.outputs`. What is returned has
 been proven equal to the matrix, coefficient by coefficient. The steps:
 
-1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out.
+1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out, and
+   what all numbers of a column are divisible by is multiplied afterwards.
 2. `differences` and `parts`: columns near others are made of these, or what two have in common
    becomes a column of its own.
 3. `sharing`: sums of two values that several columns need are made once, the best ones first.
@@ -28,11 +29,12 @@ import numpy.typing as npt
 from qcompiler.adder_graphs.builder import Builder
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost, graph_luts, width
 from qcompiler.adder_graphs.differences import chained
+from qcompiler.adder_graphs.digits import signed_digits
 from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.improve import estimate, improve
 from qcompiler.adder_graphs.parts import split
 from qcompiler.adder_graphs.plan import Plan, weights_of
-from qcompiler.adder_graphs.problem import Problem, odd_parts, term_of
+from qcompiler.adder_graphs.problem import Problem, Use, odd_parts, term_of
 from qcompiler.adder_graphs.sharing import GROWTH_BITS, Sharing
 from qcompiler.adder_graphs.trees import add_all
 from qcompiler.arith.arrays import IntArray
@@ -87,7 +89,8 @@ def solve(
         raise ValueError(f"effort must be at least 0, got {effort}")
     reach = _reach(columns, inputs, added)
     depths = list(input_depths or [0] * len(inputs))
-    problem = Problem.of(columns, inputs, added)
+    # A factor is one more adder or two on the way, so only where depth is free.
+    problem = Problem.of(columns, inputs, added, factors=max_depth is None)
     depth = _depth(problem, depths, max_depth)
     search = _Search(problem, cost, depths, depth, moves=reach < _LARGEST / 16)
     graph = search.best(effort)
@@ -198,7 +201,7 @@ class _Attempt:
         self._problem = problem
         self._plan = plan
         self._biases: list[int] = plan.matrix[-1].tolist()
-        numbers = odd_parts([*self._biases, *(bias for _, _, _, bias in problem.uses)])
+        numbers = odd_parts([*self._biases, *(use.bias for use in problem.uses)])
         self._constants = {c: len(problem.inputs) + at for at, c in enumerate(numbers)}
         builder = Builder(problem.inputs, numbers, cost, depths)
         every = range(len(plan.links))
@@ -236,10 +239,17 @@ class _Attempt:
             assert total is not None, "columns are not zero"
             made[column] = total
         outputs: list[Term | None] = []
-        for column, shift, sign, bias in self._problem.uses:
-            terms = [] if column is None else [_moved(made[column], shift, sign)]
-            outputs.append(add_all(builder, terms + self._constant(bias), 0))
+        for use in self._problem.uses:
+            terms = [] if use.column is None else self._multiple(made[use.column], use)
+            outputs.append(add_all(builder, terms + self._constant(use.bias), 0))
         return builder.graph(outputs)
+
+    def _multiple(self, column: Term, use: Use) -> list[Term]:
+        """Returns a column as an output takes it."""
+        digits = [_moved(column, power, sign) for power, sign in signed_digits(use.factor)]
+        total = add_all(self.sharing.builder, digits, 0)
+        assert total is not None, "a factor is not zero"
+        return [_moved(total, use.shift, use.sign)]
 
     def _constant(self, number: int) -> list[Term]:
         return [term_of(number, self._constants)] if number else []

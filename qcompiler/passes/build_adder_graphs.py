@@ -27,7 +27,8 @@ Requires: form-pipelines.
 Keeps: every integer.
 Leaves alone: pipelines whose graphs are built, and modules without a streaming core.
 
-Signs, factors and biases of requantizers join the sums before them. Neurons that are equal, constant,
+Signs, factors and biases of requantizers join the sums before them; each neuron gets the form that
+is cheapest for it: a line of few digits, comparisons or a table. Neurons that are equal, constant,
 or that nothing depends on are left out, through all layers of a pipeline.
 
 Options: `device` is the part whose adders count. `effort` is how hard fewer adders are searched for:
@@ -50,9 +51,10 @@ from qcompiler.analysis.network import Network
 from qcompiler.arith.arrays import integers
 from qcompiler.arith.requantizers import chosen_rows, rows_of
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.attributes import int_dense
+from qcompiler.dialects.attributes import int_dense, shape_of
 from qcompiler.passes.adder_costs import adder_cost
-from qcompiler.passes.beat_forms import Body, Form
+from qcompiler.passes.beat_forms import Body, Form, Step
+from qcompiler.passes.neuron_forms import grouped, neurons
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,45 @@ class _Builder:
             elements = self._elements(step.numbers, needed)
             if not elements:
                 continue
-            entered = self._vector(step.entered.only(elements), step.op.input)
-            form = step.form
-            if rows_of(form) > 1:
-                form = chosen_rows(form, elements)
-            numbers = [step.numbers[i] for i in elements]
-            made = qint.requantizer_op(form, entered, step.op.range, 1)
-            if elements != list(range(len(step.numbers))):
-                made.attributes[stream.ELEMENTS] = int_dense(integers(elements))
-            self._add(made, step.op.result, step.op)
-            self._hold(made.result, numbers)
+            self._requantize(step, elements)
         made = self._vector(self._body.made, old.yielded)
         self._block.add_op(qint.YieldOp(made))
         region = self._pipeline.body
         region.detach_block(0)
         region.add_block(self._block)
+
+    def _requantize(self, step: Step, elements: list[int]) -> None:
+        """Makes some elements of a requantizer, each by the form that is cheapest for it."""
+        form = chosen_rows(step.form, elements) if rows_of(step.form) > 1 else step.form
+        entered = step.entered.only(elements)
+        scalars = self._body.scalars
+        low, high = (integers(ends)[entered.scalars] for ends in (scalars.lo, scalars.hi))
+        found = neurons(entered, form, low, high, self._cost)
+        columns = [neuron.column for neuron in found]
+        bias = integers([neuron.bias for neuron in found])
+        taken = Form(entered.scalars, np.stack(columns, axis=1), bias)
+        vector = self._vector(taken, step.op.input)
+        for group, rows in grouped(found, low, high):
+            some = self._some(vector, taken, group, step.op)
+            made = qint.requantizer_op(rows, some, step.op.range, 1)
+            names = [elements[at] for at in group]
+            if names != list(range(len(step.numbers))):
+                made.attributes[stream.ELEMENTS] = int_dense(integers(names))
+            self._add(made, step.op.result, step.op)
+            self._hold(made.result, [step.numbers[name] for name in names])
+
+    def _some(
+        self, vector: SSAValue, form: Form, elements: list[int], source: Operation
+    ) -> SSAValue:
+        """Returns some elements of a form's vector: a graph of wires, unless these are all."""
+        if len(elements) == len(form.bias):
+            return vector
+        low, high = self._body.scalars.bounds(form)
+        ranges = list(zip(low.tolist(), high.tolist(), strict=True))
+        wires = AdderGraph.of(ranges, [], [(at, 0, 1) for at in elements])
+        made = stream.AdderGraphOp([vector], wires, _hull(wires))
+        self._add(made, vector, source)
+        return made.result
 
     def _elements(self, numbers: Sequence[int], needed: set[int]) -> list[int]:
         """Returns the elements that are needed and not there yet, each scalar once."""

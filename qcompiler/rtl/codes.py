@@ -105,7 +105,16 @@ def _counted(b: ModuleBuilder, x: Number, form: Threshold, range_: IntRange) -> 
 
 
 def _reached(x: Number, threshold: int) -> Signal:
-    return x.compare("sge" if x.range.signed else "uge", threshold)
+    """Returns whether a number is at least a constant: a tree of gates, which needs no chain."""
+    bits = [x.bit(at) for at in range(x.width)]
+    if x.range.signed:  # moved up by half the range, both are unsigned
+        bits[-1] = ~bits[-1]
+        threshold += 1 << (x.width - 1)
+    low = (threshold & -threshold).bit_length() - 1
+    found = bits[low]
+    for at in range(low + 1, x.width):
+        found = bits[at] & found if threshold >> at & 1 else bits[at] | found
+    return found
 
 
 def _select(b: ModuleBuilder, flags: list[Signal], base: int, width: int) -> Signal:
