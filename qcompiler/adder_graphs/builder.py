@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qcompiler.adder_graphs.cost import AdderCost, Operand, places, width
+from qcompiler.adder_graphs.cost import AdderCost, Operand, node_luts, width
 from qcompiler.adder_graphs.graph import ABSENT, AdderGraph, Term, shifted, trailing_zeros
 from qcompiler.arith.arrays import IntArray
 
@@ -52,8 +52,8 @@ class Builder:
             self.zeros[at] = int(trailing_zeros(np.array(constant)))
         self.depth = list(input_depths or [0] * len(inputs)) + [0] * len(self._constants)
         self.luts = [0] * len(ends)
-        self._nodes: list[tuple[Term, Term]] = []
-        self._known: dict[tuple[Term, Term], int] = {}
+        self._nodes: list[tuple[Term, ...]] = []
+        self._known: dict[tuple[Term, ...], int] = {}
 
     def add(self, a: Term, b: Term, *, keep_sign: bool = False) -> Term:
         """Returns a term that is the sum of two, of a new node if there is none yet.
@@ -74,20 +74,28 @@ class Builder:
             value = self._known[key] = self._new(*key)
         return Term(value, low, sign)
 
-    def terms(self, node: int) -> tuple[Term, Term]:
+    def add_up(self, *terms: Term) -> Term:
+        """Returns two terms and perhaps a carry as one; none is shifted or negative."""
+        value = self._known.get(terms)
+        if value is None:
+            value = self._known[terms] = self._new(*terms)
+        return Term(value, 0, 1)
+
+    def terms(self, node: int) -> tuple[Term, ...]:
         """Returns what a node adds."""
         return self._nodes[node - self.first_node]
 
-    def _new(self, a: Term, b: Term) -> int:
-        form = self._scaled(a) + self._scaled(b)
-        self._nodes.append((a, b))
+    def _new(self, *terms: Term) -> int:
+        form: IntArray = np.sum([self._scaled(term) for term in terms], axis=0)
+        self._nodes.append(terms)
         self._forms.append(form)
         lo, hi, zeros = self._bounds(form)
         self.lo.append(lo)
         self.hi.append(hi)
         self.zeros.append(zeros)
-        self.depth.append(max(self.depth[a.value], self.depth[b.value]) + 1)
-        self.luts.append(self.price(a, b, lo, hi))
+        self.depth.append(max(self.depth[term.value] for term in terms) + 1)
+        operands = [self._operand(term) for term in terms]
+        self.luts.append(node_luts(operands, lo, hi, self.cost))
         return len(self._forms) - 1
 
     def _scaled(self, term: Term) -> IntArray:
@@ -116,7 +124,7 @@ class Builder:
 
     def price(self, a: Term, b: Term, lo: int, hi: int) -> int:
         """Returns the tables of an adder of two terms, with sums in [lo, hi]."""
-        return self.cost.adder(places((self._operand(a), self._operand(b)), lo, hi))
+        return node_luts((self._operand(a), self._operand(b)), lo, hi, self.cost)
 
     def _operand(self, term: Term) -> Operand:
         value, shift, sign = term

@@ -74,6 +74,47 @@ def places(operands: Sequence[Operand], lo: int, hi: int) -> int:
     return max(width(lo, hi) - start, 0)
 
 
+def is_logic(operands: Sequence[Operand], hi: int) -> bool:
+    """Whether an addition is so narrow that gates make it, not a chain."""
+    if len(operands) > 2:
+        return takes_carry(operands) and width(0, hi) <= _WIDEST_LOGIC
+    bits = sum(width(op.lo, op.hi) - op.zeros for op in operands if op.lo != op.hi)
+    return bits <= _FEWEST_INPUTS and sum(op.negative for op in operands) <= 1
+
+
+def takes_carry(operands: Sequence[Operand]) -> bool:
+    """Whether three operands are two and a carry that enters: none negative, the last one a bit."""
+    positive = all(op.lo >= 0 and not op.negative for op in operands)
+    return len(operands) == 3 and positive and (operands[2].hi, operands[2].zeros) == (1, 0)
+
+
+def is_inverted(operands: Sequence[Operand]) -> bool:
+    """Whether a sum is all ones less a number that has as many bits: inverters do that."""
+    if len(operands) != 2:
+        return False
+    one, other = sorted(operands, key=lambda op: op.negative)
+    ones = one.lo == one.hi == other.hi and one.lo & (one.lo + 1) == 0
+    return ones and other.negative and not one.negative and other.lo == 0
+
+
+def node_luts(operands: Sequence[Operand], lo: int, hi: int, cost: AdderCost) -> int:
+    """Returns the look-up tables of an addition with sums in [lo, hi], by a chain or by gates."""
+    if is_inverted(operands):
+        return 0
+    chain = places(operands, lo, hi)
+    if not is_logic(operands, hi):
+        return cost.adder(chain + (len(operands) > 2))
+    if len(operands) == 2:
+        return min(chain, cost.adder(chain))
+    # Two tables a full adder; tables of five inputs do with one a bit of the sum.
+    return max(2 * (chain - 1) if cost.inputs < 5 else chain, 2)
+
+
+_WIDEST_LOGIC = 3
+_FEWEST_INPUTS = 4
+"""Of a look-up table, in any family."""
+
+
 @dataclass(frozen=True)
 class CarryChains:
     """Adders on carry chains with one table a place, as all common families have.
@@ -122,19 +163,23 @@ def function_luts(words: IntArray, cost: AdderCost) -> int:
     return len(tables)
 
 
+def operands_of(graph: AdderGraph, terms: Sequence[Term]) -> list[Operand]:
+    """Returns the operands that a graph's terms are."""
+    found: list[Operand] = []
+    for at, shift, sign in terms:
+        ends = graph.range_of(at)
+        lo, hi = shifted(ends.lo, shift), shifted(ends.hi, shift)
+        found.append(Operand(lo, hi, int(graph.zeros[at]) + shift, sign < 0))
+    return found
+
+
 def graph_luts(graph: AdderGraph, cost: AdderCost) -> int:
     """Returns look-up tables of all adders, and of outputs that are negated."""
-    lo: list[int] = graph.lo.tolist()
-    hi: list[int] = graph.hi.tolist()
-    zeros: list[int] = graph.zeros.tolist()
-
-    def operand(term: Term) -> Operand:
-        at = term.value
-        low, high = shifted(lo[at], term.shift), shifted(hi[at], term.shift)
-        return Operand(low, high, zeros[at] + term.shift, term.sign < 0)
-
-    chains = [places([operand(t) for t in terms], lo[at], hi[at]) for at, terms in graph]
+    lo, hi, zeros = graph.lo, graph.hi, graph.zeros
+    luts = sum(
+        node_luts(operands_of(graph, terms), int(lo[at]), int(hi[at]), cost) for at, terms in graph
+    )
     outputs: list[list[int]] = graph.outputs.tolist()
     negated = {(at, shift) for at, shift, sign in outputs if sign < 0}
-    chains += [width(-hi[at], -lo[at]) - zeros[at] for at, _ in negated]
-    return sum(cost.adder(chain) for chain in chains)
+    chains = [width(-int(hi[at]), -int(lo[at])) - int(zeros[at]) for at, _ in negated]
+    return luts + sum(cost.adder(chain) for chain in chains)

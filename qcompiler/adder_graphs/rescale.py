@@ -107,7 +107,7 @@ class Comparisons:
         return self.lo + reached.sum(axis=-1, dtype=np.int64)
 
     def luts(self, cost: AdderCost) -> int:
-        """Returns look-up tables: of each comparison, less the threshold's zeros, and the code's."""
+        """Returns tables: of each comparison, less the threshold's zeros, and the code's."""
         tables = 0
         for threshold in set(self.thresholds):
             low = (threshold & -threshold).bit_length() - 1 - self.zeros if threshold else self.bits

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost, graph_luts, width
+from qcompiler.adder_graphs.counting import count, is_counting, is_sparse
 from qcompiler.adder_graphs.differences import chained
 from qcompiler.adder_graphs.digits import signed_digits
 from qcompiler.adder_graphs.graph import AdderGraph, Term
@@ -92,7 +93,7 @@ def solve(
     # A factor is one more adder or two on the way, so only where depth is free.
     problem = Problem.of(columns, inputs, added, factors=max_depth is None)
     depth = _depth(problem, depths, max_depth)
-    search = _Search(problem, cost, depths, depth, moves=reach < _LARGEST / 16)
+    search = _Search(problem, cost, depths, depth, reach < _LARGEST / 16, max_depth is None)
     graph = search.best(effort)
     graph.check(columns, added)
     return graph
@@ -132,20 +133,48 @@ def _depth(problem: Problem, depths: list[int], wanted: int | None) -> int:
 
 
 class _Search:
-    """Solves one problem in several ways."""
+    """Solves one problem in several ways.
+
+    Args:
+        problem: what is to be solved.
+        cost: of adders.
+        depths: adders before each input.
+        depth: adders one after the other.
+        moves: whether columns may be made of others.
+        counts: whether bits may be counted, whatever the depth: full adders are fast.
+    """
 
     def __init__(
-        self, problem: Problem, cost: AdderCost, depths: list[int], depth: int, *, moves: bool
+        self,
+        problem: Problem,
+        cost: AdderCost,
+        depths: list[int],
+        depth: int,
+        moves: bool,
+        counts: bool,
     ) -> None:
         self._problem = problem
         self._cost = cost
         self._depths = depths
         self._depth = depth
         self._moves = moves
+        self._counts = counts
 
     def best(self, effort: int) -> AdderGraph:
         """Returns the best graph found; one not too deep if there is any."""
         more = 1 << 2 * (effort - 1) if effort else 0
+        counted = None
+        if self._counts and is_counting(self._problem):
+            counted = count(self._problem, self._cost)
+            if not effort and is_sparse(self._problem):
+                return counted
+        found = self._shared(effort, more)
+        if counted is None:
+            return found
+        return min(found, counted, key=lambda graph: graph_luts(graph, self._cost))
+
+    def _shared(self, effort: int, more: int) -> AdderGraph:
+        """Returns the best graph found that shares sums."""
         attempts: list[_Attempt] = []
         for plan, work, slack in self._plans(effort):
             if not attempts or plan.fits(self._depths):

@@ -51,7 +51,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.arith.arrays import integers
 from qcompiler.arith.requantizers import chosen_rows, rows_of
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.attributes import int_dense, shape_of
+from qcompiler.dialects.attributes import int_dense
 from qcompiler.passes.adder_costs import adder_cost
 from qcompiler.passes.beat_forms import Body, Form, Step
 from qcompiler.passes.neuron_forms import grouped, neurons

@@ -8,6 +8,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
+from qcompiler.adder_graphs.cost import is_inverted, is_logic, operands_of, takes_carry
 from qcompiler.adder_graphs.graph import AdderGraph
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import Requantizer, Table, chosen_rows, rows_of
@@ -17,7 +18,7 @@ from qcompiler.dialects.attributes import DenseAttr, numpy_from_dense, shape_of
 from qcompiler.rtl.builder import ModuleBuilder
 from qcompiler.rtl.codes import code_of, code_tables
 from qcompiler.rtl.numbers import Number
-from qcompiler.rtl.sums import shift_add
+from qcompiler.rtl.sums import carried_sum, gate_sum, shift_add
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,20 @@ class SumCell(Cell):
 
     Attributes:
         signs: of the terms.
+        gates: whether it is so narrow that gates add, not a chain.
+        carry: whether the third term is a bit that enters the chain of the others.
     """
 
     signs: tuple[int, ...]
 
+    gates: bool = False
+    carry: bool = False
+
     def ns(self, model: DelayModel) -> float:
         """See `Cell`."""
-        return model.chained(len(self.reads))
+        if self.gates:
+            return model.device.delays.lut * max(self.range.width_bits - 1, 1)
+        return model.chained(2 if self.carry else len(self.reads))
 
     def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
@@ -106,7 +114,8 @@ class SumCell(Cell):
             (number, max(wire.shift, 0), sign)
             for number, wire, sign in zip(given, self.reads, self.signs, strict=True)
         ]
-        return shift_add(b, self.name, terms, self.range)
+        made = gate_sum if self.gates else carried_sum if self.carry else shift_add
+        return made(b, self.name, terms, self.range)
 
 
 @dataclass(frozen=True)
@@ -208,7 +217,10 @@ class _Reader:
             reads = tuple([_shifted(values[t.value], t.shift) for t in terms])
             name = f"{hint}_n{number - graph.first_node}"
             signs = tuple(t.sign for t in terms)
-            values.append(self._add(SumCell(op, name, graph.range_of(number), reads, signs)))
+            operands, bounds = operands_of(graph, terms), graph.range_of(number)
+            gates = is_logic(operands, bounds.hi) or is_inverted(operands)
+            carry = takes_carry(operands)
+            values.append(self._add(SumCell(op, name, bounds, reads, signs, gates, carry)))
         self._lanes[op.result] = self._outputs(op, graph, values, hint)
 
     def _outputs(

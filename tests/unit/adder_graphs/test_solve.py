@@ -109,3 +109,10 @@ def test_more_effort_is_never_worse():
 def test_shared_sums_are_found_in_every_signed_form():
     # 3 = 4 - 1 = 2 + 1: only with the second form do both columns add x0 + x1.
     assert len(solve([[3, 1], [1, 1]], [(0, 15)] * 2).nodes) == 2
+
+
+def test_what_divides_a_column_is_multiplied_after_its_sum():
+    matrix = np.array([[91, 91], [-91, 182], [182, 91]])
+    graph = solve(matrix, [(0, 255)] * 3, bias=[5 * 91, 7], effort=0)
+    # Three adders for each sum and its bias, three for 91; and none of the six is made twice.
+    assert len(graph.nodes) <= 2 * (3 + 3)

@@ -104,7 +104,26 @@ def neurons() -> Layers:
     return n
 
 
-NETWORKS = {"forms": forms, "neurons": neurons}
+def counts() -> Layers:
+    """Sums of many bits, and neurons of one layer that take requantizers of several kinds."""
+    n = Layers()
+    bits = RANDOM.choice([-1, 0, 1], (90, 5))
+    lines = MulShift(column(5, 199, -77, 24, 3), integers(-40, 40, 5), 6, 0, 255)
+    n.layer(BIT, bits, lines, IntRange(0, 255))
+    rising = np.sort(integers(-12, 12, 5, 3), axis=1)
+    n.layer(BIT, bits, Threshold(rising, RANDOM.choice([-1, 1], 5), 0), UINT2)
+    n.layer(BIT, np.ones((64, 1)), Shift(0, column(3), column(1), 0, 67), IntRange(0, 67))
+    n.layer(BIT, integers(-6, 6, 30, 4), Shift(2, column(2), column(1), -8, 7, 0), INT4)
+    mixed = integers(-7, 7, 6, 6) * (np.arange(6) % 3 > 0)
+    mixed[0] = 1
+    form = MulShift(integers(-99, 99, 6), integers(-400, 400, 6), 7, -100, 100)
+    n.layer(INT4, mixed, form, IntRange(-100, 100))
+    wide = MulShift(column(3, 96, 1000), column(5, 0, -7), 9, -8, 7, 1)
+    n.layer(INT8, integers(-128, 127, 4, 3), wide, INT4)
+    return n
+
+
+NETWORKS = {"forms": forms, "neurons": neurons, "counts": counts}
 
 
 @pytest.fixture(
