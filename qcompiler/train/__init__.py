@@ -18,11 +18,10 @@ what the compiled hardware computes, on every input; `export` writes it as QONNX
 >>> loss = torch.nn.functional.cross_entropy(model(images), labels)
 >>> loss.backward()
 >>> optimizer.step()
->>> codes = model.integers(images)
 >>> import qcompiler, tempfile
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     design = qcompiler.compile(train.export(model, f"{folder}/m.onnx"))
->>> bool((design.predict(images.numpy()) == codes * model[-1].scale).all())
+>>> bool((design.predict(images.numpy()) == train.fixed(model, images).numbers).all())
 True
 """
 
@@ -33,18 +32,24 @@ if find_spec("torch") is None:
         "qcompiler.train needs torch, which is not installed; pip install 'qcompiler[train]'"
     )
 
+from qcompiler.train.binary_point import Cast, FixedBatchNorm, FixedConv1d, FixedConv2d, FixedLinear
 from qcompiler.train.boundary import Input, Output
 from qcompiler.train.export import export
 from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
-from qcompiler.train.model import Model, Sequential, initialize, integers
+from qcompiler.train.model import Model, Sequential, fixed, initialize, integers
 from qcompiler.train.pools import SumPool1d, SumPool2d
 from qcompiler.train.regularizers import multiplier_length
 from qcompiler.train.requantizer import Requantizer
 
 __all__ = [
     "Add",
+    "Cast",
     "Concat",
+    "FixedBatchNorm",
+    "FixedConv1d",
+    "FixedConv2d",
+    "FixedLinear",
     "Input",
     "Model",
     "Output",
@@ -56,6 +61,7 @@ __all__ = [
     "SumPool1d",
     "SumPool2d",
     "export",
+    "fixed",
     "initialize",
     "integers",
     "multiplier_length",

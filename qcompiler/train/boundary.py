@@ -12,7 +12,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.numpy_ops import quantize
-from qcompiler.train.layer import Layer
+from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import round_through
 
@@ -70,9 +70,9 @@ class Input(Layer):
             x[0].astype(np.float64), one, zero, None, "half_even", self.range.lo, self.range.hi
         )
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns all integers of the type."""
-        return self.range
+    def reach(self, *x: float) -> float:
+        """Returns that of the type."""
+        return float(max(-self.range.lo, self.range.hi))
 
     def spread(self, *x: float) -> float:
         """Returns that of evenly distributed integers."""
@@ -111,7 +111,7 @@ class Output(Layer):
 
     def __init__(self, log2_scale: float | None = None) -> None:
         super().__init__()
-        self.fixed = log2_scale is not None
+        self.is_given = log2_scale is not None
         self.log2_scale = nn.Parameter(torch.tensor(float(log2_scale or 0)))
 
     @property
@@ -127,13 +127,17 @@ class Output(Layer):
         """Returns the integers as they are: `scale` is the host's."""
         return x[0]
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns those of the integers."""
-        return x[0]
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns the integers with their binary point moved by the scale."""
+        return Fixed(x[0].codes, x[0].fraction - round(float(self.log2_scale.detach())))
+
+    def reach(self, *x: float) -> float:
+        """Returns that of the integers, times the scale."""
+        return x[0] * self.scale
 
     def spread(self, *x: float) -> float:
         """Chooses the scale."""
-        if not self.fixed:
+        if not self.is_given:
             with torch.no_grad():
                 self.log2_scale.fill_(round(np.log2(1 / max(x[0], 2**-20))))
         return x[0]

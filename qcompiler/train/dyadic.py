@@ -9,14 +9,18 @@ from qcompiler.adder_graphs.digits import weight
 
 
 @cache
-def few_digits(largest: int, digits: int) -> Tensor:
+def few_digits(largest: int, digits: int, *, signed: bool = False) -> Tensor:
     """Returns the integers from 1 to `largest` that have at most `digits` signed digits, float64.
+
+    With `signed`, those from -largest on, and 0 among them.
 
     Example:
         >>> few_digits(16, 1).tolist()
         [1.0, 2.0, 4.0, 8.0, 16.0]
     """
     found = [number for number in range(1, largest + 1) if weight(number) <= digits]
+    if signed:
+        found = [*(-number for number in reversed(found)), 0, *found]
     return torch.tensor(found, dtype=torch.float64)
 
 

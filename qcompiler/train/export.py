@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 from torch import nn
 
-from qcompiler.arith.arrays import IntArray
 from qcompiler.errors import ModelError, Problem
 from qcompiler.train.boundary import Input
 from qcompiler.train.graph import Graph, Step, trace
+from qcompiler.train.layer import Fixed
 from qcompiler.train.model import name_layers
-from qcompiler.train.onnx_graph import OnnxGraph
+from qcompiler.train.onnx_graph import FLOAT32_INTEGERS, OnnxGraph
 
 
 def export(model: nn.Module, path: str | Path) -> Path:
@@ -30,19 +30,21 @@ def export(model: nn.Module, path: str | Path) -> Path:
     shapes = _input_shapes(graph)
     made = OnnxGraph()
     tensors = dict(zip(graph.inputs, (made.input(name) for name in graph.inputs), strict=True))
-    values: dict[str, IntArray] = {}
+    values: dict[str, Fixed] = {}
+    reach: dict[str, float] = {}
     for name, shape in shapes.items():
-        values[name] = np.zeros((1, *shape), np.int64)
+        values[name] = Fixed(np.zeros((1, *shape), np.int64))
+        reach[name] = 0.0
         made.shapes[tensors[name]] = (1, *shape)
     for step in graph.steps:
         taken = [tensors[name] for name in step.inputs]
         made.label = _label(step)
         tensors[step.name] = tensor = step.layer.write(made, *taken)
-        values[step.name] = step.layer.integers(*(values[name] for name in step.inputs))
-        made.shapes[tensor] = values[step.name].shape
-        made.bounds[tensor] = step.layer.bounds(
-            *(made.bounds[name] for name in taken if name in made.bounds)
-        )
+        values[step.name] = value = step.layer.fixed(*(values[name] for name in step.inputs))
+        made.shapes[tensor], made.fractions[tensor] = value.codes.shape, value.fraction
+        reach[step.name] = step.layer.reach(*(reach[name] for name in step.inputs))
+        if reach[step.name] * 2.0**value.fraction > FLOAT32_INTEGERS:
+            made.notes.append(f"{step.layer.where()}: its numbers have more than 24 bits")
     if made.notes:
         warn("float32 may not compute this model exactly: " + "; ".join(made.notes), stacklevel=2)
     return _write(made.model(type(model).__name__, tensors[graph.output]), Path(path))

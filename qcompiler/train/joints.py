@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import IntRange
-from qcompiler.train.layer import Layer
+from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import integers_of, round_through
 
@@ -41,8 +40,10 @@ class _Joint(Layer):
     def _scaled_integers(self, x: Sequence[IntArray]) -> list[IntArray]:
         return [each * factor for each, factor in zip(x, self._integers(), strict=True)]
 
-    def _scaled_bounds(self, x: Sequence[IntRange]) -> list[IntRange]:
-        return [each * IntRange(m, m) for each, m in zip(x, self._integers(), strict=True)]
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns what meets at the finest of the binary points."""
+        fraction = max(each.fraction for each in x)
+        return Fixed(self.integers(*(each.at(fraction) for each in x)), fraction)
 
     def _write_scaled(self, graph: OnnxGraph, x: Sequence[str]) -> list[str]:
         found: list[str] = []
@@ -75,12 +76,9 @@ class Add(_Joint):
         """Returns sums of integers."""
         return np.sum(self._scaled_integers(x), axis=0)
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns the sum of the bounds."""
-        total, *rest = self._scaled_bounds(x)
-        for each in rest:
-            total = total + each
-        return total
+    def reach(self, *x: float) -> float:
+        """Returns the sum."""
+        return sum(each * m for each, m in zip(x, self._integers(), strict=True))
 
     def spread(self, *x: float) -> float:
         """Chooses multipliers that give all operands about the same weight."""
@@ -116,12 +114,9 @@ class Concat(_Joint):
         """Returns integers [batch, all channels, *space]."""
         return np.concatenate(self._scaled_integers(x), axis=1)
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns what holds all operands."""
-        first, *rest = self._scaled_bounds(x)
-        for each in rest:
-            first = first.union(each)
-        return first
+    def reach(self, *x: float) -> float:
+        """Returns the largest."""
+        return max(each * m for each, m in zip(x, self._integers(), strict=True))
 
     def spread(self, *x: float) -> float:
         """Returns the mean of the operands."""

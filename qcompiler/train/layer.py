@@ -1,13 +1,14 @@
 """What every layer of integers answers for itself: its integers, their bounds, its ONNX nodes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.arrays import FloatArray, IntArray
 from qcompiler.errors import ModelError, Problem
 from qcompiler.train.onnx_graph import OnnxGraph
 
@@ -15,6 +16,28 @@ from qcompiler.train.onnx_graph import OnnxGraph
 def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Returns all modules in a model by their path; the model itself has the empty one."""
     return dict(cast("Iterator[tuple[str, nn.Module]]", model.named_modules()))
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """Numbers as hardware has them: codes * 2**-fraction.
+
+    Attributes:
+        codes: integers, with the batch axis first.
+        fraction: places behind the binary point.
+    """
+
+    codes: IntArray
+    fraction: int = 0
+
+    @property
+    def numbers(self) -> FloatArray:
+        """The real numbers."""
+        return np.ldexp(self.codes.astype(np.float64), -self.fraction)
+
+    def at(self, fraction: int) -> IntArray:
+        """Returns the codes with so many places, which are no fewer."""
+        return self.codes << (fraction - self.fraction)
 
 
 class Layer(nn.Module):
@@ -39,8 +62,12 @@ class Layer(nn.Module):
         """Returns what `forward` computes, in integers; arrays have the batch axis first."""
         raise NotImplementedError
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns proven bounds of the integers that leave, for inputs in `x`."""
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns the same with binary points: layers leave it where it is, unless they say so."""
+        return Fixed(self.integers(*(each.codes for each in x)), x[0].fraction)
+
+    def reach(self, *x: float) -> float:
+        """Returns a bound of the magnitude of what leaves, given those of what enters."""
         raise NotImplementedError
 
     def spread(self, *x: float) -> float:

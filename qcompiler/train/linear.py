@@ -5,6 +5,10 @@ above. Gradients pass straight through the rounding, so that with t = log2(step)
 
     dcode/dw = 1 / step,  dcode/dt = -ln 2 * w / step  where lo <= w / step <= hi;  0 elsewhere.
 
+With `digits=K` codes are those next to w / step that have at most K signed digits, powers of two
+added or subtracted: such a weight multiplies by K shifts. (Dai et al., arXiv 2401.17544, limit the
+ones of a fixed-point number; that we count signed digits, which are never more, is our choice.)
+
 The step only says how latent weights are divided; what a code stands for is up to the requantizer.
 """
 
@@ -18,17 +22,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters.exact_windows import convolve
-from qcompiler.train.layer import Layer
-from qcompiler.train.onnx_graph import FLOAT32_INTEGERS, OnnxGraph
-from qcompiler.train.tensors import integers_of, round_through
+from qcompiler.train.dyadic import few_digits, nearest
+from qcompiler.train.layer import Fixed, Layer
+from qcompiler.train.onnx_graph import OnnxGraph
+from qcompiler.train.tensors import integers_of, round_through, straight_to
 
 Extent = int | Sequence[int]
 
 
-class _Linear(Layer):
+class LinearLayer(Layer):
     """What convolutions and dense layers share: weights [outputs, inputs of a group, *kernel].
 
     Attributes:
@@ -38,10 +43,18 @@ class _Linear(Layer):
     """
 
     def __init__(
-        self, shape: tuple[int, ...], bits: int, *, signed: bool, per_channel: bool, bias: bool
+        self,
+        shape: tuple[int, ...],
+        bits: int,
+        *,
+        signed: bool,
+        per_channel: bool,
+        bias: bool,
+        digits: int | None,
     ) -> None:
         super().__init__()
         self.bits = bits
+        self.digits = digits
         self.range = IntRange.for_bits(bits, signed, narrow=signed)
         self.terms = prod(shape[1:])
         self.weight = nn.Parameter(torch.randn(shape) / sqrt(self.terms))
@@ -62,40 +75,71 @@ class _Linear(Layer):
     def codes(self) -> Tensor:
         """Returns the weights that hardware has, as floats."""
         step = torch.exp2(self.log2_step).reshape(-1, *[1] * (self.weight.dim() - 1))
-        return torch.clamp(round_through(self.weight / step), self.range.lo, self.range.hi)
+        scaled = torch.clamp(self.weight / step, self.range.lo, self.range.hi)
+        if self.digits is None:
+            return round_through(scaled)
+        allowed = few_digits(self.range.hi, self.digits, signed=True)
+        return straight_to(nearest(scaled, allowed.to(scaled.dtype)), scaled)
 
-    def bias_codes(self) -> Tensor | None:
-        """Returns what is added to sums, or None."""
+    def values(self) -> Tensor:
+        """Returns what inputs are multiplied by: codes * 2**-weight_fraction()."""
+        return self.codes()
+
+    def weight_fraction(self) -> int:
+        """Returns the places of weights behind the binary point."""
+        return 0
+
+    def bias_values(self) -> Tensor | None:
+        """Returns what is added to sums, or None: multiples of 2**-bias_fraction()."""
         return None if self.bias is None else round_through(self.bias * self.bias_unit)
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns what sums with these very weights can be; padding with zeros is within."""
-        rows = integers_of(self.codes()).reshape(len(self.weight), -1).T
-        lo, hi = dot_range(rows, x[0].union(IntRange(0, 0)))
-        added = self.bias_codes()
-        offset = np.zeros(1, np.int64) if added is None else integers_of(added)
-        return IntRange(int((lo + offset).min()), int((hi + offset).max()))
+    def bias_fraction(self) -> int:
+        """Returns the places of what is added behind the binary point."""
+        return 0
+
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns sums, with the places of the products, or of the bias where those are more."""
+        (given,) = x
+        products = Fixed(self.sums(given.codes), given.fraction + self.weight_fraction())
+        added = self.bias_values()
+        if added is None:
+            return products
+        places = self.bias_fraction()
+        bias = Fixed(integers_of(added.double() * 2.0**places), places)
+        fraction = max(products.fraction, bias.fraction)
+        sums = products.at(fraction)
+        return Fixed(sums + bias.at(fraction).reshape(-1, *[1] * (sums.ndim - 2)), fraction)
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns the codes of sums, for inputs that are integers."""
+        return self.fixed(Fixed(x[0])).codes
+
+    def sums(self, x: IntArray) -> IntArray:
+        """Returns sums of products of codes."""
+        raise NotImplementedError
+
+    def reach(self, *x: float) -> float:
+        """Returns what sums with these very weights can be."""
+        rows = self.values().detach().double().abs().reshape(len(self.weight), -1).sum(1)
+        added = self.bias_values()
+        offset = 0.0 if added is None else float(added.detach().abs().max())
+        return float(rows.max()) * x[0] + offset
 
     def spread(self, *x: float) -> float:
         """Returns that of sums of independent products."""
-        return sqrt(self.terms * float((self.codes().detach() ** 2).mean())) * x[0]
+        return sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
 
     def _write(self, graph: OnnxGraph, operation: str, x: str, **attributes: Any) -> str:
-        real = graph.constant("weight_codes", integers_of(self.codes()))
-        inputs = [x, graph.quant(real, self.range, self.bits, "weight")]
-        added = self.bias_codes()
+        places = self.weight_fraction()
+        real = graph.constant("weight_values", integers_of(self.codes()) * 2.0**-places)
+        inputs = [x, graph.quant(real, self.range, self.bits, "weight", fraction=places)]
+        added = self.bias_values()
         if added is not None:
-            inputs.append(graph.constant("bias", integers_of(added)))
-        magnitude = int(
-            np.abs(integers_of(self.codes())).reshape(len(self.weight), -1).sum(1).max()
-        )
-        entering = graph.bounds[x]
-        if magnitude * max(abs(entering.lo), entering.hi) > FLOAT32_INTEGERS:
-            graph.notes.append(f"{self.where()}: its sums have more than 24 bits")
+            inputs.append(graph.constant("bias", added.detach().cpu().numpy()))
         return graph.node(operation, inputs, **attributes)
 
 
-class QuantLinear(_Linear):
+class QuantLinear(LinearLayer):
     """A dense layer: integers x [batch, inputs] to exact sums [batch, outputs].
 
     Args:
@@ -105,6 +149,7 @@ class QuantLinear(_Linear):
         signed: whether weights have a sign.
         per_channel: whether each output has a step of its own.
         bias: whether an integer is added to each sum.
+        digits: most signed digits of a weight; None for any number.
     """
 
     def __init__(
@@ -116,20 +161,20 @@ class QuantLinear(_Linear):
         signed: bool = True,
         per_channel: bool = True,
         bias: bool = True,
+        digits: int | None = None,
     ) -> None:
         shape = (out_features, in_features)
-        super().__init__(shape, bits, signed=signed, per_channel=per_channel, bias=bias)
+        super().__init__(
+            shape, bits, signed=signed, per_channel=per_channel, bias=bias, digits=digits
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns sums."""
-        return functional.linear(x, self.codes(), self.bias_codes())
+        return functional.linear(x, self.values(), self.bias_values())
 
-    def integers(self, *x: IntArray) -> IntArray:
-        """Returns sums of integers [batch, inputs]."""
-        weights = integers_of(self.codes())
-        added = self.bias_codes()
-        sums = x[0] @ weights.T
-        return sums if added is None else sums + integers_of(added)
+    def sums(self, x: IntArray) -> IntArray:
+        """Returns sums of products of codes [batch, inputs]."""
+        return x @ integers_of(self.codes()).T
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a Gemm, its weights quantized."""
@@ -141,7 +186,7 @@ class QuantLinear(_Linear):
         return f"{inputs}, {outputs}, bits={self.bits}"
 
 
-class _Conv(_Linear):
+class _Conv(LinearLayer):
     rank = 2
 
     def __init__(
@@ -158,6 +203,7 @@ class _Conv(_Linear):
         signed: bool = True,
         per_channel: bool = True,
         bias: bool = True,
+        digits: int | None = None,
     ) -> None:
         kernel, self.stride, self.padding, self.dilation = (
             (value,) * self.rank if isinstance(value, int) else tuple(value)
@@ -169,26 +215,25 @@ class _Conv(_Linear):
                 f"channels in {groups} groups"
             )
         shape = (out_channels, in_channels // groups, *kernel)
-        super().__init__(shape, bits, signed=signed, per_channel=per_channel, bias=bias)
+        super().__init__(
+            shape, bits, signed=signed, per_channel=per_channel, bias=bias, digits=digits
+        )
         self.groups = groups
         self.kernel = kernel
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns sums."""
         apply = functional.conv1d if self.rank == 1 else functional.conv2d
-        weights, added = self.codes(), self.bias_codes()
+        weights, added = self.values(), self.bias_values()
         return apply(x, weights, added, self.stride, self.padding, self.dilation, self.groups)
 
-    def integers(self, *x: IntArray) -> IntArray:
-        """Returns sums of integers [batch, channels, *space]."""
+    def sums(self, x: IntArray) -> IntArray:
+        """Returns sums of products of codes [batch, channels, *space]."""
         window = Window(self.kernel, self.stride, self.dilation, self.padding, self.padding)
         weights = np.moveaxis(integers_of(self.codes()), (0, 1), (-1, -2))
-        images = np.moveaxis(x[0], 1, -1)
+        images = np.moveaxis(x, 1, -1)
         magnitude = int(np.abs(images).max(initial=0))
-        sums = convolve(images, weights, window, self.groups, 0, magnitude)
-        added = self.bias_codes()
-        moved = sums if added is None else sums + integers_of(added)
-        return np.moveaxis(moved, -1, 1)
+        return np.moveaxis(convolve(images, weights, window, self.groups, 0, magnitude), -1, 1)
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a Conv, its weights quantized."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.train.graph import trace
-from qcompiler.train.layer import Layer, named_modules
+from qcompiler.train.layer import Fixed, Layer, named_modules
 
 
 def name_layers(model: nn.Module) -> None:
@@ -42,10 +42,15 @@ def integers(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> IntArray:
     Raises:
         ModelError: as `export`.
     """
+    return fixed(model, *x).codes
+
+
+def fixed(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> Fixed:
+    """Returns what a model computes, in integers, and where their binary point is."""
     graph = trace(model)
     arrays = [a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in x]
-    given = dict(zip(graph.inputs, arrays, strict=True))
-    return graph.run(lambda step, values: step.layer.integers(*values), given)
+    given = {name: Fixed(array) for name, array in zip(graph.inputs, arrays, strict=True)}
+    return graph.run(lambda step, values: step.layer.fixed(*values), given)
 
 
 class Model(nn.Module):

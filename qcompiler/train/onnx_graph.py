@@ -22,14 +22,14 @@ class OnnxGraph:
 
     Attributes:
         label: names what the layer at hand adds.
-        bounds: of the integers in each tensor, by its name.
-        shapes: of tensors, with a batch of one.
+        shapes: of tensors, with a batch of one, by their name.
+        fractions: places behind the binary point of the numbers in tensors.
         notes: what a runtime in float32 may compute differently, for people.
     """
 
     def __init__(self) -> None:
         self.label = ""
-        self.bounds: dict[str, IntRange] = {}
+        self.fractions: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.notes: list[str] = []
         self._inputs: list[str] = []
@@ -74,14 +74,22 @@ class OnnxGraph:
         )
         return name
 
-    def quant(self, x: str, range_: IntRange, bits: int, suffix: str, mode: str = "ROUND") -> str:
-        """Adds a quantizer of scale 1: x is rounded, and cut to the integers of `range_`."""
+    def quant(
+        self,
+        x: str,
+        range_: IntRange,
+        bits: int,
+        suffix: str,
+        mode: str = "ROUND",
+        fraction: int = 0,
+    ) -> str:
+        """Adds a quantizer: x is rounded to multiples of 2**-fraction, which `range_` bounds."""
         signed = range_.lo < 0
         narrow = range_ != IntRange.for_bits(bits, signed)
         assert range_ == IntRange.for_bits(bits, signed, narrow), "as Quant has them"
         parameters = [
             self.constant(f"{suffix}_{name}" if suffix else name, float(value))
-            for name, value in (("scale", 1), ("zero_point", 0), ("bits", bits))
+            for name, value in (("scale", 2.0**-fraction), ("zero_point", 0), ("bits", bits))
         ]
         attributes = {"signed": int(signed), "narrow": int(narrow), "rounding_mode": mode}
         return self.node("Quant", [x, *parameters], suffix, **attributes)

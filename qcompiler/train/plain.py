@@ -8,7 +8,6 @@ import numpy as np
 from torch import nn
 
 from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters.exact_windows import pool
 from qcompiler.train.layer import Layer
@@ -27,8 +26,8 @@ class _Plain(Layer):
         """The name of torch's class."""
         return type(self.module).__name__
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns those of the input."""
+    def reach(self, *x: float) -> float:
+        """Returns that of the input."""
         return x[0]
 
     def spread(self, *x: float) -> float:

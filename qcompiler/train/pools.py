@@ -56,9 +56,9 @@ class _SumPool(Layer):
         self._taps = window.taps
         return np.moveaxis(pool(np.moveaxis(x[0], 1, -1), window, "sum", 0), -1, 1)
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns as many times those of the input as a window has elements."""
-        return x[0].union(IntRange(0, 0)) * IntRange(self._taps, self._taps)
+    def reach(self, *x: float) -> float:
+        """Returns as many times that of the input as a window has elements."""
+        return x[0] * self._taps
 
     def spread(self, *x: float) -> float:
         """Returns that of sums of which half is in common."""

@@ -23,7 +23,7 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.train.dyadic import dyadic
-from qcompiler.train.layer import Layer
+from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import (
     along_axis,
@@ -96,10 +96,15 @@ class Requantizer(Layer):
         y = rounded + along_axis(self._offset(), acc.dim(), 1)
         return torch.clamp(y, self.range.lo, self.range.hi).to(acc.dtype)
 
-    def form(self) -> MulShift:
-        """Returns the same as the compiler's arithmetic has it, with one shift for all channels."""
+    def form(self, fraction: int = 0) -> MulShift:
+        """Returns the same as the compiler's arithmetic has it, with one shift for all channels.
+
+        Args:
+            fraction: places of the accumulators behind the binary point.
+        """
         multiplier, shift = (integers_of(values) for values in self.multiplier_and_shift())
-        most = int(shift.max())
+        shift = shift + fraction
+        most = max(int(shift.max()), 1)
         bias = (integers_of(self._offset()) << most) + (1 << most >> 1)
         # A channel's own half, 2**(S - 1), is the common one: both are half of what is shifted out.
         return MulShift(multiplier << (most - shift), bias, most, self.range.lo, self.range.hi)
@@ -108,9 +113,13 @@ class Requantizer(Layer):
         """Returns codes of accumulators with channels along axis 1."""
         return self.form().apply(x[0], channel_axis=1)
 
-    def bounds(self, *x: IntRange) -> IntRange:
-        """Returns all codes."""
-        return self.range
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns codes, of accumulators with any binary point."""
+        return Fixed(self.form(x[0].fraction).apply(x[0].codes, channel_axis=1))
+
+    def reach(self, *x: float) -> float:
+        """Returns that of the codes."""
+        return float(max(-self.range.lo, self.range.hi))
 
     def spread(self, *x: float) -> float:
         """Chooses the scale: the codes reach some root mean squares of the accumulators."""

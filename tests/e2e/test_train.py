@@ -111,3 +111,35 @@ class Branches(train.Model):
 def test_branches(bits, tmp_path):
     torch.manual_seed(bits)
     assert_equal_everywhere(shaken(Branches(bits)), tmp_path, simulated=20 * (bits == 3))
+
+
+@pytest.mark.simulation
+@each_width
+def test_binary_points(bits, tmp_path):
+    torch.manual_seed(bits)
+    model = train.Sequential(
+        train.Input(bits, signed=True, shape=(2, 6, 6)),
+        train.FixedConv2d(2, 4, 3, padding=1, bits=bits),
+        train.FixedBatchNorm(4, min(bits, 4)),
+        train.Cast(bits),
+        train.FixedConv2d(4, 4, 3, stride=2, groups=4, bits=bits, bias=False),
+        train.Cast(bits, signed=True, rounding="RND_CONV", overflow="SAT_SYM"),
+        nn.Flatten(),
+        train.FixedLinear(16, 6, bits=bits),
+        train.Cast(bits + 2, signed=True, rounding="RND_MIN_INF"),
+    )
+    assert_equal_everywhere(shaken(model), tmp_path, simulated=20 * (bits == 4))
+
+
+ROUNDING = ["TRN", "TRN_ZERO", "RND", "RND_CONV", "RND_ZERO", "RND_INF", "RND_MIN_INF"]
+
+
+@pytest.mark.parametrize("rounding", ROUNDING)
+def test_rounding_modes(rounding, tmp_path):
+    torch.manual_seed(0)
+    model = train.Sequential(
+        train.Input(6, signed=True, shape=(3,)),
+        train.QuantLinear(3, 2, bits=3),
+        train.Cast(6, -1.6, signed=True, rounding=rounding),
+    )
+    assert_equal_everywhere(model.eval(), tmp_path)

@@ -120,7 +120,7 @@ def test_sums_beyond_float32_are_said(tmp_path):
     model = train.Sequential(train.Input(8, shape=(600,)), train.QuantLinear(600, 2, bits=8))
     with torch.no_grad():
         model[1].weight[:] = 1.0
-    with pytest.warns(UserWarning, match=r"1 \(QuantLinear\): its sums have more than 24 bits"):
+    with pytest.warns(UserWarning, match=r"1 \(QuantLinear\): its numbers have more than 24 bits"):
         train.export(model, tmp_path / "m.onnx")
 
 

@@ -1,0 +1,343 @@
+"""Fixed point with a learned binary point: weights, activations, batch normalization.
+
+    cast(x, W, f) = overflow(round(x * 2**f), W) * 2**-f
+
+after Dai et al., arXiv 2401.17544 (QFX), with the modes of C++'s `ap_fixed`, see
+`qcompiler.arith.fixed_point`. The number of bits W is fixed; f is a trained real number, rounded in
+the forward pass. Its gradients, and how it starts, are ours. With rounding as the identity, both of
+x * 2**f and of f, and c = cast(x):
+
+    dc/dx = 1,  dc/df = ln 2 * (x - c)   where nothing overflows;
+    dc/dx = 0,  dc/df = -ln 2 * c        where c is saturated.
+
+The last one is the derivative of the saturated value itself, which falls as the point moves to the
+left; the other is the rounding error: it grows with f where x was rounded down. WRAP has the
+first gradients everywhere; where WRAP_SM mirrors, dc/dx = -1 and dc/df = -ln 2 * (x + c).
+
+Sums keep all places behind the point; a `Cast` behind them takes those that are wanted.
+"""
+
+from math import floor, log2, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qcompiler.arith.arrays import IntArray, along_axis
+from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
+from qcompiler.errors import ModelError, Problem
+from qcompiler.train.layer import Fixed, Layer
+from qcompiler.train.linear import LinearLayer, QuantConv1d, QuantConv2d, QuantLinear
+from qcompiler.train.onnx_graph import OnnxGraph
+from qcompiler.train.tensors import along_axis as tensor_along_axis
+from qcompiler.train.tensors import integers_of, round_through, straight_to
+
+_HEADROOM = 3.0
+"""Root mean squares that the numbers reach at the start."""
+
+_BEFORE: dict[Rounding, tuple[float, str]] = {
+    "TRN": (0, "FLOOR"),
+    "TRN_ZERO": (0, "DOWN"),
+    "RND": (0.5, "FLOOR"),
+    "RND_MIN_INF": (-0.5, "CEIL"),
+    "RND_CONV": (0, "ROUND"),
+    "RND_INF": (0, "HALF_UP"),
+    "RND_ZERO": (0, "HALF_DOWN"),
+}
+"""How QONNX writes a rounding mode: what is added, in units, and what then rounds."""
+
+
+def rounded(x: Tensor, mode: Rounding) -> Tensor:
+    """Returns x rounded to integers as `FixedPoint` does; the gradient passes straight through."""
+    whole = torch.floor(x)
+    part = x - whole
+    up, down = whole + (part >= 0.5), whole + (part > 0.5)
+    found = {
+        "TRN": whole,
+        "TRN_ZERO": torch.trunc(x),
+        "RND": up,
+        "RND_MIN_INF": down,
+        "RND_CONV": torch.round(x),
+        "RND_INF": torch.where(x < 0, down, up),
+        "RND_ZERO": torch.where(x < 0, up, down),
+    }[mode]
+    return straight_to(found, x)
+
+
+def overflown(codes: Tensor, number: FixedPoint) -> Tensor:
+    """Returns integers as a type of `number.width` bits keeps them."""
+    if number.overflow in ("SAT", "SAT_SYM"):
+        return torch.clamp(codes, number.range.lo, number.range.hi)
+    period = 2.0**number.width
+    low = codes - (torch.floor((codes - number.range.lo) / period) * period).detach()
+    if number.overflow == "WRAP":
+        return low
+    halves = torch.floor(codes / (period / 2)).detach()
+    mirrored = torch.floor(halves / 2) % 2 != halves % 2
+    return torch.where(mirrored, -low - 1, low)
+
+
+def cast(x: Tensor, number: FixedPoint, fraction: Tensor) -> Tensor:
+    """Returns the fixed-point numbers that stand for x, with gradients in x and in `fraction`.
+
+    Args:
+        x: real numbers.
+        number: width and modes; its own fraction is not used.
+        fraction: places behind the binary point, real; rounded here.
+    """
+    unit = torch.exp2(round_through(fraction))
+    return overflown(rounded(x * unit, number.rounding), number) / unit
+
+
+class _Point(nn.Module):
+    """A number format with a trained binary point."""
+
+    def __init__(
+        self, bits: int, *, signed: bool, rounding: Rounding, overflow: Overflow, fraction: float
+    ) -> None:
+        super().__init__()
+        self.kept = FixedPoint(bits, 0, signed, rounding, overflow)
+        self.fraction = nn.Parameter(torch.tensor(float(fraction)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast(x, self.kept, self.fraction)
+
+    @property
+    def number(self) -> FixedPoint:
+        """The format as it is now."""
+        kept = self.kept
+        places = round(float(self.fraction.detach()))
+        return FixedPoint(kept.width, places, kept.signed, kept.rounding, kept.overflow)
+
+    @property
+    def reach(self) -> float:
+        """The largest magnitude there is."""
+        range_ = self.kept.range
+        return max(-range_.lo, range_.hi) * 2.0**-self.number.fraction
+
+    def fit(self, largest: float) -> None:
+        """Moves the point so that numbers reach `largest`, if at all possible not much more."""
+        with torch.no_grad():
+            self.fraction.fill_(floor(log2(self.kept.range.hi / max(largest, 2**-20))))
+
+
+class Cast(Layer):
+    """An activation in fixed point: without a sign it is a ReLU.
+
+    Args:
+        bits: of the number.
+        fraction: places behind the point at the start; None chooses them from the weights.
+        signed: whether there is a sign.
+        rounding: a mode of `ap_fixed`.
+        overflow: a mode of `ap_fixed`; QONNX can say SAT and, with a sign, SAT_SYM.
+        learned: whether the point is trained.
+    """
+
+    def __init__(
+        self,
+        bits: int,
+        fraction: float | None = None,
+        *,
+        signed: bool = False,
+        rounding: Rounding = "RND",
+        overflow: Overflow = "SAT",
+        learned: bool = True,
+    ) -> None:
+        super().__init__()
+        self.is_given = fraction is not None
+        self.point = _Point(
+            bits, signed=signed, rounding=rounding, overflow=overflow, fraction=fraction or 0
+        )
+        self.point.fraction.requires_grad_(learned)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns fixed-point numbers."""
+        return self.point(x)
+
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns codes, as the compiler's arithmetic has them."""
+        number = self.point.number
+        return Fixed(number.codes(x[0].numbers), number.fraction)
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns the codes of integers."""
+        return self.fixed(Fixed(x[0])).codes
+
+    def reach(self, *x: float) -> float:
+        """Returns that of the format."""
+        return self.point.reach
+
+    def spread(self, *x: float) -> float:
+        """Chooses the point so that some root mean squares can be told."""
+        if not self.is_given:
+            self.point.fit(_HEADROOM * x[0])
+        return x[0] if self.point.kept.signed else x[0] / sqrt(2)
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds a quantizer, and what is added before it where halves go up or down.
+
+        Raises:
+            ModelError: QONNX has no such overflow.
+        """
+        number = self.point.number
+        if number.overflow not in ("SAT", "SAT_SYM"):
+            what = f"QONNX has no quantizer that overflows as {number.overflow}"
+            raise ModelError([Problem(self.where(), what, "use overflow SAT or SAT_SYM")])
+        offset, mode = _BEFORE[number.rounding]
+        source = x[0]
+        if offset:
+            half = graph.constant("half", offset * 2.0**-number.fraction)
+            source = graph.node("Add", [source, half], "moved")
+        return graph.quant(source, number.range, number.width, "", mode, number.fraction)
+
+    def extra_repr(self) -> str:
+        """Returns what `print` shows."""
+        return str(self.point.number)
+
+
+class _FixedWeights(LinearLayer):
+    """A layer whose weights, and bias, have learned binary points, one for each tensor."""
+
+    def __init__(self, *args: Any, bits: int = 8, **options: Any) -> None:
+        super().__init__(*args, bits=bits, **{"per_channel": False, **options})
+        self.log2_step = None
+        modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT_SYM", "fraction": 0}
+        self.weight_point = _Point(bits, signed=self.range.signed, **modes)
+        self.bias_point = _Point(2 * bits, signed=True, **modes) if self.bias is not None else None
+        self.fit_step()
+
+    def fit_step(self) -> None:
+        """Moves the points so that the largest weight is reached."""
+        if not hasattr(self, "weight_point"):
+            return
+        self.weight_point.fit(float(self.weight.detach().abs().max()))
+        if self.bias_point is not None:
+            with torch.no_grad():
+                self.bias_point.fraction.copy_(self.weight_point.fraction + self.bits // 2)
+
+    def values(self) -> Tensor:
+        """Returns weights in fixed point."""
+        return self.weight_point(self.weight)
+
+    def codes(self) -> Tensor:
+        """Returns the integers of weights."""
+        return self.values() * 2.0 ** self.weight_fraction()
+
+    def weight_fraction(self) -> int:
+        """Returns the places of weights behind the binary point."""
+        return self.weight_point.number.fraction
+
+    def bias_values(self) -> Tensor | None:
+        """Returns what is added, in fixed point."""
+        return None if self.bias_point is None else self.bias_point(self.bias)
+
+    def bias_fraction(self) -> int:
+        """Returns the places of the bias behind the binary point."""
+        return 0 if self.bias_point is None else self.bias_point.number.fraction
+
+
+class FixedLinear(_FixedWeights, QuantLinear):
+    """A dense layer in fixed point; arguments as those of `QuantLinear`."""
+
+
+class FixedConv1d(_FixedWeights, QuantConv1d):
+    """A convolution over [batch, channels, time] in fixed point; arguments as `QuantConv1d`'s."""
+
+
+class FixedConv2d(_FixedWeights, QuantConv2d):
+    """A convolution over images in fixed point; arguments as those of `QuantConv2d`."""
+
+
+class FixedBatchNorm(Layer):
+    """Batch normalization in fixed point: y = cast(a) * x + cast(b), per channel of axis 1.
+
+    a = gamma / sqrt(var + eps) and b = beta - mean * a, of the batch while training, of the running
+    means afterwards. Both have learned binary points.
+
+    Args:
+        channels: of axis 1.
+        bits: of a; b has twice as many.
+        momentum: of running means.
+        eps: added to variances.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(
+        self, channels: int, bits: int = 8, *, momentum: float = 0.1, eps: float = 1e-5
+    ) -> None:
+        super().__init__()
+        self.momentum, self.eps = momentum, eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT", "signed": True}
+        self.scale_point = _Point(bits, fraction=bits - 2, **modes)
+        self.offset_point = _Point(2 * bits, fraction=bits, **modes)
+
+    def _line(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the factor and the summand of each channel, in fixed point."""
+        factor = self.weight / torch.sqrt(variance + self.eps)
+        return self.scale_point(factor), self.offset_point(self.bias - mean * factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns normalized numbers; updates running means while training."""
+        mean, variance = self.running_mean, self.running_var
+        if self.training:
+            axes = [axis for axis in range(x.dim()) if axis != 1]
+            mean, variance = x.mean(axes), x.var(axes, unbiased=False)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_var.lerp_(variance, self.momentum)
+        factor, summand = self._line(mean, variance)
+        wide = (tensor_along_axis(values, x.dim(), 1) for values in (factor, summand))
+        scale, offset = wide
+        return x * scale + offset
+
+    def _codes(self) -> tuple[Fixed, Fixed]:
+        points = (self.scale_point, self.offset_point)
+        lines = self._line(self.running_mean, self.running_var)
+        places = [point.number.fraction for point in points]
+        scale, offset = (
+            Fixed(integers_of(values.double() * 2.0**f), f)
+            for values, f in zip(lines, places, strict=True)
+        )
+        return scale, offset
+
+    def fixed(self, *x: Fixed) -> Fixed:
+        """Returns what running means make of numbers."""
+        (given,) = x
+        scale, offset = self._codes()
+        rank = given.codes.ndim
+        factor = along_axis(scale.codes, rank, 1)
+        product = Fixed(given.codes * factor, given.fraction + scale.fraction)
+        fraction = max(product.fraction, offset.fraction)
+        summand = along_axis(offset.at(fraction), rank, 1)
+        return Fixed(product.at(fraction) + summand, fraction)
+
+    def integers(self, *x: IntArray) -> IntArray:
+        """Returns the codes of integers."""
+        return self.fixed(Fixed(x[0])).codes
+
+    def reach(self, *x: float) -> float:
+        """Returns that of the largest factor and the largest summand."""
+        scale, offset = self._codes()
+        return float(np.abs(scale.numbers).max() * x[0] + np.abs(offset.numbers).max())
+
+    def spread(self, *x: float) -> float:
+        """Takes what enters as normal: running means start there, and the factors' point."""
+        with torch.no_grad():
+            self.running_var.fill_(max(x[0], 2**-20) ** 2)
+        self.scale_point.fit(2 / max(x[0], 2**-20))
+        self.offset_point.fit(8.0)
+        return 1.0
+
+    def write(self, graph: OnnxGraph, *x: str) -> str:
+        """Adds a factor and a summand for each channel."""
+        scale, offset = self._codes()
+        factor = graph.constant("factor", graph.along_channels(scale.numbers, x[0]))
+        summand = graph.constant("summand", graph.along_channels(offset.numbers, x[0]))
+        return graph.node("Add", [graph.node("Mul", [x[0], factor], "scaled"), summand])

@@ -1,0 +1,86 @@
+"""Casts with a trained binary point: equal to the arithmetic of integers, gradients as derived."""
+
+from itertools import product
+from math import log
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from qcompiler import ModelError, train
+from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
+from qcompiler.train.binary_point import cast
+
+torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "overflow"), list(product(get_args(Rounding), get_args(Overflow)))
+)
+@pytest.mark.parametrize("fraction", [-2, 0, 5])
+def test_torch_casts_as_the_integers_do(rounding, overflow, fraction):
+    number = FixedPoint(4, fraction, True, rounding, overflow)
+    x = np.arange(-600, 600) / 8 * 2.0**-fraction
+    got = cast(torch.tensor(x), number, torch.tensor(float(fraction))).numpy()
+    assert np.array_equal(got, number.cast(x))
+
+
+def gradients(x, overflow, fraction=2.2):
+    x = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    point = torch.tensor(fraction, dtype=torch.float64, requires_grad=True)
+    c = cast(x, FixedPoint(4, 0, True, "RND", overflow), point)
+    c.backward()
+    return float(c.detach()), float(x.grad), float(point.grad)
+
+
+def test_gradients_are_those_of_the_docstring():
+    c, dx, df = gradients(0.9, "SAT")
+    assert (c, dx, df) == (1.0, 1.0, pytest.approx(log(2) * (0.9 - 1.0)))
+    c, dx, df = gradients(9.0, "SAT")
+    assert (c, dx, df) == (1.75, 0.0, pytest.approx(-log(2) * 1.75))
+    c, dx, df = gradients(2.3, "WRAP")
+    assert (c, dx, df) == (-1.75, 1.0, pytest.approx(log(2) * (2.3 + 1.75)))
+    c, dx, df = gradients(2.3, "WRAP_SM")
+    assert (c, dx, df) == (1.5, -1.0, pytest.approx(-log(2) * (2.3 + 1.5)))
+
+
+def test_where_it_saturates_the_gradient_is_the_derivative():
+    # The saturated value is hi * 2**-f for real f, which has finite differences.
+    _, _, df = gradients(9.0, "SAT", 2.0)
+    step = 1e-6
+    difference = (7 * 2.0 ** -(2.0 + step) - 7 * 2.0 ** -(2.0 - step)) / (2 * step)
+    assert df == pytest.approx(difference, rel=1e-6)
+
+
+def test_the_point_is_learned():
+    torch.manual_seed(0)
+    layer = train.Cast(5, 6.0, signed=True)
+    x = torch.randn(2000) * 3
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        ((layer(x) - x) ** 2).mean().backward()
+        optimizer.step()
+    errors = {
+        f: float(((torch.tensor(FixedPoint(5, f).cast(x.double().numpy())) - x) ** 2).mean())
+        for f in range(-2, 7)
+    }
+    assert errors[layer.point.number.fraction] < 1.3 * min(errors.values())
+
+
+def test_overflow_that_qonnx_cannot_say_is_refused(tmp_path):
+    model = train.Sequential(train.Input(4, shape=(3,)), train.Cast(3, 0, overflow="WRAP"))
+    with pytest.raises(ModelError, match=r"1 \(Cast\): QONNX has no quantizer .* as WRAP; use"):
+        train.export(model, tmp_path / "m.onnx")
+
+
+def test_batch_normalization_follows_the_batch_then_the_running_means():
+    torch.manual_seed(0)
+    layer = train.FixedBatchNorm(3, 8)
+    x = torch.randn(4000, 3, 2) * torch.tensor([1.0, 4.0, 0.5])[:, None] + 1
+    for _ in range(60):
+        y = layer(x)
+    assert y.mean((0, 2)).abs().max() < 0.1
+    assert (y.std((0, 2)) - 1).abs().max() < 0.1
+    assert torch.allclose(layer.eval()(x), y, atol=0.05)
