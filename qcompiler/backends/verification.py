@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from qcompiler.analysis.validation import random_integers
 from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.corners import vectors_of
 from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.synthesis.gate_level import netlist_design
@@ -101,18 +101,16 @@ def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
 
 
 def _integers(design: CompiledDesign, vectors: int, file: Path | None, seed: int) -> list[Array]:
-    """Returns what to send: extremes and random integers, or a file's vectors through the head."""
+    """Returns what to send: corners and random integers, or a file's vectors through the head."""
     if file is not None:
         try:
             return list(design.quantize(read_vectors(file, design.names("inputs"))))
         except ValueError as error:
             raise ModelError([Problem(str(file), str(error), "give the model's inputs")]) from None
-    rng = np.random.default_rng(seed)
-    return [
-        random_integers(channel.element.range, (vectors, *channel.frame_shape), rng)
-        for port, channel in design.ports
-        if port.direction == "in"
-    ]
+    given = [channel for port, channel in design.ports if port.direction == "in"]
+    ranges = [channel.element.range for channel in given]
+    shapes = [channel.frame_shape for channel in given]
+    return vectors_of(ranges, shapes, vectors, np.random.default_rng(seed))
 
 
 def _differences(expected: Sequence[Array], got: Sequence[Array]) -> tuple[int, list[str]]:
@@ -144,7 +142,7 @@ def verify(
 
     Args:
         directory: as `Design.write` made it.
-        vectors: frames to send; the first are the extremes of the input's range.
+        vectors: frames to send; the first are corners, see `vectors_of`, at most half of them.
         file: model inputs to send instead.
         seed: of vectors and stalls.
         stalls: chance of a stall per cycle and port in the second run; 0 skips that run.

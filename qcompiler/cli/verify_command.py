@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vectors",
         type=positive_int,
         metavar="N",
-        help="random frames (default: 1000)",
+        help="frames: corners of the inputs' ranges, then random ones (default: 1000)",
     )
     parser.add_argument(
         "--from-file",
