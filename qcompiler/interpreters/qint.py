@@ -198,7 +198,7 @@ class QintFunctions(InterpreterFunctions):
     def _binary(self, op: qint.AddOp | qint.MulOp, args: PythonValues) -> PythonValues:
         rank = len(shape_of(op.result.type))
         a, b = (numpy_ops.align(x, rank) for x in args)
-        return (check_range(op, a + b if isinstance(op, qint.AddOp) else a * b),)
+        return (check_range(op, op.compute(a, b)),)
 
     @impl(qint.AddOp)
     def add(self, i: Interpreter, op: qint.AddOp, args: PythonValues) -> PythonValues:

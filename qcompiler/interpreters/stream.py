@@ -68,9 +68,16 @@ def _adder_graph(
     return (op.graph.evaluate(x).reshape(len(args[0]), 1, -1),)
 
 
+def _maximum(
+    functions: StreamFunctions, i: Interpreter, op: stream.MaximumOp, args: PythonValues
+) -> PythonValues:
+    return (op.compute(*args),)
+
+
 for _process in stream.STREAM.operations:
     if issubclass(_process, stream.Process):
         setattr(StreamFunctions, _process.name, impl(_process)(_evaluate))
 setattr(StreamFunctions, stream.PipelineOp.name, impl(stream.PipelineOp)(_pipeline))
 setattr(StreamFunctions, stream.AdderGraphOp.name, impl(stream.AdderGraphOp)(_adder_graph))
+setattr(StreamFunctions, stream.MaximumOp.name, impl(stream.MaximumOp)(_maximum))
 register_impls(StreamFunctions)

@@ -1,6 +1,7 @@
 """What a pipeline's body computes, element by element: linear forms of scalars.
 
-A *scalar* is an element of an input, or what a requantizer makes of a linear form. Equal scalars
+A *scalar* is an element of an input, or what a requantizer makes of a linear form, or a maximum or
+product of two. Equal scalars
 are one, constant ones are numbers, and those that no output depends on are none: so equal, constant
 and dead neurons go, through all layers.
 """
@@ -12,6 +13,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.arith.arrays import IntArray, integers
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import (
     MulShift,
     Requantizer,
@@ -55,6 +57,10 @@ class Form:
             matrix[np.searchsorted(scalars, form.scalars)] += form.matrix
         return Form(scalars, matrix, self.bias + other.bias)
 
+    def part(self, elements: slice) -> "Form":
+        """Returns some of the elements."""
+        return Form(self.scalars, self.matrix[:, elements], self.bias[elements])
+
     def only(self, elements: Sequence[int]) -> "Form":
         """Returns some of the elements, and the scalars that these need."""
         matrix, bias = self.matrix[:, list(elements)], self.bias[list(elements)]
@@ -65,6 +71,16 @@ class Form:
     def digits(self) -> int:
         """Signed digits of all coefficients, a measure of the adders."""
         return int(sum(_digits(abs(value)) for value in self.matrix.ravel().tolist()))
+
+
+def joined(forms: Sequence[Form]) -> Form:
+    """Returns the elements of several vectors as one, in order."""
+    starts = np.cumsum([0, *(len(form.bias) for form in forms)])
+    scalars = np.unique(np.concatenate([form.scalars for form in forms])).astype(np.int64)
+    matrix = np.zeros((len(scalars), starts[-1]), np.int64)
+    for form, start, end in zip(forms, starts[:-1], starts[1:], strict=True):
+        matrix[np.searchsorted(scalars, form.scalars), start:end] = form.matrix
+    return Form(scalars, matrix, np.concatenate([form.bias for form in forms]))
 
 
 def _digits(value: int) -> int:
@@ -128,6 +144,26 @@ class Step:
     form: Requantizer
     numbers: Sequence[int]
 
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """What it takes."""
+        return (self.entered,)
+
+
+@dataclass(frozen=True)
+class PairStep:
+    """A function of pairs: a maximum, a product.
+
+    Attributes:
+        op: the operation.
+        forms: what it takes, as far as that is linear.
+        numbers: scalar that each of its elements is.
+    """
+
+    op: qint.Pairwise
+    forms: tuple[Form, Form]
+    numbers: Sequence[int]
+
 
 @dataclass
 class Body:
@@ -136,13 +172,13 @@ class Body:
     Attributes:
         scalars: all of them.
         arguments: the scalars of each input, by number.
-        steps: the requantizers, in order.
+        steps: what is not linear, in order.
         made: the output.
     """
 
     scalars: Scalars
     arguments: list[list[int]]
-    steps: list[Step]
+    steps: list[Step | PairStep]
     made: Form
 
     @staticmethod
@@ -155,7 +191,8 @@ class Body:
         found = {int(number) for number in self.made.scalars}
         for step in reversed(self.steps):
             elements = [i for i, number in enumerate(step.numbers) if number in found]
-            found.update(step.entered.only(elements).scalars.tolist())
+            for entered in step.forms:
+                found.update(entered.only(elements).scalars.tolist())
         return found
 
 
@@ -164,7 +201,7 @@ class _Reader:
         self._body = body
         self._scalars = Scalars()
         self._forms: dict[SSAValue, Form] = {}
-        self._steps: list[Step] = []
+        self._steps: list[Step | PairStep] = []
 
     def read(self) -> Body:
         arguments: list[list[int]] = []
@@ -178,7 +215,9 @@ class _Reader:
         for op in self._body.operations:
             if not isinstance(op, qint.ConstantOp):
                 self._forms[op.results[0]] = self._form(op)
-        return Body(self._scalars, arguments, self._steps, self._forms[self._body.yielded])
+        made = self._forms[self._body.yielded]
+        used = made.only(range(len(made.bias)))  # neurons that nothing depends on are not in it
+        return Body(self._scalars, arguments, self._steps, used)
 
     def _form(self, op: Operation) -> Form:
         match op:
@@ -190,8 +229,15 @@ class _Reader:
                 return self._forms[op.input].scaled(op.multiplier_array, op.offset_array)
             case qint.AddOp():
                 return self._forms[op.lhs].plus(self._forms[op.rhs])
+            case qint.ConcatOp():
+                return joined([self._forms[value] for value in op.inputs])
+            case qint.SliceOp():
+                (_, start), (_, end), (_, step) = op.bounds
+                return self._forms[op.input].part(slice(start, end, step))
             case qint.RequantizerOp():
                 return self._requantized(op)
+            case qint.Pairwise():
+                return self._paired(op)
             case _:
                 raise AssertionError(f"{op.name} is in no beat")
 
@@ -205,6 +251,18 @@ class _Reader:
             for i, (lo, hi) in enumerate(codes)
         ]
         self._steps.append(Step(op, entered, form, numbers))
+        return self._scalars.form(numbers)
+
+    def _paired(self, op: qint.Pairwise) -> Form:
+        entered = self._forms[op.lhs], self._forms[op.rhs]
+        bounds = [zip(*self._scalars.bounds(form), strict=True) for form in entered]
+        numbers: list[int] = []
+        for i, pair in enumerate(zip(*bounds, strict=True)):
+            one, other = (IntRange(int(lo), int(hi)) for lo, hi in pair)
+            made = op.combined(one, other)
+            key = type(op), frozenset(_column(form, i) for form in entered)
+            numbers.append(self._scalars.number(key, made.lo, made.hi))
+        self._steps.append(PairStep(op, entered, numbers))
         return self._scalars.form(numbers)
 
     def _entered(self, x: Form, form: Requantizer) -> tuple[Form, Requantizer]:
@@ -229,13 +287,18 @@ class _Reader:
 
     def _key(self, entered: Form, form: Requantizer, element: int) -> object:
         """Returns what two elements have in common if they are equal."""
-        column = entered.only([element])
         row = chosen_rows(form, [element if rows_of(form) > 1 else 0])
         return (
-            *(part.tobytes() for part in (column.scalars, column.matrix, column.bias)),
+            *_column(entered, element),
             type(row),
             *(v.tobytes() if isinstance(v, np.ndarray) else v for v in vars(row).values()),
         )
+
+
+def _column(form: Form, element: int) -> tuple[bytes, ...]:
+    """Returns what two linear forms have in common if they are equal."""
+    column = form.only([element])
+    return tuple(part.tobytes() for part in (column.scalars, column.matrix, column.bias))
 
 
 def _code_bounds(form: Requantizer, low: IntArray, high: IntArray) -> list[tuple[int, int]]:

@@ -53,7 +53,7 @@ from qcompiler.arith.requantizers import chosen_rows, rows_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import int_dense
 from qcompiler.passes.adder_costs import adder_cost
-from qcompiler.passes.beat_forms import Body, Form, Step
+from qcompiler.passes.beat_forms import Body, Form, PairStep, Step
 from qcompiler.passes.neuron_forms import grouped, neurons
 
 
@@ -98,12 +98,27 @@ class _Builder:
             elements = self._elements(step.numbers, needed)
             if not elements:
                 continue
-            self._requantize(step, elements)
+            if isinstance(step, PairStep):
+                self._pair(step, elements)
+            else:
+                self._requantize(step, elements)
         made = self._vector(self._body.made, old.yielded)
         self._block.add_op(qint.YieldOp(made))
         region = self._pipeline.body
         region.detach_block(0)
         region.add_block(self._block)
+
+    def _pair(self, step: PairStep, elements: list[int]) -> None:
+        """Makes some elements of a function of pairs."""
+        one, other = (
+            self._vector(form.only(elements), value)
+            for form, value in zip(step.forms, step.op.operands, strict=True)
+        )
+        made = type(step.op)(one, other)
+        if elements != list(range(len(step.numbers))):
+            made.attributes[stream.ELEMENTS] = int_dense(integers(elements))
+        self._add(made, step.op.result, step.op)
+        self._hold(made.result, [step.numbers[i] for i in elements])
 
     def _requantize(self, step: Step, elements: list[int]) -> None:
         """Makes some elements of a requantizer, each by the form that is cheapest for it."""

@@ -134,12 +134,60 @@ class CodeCell(Cell):
 
     def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
-        (number,), (wire,) = given, self.reads
-        if wire.shift > 0:
-            low = b.constant(0, wire.shift)
-            factor = IntRange(1 << wire.shift, 1 << wire.shift)
-            number = Number.of(b.concat([number, low]), number.range * factor)
+        (number,) = _whole(b, given, self.reads)
         return code_of(b, self.name, number, self.form, self.range)
+
+
+@dataclass(frozen=True)
+class MaximumCell(Cell):
+    """The larger of two integers."""
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`."""
+        return model.chained(2) + model.device.delays.lut
+
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        one, other = _whole(b, given, self.reads)
+        hull = one.range.union(other.range)
+        left, right = (number.wide(hull.width_bits) for number in (one, other))
+        above = left.compare("sgt" if hull.signed else "ugt", right)
+        return Number.of(b.mux(above, left, right).named(self.name), self.range)
+
+
+@dataclass(frozen=True)
+class ProductCell(Cell):
+    """The product of two integers.
+
+    Attributes:
+        widths: of the factors.
+    """
+
+    widths: tuple[int, int]
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`."""
+        return model.multiply(*self.widths, self.range.width_bits)
+
+    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        one, other = _whole(b, given, self.reads)
+        product = one * other
+        if not (one.is_constant or other.is_constant):  # then it is a wire of its own
+            product.named(self.name)
+        return Number.of(product, self.range)
+
+
+def _whole(b: ModuleBuilder, given: Sequence[Number], reads: Sequence[Wire]) -> list[Number]:
+    """Returns numbers with the zeros that the shifts of what is read append."""
+    found: list[Number] = []
+    for number, wire in zip(given, reads, strict=True):
+        shift = wire.shift if wire.cell >= 0 else 0
+        if shift > 0:
+            factor = IntRange(1 << shift, 1 << shift)
+            number = Number.of(b.concat([number, b.constant(0, shift)]), number.range * factor)
+        found.append(number)
+    return found
 
 
 @dataclass
@@ -195,6 +243,8 @@ class _Reader:
         for op in body.operations:
             if isinstance(op, stream.AdderGraphOp):
                 self._graph(op)
+            elif isinstance(op, qint.Pairwise):
+                self._pairs(op)
             else:
                 assert isinstance(op, qint.RequantizerOp), f"{op.name} is in no built pipeline"
                 self._codes(op)
@@ -256,7 +306,26 @@ class _Reader:
             found.append(self._add(CodeCell(op, f"{hint}_{name}", bounds, (wire,), row)))
         self._lanes[op.result] = found
 
+    def _pairs(self, op: qint.Pairwise) -> None:
+        lanes = list(zip(self._lanes[op.lhs], self._lanes[op.rhs], strict=True))
+        names = _numbers(op, stream.ELEMENTS) or range(len(lanes))
+        found: list[Wire] = []
+        for (one, other), number in zip(lanes, names, strict=True):
+            name = f"{op.result.name_hint or 'pair'}_{number}"
+            ranges = self._range(one), self._range(other)
+            bounds = op.combined(*ranges)
+            if bounds.size == 1:
+                found.append(Wire(-1, 0, bounds.lo))
+            elif isinstance(op, stream.MaximumOp):
+                found.append(self._add(MaximumCell(op, name, bounds, (one, other))))
+            else:
+                widths = ranges[0].width_bits, ranges[1].width_bits
+                found.append(self._add(ProductCell(op, name, bounds, (one, other), widths)))
+        self._lanes[op.result] = found
+
     def _range(self, wire: Wire) -> IntRange:
+        if wire.cell < 0:
+            return IntRange(wire.constant, wire.constant)
         bounds = self._flow.cells[wire.cell].range
         if wire.shift < 0:
             return IntRange(bounds.lo >> -wire.shift, bounds.hi >> -wire.shift)

@@ -44,6 +44,10 @@ def _part(op: Operation) -> Area:
     if isinstance(op, qint.MatMulOp):
         assert isinstance(op.rhs.owner, qint.ConstantOp), "the matrix is constant"
         return products(op.rhs.owner.array.astype(np.int64), qint.range_of(op.lhs.type))
+    if isinstance(op, qint.MulOp | stream.MaximumOp):
+        one, other = (qint.range_of(value.type).width_bits for value in op.operands)
+        bits = one * other if isinstance(op, qint.MulOp) else 2 * max(one, other)
+        return Area(shape_of(op.result.type)[-1] * bits, 0)
     if isinstance(op, qint.RequantizerOp):
         bits = shape_of(op.input.type)[-1] * qint.range_of(op.input.type).width_bits
         return Area(round(bits * _CODE_BIT), 0)

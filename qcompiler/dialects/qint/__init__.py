@@ -11,7 +11,7 @@ from qcompiler.dialects.attributes import element_of
 from qcompiler.dialects.qint.boundary import DequantizeOp, QuantizeOp
 from qcompiler.dialects.qint.convolution import ConvOp, PoolOp, Windowed, conv_range, pool_range
 from qcompiler.dialects.qint.interface import Hardware, IntegerOp
-from qcompiler.dialects.qint.joins import AddOp, ConcatOp, JoinOp, MulOp
+from qcompiler.dialects.qint.joins import AddOp, ConcatOp, JoinOp, MulOp, Pairwise
 from qcompiler.dialects.qint.linear import (
     AffineOp,
     ConstantOp,
@@ -67,7 +67,7 @@ QINT = Dialect(
 __all__ = [
     "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
     "DequantizeOp", "FloatScaleOp", "Hardware", "IntRange", "IntType", "IntegerOp", "JoinOp",
-    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "PoolOp", "QuantizeOp", "Rearrangement",
+    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp", "Rearrangement",
     "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp",
     "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range",
     "conv_range", "element_of", "inherit_numerics", "int_like", "int_parameter", "int_type_of",

@@ -19,7 +19,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.dialects.attributes import broadcast_shapes, shape_of
+from qcompiler.dialects.attributes import Array, broadcast_shapes, shape_of
 from qcompiler.dialects.nn import concat_shape
 from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.requantizers import ScalarBody
@@ -57,6 +57,11 @@ class Pairwise(IntegerOp, ABC):
     def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
         """Returns the bounds of the result for operands in these ranges."""
 
+    @staticmethod
+    @abstractmethod
+    def compute(lhs: Array, rhs: Array) -> Array:
+        """Returns the result for operands of one shape."""
+
     @property
     def inferred_range(self) -> IntRange:
         """Bounds of the result."""
@@ -80,6 +85,10 @@ class AddOp(Pairwise):
     def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
         return lhs + rhs
 
+    @staticmethod
+    def compute(lhs: Array, rhs: Array) -> Array:
+        return lhs + rhs
+
 
 @irdl_op_definition
 class MulOp(Pairwise):
@@ -93,6 +102,10 @@ class MulOp(Pairwise):
 
     @staticmethod
     def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
+        return lhs * rhs
+
+    @staticmethod
+    def compute(lhs: Array, rhs: Array) -> Array:
         return lhs * rhs
 
 

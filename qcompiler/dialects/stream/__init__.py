@@ -22,6 +22,7 @@ from qcompiler.dialects.stream.pipeline import (
     ELEMENTS,
     STAGES,
     AdderGraphOp,
+    MaximumOp,
     PipelineOp,
     beat_type,
 )
@@ -54,13 +55,15 @@ STREAM = Dialect(
         SliceOp,
         PipelineOp,
         AdderGraphOp,
+        MaximumOp,
     ],
     [ChannelType],
 )
 
 __all__ = [
     "BUFFERED_BLOCKS", "ELEMENTS", "STAGES", "STREAM", "AddOp", "AdderGraphOp", "ChannelType",
-    "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MulOp", "MvauOp",
+    "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MaximumOp",
+    "MulOp", "MvauOp",
     "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule",
     "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "beat_type",
     "channel_of", "divisors", "reader_lanes", "set_lanes",

@@ -188,6 +188,14 @@ class MulOp(Join):
         result = ChannelType(element, channel.frame_shape, channel.lanes.data)
         super().__init__(operands=[lhs, rhs], result_types=[result])
 
+    @property
+    def is_beatwise(self) -> bool:
+        return True
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        made = joins.MulOp(*inputs)
+        return [made], [made.result]
+
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         return (inputs[0] * inputs[1],)
 
@@ -207,6 +215,9 @@ class MulOp(Join):
 class ConcatOp(Join):
     """Sends frames of several inputs as one: along `axis`, first the elements of the first input.
 
+    It takes beats from one input after another; or, along the last axis, where a beat of the result
+    holds all channels, a beat of each input at once.
+
     Example: `%y = stream.concat %a, %b axis 2
         : (!stream.channel<!qint.int<0, 3>, frame = [2, 2, 4], lanes = 2>,
         !stream.channel<!qint.int<0, 3>, frame = [2, 2, 4], lanes = 2>)
@@ -219,15 +230,48 @@ class ConcatOp(Join):
     result = result_def(ChannelType)
     assembly_format = "$inputs `axis` $axis attr-dict `:` functional-type(operands, results)"
 
-    def __init__(self, inputs: Sequence[SSAValue], axis: int, element: IntType):
+    def __init__(
+        self, inputs: Sequence[SSAValue], axis: int, element: IntType, lanes: int | None = None
+    ):
         shapes = [channel_of(value).frame_shape for value in inputs]
         frame = list(shapes[0])
         frame[axis] = sum(shape[axis] for shape in shapes)
         super().__init__(
             operands=[list(inputs)],
             properties={"axis": IntegerAttr(axis, i64)},
-            result_types=[ChannelType(element, frame, channel_of(inputs[0]).lanes.data)],
+            result_types=[ChannelType(element, frame, lanes or channel_of(inputs[0]).lanes.data)],
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a beat of the result holds all channels, side by side."""
+        (made,) = self.output_channels
+        last = self.axis.value.data == len(made.frame_shape) - 1
+        return last and len(self.inputs) > 1 and made.lanes.data == made.channels
+
+    @property
+    def wanted_lanes(self) -> tuple[int, ...]:
+        return (
+            tuple(c.channels for c in self.input_channels)
+            if self.is_whole
+            else super().wanted_lanes
+        )
+
+    def follow(self, target_cycles: int) -> None:
+        (made,) = self.output_channels
+        last = self.axis.value.data == len(made.frame_shape) - 1
+        if last and made.enough_lanes(target_cycles) > self.largest_lanes:
+            set_lanes(self.result, made.channels)
+        else:
+            super().follow(target_cycles)
+
+    @property
+    def is_beatwise(self) -> bool:
+        return self.is_whole
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        made = joins.ConcatOp(inputs, 1)
+        return [made], [made.result]
 
     @property
     def runs(self) -> tuple[int, ...]:
@@ -242,6 +286,8 @@ class ConcatOp(Join):
         return (np.concatenate(inputs, axis=self.axis.value.data + 1),)
 
     def schedule(self) -> Schedule:
+        if self.is_whole:
+            return Schedule.beat_by_beat(self, 2)
         turn = np.arange(sum(self.runs), dtype=np.int64)
         ends = np.cumsum(self.runs)
         consume = tuple(turn[end - run : end] for run, end in zip(self.runs, ends, strict=True))
@@ -263,5 +309,5 @@ class ConcatOp(Join):
         rest = {tuple(shape[:axis] + shape[axis + 1 :]) for shape in shapes}
         if len(rest) != 1 or list(made.frame_shape) != expected:
             raise VerifyException(f"frames {shapes} do not join along axis {axis} to {made}")
-        if any(shape[-1] % made.lanes.data for shape in shapes):
+        if not self.is_whole and any(shape[-1] % made.lanes.data for shape in shapes):
             raise VerifyException(f"lanes of {made} must divide the channels of every input")

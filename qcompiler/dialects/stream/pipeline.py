@@ -20,9 +20,11 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.adder_graphs.graph import AdderGraph, GraphError
-from qcompiler.dialects.attributes import DenseAttr, int_dense, numpy_from_dense, shape_of
-from qcompiler.dialects.qint.joins import AddOp
+from qcompiler.arith.ranges import IntRange
+from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_from_dense, shape_of
+from qcompiler.dialects.qint.joins import AddOp, ConcatOp, Pairwise
 from qcompiler.dialects.qint.linear import AffineOp, MatMulOp
+from qcompiler.dialects.qint.rearrange import SliceOp
 from qcompiler.dialects.qint.requantizers import ScalarBody
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 from qcompiler.dialects.stream.channel import ChannelType
@@ -100,6 +102,25 @@ class AdderGraphOp(IRDLOperation):
 
 
 @irdl_op_definition
+class MaximumOp(Pairwise):
+    """The larger of two integers: `y = max(a, b)`.
+
+    Example: `%y = stream.maximum %a, %b : (tensor<1x4x!qint.int<0, 3>>,
+        tensor<1x4x!qint.int<-1, 1>>) -> tensor<1x4x!qint.int<0, 3>>`
+    """
+
+    name = "stream.maximum"
+
+    @staticmethod
+    def combined(lhs: IntRange, rhs: IntRange) -> IntRange:
+        return IntRange(max(lhs.lo, rhs.lo), max(lhs.hi, rhs.hi))
+
+    @staticmethod
+    def compute(lhs: Array, rhs: Array) -> Array:
+        return np.maximum(lhs, rhs)
+
+
+@irdl_op_definition
 class PipelineOp(Process):
     """Computes each beat by hardware of its own, a beat a clock; registers cut it into stages.
 
@@ -141,7 +162,7 @@ class PipelineOp(Process):
     @property
     def is_built(self) -> bool:
         """Whether all its products with constants are sums."""
-        linear = (MatMulOp, AffineOp, AddOp)
+        linear = (MatMulOp, AffineOp, AddOp, ConcatOp, SliceOp)
         return not any(isinstance(op, linear) for op in self.body.block.ops)
 
     @property

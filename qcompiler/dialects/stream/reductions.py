@@ -5,16 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, SymbolRefAttr, i64
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.convolution import pool_range
+from qcompiler.dialects.qint.linear import ConstantOp, MatMulOp
+from qcompiler.dialects.qint.rearrange import SliceOp
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
-from qcompiler.dialects.stream.process import Facts
+from qcompiler.dialects.stream.pipeline import MaximumOp
+from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp, find_weights
 from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
@@ -90,6 +93,15 @@ class Reduction(Foldable):
         folds = x.reshape(*x.shape[:-1], -1, self.taps, self.output_channel.lanes.data)
         return (self.reduce(folds).reshape(len(x), *self.output_channel.frame_shape),)
 
+    def _sums(self, value: SSAValue, factors: Array) -> Beat:
+        """Returns the sums of a beat's taps times factors [taps, lanes], as one product."""
+        taps, lanes = factors.shape
+        matrix = np.zeros((taps, lanes, lanes), np.int64)
+        matrix[:, np.arange(lanes), np.arange(lanes)] = factors
+        weights = ConstantOp(matrix.reshape(taps * lanes, lanes))
+        product = MatMulOp(value, weights.result)
+        return [weights, product], [product.result]
+
     @abstractmethod
     def reduce(self, windows: Array) -> Array:
         """Returns windows, [batch, ..., channel fold, tap, lane], without the axis of the taps."""
@@ -158,6 +170,18 @@ class VvauOp(Reduction):
         lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
         return IntRange(int(lo.min()), int(hi.max()))
 
+    def is_constant(self, pe: int, simd: int) -> bool:
+        return (simd, pe) == (self.taps, self.output_channel.channels)
+
+    @property
+    def is_beatwise(self) -> bool:
+        return self.is_constant(*self.folding) and self.style is None
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        ops, made = self._sums(inputs[0], self.weights_op.array)
+        ops[0].results[0].name_hint = self.weights.root_reference.data
+        return ops, made
+
     def reduce(self, windows: Array) -> Array:
         weights = self.weights_op.array.reshape(self.taps, -1, windows.shape[-1])
         return (windows * weights.transpose(1, 0, 2)).sum(axis=-2)
@@ -204,6 +228,30 @@ class PoolOp(Reduction):
     @property
     def inferred_range(self) -> IntRange:
         return pool_range(self.kind.data, self.input_channel.element.range, self.taps)
+
+    @property
+    def is_beatwise(self) -> bool:
+        return self.steps == 1
+
+    def beat(self, inputs: Sequence[SSAValue]) -> Beat:
+        lanes = self.output_channel.lanes.data
+        if self.kind.data == "sum":
+            return self._sums(inputs[0], np.ones((self.taps, lanes), np.int64))
+        ops: list[Operation] = []
+
+        def larger(one: SSAValue, other: SSAValue) -> SSAValue:
+            ops.append(MaximumOp(one, other))
+            return ops[-1].results[0]
+
+        ops += [
+            SliceOp(inputs[0], (0, tap * lanes), (1, (tap + 1) * lanes), (1, 1))
+            for tap in range(self.taps)
+        ]
+        left = [op.results[0] for op in ops]
+        while len(left) > 1:  # neighbours first: a tree
+            pairs = zip(left[::2], left[1::2], strict=False)
+            left = [larger(*pair) for pair in pairs] + left[len(left) // 2 * 2 :]
+        return ops, left
 
     def reduce(self, windows: Array) -> Array:
         return windows.max(axis=-2) if self.kind.data == "max" else windows.sum(axis=-2)

@@ -193,6 +193,43 @@ def build_concat(
     return b.close(in_ready=ready, next_valid=fire, data=result)
 
 
+def build_whole_concat(
+    library: Library,
+    prefix: str,
+    name: str,
+    comment: Sequence[str],
+    *,
+    inputs: Sequence[tuple[IntRange, int]],
+    y: IntRange,
+) -> hw.HWModuleOp:
+    """Returns a block that takes a beat from each input at once, and puts them side by side.
+
+    Args:
+        library: takes shared helpers.
+        prefix: name of the design.
+        name: module name.
+        comment: header lines.
+        inputs: range of the elements, and lanes, of each input.
+        y: range of the result.
+    """
+    lanes = sum(count for _, count in inputs)
+    widths = [count * x.width_bits for x, count in inputs], lanes * y.width_bits
+    b = JoinBlock(library, prefix, name, comment, widths)
+    valids = [port.valid for port in b.inputs]
+    fire = reduce(lambda one, other: one & other, valids, b.enable).named("fire")
+    ready = [
+        reduce(lambda one, other: one & other, [*valids[:i], *valids[i + 1 :]], b.enable)
+        for i in range(len(valids))
+    ]
+    wide = [
+        x.resize(y.width_bits, signed=range_.signed)
+        for port, (range_, count) in zip(b.inputs, inputs, strict=True)
+        for x in port.data.lanes(count)
+    ]
+    result = b.delay("result", b.pack(wide), enable=fire)
+    return b.close(in_ready=ready, next_valid=fire, data=result)
+
+
 @hardware(stream.DuplicateOp)
 def _duplicate_hardware(place: Place, op: stream.DuplicateOp) -> hw.HWModuleOp:
     return build_duplicate(
@@ -226,6 +263,15 @@ def _elementwise_hardware(place: Place, op: stream.AddOp | stream.MulOp) -> hw.H
 def _concat_hardware(place: Place, op: stream.ConcatOp) -> hw.HWModuleOp:
     (made,) = op.output_channels
     ranges = [channel.element.range for channel in op.input_channels]
+    if op.is_whole:
+        return build_whole_concat(
+            place.library,
+            place.top,
+            place.name,
+            place.comment,
+            inputs=list(zip(ranges, op.wanted_lanes, strict=True)),
+            y=made.element.range,
+        )
     return build_concat(
         place.library,
         place.top,
