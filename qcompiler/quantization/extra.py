@@ -8,8 +8,8 @@ from qcompiler.errors import ModelError, Problem
 _PACKAGES = {"sklearn": "scikit-learn"}
 
 
-def library(name: str) -> Any:
-    """Returns a module of a package that the extra `quantize` brings.
+def library(name: str, extra: str = "quantize") -> Any:
+    """Returns a module of a package that an extra brings.
 
     Raises:
         ModelError: the package is missing; says what to install.
@@ -22,5 +22,5 @@ def library(name: str) -> Any:
             raise
         package = _PACKAGES.get(root, root)
         what = f"needs {package}, which is not installed"
-        remedy = "install it: pip install 'qcompiler[quantize]'"
+        remedy = f"install it: pip install 'qcompiler[{extra}]'"
         raise ModelError([Problem("quantization", what, remedy)]) from None

@@ -18,7 +18,8 @@ from qcompiler.frontends.onnx import import_onnx
 from qcompiler.interpreters import functions, run_model
 from qcompiler.provenance.sources import own_nodes
 from qcompiler.quantization.batch_norm import fold_batch_norms
-from qcompiler.quantization.graph import Graph, graph_of
+from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.reading import graph_of
 from qcompiler.quantization.runtime import values
 
 BATCH = 32

@@ -179,7 +179,7 @@ def _leaky_relu(writer: Writer, node: Node, inputs: list[str]) -> None:
     if len(inputs) == 2:
         writer.node("PRelu", node.name, inputs, node.output)
     else:
-        _plain("LeakyRelu")(writer, node, inputs)
+        _plain("LeakyRelu", slope="alpha")(writer, node, inputs)
 
 
 def _mul_add(writer: Writer, node: Node, inputs: list[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from onnx import ModelProto
 
@@ -12,57 +12,19 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization.batch_norm import fold_batch_norms
 from qcompiler.quantization.data import Data, check_data, read_data
-from qcompiler.quantization.graph import Graph, output_axis, read_float_model
-from qcompiler.quantization.onnx_writer import Format, is_qdq_width, quantized_model
+from qcompiler.quantization.distill import distilled, gaussian
+from qcompiler.quantization.equalize import equalize
+from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.onnx_writer import Format, is_batched, is_qdq_width, quantized_model
 from qcompiler.quantization.placement import Group, groups, input_group
-from qcompiler.quantization.quantizers import (
-    MAX_BITS,
-    MIN_BITS,
-    Quantized,
-    Quantizer,
-    WeightCodes,
-    least_error,
-    nearest,
-)
-from qcompiler.quantization.ranges import METHODS, Method, Observed, observe, quantizer
+from qcompiler.quantization.plan import Plan, Widths, plan_widths, uniform
+from qcompiler.quantization.quantizers import Quantized
+from qcompiler.quantization.ranges import Observed, observe, quantizer
+from qcompiler.quantization.reading import read_float_model
+from qcompiler.quantization.settings import Settings
+from qcompiler.quantization.weights import codes_of, correct_biases, round_with_feedback
 
-FORMATS = ("auto", "qdq", "qonnx")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is quantized.
-
-    Attributes:
-        weight_bits, activation_bits: of all layers and activations.
-        input_bits: of the model's inputs.
-        ranges: how far activations reach, see `ranges.quantizer`; `mse` is for weights, too.
-        format: `qdq` (4, 8 or 16 bits, for onnxruntime), `qonnx` (any), or `auto`: QDQ if it can.
-        seed: of everything random.
-    """
-
-    weight_bits: int = 8
-    activation_bits: int = 8
-    input_bits: int = 8
-    ranges: Method = "min-max"
-    format: Literal["auto", "qdq", "qonnx"] = "auto"
-    seed: int = 0
-
-    def problems(self) -> list[Problem]:
-        """Returns what is wrong with the settings, all at once."""
-        found: list[Problem] = []
-        for name in ("weight_bits", "activation_bits", "input_bits"):
-            bits = getattr(self, name)
-            if not MIN_BITS <= bits <= MAX_BITS:
-                what = f"must be {MIN_BITS} to {MAX_BITS}, got {bits}"
-                found.append(
-                    Problem(f"--{name.replace('_', '-')}", what, "give a width in between")
-                )
-        for name, choices in (("ranges", METHODS), ("format", FORMATS)):
-            if getattr(self, name) not in choices:
-                what = f"must be one of {', '.join(choices)}, got {getattr(self, name)}"
-                found.append(Problem(f"--{name}", what, "choose one of them"))
-        return found
+DISTILLED, GAUSSIAN = "none", "gaussian"
 
 
 @dataclass(frozen=True)
@@ -82,11 +44,13 @@ class Result:
         quantized: its graph and integers.
         format: in which it is written.
         model: the ONNX model.
+        plan: how its widths were chosen, if they were.
     """
 
     quantized: Quantized
     format: Format
     model: ModelProto = field(repr=False)
+    plan: Plan | None = None
 
     def layers(self) -> list[LayerBits]:
         """Returns the widths of each layer, in order."""
@@ -107,7 +71,8 @@ class Result:
             {"values": group.values, **asdict(q)} for group, q in self.quantized.activations.items()
         ]
         layers = [asdict(layer) for layer in self.layers()]
-        return {"format": self.format, "layers": layers, "activations": activations}
+        plan = None if self.plan is None else self.plan.as_dict()
+        return {"format": self.format, "layers": layers, "activations": activations, "plan": plan}
 
     def write(self, path: str | Path) -> Path:
         """Writes the model, whole or not at all."""
@@ -125,7 +90,7 @@ class Result:
 
 def quantize(
     model: str | Path | Graph,
-    data: str | Path | Mapping[str, Array] | None = None,
+    data: str | Path | Mapping[str, Array] = DISTILLED,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -133,9 +98,10 @@ def quantize(
 
     Args:
         model: a float ONNX file, or its graph.
-        data: frames by the names of inputs, as arrays or in an .npz; see `data.read_data`.
+        data: frames by the names of inputs, as arrays or in an .npz; `none` for inputs distilled
+            from the statistics of batch norms, `gaussian` for normal numbers.
         progress: is told what goes on.
-        options: fields of `Settings`; by default 8 bits.
+        options: fields of `quantization.Settings`; by default 8 bits.
 
     Raises:
         ModelError: the model, the data or a setting is at fault; lists every problem.
@@ -145,52 +111,86 @@ def quantize(
         raise ModelError(problems)
     progress("reading the model")
     graph = (read_float_model(model) if not isinstance(model, Graph) else model).copy()
-    frames = _data(data, graph)
+    frames = _data(data, graph, settings, progress)
     fold_batch_norms(graph)
+    if settings.equalize:
+        equalize(graph)
     listed = groups(graph)
     if not listed:
         what = "has no layer to quantize: no weights, no sum of activations"
         raise ModelError([Problem("model", what, "give a network with layers")])
-    progress("measuring activations")
-    seen = observe(graph, frames.feeds, listed, settings.seed)
-    quantized = Quantized(graph, _activations(graph, seen, settings), _weights(graph, settings))
-    format_ = _format(quantized, settings)
-    return Result(quantized, format_, quantized_model(quantized, format_))
+    return _Run(graph, frames, listed, settings, progress).result()
 
 
-def _data(data: str | Path | Mapping[str, Array] | None, graph: Graph) -> Data:
-    if data is None:
-        what = "no data is given, from which the ranges of activations are"
-        raise ModelError([Problem("--data", what, "give --data FILE.npz")])
+def _data(
+    data: str | Path | Mapping[str, Array], graph: Graph, settings: Settings, progress: Progress
+) -> Data:
     if isinstance(data, Mapping):
         return check_data(data, graph.inputs, "data")
-    return read_data(Path(data), graph.inputs)
+    if str(data) not in (DISTILLED, GAUSSIAN):
+        return read_data(Path(data), graph.inputs)
+    if str(data) == GAUSSIAN:
+        return Data(gaussian(graph, seed=settings.seed), None)
+    if not is_batched(graph):
+        what = "moves its batch axis, so that inputs cannot be distilled"
+        raise ModelError([Problem("model", what, "give --data FILE.npz")])
+    return Data(distilled(graph, settings.seed, progress), None)
 
 
-def _activations(
-    graph: Graph, seen: Mapping[Group, Observed], settings: Settings
-) -> dict[Group, Quantizer]:
-    found: dict[Group, Quantizer] = {}
-    for group, numbers in seen.items():
-        is_input = any(value in graph.inputs for value in group.values)
-        bits = settings.input_bits if is_input else settings.activation_bits
-        found[group] = quantizer(numbers, bits, settings.ranges)
-    return found
+class _Run:
+    """What is done once data are there."""
 
+    def __init__(
+        self, graph: Graph, data: Data, listed: list[Group], settings: Settings, progress: Progress
+    ):
+        self.graph, self.data, self.listed = graph, data, listed
+        self.settings, self.progress = settings, progress
+        progress("measuring activations")
+        self.seen: dict[Group, Observed] = observe(graph, data.feeds, listed, settings.seed)
 
-def _weights(graph: Graph, settings: Settings) -> dict[str, WeightCodes]:
-    rounded = least_error if settings.ranges == "mse" else nearest
-    return {
-        layer.output: rounded(
-            graph.weights(layer), settings.weight_bits, output_axis(layer, graph.weights(layer))
-        )
-        for layer in graph.layers()
-    }
+    def result(self) -> Result:
+        """Returns the quantized network."""
+        settings, plan = self.settings, None
+        if settings.chooses:
+            plan = plan_widths(
+                self.graph, self.data, self.seen, settings, self._plain_model, self.progress
+            )
+            widths = plan.widths
+        else:
+            widths = uniform(self.graph, self.listed, settings)
+        quantized = self.quantized(widths)
+        if settings.rounding == "ldlq":
+            quantized.weights = round_with_feedback(
+                self.graph, self.data.feeds, quantized.activations, quantized.weights, self.progress
+            )
+        if settings.correct_biases:
+            self.progress("correcting biases")
+            correct_biases(
+                self.graph, self.data.feeds, quantized.activations, quantized.weights, self.listed
+            )
+        format_ = self._format(quantized)
+        return Result(quantized, format_, quantized_model(quantized, format_), plan)
 
+    def quantized(self, widths: Widths) -> Quantized:
+        """Returns the network with the nearest codes of these widths."""
+        settings = self.settings
+        activations = {
+            group: quantizer(self.seen[group], widths.activations[group.name], settings.ranges)
+            for group in self.listed
+        }
+        weights = {
+            layer.output: codes_of(self.graph, layer, widths.weights[layer.output], settings)
+            for layer in self.graph.layers()
+        }
+        return Quantized(self.graph, activations, weights)
 
-def _format(quantized: Quantized, settings: Settings) -> Format:
-    if settings.format != "auto":
-        return settings.format
-    widths = {q.bits for q in quantized.activations.values()}
-    widths |= {made.bits for made in quantized.weights.values()}
-    return "qdq" if all(map(is_qdq_width, widths)) else "qonnx"
+    def _plain_model(self, widths: Widths) -> ModelProto:
+        quantized = self.quantized(widths)
+        return quantized_model(quantized, self._format(quantized))
+
+    def _format(self, quantized: Quantized) -> Format:
+        if self.settings.format != "auto":
+            return self.settings.format
+        widths = {q.bits for q in quantized.activations.values()}
+        widths |= {made.bits for made in quantized.weights.values()}
+        return "qdq" if all(map(is_qdq_width, widths)) else "qonnx"

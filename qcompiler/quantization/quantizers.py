@@ -1,6 +1,5 @@
 """Integers of weights and activations, and the numbers they stand for."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +7,6 @@ import numpy as np
 from qcompiler.dialects.attributes import Array
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.placement import Group
-
-MIN_BITS, MAX_BITS = 2, 16
 
 
 @dataclass(frozen=True)
@@ -133,8 +130,3 @@ def activation_quantizer(lo: float, hi: float, bits: int) -> Quantizer:
     most = 2 ** (bits - signed) - 1
     reach = max(hi / most, -lo / (most + 1) if signed else 0.0)
     return Quantizer(float(positive(np.asarray(reach))), bits, signed)
-
-
-def bits_by_group(bits: int | Mapping[str, int], group: Group, otherwise: int) -> int:
-    """Returns the width of a group: of all, or its own."""
-    return bits if isinstance(bits, int) else bits.get(group.name, otherwise)

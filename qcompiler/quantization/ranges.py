@@ -13,7 +13,6 @@ from qcompiler.quantization.quantizers import Quantizer, activation_quantizer
 from qcompiler.quantization.runtime import each_batch
 
 Method = Literal["min-max", "percentile", "mse"]
-METHODS: tuple[Method, ...] = ("min-max", "percentile", "mse")
 PERCENT = 99.99
 _KEPT = 1 << 15
 """Most numbers that are kept of a value in a batch, for percentiles and errors."""

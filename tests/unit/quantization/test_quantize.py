@@ -10,9 +10,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 import qcompiler
 from qcompiler.errors import ModelError
 from qcompiler.quantization.batch_norm import fold_batch_norms
-from qcompiler.quantization.graph import read_float_model
 from qcompiler.quantization.placement import groups
 from qcompiler.quantization.ranges import Observed, quantizer
+from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.runtime import Session, values
 
 

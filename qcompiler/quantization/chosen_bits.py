@@ -1,0 +1,78 @@
+"""Which layer gets which width: sensitivities and costs make the program that `bits` solves."""
+
+from collections.abc import Mapping, Sequence
+
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.quantization.bits import Choice
+from qcompiler.quantization.cost import layer_multiplications
+from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.hardware import HardwareCosts
+from qcompiler.quantization.placement import Group, input_group, residual_ties
+from qcompiler.quantization.sensitivity import Sensitivities
+
+SIZE, BOPS = "bytes of weights", "bit operations"
+
+
+def variables(graph: Graph, listed: Sequence[Group]) -> dict[str, str]:
+    """Returns the variable of each group's width by the group's name: joins tie widths."""
+    found = {group.name: group.name for group in listed}
+    for tied in residual_ties(graph, [*listed]):
+        names = {found[group.name] for group in tied}
+        if names:
+            first = next(group.name for group in listed if found[group.name] in names)
+            found = {name: found[first] if old in names else old for name, old in found.items()}
+    return {name: f"activations {root}" for name, root in found.items()}
+
+
+def weights_variable(output: str) -> str:
+    """Returns the variable of a layer's weights."""
+    return f"weights {output}"
+
+
+def items(
+    graph: Graph,
+    listed: Sequence[Group],
+    found: Sensitivities,
+    hardware: HardwareCosts | None = None,
+) -> list[list[Choice]]:
+    """Returns the program: an item for each layer and each activation.
+
+    Args:
+        graph: the network.
+        listed: its groups.
+        found: sensitivities, at the widths to choose from.
+        hardware: areas, if the budget is a device's.
+    """
+    names = variables(graph, listed)
+    made: list[list[Choice]] = []
+    for layer in graph.layers():
+        group = input_group(graph, [*listed], layer)
+        count = graph.weights(layer).size
+        products = layer_multiplications(graph, layer)
+        item: list[Choice] = []
+        for bits, hurt in found.weights[layer.output].items():
+            for width in found.activations[group.name]:
+                costs = {SIZE: count * bits / 8, BOPS: float(products * bits * width)}
+                if hardware is not None:
+                    costs |= _area(_nearest_pair(hardware.layers[layer.output], bits, width))
+                widths = {weights_variable(layer.output): bits, names[group.name]: width}
+                item.append(Choice(widths, hurt, costs))
+        made.append(item)
+    for group in listed:
+        item = []
+        for width, hurt in found.activations[group.name].items():
+            areas = {} if hardware is None else hardware.groups[group.name]
+            costs = _area(areas[min(areas, key=lambda w: abs(w - width))]) if areas else {}
+            item.append(Choice({names[group.name]: width}, hurt, costs))
+        made.append(item)
+    return made
+
+
+def _area(area: Area) -> dict[str, float]:
+    return {kind: float(number) for kind, number in area.as_dict().items()}
+
+
+def _nearest_pair(areas: Mapping[tuple[int, int], Area], bits: int, width: int) -> Area:
+    """Returns the area at a pair of widths; the model's inputs have widths of their own."""
+    pair = min(areas, key=lambda p: (abs(p[0] - bits), abs(p[1] - width)))
+    return areas[pair]

@@ -1,0 +1,237 @@
+"""How much a network suffers from few bits in one place: a layer's weights, or an activation.
+
+`kl` is the divergence of the outputs' distributions when only that place is quantized (ZeroQ,
+section 3.2). `hessian` is the average trace of the Hessian of the loss with respect to it, times
+the squared error of its codes (HAWQ-V2, equation 10), traces by Hutchinson's method.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from qcompiler.dialects.attributes import Array
+from qcompiler.progress import Progress, silent
+from qcompiler.quantization import torch_ops
+from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.placement import Group
+from qcompiler.quantization.quantizers import Quantizer, WeightCodes
+from qcompiler.quantization.torch_ops import Tensor, torch
+
+Measure = Literal["kl", "hessian"]
+MEASURES: tuple[Measure, ...] = ("kl", "hessian")
+_MOST_PROBES = 100
+_LEAST_PROBES = 5
+_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True)
+class Places:
+    """Codes to try: of each layer by its output, and of each group, by bits."""
+
+    weights: Mapping[str, Mapping[int, WeightCodes]]
+    activations: Mapping[Group, Mapping[int, Quantizer]]
+
+
+@dataclass
+class Sensitivities:
+    """What was found, by bits: of each layer by its output, and of each group by its name."""
+
+    weights: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
+    activations: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
+
+
+def rounded(x: Tensor, q: Quantizer) -> Tensor:
+    """Returns what the codes of a tensor stand for."""
+    return torch.clamp(torch.round(x / q.scale), q.lo, q.hi) * q.scale
+
+
+def sensitivities(
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    places: Places,
+    measure: Measure,
+    *,
+    labels: Array | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Sensitivities:
+    """Returns the sensitivity of each place at each of its widths.
+
+    Args:
+        graph: of real numbers, batch norms folded.
+        feeds: frames by input.
+        places: codes to try.
+        measure: which of the two.
+        labels: classes of the frames, for `hessian`; None for those that the network gives.
+        seed: of random vectors.
+        progress: is told what goes on.
+    """
+    inputs = {name: torch_ops.tensor(x) for name, x in feeds.items()}
+    if measure == "kl":
+        return _divergences(graph, inputs, places, progress)
+    traces = hutchinson(graph, inputs, [*places.activations], labels, seed, progress)
+    return _perturbed(graph, inputs, places, traces)
+
+
+def _logits(outputs: Mapping[str, Tensor], graph: Graph) -> Tensor:
+    """Returns the first output as one row a frame."""
+    first = outputs[graph.outputs[0]]
+    return first.reshape(first.shape[0], -1)
+
+
+def _divergences(
+    graph: Graph, inputs: dict[str, Tensor], places: Places, progress: Progress
+) -> Sensitivities:
+    constants = torch_ops.parameters(graph)
+    found = Sensitivities()
+    with torch.no_grad():
+        reference = torch.log_softmax(_logits(torch_ops.run(graph, inputs, constants), graph), 1)
+
+        def divergence(changed: dict[str, Tensor], hooks: dict[str, Any]) -> float:
+            outputs = torch_ops.run(graph, inputs, {**constants, **changed}, hooks)
+            other = torch.log_softmax(_logits(outputs, graph), 1)
+            terms = (reference.exp() * (reference - other)).sum(1)
+            return max(float(terms.mean()), 0.0)
+
+        for layer in graph.layers():
+            progress(f"sensitivity of {layer.name}")
+            found.weights[layer.output] = {
+                bits: divergence({layer.inputs[1]: torch_ops.tensor(codes.values)}, {})
+                for bits, codes in places.weights[layer.output].items()
+            }
+        for group, tried in places.activations.items():
+            progress(f"sensitivity of {group.name}")
+            found.activations[group.name] = {
+                bits: divergence({}, dict.fromkeys(group.values, partial(rounded, q=q)))
+                for bits, q in tried.items()
+            }
+    return found
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Traces of the Hessian divided by the number of elements: by layer output, by group."""
+
+    weights: dict[str, float]
+    activations: dict[str, float]
+    probes: int
+
+
+def hutchinson(
+    graph: Graph,
+    inputs: Mapping[str, Tensor],
+    listed: Sequence[Group],
+    labels: Array | None,
+    seed: int = 0,
+    progress: Progress = silent,
+    tolerance: float = _TOLERANCE,
+    most: int = _MOST_PROBES,
+) -> Traces:
+    """Returns average traces of the Hessian of the cross entropy, block by block.
+
+    Random signs z for all blocks at once give `z_i . (H z)_i`, whose mean is the trace of block i:
+    what other blocks add has the mean zero. It ends when the mean of no sum of blocks moves by more
+    than `tolerance`.
+    """
+    constants = torch_ops.parameters(graph)
+    layers = graph.layers()
+    blocks = {f"w {n.output}": constants[n.inputs[1]] for n in layers}
+    blocks |= _shifts(graph, inputs, constants, listed)
+    target = _classes(graph, inputs, constants, labels)
+
+    def loss(points: dict[str, Tensor]) -> Tensor:
+        weights = {n.inputs[1]: points[f"w {n.output}"] for n in layers}
+        hooks = {
+            value: partial(torch.add, points[f"a {value}"])
+            for group in listed
+            for value in group.values
+        }
+        outputs = torch_ops.run(graph, inputs, {**constants, **weights}, hooks)
+        return torch.nn.functional.cross_entropy(_logits(outputs, graph), target)
+
+    # The Hessian is symmetric: products from the left are those from the right. One graph does for
+    # all, and forward differentiation of torch warns of what it uses itself.
+    _, product = torch.func.vjp(torch.func.grad(loss), blocks)
+    generator = torch.Generator().manual_seed(seed)
+    totals, probes = dict.fromkeys(blocks, 0.0), 0
+    mean = 0.0
+    while probes < most:
+        progress(f"traces: {probes} of at most {most} random vectors")
+        signs = {
+            name: torch.randint(0, 2, x.shape, generator=generator).to(x.dtype) * 2 - 1
+            for name, x in blocks.items()
+        }
+        (products,) = product(signs)
+        for name, z in signs.items():
+            totals[name] += float((z * products[name]).sum())
+        probes += 1
+        before, mean = mean, sum(totals.values()) / probes
+        if probes >= _LEAST_PROBES and abs(mean - before) <= tolerance * abs(mean):
+            break
+    frames = len(next(iter(inputs.values())))
+    sizes = {name: x.numel() for name, x in blocks.items()}
+    weights = {n.output: totals[f"w {n.output}"] / probes / sizes[f"w {n.output}"] for n in layers}
+    # The loss is a mean over frames: the sum of its blocks is the mean of those of the frames.
+    activations = {
+        group.name: sum(totals[f"a {v}"] / (sizes[f"a {v}"] / frames) for v in group.values)
+        / probes
+        / len(group.values)
+        for group in listed
+    }
+    return Traces(weights, activations, probes)
+
+
+def _shifts(
+    graph: Graph, inputs: Mapping[str, Tensor], constants: Mapping[str, Tensor],
+    listed: Sequence[Group],
+) -> dict[str, Tensor]:  # fmt: skip
+    """Returns zeros that are added to activations, to differentiate by them."""
+    frames = len(next(iter(inputs.values())))
+    return {
+        f"a {value}": torch.zeros((frames, *graph.shapes[value][1:]))
+        for group in listed
+        for value in group.values
+    }
+
+
+def _classes(
+    graph: Graph, inputs: Mapping[str, Tensor], constants: Mapping[str, Tensor],
+    labels: Array | None,
+) -> Tensor:  # fmt: skip
+    if labels is not None:
+        return torch.from_numpy(np.array(labels, np.int64))
+    with torch.no_grad():
+        return _logits(torch_ops.run(graph, inputs, constants), graph).argmax(1)
+
+
+def _perturbed(
+    graph: Graph, inputs: dict[str, Tensor], places: Places, traces: Traces
+) -> Sensitivities:
+    """Returns average traces times squared errors; negative traces count as zero."""
+    found = Sensitivities()
+    for layer in graph.layers():
+        weights, trace = graph.weights(layer), max(traces.weights[layer.output], 0.0)
+        found.weights[layer.output] = {
+            bits: trace * float(np.square(codes.values - weights).sum())
+            for bits, codes in places.weights[layer.output].items()
+        }
+    errors: dict[str, dict[int, float]] = {group.name: {} for group in places.activations}
+
+    def look(x: Tensor, group: Group) -> Tensor:
+        for bits, q in places.activations[group].items():
+            error = float(((rounded(x, q) - x) ** 2).sum()) / len(x)
+            errors[group.name][bits] = errors[group.name].get(bits, 0.0) + error
+        return x
+
+    hooks = {
+        value: partial(look, group=group) for group in places.activations for value in group.values
+    }
+    with torch.no_grad():
+        torch_ops.run(graph, inputs, torch_ops.parameters(graph), hooks)
+    for group in places.activations:
+        trace = max(traces.activations[group.name], 0.0)
+        found.activations[group.name] = {b: trace * e for b, e in errors[group.name].items()}
+    return found

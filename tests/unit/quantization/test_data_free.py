@@ -1,0 +1,121 @@
+"""Without data: inputs that have the statistics of the batch norms; torch computes as the model."""
+
+import numpy as np
+import pytest
+from float_networks import Builder, float_outputs, frames, residual_network
+from onnx_models import save
+
+import qcompiler
+from qcompiler.errors import ModelError
+from qcompiler.quantization import distill, torch_ops
+from qcompiler.quantization.onnx_writer import ROWS, float_model
+from qcompiler.quantization.placement import groups
+from qcompiler.quantization.reading import read_float_model
+from qcompiler.quantization.runtime import Session
+from qcompiler.quantization.sensitivity import hutchinson
+
+torch_ops.torch.set_num_threads(1)
+
+
+def test_every_operation_has_both_rows():
+    assert torch_ops.ROWS.keys() == ROWS.keys()
+
+
+def everything():
+    """Most operations of a vision network, one after the other."""
+    b = Builder()
+    x = b.conv("image", "c0", 1, 8, strides=[2, 1])
+    x = b.op("PRelu", [x, b.constant("slope", np.full((8, 1, 1), 0.1))], "prelu")
+    half = b.op("AveragePool", x, "mean", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    half = b.op("LeakyRelu", half, "leaky", alpha=0.2)
+    half = b.op("HardSigmoid", half, "hard", alpha=0.3, beta=0.4)
+    half = b.op("DepthToSpace", half, "depth", blocksize=2, mode="DCR")
+    x = b.op("Tanh", b.op("MaxPool", x, "max", kernel_shape=[2, 2], pads=[0, 0, 1, 1]), "tanh")
+    w = b.constant("spread", b.random.normal(0, 0.3, (8, 2, 2, 2)))
+    x = b.op("ConvTranspose", [x, w], "up", strides=[1, 1], pads=[1, 0, 1, 1], group=1)
+    x = b.op("HardSwish", b.norm(x, "norm", 2), "swish")
+    x = b.op("Gelu", b.op("Erf", x, "erf"), "gelu")
+    x = b.op("Transpose", b.op("Flatten", x, "flat"), "turned", perm=[0, 1])
+    y = b.op("Flatten", half, "flat_half")
+    x = b.op("Clip", b.op("Concat", [x, y], "both", axis=1), "clip")
+    b.op("Softmax", b.op("Sigmoid", x, "sigmoid"), "scores", axis=1)
+    return b.model([1, 8, 8], ["scores"], opset=21)
+
+
+@pytest.mark.parametrize("proto", [everything(), residual_network()], ids=["all", "residual"])
+def test_torch_and_written_model_compute_the_same(proto, tmp_path):
+    x = frames(3)
+    wanted = float_outputs(proto, x)
+    graph = read_float_model(save(proto, tmp_path))
+    made = torch_ops.run(graph, {"image": torch_ops.tensor(x)}, torch_ops.parameters(graph))
+    np.testing.assert_allclose(made["scores"].numpy(), wanted, rtol=1e-4, atol=1e-6)
+    written = Session(float_model(graph)).run({"image": x})["scores"]
+    np.testing.assert_allclose(written, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_distilled_inputs_come_closer(tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "ITERATIONS", 60)
+    graph = read_float_model(save(residual_network(), tmp_path))
+    loss = distill._Loss(graph, distill.statistics(graph))
+    made, again = distill.distilled(graph, 3), distill.distilled(graph, 3)
+    np.testing.assert_array_equal(made["image"], again["image"])
+    losses = [
+        float(loss({"image": torch_ops.tensor(x["image"])}))
+        for x in (distill.gaussian(graph, distill.FRAMES, 3), made)
+    ]
+    assert losses[1] < 0.3 * losses[0]
+
+
+def test_large_networks_get_less_effort(tmp_path):
+    small = read_float_model(save(residual_network(), tmp_path))
+    assert distill.effort(small) == (distill.FRAMES, distill.ITERATIONS)
+    b = Builder()
+    x = b.conv("image", "c0", 3, 64, kernel=7)
+    b.conv(b.conv(x, "c1", 64, 128), "scores", 128, 128)
+    large = read_float_model(save(b.model([3, 224, 224], ["scores"]), tmp_path))
+    found, iterations = distill.effort(large)
+    assert 4 <= found < distill.FRAMES
+    assert 20 <= iterations < distill.ITERATIONS
+
+
+def test_folded_batch_norms_are_said(tmp_path):
+    path = save(residual_network(norms=False), tmp_path)
+    with pytest.raises(ModelError, match="has no batch norms") as caught:
+        qcompiler.quantize(path)
+    assert "--data gaussian" in str(caught.value)
+    assert qcompiler.quantize(path, "gaussian").format == "qdq"
+
+
+def exact_traces(graph, x):
+    """Traces of the Hessian by weights, from second derivatives one by one."""
+    torch = torch_ops.torch
+    constants = torch_ops.parameters(graph)
+    inputs = {"image": torch_ops.tensor(x)}
+    target = torch_ops.run(graph, inputs, constants)["scores"].argmax(1)
+    found = {}
+    for layer in graph.layers():
+        name = layer.inputs[1]
+
+        def loss(w, name=name):
+            outputs = torch_ops.run(graph, inputs, {**constants, name: w})
+            return torch.nn.functional.cross_entropy(outputs["scores"], target)
+
+        hessian = torch.func.jacrev(torch.func.jacrev(loss))(constants[name])
+        size = constants[name].numel()
+        found[layer.output] = float(hessian.reshape(size, size).trace()) / size
+    return found
+
+
+def test_hutchinson_finds_the_traces(tmp_path):
+    b = Builder()
+    x = b.op("Relu", b.conv("image", "c0", 1, 4, strides=[2, 2]), "r0")
+    x = b.op("Flatten", b.op("GlobalAveragePool", b.conv(x, "c1", 4, 4), "m"), "f")
+    b.op("Gemm", [x, b.constant("w", b.random.normal(0, 1, (4, 3)))], "scores")
+    graph = read_float_model(save(b.model([1, 8, 8], ["scores"]), tmp_path))
+    x = frames(8)
+    inputs = {"image": torch_ops.tensor(x)}
+    found = hutchinson(graph, inputs, [], None, tolerance=0.0, most=1500)
+    assert found.weights == pytest.approx(exact_traces(graph, x), rel=0.05)
+    assert found.probes == 1500
+    early = hutchinson(graph, inputs, groups(graph), None, tolerance=0.2)
+    assert early.probes < 100
