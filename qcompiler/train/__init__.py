@@ -34,6 +34,7 @@ if find_spec("torch") is None:
 
 from qcompiler.train.binary_point import Cast, FixedBatchNorm, FixedConv1d, FixedConv2d, FixedLinear
 from qcompiler.train.boundary import Input, Output
+from qcompiler.train.convert import Config, quantize_modules
 from qcompiler.train.export import export
 from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
@@ -46,6 +47,7 @@ __all__ = [
     "Add",
     "Cast",
     "Concat",
+    "Config",
     "FixedBatchNorm",
     "FixedConv1d",
     "FixedConv2d",
@@ -65,4 +67,5 @@ __all__ = [
     "initialize",
     "integers",
     "multiplier_length",
+    "quantize_modules",
 ]
