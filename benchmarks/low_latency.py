@@ -1,6 +1,10 @@
 """Fully parallel networks: ours beside da4ml and alkaid, area and latency, in one run.
 
-`python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]`
+`python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]
+    [--figures docs/low_latency.json]`
+
+`--figures` keeps what was measured, in place of what an earlier run found for the same; what
+`python -m benchmarks.low_latency_plot` draws.
 
 Every contender gets the same integers: matrices, biases, requantizers. Its results are compared
 with ours on random vectors and corners first; what differs is no contender. Peers' solvers run with
@@ -54,7 +58,7 @@ METHODS: Mapping[str, Sequence[Mapping[str, Any]]] = {
         for hard in (-1, 2)
     ],
 }
-CUTOFFS = (5.0,)
+CUTOFFS = (2.0, 5.0, 10.0)
 VECTORS = 2000
 DEVICES = {"ecp5": "ecp5-85k", "xcup": "zu3eg"}
 
@@ -293,6 +297,47 @@ endmodule
 """
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A measured design.
+
+    Attributes:
+        case: the network.
+        family: that it was synthesized for.
+        design: which.
+        luts, ffs: that it takes.
+        mhz: after routing; None if it was not routed.
+    """
+
+    case: str
+    family: str
+    design: Built
+    luts: int
+    ffs: int
+    mhz: float | None
+
+
+def keep(path: Path, figure: Figure) -> None:
+    """Puts a figure into a file, in place of one of the same case, family and maker."""
+    found: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    row = {
+        "case": figure.case,
+        "family": figure.family,
+        "made_by": figure.design.name,
+        "LUT": figure.luts,
+        "FF": figure.ffs,
+        "cycles": figure.design.cycles,
+        "MHz": None if figure.mhz is None else round(figure.mhz, 1),
+        "seconds": round(figure.design.seconds, 1),
+        "MiB": round(figure.design.mib),
+    }
+    key = ("case", "family", "made_by")
+    found = [old for old in found if any(old[name] != row[name] for name in key)]
+    rows = sorted([*found, row], key=lambda entry: [entry[name] for name in key])
+    lines = ",\n  ".join(json.dumps(entry) for entry in rows)
+    path.write_text(f"[\n  {lines}\n]\n", encoding="ascii")
+
+
 def main() -> int:
     """Measures what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -302,6 +347,7 @@ def main() -> int:
     parser.add_argument("--mhz", nargs="+", type=float, default=[70.0])
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--figures", type=Path, help="a JSON file that keeps what was measured")
     parsed = parser.parse_args()
     known = cases(parsed.models)
     for name in parsed.cases:
@@ -339,6 +385,8 @@ def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, fo
                 )
             )  # fmt: skip
             print(name, *rows[-1], flush=True)
+            if parsed.figures is not None:
+                keep(parsed.figures, Figure(name, family, design, luts, ffs, mhz))
     print_table(name, ("family", "made by", "LUT", "FF", "cycles", "MHz", "ns", "s", "MiB"), rows)
 
 

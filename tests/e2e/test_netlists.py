@@ -64,3 +64,28 @@ def test_a_netlist_that_lost_bits_is_refused(design, capfd):
     assert "a fault of the tool, not of the model" in refused.words
     assert (design / "synth" / "ice40-up5k" / "netlist.json").read_bytes() == before
     assert qcc(capfd, "synth", design, "--device", "ice40-up5k", "--no-dsp").status == 0
+
+
+PIPELINE = """\
+network p(x: int8[1, 6] scale 1) {
+  w: int4[6, 5] = [[1, -2, 3, 4, 7], [5, -6, 7, 0, 1], [-1, 2, -3, -4, -7], [7, 6, -7, 5, 0],
+    [3, 1, -5, 2, 4], [2, -2, 4, 1, -1]]
+  v: int4[5, 3] = [[6, 5, -4], [-7, 7, 1], [2, 3, 0], [-1, -5, 2], [1, 1, 4]]
+  h = requantize(relu(matmul(x, w)), uint4, scale: 24)
+  return quantize(matmul(h, v), int8, scale: 2)
+}
+"""
+
+
+@pytest.mark.parametrize("device", ["ecp5-25k", "zu3eg"])
+def test_a_pipeline_with_its_credits(tmp_path, capfd, device):
+    """Chains that are kept, requantizers in logic, storage behind the core; under stalls."""
+    text = tmp_path / "p.qnn"
+    text.write_text(PIPELINE, encoding="utf-8")
+    folder = tmp_path / "p"
+    options = ("--cycles", "1", "--mhz", "150", "--device", device, "-o", folder)
+    assert qcc(capfd, "compile", text, *options).status == 0
+    assert qcc(capfd, "synth", folder).status == 0
+    checked = qcc(capfd, "verify", folder, "--netlist", "--vectors", "300", "--stalls", "0.5")
+    assert checked.status == 0, checked.words
+    assert "0 mismatches in 600 frames" in checked.out
