@@ -40,6 +40,7 @@ from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
 from qcompiler.train.model import Model, Sequential, fixed, initialize, integers
 from qcompiler.train.pools import SumPool1d, SumPool2d
+from qcompiler.train.price import Cost, Price
 from qcompiler.train.regularizers import multiplier_length
 from qcompiler.train.requantizer import Requantizer
 
@@ -48,6 +49,7 @@ __all__ = [
     "Cast",
     "Concat",
     "Config",
+    "Cost",
     "FixedBatchNorm",
     "FixedConv1d",
     "FixedConv2d",
@@ -55,6 +57,7 @@ __all__ = [
     "Input",
     "Model",
     "Output",
+    "Price",
     "QuantConv1d",
     "QuantConv2d",
     "QuantLinear",

@@ -14,6 +14,10 @@ The last one is the derivative of the saturated value itself, which falls as the
 left; the other is the rounding error: it grows with f where x was rounded down. WRAP has the
 first gradients everywhere; where WRAP_SM mirrors, dc/dx = -1 and dc/df = -ln 2 * (x + c).
 
+With `learned_width` the places before the point are fixed and those behind it are trained: f sets
+the width, too. Then nothing pulls at f but the rounding error, and a price: see `price`. What is
+saturated is 2**i - 2**-f, and dc/df = ln 2 * 2**-f there.
+
 Sums keep all places behind the point; a `Cast` behind them takes those that are wanted.
 """
 
@@ -26,6 +30,7 @@ from torch import Tensor, nn
 
 from qcompiler.arith.arrays import IntArray, along_axis
 from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
+from qcompiler.arith.ranges import IntRange
 from qcompiler.errors import ModelError, Problem
 from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.linear import LinearLayer, QuantConv1d, QuantConv2d, QuantLinear
@@ -35,6 +40,9 @@ from qcompiler.train.tensors import integers_of, round_through, straight_to
 
 _HEADROOM = 3.0
 """Root mean squares that the numbers reach at the start."""
+
+_WIDEST = 16
+"""Most bits besides the sign that a width is trained to."""
 
 _BEFORE: dict[Rounding, tuple[float, str]] = {
     "TRN": (0, "FLOOR"),
@@ -65,6 +73,14 @@ def rounded(x: Tensor, mode: Rounding) -> Tensor:
     return straight_to(found, x)
 
 
+def saturated(codes: Tensor, number: FixedPoint, integer: float, fraction: Tensor) -> Tensor:
+    """Returns integers within the bounds that follow from the places around the point."""
+    end = torch.exp2(integer + fraction)
+    highest = torch.clamp(end - 1, min=1)
+    lowest = -highest if number.overflow == "SAT_SYM" else -end
+    return torch.minimum(torch.maximum(codes, lowest if number.signed else end * 0), highest)
+
+
 def overflown(codes: Tensor, number: FixedPoint) -> Tensor:
     """Returns integers as a type of `number.width` bits keeps them."""
     if number.overflow in ("SAT", "SAT_SYM"):
@@ -91,7 +107,13 @@ def cast(x: Tensor, number: FixedPoint, fraction: Tensor) -> Tensor:
 
 
 class _Point(nn.Module):
-    """A number format with a trained binary point."""
+    """A number format with a trained binary point.
+
+    Attributes:
+        kept: modes, and the width where that is not learned.
+        fraction: places behind the point.
+        integer: places before it where the width is learned; else None.
+    """
 
     def __init__(
         self, bits: int, *, signed: bool, rounding: Rounding, overflow: Overflow, fraction: float
@@ -99,27 +121,53 @@ class _Point(nn.Module):
         super().__init__()
         self.kept = FixedPoint(bits, 0, signed, rounding, overflow)
         self.fraction = nn.Parameter(torch.tensor(float(fraction)))
+        self.integer: float | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(x, self.kept, self.fraction)
+        if self.integer is None:
+            return cast(x, self.kept, self.fraction)
+        places = round_through(self._bounded())
+        unit = torch.exp2(places)
+        codes = rounded(x * unit, self.kept.rounding)
+        return saturated(codes, self.kept, self.integer, places) / unit
+
+    def learn_width(self) -> None:
+        """Keeps the places before the point from now on."""
+        self.integer = self.kept.width - self.kept.signed - round(float(self.fraction.detach()))
+
+    def _bounded(self) -> Tensor:
+        """Returns the places behind the point such that there is a bit besides the sign."""
+        least = 1.0 - (self.integer or 0)
+        return straight_to(torch.clamp(self.fraction, least, least + _WIDEST - 1), self.fraction)
+
+    def width(self) -> Tensor:
+        """Returns the bits, the sign included, as a real number to be trained."""
+        if self.integer is None:
+            return torch.tensor(float(self.kept.width))
+        return self.integer + self._bounded() + self.kept.signed
 
     @property
     def number(self) -> FixedPoint:
         """The format as it is now."""
         kept = self.kept
-        places = round(float(self.fraction.detach()))
-        return FixedPoint(kept.width, places, kept.signed, kept.rounding, kept.overflow)
+        places, width = round(float(self.fraction.detach())), kept.width
+        if self.integer is not None:
+            places = round(float(self._bounded().detach()))
+            width = round(self.integer + places + kept.signed)
+        return FixedPoint(width, places, kept.signed, kept.rounding, kept.overflow)
 
     @property
     def reach(self) -> float:
         """The largest magnitude there is."""
-        range_ = self.kept.range
+        range_ = self.number.range
         return max(-range_.lo, range_.hi) * 2.0**-self.number.fraction
 
     def fit(self, largest: float) -> None:
         """Moves the point so that numbers reach `largest`, if at all possible not much more."""
         with torch.no_grad():
             self.fraction.fill_(floor(log2(self.kept.range.hi / max(largest, 2**-20))))
+        if self.integer is not None:
+            self.learn_width()
 
 
 class Cast(Layer):
@@ -132,6 +180,7 @@ class Cast(Layer):
         rounding: a mode of `ap_fixed`.
         overflow: a mode of `ap_fixed`; QONNX can say SAT and, with a sign, SAT_SYM.
         learned: whether the point is trained.
+        learned_width: whether the width is trained, from `bits` on, by places behind the point.
     """
 
     def __init__(
@@ -143,6 +192,7 @@ class Cast(Layer):
         rounding: Rounding = "RND",
         overflow: Overflow = "SAT",
         learned: bool = True,
+        learned_width: bool = False,
     ) -> None:
         super().__init__()
         self.is_given = fraction is not None
@@ -150,10 +200,16 @@ class Cast(Layer):
             bits, signed=signed, rounding=rounding, overflow=overflow, fraction=fraction or 0
         )
         self.point.fraction.requires_grad_(learned)
+        if learned_width:
+            self.point.learn_width()
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns fixed-point numbers."""
         return self.point(x)
+
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of the format."""
+        return self.point.width()
 
     def fixed(self, *x: Fixed) -> Fixed:
         """Returns codes, as the compiler's arithmetic has them."""
@@ -199,12 +255,16 @@ class Cast(Layer):
 class _FixedWeights(LinearLayer):
     """A layer whose weights, and bias, have learned binary points, one for each tensor."""
 
-    def __init__(self, *args: Any, bits: int = 8, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, bits: int = 8, learned_width: bool = False, **options: Any
+    ) -> None:
         super().__init__(*args, bits=bits, **{"per_channel": False, **options})
         self.log2_step = None
         modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT_SYM", "fraction": 0}
         self.weight_point = _Point(bits, signed=self.range.signed, **modes)
         self.bias_point = _Point(2 * bits, signed=True, **modes) if self.bias is not None else None
+        if learned_width:
+            self.weight_point.learn_width()
         self.fit_step()
 
     def fit_step(self) -> None:
@@ -223,6 +283,21 @@ class _FixedWeights(LinearLayer):
     def codes(self) -> Tensor:
         """Returns the integers of weights."""
         return self.values() * 2.0 ** self.weight_fraction()
+
+    def weight_format(self) -> tuple[IntRange, int]:
+        """Returns the integers of weights, and their bits."""
+        number = self.weight_point.number
+        return number.range, number.width
+
+    def weight_width(self) -> Tensor:
+        """Returns the bits of weights, as a real number to be trained."""
+        return self.weight_point.width()
+
+    def codes_of_width(self, bits: int) -> IntArray:
+        """Returns the weights with another width, places before the point as they are."""
+        places = self.weight_point.number.fraction + bits - self.weight_point.number.width
+        number = FixedPoint(max(bits, 2), places, True, "RND_CONV", "SAT_SYM")
+        return number.codes(self.weight.detach().cpu().double().numpy())
 
     def weight_fraction(self) -> int:
         """Returns the places of weights behind the binary point."""

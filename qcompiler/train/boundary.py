@@ -70,6 +70,10 @@ class Input(Layer):
             x[0].astype(np.float64), one, zero, None, "half_even", self.range.lo, self.range.hi
         )
 
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of the type."""
+        return torch.tensor(float(self.bits))
+
     def reach(self, *x: float) -> float:
         """Returns that of the type."""
         return float(max(-self.range.lo, self.range.hi))

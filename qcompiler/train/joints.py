@@ -40,6 +40,10 @@ class _Joint(Layer):
     def _scaled_integers(self, x: Sequence[IntArray]) -> list[IntArray]:
         return [each * factor for each, factor in zip(x, self._integers(), strict=True)]
 
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of the widest operand, times its multiplier."""
+        return torch.stack(list(x)).max() + np.log2(max(self._integers()))
+
     def fixed(self, *x: Fixed) -> Fixed:
         """Returns what meets at the finest of the binary points."""
         fraction = max(each.fraction for each in x)

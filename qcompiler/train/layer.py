@@ -77,6 +77,10 @@ class Layer(nn.Module):
         """
         raise NotImplementedError
 
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of what leaves, given those of what enters; they may be trained."""
+        return x[0]
+
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds nodes that compute this layer; returns the name of the tensor that they make."""
         raise NotImplementedError

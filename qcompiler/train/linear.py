@@ -13,7 +13,7 @@ The step only says how latent weights are divided; what a code stands for is up 
 """
 
 from collections.abc import Sequence
-from math import prod, sqrt
+from math import log2, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,22 @@ class LinearLayer(Layer):
         """Returns what inputs are multiplied by: codes * 2**-weight_fraction()."""
         return self.codes()
 
+    def weight_format(self) -> tuple[IntRange, int]:
+        """Returns the integers of weights, and their bits."""
+        return self.range, self.bits
+
+    def weight_width(self) -> Tensor:
+        """Returns the bits of weights, as a real number that may be trained."""
+        return torch.tensor(float(self.bits))
+
+    def codes_of_width(self, bits: int) -> IntArray:
+        """Returns the weights with another width, if there is a choice."""
+        return integers_of(self.codes())
+
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of sums, about."""
+        return x[0] + self.weight_width() + log2(self.terms) / 2
+
     def weight_fraction(self) -> int:
         """Returns the places of weights behind the binary point."""
         return 0
@@ -132,7 +148,7 @@ class LinearLayer(Layer):
     def _write(self, graph: OnnxGraph, operation: str, x: str, **attributes: Any) -> str:
         places = self.weight_fraction()
         real = graph.constant("weight_values", integers_of(self.codes()) * 2.0**-places)
-        inputs = [x, graph.quant(real, self.range, self.bits, "weight", fraction=places)]
+        inputs = [x, graph.quant(real, *self.weight_format(), "weight", fraction=places)]
         added = self.bias_values()
         if added is not None:
             inputs.append(graph.constant("bias", added.detach().cpu().numpy()))

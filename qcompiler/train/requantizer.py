@@ -117,6 +117,10 @@ class Requantizer(Layer):
         """Returns codes, of accumulators with any binary point."""
         return Fixed(self.form(x[0].fraction).apply(x[0].codes, channel_axis=1))
 
+    def width(self, *x: Tensor) -> Tensor:
+        """Returns the bits of the codes."""
+        return torch.tensor(float(self.bits))
+
     def reach(self, *x: float) -> float:
         """Returns that of the codes."""
         return float(max(-self.range.lo, self.range.hi))

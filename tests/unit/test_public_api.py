@@ -17,7 +17,9 @@ WITH_EXAMPLES = (
     "qcompiler.design",
     "qcompiler.errors",
     "qcompiler.backends.compiled",
+    "qcompiler.arith.fixed_point",
     "qcompiler.train",
+    "qcompiler.train.price",
     "qcompiler.train.dyadic",
 )
 PUBLIC = [(m, name) for m in (qcompiler, extend, devices) for name in m.__all__]

@@ -13,7 +13,7 @@ _SHARED = 0.6
 """Adders that are left of those of plain signed digits, once sums are shared."""
 _NARROW = 0.8
 """Width of the average adder of a sum, of that of the sum."""
-_CODE_BIT = 2.0
+CODE_BIT = 2.0
 """Tables for each bit of a requantizer's input."""
 _KEPT = 0.25
 """Register bits for each bit of an adder."""
@@ -50,5 +50,5 @@ def _part(op: Operation) -> Area:
         return Area(shape_of(op.result.type)[-1] * bits, 0)
     if isinstance(op, qint.RequantizerOp):
         bits = shape_of(op.input.type)[-1] * qint.range_of(op.input.type).width_bits
-        return Area(round(bits * _CODE_BIT), 0)
+        return Area(round(bits * CODE_BIT), 0)
     return Area()

@@ -1,0 +1,98 @@
+"""What a model takes of a device, as a term of the loss: trained widths meet a budget.
+
+The price is the compiler's own estimate of a network in full parallel: the adders of each layer's
+products with its very weights (`analysis.area.pipelines`), and two look-up tables for each bit that
+enters a requantizer. It is known at whole widths; between them it is a straight line, so that
+
+    dprice/dwidth = price(next width) - price(this width)
+
+with the weights rounded to each. Beside it stand effective bit operations, the field's yardstick
+(HGQ, arXiv 2405.00645): the sum over all products with a weight other than zero of the bits of the
+one factor times those of the other; we count the bits of the layer, not of each weight.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor
+
+import torch
+from torch import Tensor, nn
+
+from qcompiler.analysis.area.pipelines import CODE_BIT, products
+from qcompiler.arith.ranges import IntRange
+from qcompiler.train.binary_point import Cast
+from qcompiler.train.graph import Step, trace
+from qcompiler.train.linear import LinearLayer
+from qcompiler.train.requantizer import Requantizer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model takes, differentiable in the widths that are trained.
+
+    Attributes:
+        luts: look-up tables in full parallel, estimated as the compiler does before synthesis.
+        ebops: effective bit operations.
+    """
+
+    luts: Tensor
+    ebops: Tensor
+
+
+class Price:
+    """Prices a model, again and again while it is trained.
+
+    Args:
+        model: made of layers of integers.
+
+    Raises:
+        ModelError: as `export`.
+
+    Example:
+        >>> from qcompiler import train
+        >>> model = train.Sequential(
+        ...     train.Input(4, shape=(8,)), train.FixedLinear(8, 4, bits=6, learned_width=True)
+        ... )
+        >>> price = Price(model)
+        >>> loss = torch.relu(price().luts - 100) * 0.01  # a budget of 100 look-up tables
+        >>> loss.backward()
+        >>> bool(model[1].weight_point.fraction.grad > 0)
+        True
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._graph = trace(model)
+
+    def __call__(self) -> Cost:
+        """Returns what the model takes with its weights and widths as they are."""
+        luts: list[Tensor] = [torch.zeros(())]
+        ebops: list[Tensor] = [torch.zeros(())]
+
+        def visit(step: Step, widths: Sequence[Tensor]) -> Tensor:
+            layer = step.layer
+            if isinstance(layer, LinearLayer):
+                luts.append(_products(layer, widths[0]))
+                nonzero = float((layer.codes().detach() != 0).sum())
+                ebops.append(nonzero * layer.weight_width() * widths[0])
+            elif isinstance(layer, (Cast, Requantizer)):
+                luts.append(CODE_BIT * widths[0])
+            return layer.width(*widths)
+
+        self._graph.run(visit, {name: torch.zeros(()) for name in self._graph.inputs})
+        return Cost(torch.stack(luts).sum(), torch.stack(ebops).sum())
+
+
+def _products(layer: LinearLayer, x: Tensor) -> Tensor:
+    """Returns the look-up tables of a layer's products, between four whole pairs of widths."""
+    w = layer.weight_width()
+    low_w, low_x = floor(float(w.detach())), floor(float(x.detach()))
+    part_w, part_x = w - low_w, x - low_x
+    corners = [[_luts(layer, low_w + i, low_x + j) for j in (0, 1)] for i in (0, 1)]
+    first, second = (a + (b - a) * part_x for a, b in corners)
+    return first + (second - first) * part_w
+
+
+def _luts(layer: LinearLayer, weight_bits: int, bits: int) -> float:
+    codes = layer.codes_of_width(weight_bits)
+    matrix = codes.reshape(len(codes), -1).T
+    return float(products(matrix, IntRange.for_bits(max(bits, 1), signed=False)).luts)
