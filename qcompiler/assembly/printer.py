@@ -9,9 +9,8 @@ import numpy as np
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, IntegerType, ModuleOp
 from xdsl.ir import Attribute, Operation
 from xdsl.printer import Printer
-from xdsl.utils.hints import isa
 
-from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense
+from qcompiler.dialects.attributes import Array, DenseAttr, is_dense, numpy_from_dense
 
 ELIDED = "__elided__"
 """The resource that stands for constants left out; MLIR's name for it. Such text is for people."""
@@ -96,7 +95,7 @@ class _Printer(Printer):
             self.print_string(self._types[attribute])
             return
         # By name first: `isa` on every attribute of a design takes ten times as long as printing.
-        if attribute.name != DenseIntOrFPElementsAttr.name or not isa(attribute, DenseAttr):
+        if attribute.name != DenseIntOrFPElementsAttr.name or not is_dense(attribute):
             super().print_attribute(attribute)
             return
         resource = self._resource(attribute)

@@ -1,7 +1,7 @@
 """Conversions between numpy arrays and the builtin attributes that hold weights and parameters."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,17 @@ Array: TypeAlias = NDArray[Any]
 DenseAttr: TypeAlias = DenseIntOrFPElementsAttr[IntegerType | AnyFloat]
 
 _NUMPY_OF_FLOAT = {Float32Type: np.dtype("<f4"), Float64Type: np.dtype("<f8")}
+
+
+def is_dense(value: object) -> TypeGuard[DenseAttr]:
+    """Whether an attribute holds an array of integers or floats.
+
+    As `isa` of xDSL (0.74) says, which makes the constraint anew each time, in a millisecond.
+    """
+    if not isinstance(value, DenseIntOrFPElementsAttr):
+        return False
+    held = cast(DenseIntOrFPElementsAttr[Any], value)
+    return isinstance(held.get_element_type(), IntegerType | AnyFloat)
 
 
 def dense_from_numpy(array: Array) -> DenseAttr:

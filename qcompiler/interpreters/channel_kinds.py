@@ -9,15 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.ir import Operation
-from xdsl.utils.hints import isa
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.requantizers import Requantizer, parameters_of, with_rows
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import (
     Array,
-    DenseAttr,
     dense_from_numpy,
+    is_dense,
     numpy_from_dense,
 )
 
@@ -128,7 +127,7 @@ def _copy(body: qint.ScalarBody, channels: int, first: IntArray) -> qint.ScalarB
 
 def _parameters(op: Operation) -> dict[str, Array]:
     """Returns an operation's parameters that may have one value per channel."""
-    dense = {name: v for name, v in op.properties.items() if isa(v, DenseAttr)}
+    dense = {name: v for name, v in op.properties.items() if is_dense(v)}
     return {name: numpy_from_dense(value) for name, value in dense.items()}
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.hints import isa
 
 from qcompiler.adder_graphs.cost import is_inverted, is_logic, operands_of, takes_carry
 from qcompiler.adder_graphs.graph import AdderGraph
@@ -14,7 +13,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import Requantizer, Table, chosen_rows, rows_of
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.attributes import DenseAttr, numpy_from_dense, shape_of
+from qcompiler.dialects.attributes import is_dense, numpy_from_dense, shape_of
 from qcompiler.rtl.builder import ModuleBuilder
 from qcompiler.rtl.codes import code_of, code_tables
 from qcompiler.rtl.numbers import Number
@@ -335,7 +334,7 @@ class _Reader:
 def _numbers(op: Operation, name: str) -> list[int]:
     """Returns the integers of an attribute, none if it is not there."""
     given = op.attributes.get(name)
-    return numpy_from_dense(given).tolist() if isa(given, DenseAttr) else []
+    return numpy_from_dense(given).tolist() if is_dense(given) else []
 
 
 def _shifted(wire: Wire, shift: int) -> Wire:

@@ -6,7 +6,13 @@ from xdsl.utils.hints import isa
 
 from qcompiler.backends.report.estimates import type_name
 from qcompiler.dialects import qint, stream
-from qcompiler.dialects.attributes import DenseAttr, element_of, numpy_from_dense, shape_of
+from qcompiler.dialects.attributes import (
+    DenseAttr,
+    element_of,
+    is_dense,
+    numpy_from_dense,
+    shape_of,
+)
 
 _LONG = 80
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -44,7 +50,7 @@ def describe_attribute(value: Attribute) -> str:
         return ", ".join(map(str, value.get_values()))
     if isinstance(value, SymbolRefAttr):
         return f"@{value.string_value()}"
-    if isa(value, DenseAttr):
+    if is_dense(value):
         return describe_constant(value)
     text = str(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from math import gcd
 from typing import Any, TypeAlias
 
@@ -214,6 +215,11 @@ class Process(IRDLOperation, ABC):
             release: as `latest` gives it.
         """
         schedule = self.schedule()
+        if schedule.is_beat_by_beat:
+            # Beats of a channel come in different cycles: none waits for the one before it.
+            times = reduce(np.maximum, arrivals if release is None else (*arrivals, release))
+            made = times + times.dtype.type(schedule.latency)
+            return Timeline((times,) * len(arrivals), (made,) * len(schedule.produce))
         busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, arrivals[0].dtype)
         earliest = np.zeros_like(slots)
@@ -242,6 +248,10 @@ class Process(IRDLOperation, ABC):
             frames: number of frames.
         """
         schedule = self.schedule()
+        if schedule.is_beat_by_beat:
+            times = reduce(np.minimum, deadlines)
+            times = times - times.dtype.type(schedule.latency)
+            return Demand((times,) * len(schedule.consume), times if self.paced else None)
         busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, deadlines[0].dtype)
         end = max(int(deadline[-1]) for deadline in deadlines) + schedule.frame_cycles

@@ -51,6 +51,11 @@ class Schedule:
         )
 
     @property
+    def is_beat_by_beat(self) -> bool:
+        """Whether a beat moves everywhere in each cycle."""
+        return self.cycles == 1 and all(len(at) == 1 for at in (*self.consume, *self.produce))
+
+    @property
     def frame_cycles(self) -> int:
         """Cycles that one frame occupies the process."""
         return self.turns * self.cycles

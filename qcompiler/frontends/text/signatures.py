@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import Float32Type, Float64Type, FloatAttr, IntegerAt
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.utils.hints import isa
 
-from qcompiler.dialects.attributes import Array, DenseAttr, numpy_from_dense, shape_of
+from qcompiler.dialects.attributes import Array, is_dense, numpy_from_dense, shape_of
 from qcompiler.dialects.qint import parameter_array, range_of
 
 REQUIRED = object()
@@ -159,5 +159,5 @@ def _reals(attribute: Attribute) -> Any:
         return np.array([attribute.value.data], np.float32)
     if isa(attribute, FloatAttr[Float64Type]):
         return np.array([attribute.value.data], np.float64)
-    assert isa(attribute, DenseAttr)
+    assert is_dense(attribute)
     return numpy_from_dense(attribute).reshape(-1)

@@ -1,14 +1,18 @@
 """Predicted timing in cases where the answer can be worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from stream_networks import StreamNetwork, channel
 
+import qcompiler
 from qcompiler.analysis import throughput
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.throughput import predict, waiting_beats
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint, stream
+from qcompiler.dialects.stream.schedule import Schedule
 
 BIT, BYTE = IntRange(0, 1), IntRange(0, 255)
 
@@ -119,3 +123,13 @@ def test_times_are_wide_where_narrow_ones_would_overflow():
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1)]))
     assert throughput._time_type(network, 1000, 4) is np.int32
     assert throughput._time_type(network, 2**29, 4) is np.int64
+
+
+def test_beats_that_come_one_a_cycle_need_no_running_maximum(monkeypatch):
+    example = (
+        Path(__file__).parents[3] / "examples" / "brevitas_residual" / "brevitas_residual_qcdq.onnx"
+    )
+    network = qcompiler.compile(example).network
+    quick = predict(network), waiting_beats(network)
+    monkeypatch.setattr(Schedule, "is_beat_by_beat", False)
+    assert (predict(network), waiting_beats(network)) == quick
