@@ -6,6 +6,7 @@ from torch import nn
 from trained_models import assert_equal_everywhere, shaken
 
 from qcompiler import train
+from qcompiler.adder_graphs.digits import weight
 
 torch.set_num_threads(1)
 each_width = pytest.mark.parametrize("bits", [2, 3, 4, 8])
@@ -143,3 +144,22 @@ def test_rounding_modes(rounding, tmp_path):
         train.Cast(6, -1.6, signed=True, rounding=rounding),
     )
     assert_equal_everywhere(model.eval(), tmp_path)
+
+
+@pytest.mark.parametrize("digits", [1, 2])
+def test_weights_of_few_digits_take_no_multiplier(digits, tmp_path):
+    torch.manual_seed(digits)
+    model = train.Sequential(
+        train.Input(4, shape=(1, 8)),
+        train.QuantConv1d(1, 4, 3, padding=1, bits=8, digits=digits),
+        train.Requantizer(4, 4, multiplier_digits=digits),
+        nn.Flatten(),
+        train.QuantLinear(32, 5, bits=8, digits=digits),
+        train.Requantizer(6, signed=True, multiplier_digits=digits),
+    )
+    weights = abs(model[1].codes().detach().int()).flatten().tolist()
+    assert max(weight(number) for number in weights) == digits
+    design = assert_equal_everywhere(shaken(model), tmp_path, cycles=8)
+    assert design.report().area["DSP"] > 0, "folded, hard multipliers are used where they are"
+    parallel = assert_equal_everywhere(model, tmp_path, cycles=1)
+    assert parallel.report().area["DSP"] == 0
