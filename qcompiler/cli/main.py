@@ -94,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return interruptible(lambda: _main(arguments))
 
 
-def _main(arguments: Sequence[str] | None) -> int:
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+def _main(given: Sequence[str] | None) -> int:
+    arguments = sys.argv[1:] if given is None else list(given)
     if arguments[:1] == ["opt"]:
         return import_module("qcompiler.cli.opt_command").run(arguments[1:])
     _keep_freed_memory()
@@ -105,7 +105,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         return _run(arguments)
     finally:
-        if collecting:
+        if given is None:
+            gc.freeze()  # the program ends: nothing is taken apart that its memory goes with
+        elif collecting:
             gc.enable()
 
 
