@@ -121,6 +121,10 @@ class DelayModel:
         """Returns how long a carry takes through so many places."""
         return width * self.device.delays.carry_bit
 
+    def reach(self, readers: int) -> float:
+        """Returns how much longer the wires to so many readers are than those to one."""
+        return self.device.delays.fanout * (max(readers, 1) - 1).bit_length()
+
     def compare(self, width: int) -> float:
         """Returns how long a comparison takes, with what is selected by it."""
         return self.add(_ADDERS_ALONE, width) + self.device.delays.lut

@@ -64,6 +64,7 @@ class Delays:
             a second register on each side makes up for.
         block_ram: from the clock edge to the word read of a block memory.
         usable: share of a clock cycle that is planned for; the rest is for long wires.
+        fanout: how much longer wires are for each doubling of the cells that read them.
     """
 
     register: float
@@ -74,6 +75,7 @@ class Delays:
     spread: float
     block_ram: float
     usable: float
+    fanout: float = 0.0
 
 
 @dataclass(frozen=True)

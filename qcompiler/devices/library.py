@@ -209,6 +209,7 @@ def _delays(table: TomlTable) -> Delays:
         table.number("spread_ns", usual.spread),
         table.number("block_ram_ns", usual.block_ram),
         table.number("usable", usual.usable),
+        table.number("fanout_ns", usual.fanout) if "fanout_ns" in table else usual.fanout,
     )
     if made.usable > 1:
         table.fault("usable", f"must be at most 1, got {made.usable:g}", "e.g. usable = 0.8")

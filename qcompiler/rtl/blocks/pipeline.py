@@ -186,6 +186,7 @@ def _place(model: DelayModel, op: stream.PipelineOp) -> None:
         [list(cell.sources) for cell in flow.cells],
         outputs,
         model.budget - model.ripple(widest),
+        [model.reach(count) for count in flow.readers()],
     )
     earliest = as_soon_as_possible(delays)
     op.stages = max((earliest[cell] for cell in outputs), default=0) + 1
