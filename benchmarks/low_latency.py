@@ -194,24 +194,23 @@ def ask_peer(job: dict[str, Any]) -> dict[str, Any]:
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def peers(network: dict[str, Any], given: dict[str, Any], folder: Path) -> Iterator[Built]:
-    """Yields the peers' designs: of their cheapest setting, cut at several lengths."""
-    for peer in PEERS:
-        job = {"peer": peer, "network": network, "vectors": given, "cutoff": 0}
-        tried = [(ask_peer({**job, "options": options}), options) for options in METHODS[peer]]
-        for found, options in tried:
-            print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
-        exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]
-        if not exact:
-            print("  ", peer, "is not exact with any setting", flush=True)
-            continue
-        _, options = min(exact, key=lambda item: item[0]["cost"])
-        for cutoff in CUTOFFS:
-            where = folder / f"{peer}_{cutoff:g}"
-            found = ask_peer({**job, "options": options, "cutoff": cutoff, "folder": str(where)})
-            files = tuple(Path(f) for f in found["files"] if "wrapper" not in f)
-            name = f"{peer} {found['version']}, {cutoff:g} adders a stage"
-            yield Built(name, "peer", files, found["stages"], found["seconds"], found["mib"])
+def peers_designs(job: dict[str, Any], cutoffs: Sequence[float], folder: Path) -> Iterator[Built]:
+    """Yields a peer's designs: of its cheapest setting, cut at several lengths."""
+    peer = job["peer"]
+    tried = [(ask_peer({**job, "options": options}), options) for options in METHODS[peer]]
+    for found, options in tried:
+        print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
+    exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]
+    if not exact:
+        print("  ", peer, "is not exact with any setting", flush=True)
+        return
+    _, options = min(exact, key=lambda item: item[0]["cost"])
+    for cutoff in cutoffs:
+        where = folder / f"{peer}_{cutoff:g}"
+        found = ask_peer({**job, "options": options, "cutoff": cutoff, "folder": str(where)})
+        files = tuple(Path(f) for f in found["files"] if "wrapper" not in f)
+        name = f"{peer} {found['version']}, {cutoff:g} adders a stage"
+        yield Built(name, "peer", files, found["stages"], found["seconds"], found["mib"])
 
 
 def synthesize(built: Built, family: str, folder: Path) -> Counter[str]:
@@ -346,7 +345,8 @@ def main() -> int:
     parser.add_argument("--family", nargs="+", choices=SYNTHESIS, default=["ecp5"])
     parser.add_argument("--mhz", nargs="+", type=float, default=[70.0])
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
-    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+    parser.add_argument("--cutoffs", nargs="+", type=float, default=CUTOFFS, help="of the peers")
     parser.add_argument("--figures", type=Path, help="a JSON file that keeps what was measured")
     parsed = parser.parse_args()
     known = cases(parsed.models)
@@ -370,8 +370,10 @@ def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, fo
             ours(model, inputs, DEVICES[family], mhz, folder / f"ours_{family}_{mhz:g}")
             for mhz in parsed.mhz
         ]
-        if not parsed.no_peers:
-            designs += peers(network, vectors(module, pipeline), folder / family)
+        if parsed.peers:
+            job = {"network": network, "vectors": vectors(module, pipeline), "cutoff": 0}
+            for peer in parsed.peers:
+                designs += peers_designs({**job, "peer": peer}, parsed.cutoffs, folder / family)
         for i, design in enumerate(designs):
             where = folder / f"{family}_{i}"
             luts, ffs = tables(synthesize(design, family, where), family)

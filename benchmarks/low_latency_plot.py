@@ -50,8 +50,8 @@ def draw(case: str, family: str, rows: Sequence[dict[str, Any]], path: Path) -> 
         if points:
             axes.plot(*zip(*points, strict=True), MARKS[maker] + "-", color=colour, label=maker)
     axes.set(xlabel=unit, ylabel=f"LUT, {family}", title=case)
-    axes.set_ylim(bottom=0)
-    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1.15 * max(row["LUT"] for row in rows))
+    axes.set_xlim(0, 1.1 * max(values))
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, metadata={"Date": None})

@@ -167,6 +167,10 @@ def entered_magnitude(x: IntRange, offset: IntArray) -> int:
     return max(abs(x.lo + int(offset.min())), abs(x.hi + int(offset.max())))
 
 
+FEW_LEVELS = 16
+"""Steps that comparisons are cheaper for than a multiplier and two roundings."""
+
+
 @dataclass(frozen=True, eq=False)
 class FloatScale:
     """y = clamp(round(float32(p * 2**-shift)) + zero_point), p = (x + offset[c]) * multiplier[c].
@@ -191,7 +195,11 @@ class FloatScale:
     zero_point: int
     lo: int
     hi: int
-    is_logic = False
+
+    @property
+    def is_logic(self) -> bool:
+        """Whether comparisons with constants can take its place, if no line has all its steps."""
+        return self.hi - self.lo <= FEW_LEVELS
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""

@@ -25,7 +25,7 @@ from qcompiler.dialects.attributes import Array, DenseAttr, int_dense, numpy_fro
 from qcompiler.dialects.qint.joins import AddOp, ConcatOp, Pairwise
 from qcompiler.dialects.qint.linear import AffineOp, MatMulOp
 from qcompiler.dialects.qint.rearrange import SliceOp
-from qcompiler.dialects.qint.requantizers import ScalarBody
+from qcompiler.dialects.qint.requantizers import FloatScaleOp, ScalarBody
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 from qcompiler.dialects.stream.channel import ChannelType
 from qcompiler.dialects.stream.process import Facts, Process
@@ -161,9 +161,9 @@ class PipelineOp(Process):
 
     @property
     def is_built(self) -> bool:
-        """Whether all its products with constants are sums."""
-        linear = (MatMulOp, AffineOp, AddOp, ConcatOp, SliceOp)
-        return not any(isinstance(op, linear) for op in self.body.block.ops)
+        """Whether all its products with constants are sums, and its requantizers logic."""
+        no_hardware = (MatMulOp, AffineOp, AddOp, ConcatOp, SliceOp, FloatScaleOp)
+        return not any(isinstance(op, no_hardware) for op in self.body.block.ops)
 
     @property
     def lacks(self) -> str | None:

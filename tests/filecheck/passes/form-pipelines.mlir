@@ -82,3 +82,30 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -
   %y = stream.mvau %x weights @w pe 2 simd 2 {stream.style = "pairs"} : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -> !stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>
   func.return %y : !stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>
 }
+
+// -----
+
+// Rounding as float32 does: with 8 steps it is part of the pipeline, with 17 it is not.
+// CHECK-LABEL: func.func @core
+// CHECK: stream.pipeline
+// CHECK: qint.float_scale
+// CHECK: stream.pipeline
+// CHECK-NOT: qint.float_scale
+// CHECK: stream.requantize
+// CHECK: qint.float_scale
+stream.weights @w dense<[[1, 2], [0, 1]]> : tensor<2x2xi8>
+func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>, %y : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -> (!stream.channel<!qint.int<0, 8>, frame = [2], lanes = 2>, !stream.channel<!qint.int<0, 17>, frame = [2], lanes = 2>) {
+  %a = stream.mvau %x weights @w pe 2 simd 2 : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -> !stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>
+  %b = stream.requantize %a {
+  ^bb0(%e : !qint.int<0, 9>):
+    %c = qint.float_scale %e {multiplier = 8388609 : i64, offset = 0 : i64, shift = 23 : i64, zero_point = 0 : i64} : (!qint.int<0, 9>) -> !qint.int<0, 8>
+    qint.yield %c : !qint.int<0, 8>
+  } : (!stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>) -> !stream.channel<!qint.int<0, 8>, frame = [2], lanes = 2>
+  %d = stream.mvau %y weights @w pe 2 simd 2 : (!stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -> !stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>
+  %f = stream.requantize %d {
+  ^bb0(%g : !qint.int<0, 9>):
+    %h = qint.float_scale %g {multiplier = 16777214 : i64, offset = 0 : i64, shift = 23 : i64, zero_point = 0 : i64} : (!qint.int<0, 9>) -> !qint.int<0, 17>
+    qint.yield %h : !qint.int<0, 17>
+  } : (!stream.channel<!qint.int<0, 9>, frame = [2], lanes = 2>) -> !stream.channel<!qint.int<0, 17>, frame = [2], lanes = 2>
+  func.return %b, %f : !stream.channel<!qint.int<0, 8>, frame = [2], lanes = 2>, !stream.channel<!qint.int<0, 17>, frame = [2], lanes = 2>
+}

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from stream_networks import Simulated, StreamNetwork, channel
+from xdsl.ir import Block, Region
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import FloatScale
 from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
@@ -59,6 +61,18 @@ class Windows(StreamNetwork):
         squares = stream.MulOp(*copies.results, qint.IntType(-56, 64))
         self.output(copies, squares, self.unit(squares.result, (3, 2)))
 
+    def rounded(self, multiplier, offset, shift, y):
+        """Requantizers that round as float32 does, ties and clamped codes among them."""
+        x = self.input(channel(INT4, (4,), 4))
+        first = self.unit(x, (4, 3))
+        form = FloatScale(np.array(multiplier), np.array(offset), shift, 1, y.lo, y.hi)
+        body = Block(arg_types=[first.result.type.element])
+        scalar = qint.requantizer_op(form, body.args[0], y, None)
+        body.add_ops([scalar, qint.YieldOp(scalar.result)])
+        self.output(
+            first, stream.RequantizeOp(first.result, Region(body), qint.IntType(y.lo, y.hi))
+        )
+
     def side_by_side(self, *, several_beats):
         """Concatenations: whose inputs are of unequal ranges; one of which comes from outside."""
         frame = (2, 1) if several_beats else ()
@@ -80,6 +94,8 @@ def network():
     n.square()
     n.side_by_side(several_beats=False)
     n.side_by_side(several_beats=True)
+    n.rounded([3 << 22, (1 << 24) - 1, 11184811], [0, -7, 30], 27, IntRange(-8, 7))
+    n.rounded([1 << 23], [5], 25, IntRange(-8, 7))
     return n
 
 
@@ -125,7 +141,7 @@ def test_all_are_pipelines_that_compute_the_same(simulated):
         np.testing.assert_array_equal(was, now)
     kinds = {process.name for process in simulated.design.network.processes}
     assert kinds == {"stream.pipeline"}
-    assert len(simulated.design.network.processes) == 9
+    assert len(simulated.design.network.processes) == 11
 
 
 @pytest.mark.parametrize("stalls", [(0.0, 0.0), (0.4, 0.5)])
