@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,10 +25,12 @@ from qcompiler.backends.synthesis.tools import SynthesisError
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.faults import TRACEBACK, InternalError, fault_of
 from qcompiler.frontends.onnx import InputSpec, parse_input_option
-from qcompiler.frontends.text.diagnostics import Diagnostic, LanguageError
 from qcompiler.options import DECLARED, Kind, Options, flag
 from qcompiler.passes.pipeline import PassLike, parse_passes
 from qcompiler.plugins import load_plugin
+
+if TYPE_CHECKING:
+    from qcompiler.frontends.text.diagnostics import Diagnostic
 
 # Output that goes to a file or a pipe keeps its tables in one piece.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -53,11 +55,8 @@ def report_failures(command: str | None) -> Generator[Outcome]:
     outcome = Outcome()
     try:
         yield outcome
-    except LanguageError as error:
-        print_diagnostics(error.diagnostics)
-        outcome.status = 1
     except ModelError as error:
-        print_problems(error.problems)
+        _print_refusal(error)
         outcome.status = 1
     except (SimulationError, SynthesisError, DiagnosticException, ParseError) as error:
         said = describe(error) if isinstance(error, ParseError) else str(error)
@@ -75,6 +74,15 @@ def report_failures(command: str | None) -> Generator[Outcome]:
         found = error if isinstance(error, InternalError) else fault_of(error, f"qcc {command}")
         _print_fault(found, found.__cause__ or error)
         outcome.status = FAULT
+
+
+def _print_refusal(error: ModelError) -> None:
+    from qcompiler.frontends.text.diagnostics import LanguageError  # lark is seldom needed
+
+    if isinstance(error, LanguageError):
+        print_diagnostics(error.diagnostics)
+    else:
+        print_problems(error.problems)
 
 
 def _print_fault(error: InternalError, cause: BaseException) -> None:
@@ -99,7 +107,7 @@ def naming_nodes(directory: Path) -> Generator[None]:
         raise type(error)("\n".join([str(error), *places])) from None
 
 
-def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+def print_diagnostics(diagnostics: "Sequence[Diagnostic]") -> None:
     """Prints what is wrong with a text on stderr: place, line, mark, remedy."""
     for diagnostic in diagnostics:
         kind = "[yellow]warning:[/yellow]" if diagnostic.warns else "[red]error:[/red]"
