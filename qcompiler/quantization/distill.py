@@ -22,7 +22,7 @@ ITERATIONS = 500
 _LEARNING_RATE = 0.5
 _LEAST_RATE = 1e-4
 _PATIENCE = 100
-_WORK = 1e12
+_WORK = 4e11
 """Most multiplications of activations by weights that distilling may take."""
 _LEAST_FRAMES, _LEAST_ITERATIONS = 4, 20
 

@@ -13,6 +13,7 @@ from qcompiler.errors import ModelError
 from qcompiler.progress import Progress
 from qcompiler.quantization.bits import Choice, Chosen, least_sensitive, pareto
 from qcompiler.quantization.chosen_bits import BOPS, SIZE, items, variables, weights_variable
+from qcompiler.quantization.cost import multiplications
 from qcompiler.quantization.data import Data
 from qcompiler.quantization.extra import library
 from qcompiler.quantization.graph import Graph
@@ -23,6 +24,8 @@ from qcompiler.quantization.settings import RESOURCES, Settings
 from qcompiler.quantization.weights import codes_of
 
 _SENSITIVITY_FRAMES = 32
+_SENSITIVITY_WORK = 4e11
+"""Most multiplications of activations by weights that measuring sensitivities may take."""
 _ATTEMPTS = 6
 _AIM_LOWER = 0.95
 
@@ -151,12 +154,19 @@ class _Planner:
                 for group in self.listed
             },
         )
-        feeds = {name: array[:_SENSITIVITY_FRAMES] for name, array in data.feeds.items()}
-        labels = None if data.labels is None else data.labels[:_SENSITIVITY_FRAMES]
+        frames = self._frames()
+        feeds = {name: array[:frames] for name, array in data.feeds.items()}
+        labels = None if data.labels is None else data.labels[:frames]
         self.found = sensitivities(
             graph, feeds, places, settings.sensitivity, labels=labels, seed=settings.seed,
             progress=progress,
         )  # fmt: skip
+
+    def _frames(self) -> int:
+        """Returns on how many frames sensitivities are measured: fewer of large networks."""
+        runs = len(self.settings.widths) * (len(self.listed) + len(self.graph.layers()))
+        most = int(_SENSITIVITY_WORK / max(runs * multiplications(self.graph), 1))
+        return min(_SENSITIVITY_FRAMES, max(1, most))
 
     def _widths(self, group: Group) -> tuple[int, ...]:
         if is_input(self.graph, group):
