@@ -59,11 +59,7 @@ def _on_padding(process: stream.Foldable, macs: int) -> int:
     window = process.window
     if window is None:
         return 0
-    spatial = window.input_channel.frame_shape[:-1]
-    taps, inside = 1, 1
-    for size, at in zip(spatial, window.window.positions(spatial), strict=True):
-        taps *= at.size
-        inside *= int(((at >= 0) & (at < size)).sum())
+    inside, taps = window.taps_inside
     return macs - macs * inside // taps
 
 

@@ -52,8 +52,8 @@ def _require_lanes_that_meet(network: Network) -> None:
 
 
 def _resize_line_buffers(network: Network) -> None:
-    """Gives each sliding window the rows with which it is not the slowest for lack of them."""
-    windows = [p for p in network.processes if isinstance(p, stream.SlidingWindowOp)]
+    """Gives each buffer of windows the rows with which it is not the slowest for lack of them."""
+    windows = [p for p in network.processes if isinstance(p, stream.WindowSource)]
     others = [p.cycles_per_frame for p in network.processes if p not in windows]
     period = max((*others, *(window.least_cycles for window in windows)), default=0)
     for window in windows:

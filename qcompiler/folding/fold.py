@@ -43,5 +43,5 @@ def _fold(layer: Layer, folding: Folding) -> None:
     if folding.style is not None:
         op.style = folding.style
     if window is not None:
-        stream.set_lanes(window.result, layer.lanes_of_window(folding))
+        stream.set_lanes(window.results[0], layer.lanes_of_window(folding))
         window.properties["groups"] = IntegerAttr(op.window_groups, i64)

@@ -17,7 +17,7 @@ from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.interpreters import numpy_ops, numpy_windows
 from qcompiler.interpreters.scalar_functions import REAL_OPS
 
-Static = int | float | str | bool | list[int]
+Static = int | float | str | bool | list[int] | list[float]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,17 @@ def _depth_to_space(op: nn.DepthToSpaceOp) -> HostCall:
     return HostCall(numpy_windows.depth_to_space, static)
 
 
+def _sample(op: nn.SampleOp) -> HostCall:
+    where = {name: list(value) for name, value in vars(op.geometry).items()}
+    how: dict[str, Static] = {
+        "order": op.order.data,
+        "offset_groups": op.groups,
+        "mode": op.mode.data,
+        "border": bool(op.border.value.data),
+    }
+    return HostCall(numpy_windows.sample, {**where, **how})
+
+
 def real_function(op: nn.Unary | nn.Binary) -> Callable[..., Any]:
     """Returns what computes a real operation on elements, from its operands and parameters."""
     return OPS[op.function].ieee if op.IS_SCALAR else np.power
@@ -133,6 +144,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.ConvTransposeOp: _conv_transpose,
     nn.MaxPoolOp: _max_pool,
     nn.AveragePoolOp: _average_pool,
+    nn.SampleOp: _sample,
     nn.ReshapeOp: _reshape,
     qint.ReshapeOp: _reshape,
     nn.TransposeOp: _transpose,

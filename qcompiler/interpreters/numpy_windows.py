@@ -165,3 +165,68 @@ def concat(*parts: Array, axis: int) -> Array:
     batch = max(len(part) for part in parts)
     same = [np.broadcast_to(part, (batch, *part.shape[1:])) for part in parts]
     return np.concatenate(same, axis + 1)
+
+
+def sample(
+    x: Array,
+    offsets: Array,
+    *mask: Array,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+    step: Sequence[float],
+    origin: Sequence[float],
+    order: str,
+    offset_groups: int,
+    mode: str,
+    border: bool,
+) -> Array:
+    """Returns samples of images [batch, n, c, h, w] at positions; windows stand side by side."""
+    images, codes = x.reshape(-1, *x.shape[2:]), offsets.reshape(-1, *offsets.shape[2:])
+    rows, columns = codes.shape[2:]
+    pairs = codes.reshape(len(codes), offset_groups, *kernel, 2, rows, columns)
+    last = np.array(images.shape[2:]) - 1
+    at: list[Array] = []
+    for axis in (0, 1):
+        start = np.arange(codes.shape[2 + axis]) * strides[axis] - pads[axis]
+        taps = np.arange(kernel[axis]) * dilations[axis]
+        shape = [kernel[0], 1, rows, 1] if axis == 0 else [1, kernel[1], 1, columns]
+        base = (taps[:, None] + start).reshape(shape)
+        moved = pairs[:, :, :, :, "yx".index(order[0]) ^ axis] * x.dtype.type(step[axis])
+        position = base + x.dtype.type(origin[axis]) + moved
+        at.append(np.clip(position, 0, last[axis]) if border else position)
+    channels = images.reshape(len(images), offset_groups, -1, *images.shape[2:])
+    taken = sum(
+        weight * read_at(channels, y, column)
+        for y, column, weight in corners(at[0], at[1], mode)
+    )
+    if mask:
+        factor = mask[0].reshape(-1, offset_groups, 1, *kernel, rows, columns)
+        taken = taken * factor
+    tiled = np.moveaxis(taken, (5, 6), (3, 5))  # [n, groups, c, rows, kernel, columns, kernel]
+    made = (rows * kernel[0], columns * kernel[1])
+    return np.asarray(tiled.reshape(*x.shape[:3], *made), x.dtype)
+
+
+def corners(y: Array, x: Array, mode: str) -> list[tuple[Array, Array, Any]]:
+    """Returns the elements (row, column, weight) that a sample at real positions is made of."""
+    if mode == "nearest":
+        return [(np.rint(y), np.rint(x), 1)]
+    above, before = np.floor(y), np.floor(x)
+    below, behind = y - above, x - before
+    ones = [(0, 1 - below), (1, below)], [(0, 1 - behind), (1, behind)]
+    return [
+        (above + i, before + j, (wy * wx)[:, :, None]) for i, wy in ones[0] for j, wx in ones[1]
+    ]
+
+
+def read_at(x: Array, row: Array, column: Array) -> Array:
+    """Returns x [n, g, c, h, w] at [n, g, ...positions], zero outside: [n, g, c, ...positions]."""
+    height, width = x.shape[3:]
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    y = np.clip(row, 0, height - 1).astype(np.int64)
+    at = y * width + np.clip(column, 0, width - 1).astype(np.int64)
+    flat = x.reshape(*x.shape[:3], -1)
+    read = np.take_along_axis(flat, at.reshape(*at.shape[:2], 1, -1), axis=3)
+    return np.where(inside[:, :, None], read.reshape(*x.shape[:3], *at.shape[2:]), 0)

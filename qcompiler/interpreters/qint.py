@@ -141,6 +141,13 @@ class QintFunctions(InterpreterFunctions):
         reduced = exact_windows.pool(_images(args[0]), op.window, op.kind.data, pad)
         return (check_range(op, reduced.reshape(args[0].shape[0], *shape_of(op.result.type))),)
 
+    @impl(qint.SampleOp)
+    def sample(self, i: Interpreter, op: qint.SampleOp, args: PythonValues) -> PythonValues:
+        samples = op.sampling.sample(*(_images(x) for x in args))
+        rows, columns = op.sampling.kernel
+        tiled = samples.reshape(*samples.shape[:3], rows, columns, -1).transpose(0, 1, 3, 2, 4, 5)
+        return (check_range(op, tiled.reshape(len(args[0]), *shape_of(op.result.type))),)
+
     @impl(qint.ReshapeOp)
     def reshape(self, i: Interpreter, op: qint.ReshapeOp, args: PythonValues) -> PythonValues:
         return (numpy_ops.reshape(args[0], shape_of(op.result.type)),)

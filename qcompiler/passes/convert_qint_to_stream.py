@@ -51,6 +51,7 @@ _RULES: list[tuple[type[Operation], Callable[[Conversion, Any], None]]] = [
     (qint.MatMulOp, linear.lower_matmul),
     (qint.ConvOp, linear.lower_conv),
     (qint.PoolOp, linear.lower_pool),
+    (qint.SampleOp, linear.lower_sample),
     (qint.ArgMaxOp, linear.lower_arg_max),
     (qint.RequantizerOp, elementwise.lower_requantizer),
     (qint.ReshapeOp, moves.lower_reshape),

@@ -49,6 +49,7 @@ from qcompiler.passes.fold_moves import RaiseMoves
 from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
 from qcompiler.passes.fold_quantizers import RaiseQuantizers
 from qcompiler.passes.fold_rearrangements import ConcatPattern, RearrangementPattern
+from qcompiler.passes.fold_sampling import SamplePattern
 from qcompiler.passes.fold_transposed import ConvTransposePattern
 from qcompiler.passes.fold_windows import (
     ArgMaxPattern,
@@ -335,6 +336,7 @@ def _linear_patterns() -> list[RewritePattern]:
         _ConstantOnTheLeft(),  # before the product itself
         _MatMul(),
         ConvPattern(),
+        SamplePattern(),
         MaxPoolPattern(),
         AveragePoolPattern(),
         ReduceMeanPattern(),

@@ -24,7 +24,7 @@ from qcompiler.dialects.qint import numerics_of as numerics_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.provenance.sources import place_of
 
-AccumulatorT = TypeVar("AccumulatorT", qint.MatMulOp, qint.ConvOp)
+AccumulatorT = TypeVar("AccumulatorT", bound=Operation)
 
 
 def constant_array(value: SSAValue) -> Array | None:

@@ -118,7 +118,7 @@ class LayerGuess:
             yield self._weights(folding, code)
         yield from self._replay(op, folding, x)
         window = op.input.owner
-        if isinstance(window, stream.SlidingWindowOp):
+        if isinstance(window, stream.WindowSource):
             yield from self._window(window, folding, x)
 
     def _products(self, folding: Folding, code: WeightCode, x: int, sums: int) -> Area:
@@ -156,7 +156,7 @@ class LayerGuess:
         if op.shares_inputs and synapse > 1 and max(op.legal_pe) > folding.pe:
             yield self._memory(Memory(synapse, folding.simd * x, one_address=True))
 
-    def _window(self, window: stream.SlidingWindowOp, folding: Folding, x: int) -> Iterable[Area]:
+    def _window(self, window: stream.WindowSource, folding: Folding, x: int) -> Iterable[Area]:
         matrix = self.layer.op.shares_inputs
         one = self.layer.one_tap if matrix else folding.pe
         beat = self.layer.lanes_of_window(folding)
@@ -165,9 +165,9 @@ class LayerGuess:
             yield Area(20 + (wide if beat > folding.simd else 0), 20 + wide)
         lanes = min(beat, one)
         taps = beat // lanes
-        given = window.input_channel
+        given = window.frame_channel
         row_beats = given.with_lanes(lanes).beats // given.frame_shape[0]
-        rows = window.window.extent[0] + 1
+        rows = window.least_rows
         yield Area(150 + 2 * taps * lanes * x, 80 + 2 * taps * lanes * x)
         yield from repeat(self._memory(Memory(max(2, rows * row_beats // taps), lanes * x)), taps)
 

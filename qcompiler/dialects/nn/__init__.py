@@ -68,6 +68,7 @@ from qcompiler.dialects.nn.rounding import (
     RoundToOp,
     TruncOp,
 )
+from qcompiler.dialects.nn.sampling import SampleGeometry, SampleOp
 from qcompiler.dialects.nn.types import f32, real_like
 from qcompiler.dialects.nn.windows import (
     AveragePoolOp,
@@ -87,7 +88,7 @@ NN = Dialect(
         FloorOp, CeilOp, TruncOp, RoundOp, RoundToOp, GreaterEqualOp, ErfOp,
         ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
         SoftmaxOp, LogSoftmaxOp, ReduceMeanOp, ArgMaxOp,
-        MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
+        MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp, SampleOp,
         ReshapeOp, TransposeOp, ConcatOp, SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
     ],
 )  # fmt: skip
@@ -137,6 +138,8 @@ __all__ = [
     "Rounding",
     "SigmoidOp",
     "SliceOp",
+    "SampleGeometry",
+    "SampleOp",
     "Softmax",
     "SoftmaxOp",
     "SqrtOp",

@@ -42,6 +42,7 @@ from qcompiler.dialects.qint.requantizers import (
     requantizer_op,
 )
 from qcompiler.dialects.qint.select import ArgMaxOp
+from qcompiler.dialects.qint.sampling import SampleOp, sampling_properties
 from qcompiler.dialects.qint.types import (
     IntType,
     int_like,
@@ -56,7 +57,7 @@ QINT = Dialect(
     "qint",
     [
         QuantizeOp, DequantizeOp,
-        ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp,
+        ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp, SampleOp,
         AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp,
         SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
@@ -67,10 +68,10 @@ QINT = Dialect(
 __all__ = [
     "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
     "DequantizeOp", "FloatScaleOp", "Hardware", "IntRange", "IntType", "IntegerOp", "JoinOp",
-    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp", "Rearrangement",
-    "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "ScalarBody", "ShiftOp",
-    "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range",
-    "conv_range", "element_of", "inherit_numerics", "int_like", "int_parameter", "int_type_of",
-    "matmul_range", "numerics_of", "parameter_array", "pool_range", "range_of", "real_parameter",
-    "requantizer_op", "set_numerics",
+    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp",
+    "Rearrangement", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "SampleOp",
+    "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed",
+    "YieldOp", "affine_range", "conv_range", "element_of", "inherit_numerics", "int_like",
+    "int_parameter", "int_type_of", "matmul_range", "numerics_of", "parameter_array", "pool_range",
+    "range_of", "real_parameter", "requantizer_op", "sampling_properties", "set_numerics",
 ]  # fmt: skip

@@ -29,9 +29,10 @@ from qcompiler.dialects.stream.pipeline import (
 from qcompiler.dialects.stream.process import Pipe, Process, reader_lanes
 from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
 from qcompiler.dialects.stream.reductions import PoolOp, VvauOp
+from qcompiler.dialects.stream.sampling import SampleOp
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp
-from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
+from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp, WindowSource
 
 STREAM = Dialect(
     "stream",
@@ -39,6 +40,7 @@ STREAM = Dialect(
         WeightsOp,
         MvauOp,
         SlidingWindowOp,
+        SampleOp,
         VvauOp,
         PoolOp,
         LabelSelectOp,
@@ -65,6 +67,6 @@ __all__ = [
     "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MaximumOp",
     "MulOp", "MvauOp",
     "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule",
-    "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "beat_type",
+    "SampleOp", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource", "beat_type",
     "channel_of", "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

@@ -55,37 +55,65 @@ class Buffered(Pipe):
     ) -> Timeline:
         """Returns the times of both sides; the steps of `release` are the output's beats."""
         buffer = self.buffering
-        kind = arrivals[0].dtype
-        rows = arrivals[0].reshape(-1, buffer.row_beats)
-        writer = Writer(rows, buffer.capacity)
-        made = np.empty((frames * len(buffer.want), buffer.out_beats), kind)
-        earliest = np.zeros_like(made) if release is None else release.reshape(made.shape)
-        beat, ready, gone = np.arange(buffer.out_beats, dtype=kind), 0, 0
-        for index in range(len(made)):
-            step = index % len(buffer.want)
-            start = max(ready, writer.complete(gone + buffer.want[step]))
-            made[index] = beat + np.maximum.accumulate(np.maximum(earliest[index], start) - beat)
-            ready = int(made[index, -1]) + 1
-            gone += buffer.free[step]
-            writer.release(gone, ready)
-        writer.complete(len(rows))
-        return Timeline((writer.taken.reshape(-1),), (made.reshape(-1) + self.read_latency,))
+        beats = frames * len(buffer.want) * buffer.out_beats
+        earliest = np.zeros(beats, arrivals[0].dtype) if release is None else release
+        taken, made = read_rows(buffer, arrivals[0], earliest)
+        return Timeline((taken,), (made + self.read_latency,))
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
-        buffer = self.buffering
-        kind = deadlines[0].dtype
-        beats = np.arange(deadlines[0].size, dtype=kind)
-        time = deadlines[0] - self.read_latency
-        time -= beats  # in place: there may be millions
-        backwards = time[::-1]
-        np.minimum.accumulate(backwards, out=backwards)
-        time += beats
-        start = time[:: buffer.out_beats]
-        gone = np.concatenate([[0], np.cumsum(np.tile(buffer.free, frames))])
-        last = np.full(frames * sum(buffer.free), int(start[-1]), kind)  # the cycle after a row
-        needed = gone[:-1] + np.tile(buffer.want, frames)
-        np.minimum.at(last, np.maximum(needed - 1, 0)[needed > 0], start[needed > 0])
-        ends = np.arange(last.size, dtype=kind) * buffer.row_beats
-        last = ends + np.minimum.accumulate((last - ends)[::-1])[::-1]
-        inputs = last[:, None] - buffer.row_beats + np.arange(buffer.row_beats, dtype=kind)
-        return Demand((inputs.reshape(-1),), time)
+        inputs, time = rows_needed_by(self.buffering, deadlines[0] - self.read_latency, frames)
+        return Demand((inputs,), time)
+
+
+def read_rows(
+    buffer: Buffering, arrival: Times, earliest: Times, held: int = 0
+) -> tuple[Times, Times]:
+    """Returns when each beat is stored, and when each beat of the rows that leave is read.
+
+    Args:
+        buffer: what the buffer takes and gives in a frame.
+        arrival: when each beat that comes is available.
+        earliest: when each beat that leaves may be read.
+        held: cycles for which rows that are not needed any more keep their place.
+    """
+    kind = arrival.dtype
+    rows = arrival.reshape(-1, buffer.row_beats)
+    writer = Writer(rows, buffer.capacity)
+    bound = earliest.reshape(-1, buffer.out_beats)
+    made = np.empty_like(bound, kind)
+    beat, ready, gone = np.arange(buffer.out_beats, dtype=kind), 0, 0
+    for index in range(len(made)):
+        step = index % len(buffer.want)
+        start = max(ready, writer.complete(gone + buffer.want[step]))
+        made[index] = beat + np.maximum.accumulate(np.maximum(bound[index], start) - beat)
+        ready = int(made[index, -1]) + 1
+        gone += buffer.free[step]
+        writer.release(gone, ready + held)
+    writer.complete(len(rows))
+    return writer.taken.reshape(-1), made.reshape(-1)
+
+
+def rows_needed_by(buffer: Buffering, deadline: Times, frames: int) -> tuple[Times, Times]:
+    """Returns by when each beat must have come, and by when each beat that leaves is read.
+
+    Args:
+        buffer: what the buffer takes and gives in a frame.
+        deadline: by when each beat that leaves must be read; it is overwritten.
+        frames: number of frames.
+    """
+    kind = deadline.dtype
+    beats = np.arange(deadline.size, dtype=kind)
+    time = deadline
+    time -= beats  # in place: there may be millions
+    backwards = time[::-1]
+    np.minimum.accumulate(backwards, out=backwards)
+    time += beats
+    start = time[:: buffer.out_beats]
+    gone = np.concatenate([[0], np.cumsum(np.tile(buffer.free, frames))])
+    last = np.full(frames * sum(buffer.free), int(start[-1]), kind)  # the cycle after a row
+    needed = gone[:-1] + np.tile(buffer.want, frames)
+    np.minimum.at(last, np.maximum(needed - 1, 0)[needed > 0], start[needed > 0])
+    ends = np.arange(last.size, dtype=kind) * buffer.row_beats
+    last = ends + np.minimum.accumulate((last - ends)[::-1])[::-1]
+    inputs = last[:, None] - buffer.row_beats + np.arange(buffer.row_beats, dtype=kind)
+    return inputs.reshape(-1), time

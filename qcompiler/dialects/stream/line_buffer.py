@@ -1,5 +1,6 @@
 """When a line buffer takes rows and gives them free, and how many rows it needs."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -26,15 +27,29 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
         free: rows that the next row of windows does not touch.
     """
     count = window.output_shape((height, window.extent[1]))[0]
-    stride, pad = window.strides[0], window.pads_begin[0]
+    starts = [row * window.strides[0] - window.pads_begin[0] for row in range(count)]
+    return rows_between(starts, [start + window.extent[0] for start in starts], height)
+
+
+def rows_between(
+    starts: Sequence[int], ends: Sequence[int], height: int
+) -> tuple[list[int], list[int]]:
+    """Returns what `rows_wanted` does, of rows of windows that touch `starts[i]` to before `ends[i]`.
+
+    Args:
+        starts: not decreasing; may lie outside of the frame.
+        ends: not decreasing.
+        height: rows of a frame.
+    """
     want: list[int] = []
     free: list[int] = []
     gone = 0
-    for row in range(count):
-        needed = min(height, max(row * stride + window.extent[0] - pad, 0))
-        kept_from = min(height, max((row + 1) * stride - pad, 0))
-        if row == count - 1:
-            needed = kept_from = height
+    for row, end in enumerate(ends):
+        needed = min(height, max(end, 0))
+        last = row == len(ends) - 1
+        kept_from = height if last else min(height, max(starts[row + 1], 0))
+        if last:
+            needed = height
         # Rows that are skipped must have passed, too; and no frame starts before its first row.
         needed = max(needed, kept_from, 1)
         want.append(needed - gone)
@@ -49,20 +64,32 @@ def least_rows(window: Window, height: int) -> int:
     return max(*want, window.extent[0]) + window.strides[0]
 
 
-@cache
 def frame_cycles(window: Window, height: int, row_beats: tuple[int, int], buffer_rows: int) -> int:
+    """Returns the cycles of a frame of windows in steady state, see `steady_cycles`."""
+    want, free = rows_wanted(window, height)
+    return steady_cycles(tuple(want), tuple(free), row_beats, buffer_rows)
+
+
+@cache
+def steady_cycles(
+    want: tuple[int, ...],
+    free: tuple[int, ...],
+    row_beats: tuple[int, int],
+    buffer_rows: int,
+    held: int = 0,
+) -> int:
     """Returns the cycles of a frame in steady state, if the input never lacks.
 
     The last row of windows frees all rows of its frame at once. What the next frame's first windows
     need and has no room before, they have to wait for.
 
     Args:
-        window: two-dimensional.
-        height: rows of a frame.
+        want: rows that must be stored for each row of windows, as `rows_wanted` gives them.
+        free: rows that each frees.
         row_beats: of an input row, and of a row of windows.
         buffer_rows: rows in the line buffer.
+        held: cycles for which rows that are not needed any more keep their place.
     """
-    want, free = rows_wanted(window, height)
     row_in, row_out = row_beats
     stored: list[int] = []  # cycle from which on each row can be read
     freed: list[int] = []  # cycle from which on each row's place may be used again
@@ -75,7 +102,7 @@ def frame_cycles(window: Window, height: int, row_beats: tuple[int, int], buffer
                 stored.append(max(room, stored[-1] if stored else 0) + row_in)
             newest = len(freed) + wanted
             ready = max(ready, stored[newest - 1] if newest else 0) + row_out
-            freed += [ready] * gone
+            freed += [ready + held] * gone
         ends.append(ready)
     return -((ends[-1 - _MEASURED_FRAMES] - ends[-1]) // _MEASURED_FRAMES)
 

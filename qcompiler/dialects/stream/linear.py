@@ -17,7 +17,7 @@ from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp, find_weights
-from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
+from qcompiler.dialects.stream.windows import Foldable, WindowSource
 
 
 @irdl_op_definition
@@ -118,19 +118,19 @@ class MvauOp(Foldable):
     def legal_pe(self) -> tuple[int, ...]:
         return tuple(divisors(self.matrix_shape[1]))
 
-    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+    def legal_simd(self, window: WindowSource | None) -> tuple[int, ...]:
         return tuple(divisors(self.terms))
 
     @property
     def shares_inputs(self) -> bool:
         return True
 
-    def one_tap(self, window: SlidingWindowOp | None) -> int:
+    def one_tap(self, window: WindowSource | None) -> int:
         if window is None:
             return self.terms
-        return window.input_channel.channels // self.window_groups
+        return window.channels_alike(self.window_groups)
 
-    def window_lanes(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+    def window_lanes(self, window: WindowSource | None) -> tuple[int, ...]:
         if window is None:
             return ()
         one = self.one_tap(window)

@@ -20,7 +20,7 @@ from qcompiler.dialects.stream.pipeline import MaximumOp
 from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp, find_weights
-from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp
+from qcompiler.dialects.stream.windows import Foldable, WindowSource
 
 
 class Reduction(Foldable):
@@ -55,9 +55,10 @@ class Reduction(Foldable):
 
     @property
     def legal_pe(self) -> tuple[int, ...]:
-        return tuple(divisors(self.output_channel.channels))
+        window, channels = self.window, self.output_channel.channels
+        return tuple(divisors(channels if window is None else window.channels_alike(1)))
 
-    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+    def legal_simd(self, window: WindowSource | None) -> tuple[int, ...]:
         return (1,) if window is None else (1, *window.several_taps)
 
     @property

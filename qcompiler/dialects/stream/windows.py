@@ -27,8 +27,92 @@ def _array(values: Sequence[int]) -> Attribute:
     return DenseArrayBase.from_list(i64, values)
 
 
+class WindowSource(Process):
+    """A process that sends windows of a frame, tap by tap, to those that reduce them."""
+
+    groups = prop_def(IntegerAttr[I64])
+
+    @property
+    @abstractmethod
+    def taps_a_beat(self) -> tuple[int, int] | None:
+        """(rows, columns) of the taps that a beat holds; None if it holds no legal block."""
+
+    @property
+    @abstractmethod
+    def several_taps(self) -> list[int]:
+        """How many taps a beat may hold, beside one."""
+
+    @property
+    @abstractmethod
+    def least_rows(self) -> int:
+        """Rows that a row of windows needs, and those that the next one adds."""
+
+    @property
+    @abstractmethod
+    def buffer_rows(self) -> int:
+        """Rows in the line buffer: `least_rows`, or more."""
+
+    @abstractmethod
+    def resize_buffer(self, cycles: int) -> None:
+        """Gives the line buffer the fewest rows with which a frame takes at most `cycles`.
+
+        At most `least_cycles` are needed, whatever is asked for. Never less than a window and what
+        the next one adds: the input runs ahead.
+        """
+
+    @property
+    def taps_inside(self) -> tuple[int, int]:
+        """(taps that may lie inside of the frame, taps) of all windows of a frame."""
+        return 1, 1
+
+    def channels_alike(self, groups: int) -> int:
+        """Returns how many channels of a tap a beat may hold, if they come in so many groups."""
+        return self.frame_channel.channels // groups
+
+    @property
+    def frame_channel(self) -> ChannelType:
+        """The type of what windows are made of."""
+        return self.input_channels[0]
+
+    @property
+    def group_channels(self) -> int:
+        """Channels of a group."""
+        return self.frame_channel.channels // self.groups.value.data
+
+    @property
+    def frame_lanes(self) -> int:
+        """Lanes of the frame that comes."""
+        return min(self.output_channels[0].lanes.data, self.group_channels)
+
+    @property
+    def channel_folds(self) -> int:
+        """Beats in which one position of the frame comes."""
+        return self.frame_channel.channels // self.frame_lanes
+
+    @property
+    def least_cycles(self) -> int:
+        """Cycles of a frame if the line buffer were large: those of its input, or its output."""
+        given = self.frame_channel.with_lanes(self.frame_lanes)
+        return max(given.beats, self.output_channels[0].beats)
+
+    def check_readers(self) -> None:
+        """Raises VerifyException where a reader takes another number of groups."""
+        groups = self.groups.value.data
+        for use in self.results[0].uses:
+            reader = use.operation
+            if isinstance(reader, Foldable) and reader.window_groups != groups:
+                raise VerifyException(
+                    f"sends {groups} groups, but {reader.name} takes {reader.window_groups}"
+                )
+
+
+def has_foldable_reader(value: SSAValue) -> bool:
+    """Whether the lanes of windows are the business of the layer behind them."""
+    return any(isinstance(use.operation, Foldable) for use in value.uses)
+
+
 @irdl_op_definition
-class SlidingWindowOp(Buffered):
+class SlidingWindowOp(Buffered, WindowSource):
     """Sends every window of a frame, tap by tap (SWG): from [H, W, C] to [OH, OW, taps * C].
 
     The channels are sent in `groups`, one after the other: all taps of the first group's channels,
@@ -55,7 +139,6 @@ class SlidingWindowOp(Buffered):
     pads_begin = prop_def(_I64_ARRAY)
     pads_end = prop_def(_I64_ARRAY)
     pad_value = prop_def(IntegerAttr[I64])
-    groups = prop_def(IntegerAttr[I64])
     rows = opt_prop_def(IntegerAttr[I64], prop_name="buffer_rows")
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
@@ -87,11 +170,6 @@ class SlidingWindowOp(Buffered):
         return Window(*(tuple(part.get_values()) for part in parts))
 
     @property
-    def group_channels(self) -> int:
-        """Channels of a group."""
-        return self.input_channel.channels // self.groups.value.data
-
-    @property
     def taps_a_beat(self) -> tuple[int, int] | None:
         """(rows, columns) of the taps that a beat holds; None if it holds no legal block."""
         lanes, channels = self.output_channel.lanes.data, self.group_channels
@@ -102,39 +180,37 @@ class SlidingWindowOp(Buffered):
         return next(found, None)
 
     @property
+    def taps_inside(self) -> tuple[int, int]:
+        spatial = self.input_channel.frame_shape[:-1]
+        taps, inside = 1, 1
+        for size, at in zip(spatial, self.window.positions(spatial), strict=True):
+            taps *= at.size
+            inside *= int(((at >= 0) & (at < size)).sum())
+        return inside, taps
+
+    @property
     def several_taps(self) -> list[int]:
         """How many taps a beat may hold, beside one."""
         return sorted(rows * columns for rows, columns in self.window.tap_blocks)[1:]
 
     @property
     def input_lanes(self) -> int:
-        return min(self.output_channel.lanes.data, self.group_channels)
+        return self.frame_lanes
 
     def first_lanes(self, channel: ChannelType, target_cycles: int) -> int:
         return self.input_lanes
 
     def follow(self, target_cycles: int) -> None:
-        # The lanes of a window are the business of the layer behind it, if there is one.
-        if not any(isinstance(use.operation, Foldable) for use in self.result.uses):
+        if not has_foldable_reader(self.result):
             set_lanes(self.result, self.input_channel.lanes.data)
 
     @property
-    def channel_folds(self) -> int:
-        """Beats in which one position of the frame comes."""
-        return self.input_channel.channels // self.input_lanes
-
-    @property
     def buffer_rows(self) -> int:
-        """Rows in the line buffer; those of a window and those that the next one adds, or more."""
-        if self.rows is not None:
-            return self.rows.value.data
-        return least_rows(self.window, self.input_channel.frame_shape[0])
+        return self.least_rows if self.rows is None else self.rows.value.data
 
     @property
-    def least_cycles(self) -> int:
-        """Cycles of a frame if the line buffer were large: those of its input, or its output."""
-        given = self.input_channel.with_lanes(self.input_lanes)
-        return max(given.beats, self.output_channel.beats)
+    def least_rows(self) -> int:
+        return least_rows(self.window, self.input_channel.frame_shape[0])
 
     def resize_buffer(self, cycles: int) -> None:
         """Gives the line buffer the fewest rows with which a frame takes at most `cycles`.
@@ -249,15 +325,11 @@ class SlidingWindowOp(Buffered):
                 f"result must have channels of one tap or of a block of taps as lanes, "
                 f"got {made.lanes.data}; legal: {legal}"
             )
-        least = least_rows(self.window, given.frame_shape[0])
-        if self.buffer_rows < least:
-            raise VerifyException(f"buffer_rows must be at least {least}, got {self.buffer_rows}")
-        for use in self.result.uses:
-            reader = use.operation
-            if isinstance(reader, Foldable) and reader.window_groups != groups:
-                raise VerifyException(
-                    f"sends {groups} groups, but {reader.name} takes {reader.window_groups}"
-                )
+        if self.buffer_rows < self.least_rows:
+            raise VerifyException(
+                f"buffer_rows must be at least {self.least_rows}, got {self.buffer_rows}"
+            )
+        self.check_readers()
 
 
 class Foldable(Pipe):
@@ -291,7 +363,7 @@ class Foldable(Pipe):
         """Legal factors for the outputs."""
 
     @abstractmethod
-    def legal_simd(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+    def legal_simd(self, window: WindowSource | None) -> tuple[int, ...]:
         """Returns legal factors for the inputs, which may come from a sliding window."""
 
     @property
@@ -299,11 +371,11 @@ class Foldable(Pipe):
         """Whether all outputs of a beat are made of the same inputs, as in a matrix product."""
         return False
 
-    def one_tap(self, window: SlidingWindowOp | None) -> int:
+    def one_tap(self, window: WindowSource | None) -> int:
         """Returns the largest SIMD that needs no more than one tap of the window a beat."""
         return 1
 
-    def window_lanes(self, window: SlidingWindowOp | None) -> tuple[int, ...]:
+    def window_lanes(self, window: WindowSource | None) -> tuple[int, ...]:
         """Returns the lanes that the window can send; empty if they follow from the folding."""
         return ()
 
@@ -327,9 +399,9 @@ class Foldable(Pipe):
         return 0 if self.weights_op is None else pe * simd
 
     @property
-    def window(self) -> SlidingWindowOp | None:
-        """The sliding window that sends the input, if one does, buffers aside."""
+    def window(self) -> WindowSource | None:
+        """What sends windows as the input, if it does, buffers aside."""
         owner = self.input.owner
         while isinstance(owner, Process) and owner.is_buffer:
             owner = owner.operands[0].owner
-        return owner if isinstance(owner, SlidingWindowOp) else None
+        return owner if isinstance(owner, WindowSource) else None

@@ -14,7 +14,7 @@ def _group(names: str, what: str, remedy: str) -> _Advice:
 
 _ADVICE: tuple[_Advice, ...] = (
     _group(
-        "DeformConv DepthwiseConv Im2Col",
+        "DepthwiseConv Im2Col",
         "this kind of convolution is not supported",
         "use Conv, with groups for a depthwise one",
     ),
@@ -58,7 +58,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "use ReduceMean, or a matrix product with a constant",
     ),
     _group(
-        "Tile Expand SpaceToDepth GridSample",
+        "Tile Expand SpaceToDepth",
         "is supported on constants only so far",
         "move it out of the network, or end the model before it",
     ),

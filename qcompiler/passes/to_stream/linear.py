@@ -1,7 +1,7 @@
 """Matrix products, convolutions, pools and selections as processes."""
 
 import numpy as np
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
@@ -59,7 +59,9 @@ def _flat_window(window: Window) -> Window:
 
 
 def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> SSAValue:
-    """Adds the sliding window of an operation; returns the windows."""
+    """Adds what makes the windows of an operation; returns these."""
+    if isinstance(op.input.owner, qint.SampleOp):
+        return _samples(state, op.input.owner, groups)
     seen = op.padded_range
     process = stream.SlidingWindowOp(
         state.values[op.input],
@@ -69,6 +71,39 @@ def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> S
         groups,
     )
     return state.insert(op, process, op.input)
+
+
+def lower_sample(state: Conversion, op: qint.SampleOp) -> None:
+    """Adds the process of a `qint.sample`, or leaves that to the convolution of its windows."""
+    sampling = op.sampling
+    if sampling.taps == 1:
+        state.values[op.result] = _samples(state, op, 1)
+        return
+    if not all(_takes_whole(use.operation, sampling.kernel) for use in op.result.uses):
+        state.refuse(
+            op,
+            "windows of samples are read by something else than a convolution of them",
+            "let one DeformConv, of the same kernel, read them",
+        )
+        return
+    state.values[op.result] = state.values[op.input]  # known; each reader samples for itself
+
+
+def _takes_whole(reader: Operation, kernel: tuple[int, int]) -> bool:
+    """Whether an operation reads windows of samples that stand side by side, each as a whole."""
+    if not isinstance(reader, qint.ConvOp | qint.PoolOp):
+        return False
+    window = reader.window
+    none = (0, 0)
+    return window == Window(kernel, kernel, (1, 1), none, none)
+
+
+def _samples(state: Conversion, op: qint.SampleOp, groups: int) -> SSAValue:
+    """Adds the process of a `qint.sample`; returns the windows."""
+    mask = None if op.mask is None else state.values[op.mask]
+    channels = state.values[op.input], state.values[op.offsets], mask
+    element = qint.int_type_of(op.result.type)
+    return state.insert(op, stream.SampleOp(channels, element, op.sampling, groups), op.result)
 
 
 def lower_conv(state: Conversion, op: qint.ConvOp) -> None:

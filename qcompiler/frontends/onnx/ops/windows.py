@@ -110,7 +110,7 @@ def _padded_before(node: NodeContext, x: SSAValue, window: Window) -> tuple[SSAV
     return padded, replace(window, pads_begin=none, pads_end=none)
 
 
-def _kernel(node: NodeContext, from_weights: tuple[int, ...]) -> tuple[int, ...]:
+def kernel_of(node: NodeContext, from_weights: tuple[int, ...]) -> tuple[int, ...]:
     """Returns the kernel, which the attribute may repeat."""
     given = node.ints_attribute("kernel_shape")
     if given is not None and tuple(given) != from_weights:
@@ -133,7 +133,7 @@ def convolution(node: NodeContext, x: SSAValue, weights: SSAValue) -> SSAValue:
     """
     shape, w = shape_of(x.type), shape_of(weights.type)
     _check_rank(w, check_space(shape))
-    window = window_of(node, _kernel(node, w[2:]), shape[2:])
+    window = window_of(node, kernel_of(node, w[2:]), shape[2:])
     group = node.int_attribute("group", 1)
     nn.verify_groups(group, shape[1], w[0], w[1])
     x, window = _padded_before(node, x, window)
@@ -165,7 +165,7 @@ def _conv_transpose(node: NodeContext) -> Value:
     _check_rank(w, rank)
     group = node.int_attribute("group", 1)
     nn.verify_groups(group, shape[1], w[1] * group, w[0] // max(group, 1))
-    kernel = _kernel(node, w[2:])
+    kernel = kernel_of(node, w[2:])
     strides = _list(node, "strides", rank, 1, 1)
     dilations = _list(node, "dilations", rank, 1, 1)
     more = _list(node, "output_padding", rank, 0, 0)

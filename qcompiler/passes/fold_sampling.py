@@ -1,0 +1,175 @@
+"""Pattern of fold-scales for sampling: integers at positions that are integers, scales behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from qcompiler.arith.sampling import Sampling
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.fold_windows import to_channels_first, to_channels_last
+from qcompiler.passes.rewriting import (
+    accumulated,
+    as_parameter,
+    constant_array,
+    numerics_of,
+    plain_dequantize,
+    replace,
+    scale_product,
+)
+
+_ZERO = np.zeros(1, np.int64)
+_MOST_BITS = 40
+"""Of a position, its fraction included: no frame needs more, and products of them fit 63 bits."""
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Real numbers per channel as lines of integers: `factors[c] * codes[sources[c]] + summands[c]`.
+
+    Attributes:
+        codes: what they are computed from, channels first.
+        factors: one for each channel.
+        summands: likewise.
+        sources: which channel of the codes each is made of.
+    """
+
+    codes: SSAValue
+    factors: Sequence[Fraction]
+    summands: Sequence[Fraction]
+    sources: Sequence[int]
+
+
+class SamplePattern(RewritePattern):
+    """sample(dequantize(x), dequantize(p)) = dequantize(sample(x, p)), positions as fractions."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.SampleOp, rewriter: PatternRewriter) -> None:
+        x, lines = plain_dequantize(op.input), lines_of(op.offsets)
+        mask = None if op.mask is None else plain_dequantize(op.mask)
+        if x is None or lines is None or (op.mask is not None and mask is None):
+            return
+        if x.channel_axis not in (None, 1) or (mask is not None and mask.channel_axis is not None):
+            return
+        sampling = sampling_of(op, lines)
+        if sampling is None:
+            return
+        first, codes = to_channels_last(x.input), to_channels_last(lines.codes)
+        masks = None if mask is None else to_channels_last(mask.input)
+        sampled = accumulated(
+            op,
+            lambda: qint.SampleOp(
+                first.result, codes.result, None if masks is None else masks.result, sampling
+            ),
+        )
+        last = to_channels_first(sampled.result)
+        unit = np.array([2.0**-sampling.unit_bits])
+        scale = x.scale_array.astype(np.float64) * unit
+        new: list[Operation] = [first, codes, *([masks] if masks else []), sampled, last]
+        if mask is not None:
+            product = scale_product(scale, mask.scale_array, numerics_of(op))
+            if product is None:
+                return
+            scale = np.asarray(product)
+        axis = x.channel_axis
+        replace(
+            rewriter,
+            op,
+            [*new, qint.DequantizeOp(last.result, as_parameter(scale), _ZERO, axis=axis)],
+        )
+
+
+def sampling_of(op: nn.SampleOp, lines: _Lines) -> Sampling | None:
+    """Returns the sampling in integers; None if positions need too many bits."""
+    geometry = op.geometry
+    swapped = op.order.data == "xy"
+    entries = range(len(lines.factors))
+    # Entry [group, tap, (y, x)] is made of that channel of the offsets.
+    channels = [entry ^ swapped for entry in entries]
+    steps = [lines.factors[c] * Fraction(geometry.step[e % 2]) for e, c in enumerate(channels)]
+    origins = [
+        lines.summands[c] * Fraction(geometry.step[e % 2]) + Fraction(geometry.origin[e % 2])
+        for e, c in enumerate(channels)
+    ]
+    one = lcm(*(value.denominator for value in (*steps, *origins)))
+    if one & (one - 1):
+        return None
+    codes = qint.range_of(lines.codes.type)
+    made = Sampling(
+        kernel=geometry.kernel,
+        strides=geometry.strides,
+        dilations=geometry.dilations,
+        pads=geometry.pads,
+        steps=tuple(int(step * one) for step in steps),
+        origins=tuple(int(origin * one) for origin in origins),
+        sources=tuple(lines.sources[c] for c in channels),
+        fraction=one.bit_length() - 1,
+        offset_groups=op.groups,
+        mode=op.mode.data,
+        border=bool(op.border.value.data),
+    )
+    bits = max(made.displacement(entry, codes).width_bits for entry in entries)
+    return made if bits <= _MOST_BITS else None
+
+
+def lines_of(value: SSAValue) -> _Lines | None:
+    """Returns positions as lines of integers; None if they are anything else.
+
+    What is multiplied by constants and added to constants, channel by channel, still is: so one
+    code a pixel can be the displacement of all taps.
+    """
+    steps: list[nn.MulOp | nn.AddOp | nn.SubOp] = []
+    while isinstance(value.owner, nn.MulOp | nn.AddOp | nn.SubOp):
+        op = value.owner
+        if constant_array(op.rhs) is not None:
+            inner = op.lhs
+        elif constant_array(op.lhs) is not None and not isinstance(op, nn.SubOp):
+            inner = op.rhs
+        else:
+            return None
+        steps.append(op)
+        value = inner
+    source = plain_dequantize(value)
+    if source is None or source.channel_axis not in (None, 1) or len(shape_of(value.type)) != 4:
+        return None
+    given = shape_of(value.type)
+    count = given[1]
+    scales = np.broadcast_to(source.scale_array.astype(np.float64), (count,))
+    factors = [Fraction(float(scale)) for scale in scales]
+    summands, sources = [Fraction(0)] * count, list(range(count))
+    for op in reversed(steps):
+        made = shape_of(op.result.type)
+        if (made[0], *made[2:]) != (given[0], *given[2:]):
+            return None  # spread over space, too
+        constant = constant_array(op.rhs)
+        constant = constant_array(op.lhs) if constant is None else constant
+        numbers = _per_channel(constant, made)
+        if numbers is None:
+            return None
+        if len(factors) != made[1]:
+            factors, summands, sources = (part * made[1] for part in (factors, summands, sources))
+        if isinstance(op, nn.MulOp):
+            factors = [f * n for f, n in zip(factors, numbers, strict=True)]
+            summands = [s * n for s, n in zip(summands, numbers, strict=True)]
+        else:
+            sign = -1 if isinstance(op, nn.SubOp) else 1
+            summands = [s + sign * n for s, n in zip(summands, numbers, strict=True)]
+    return _Lines(source.input, factors, summands, sources)
+
+
+def _per_channel(constant: np.ndarray | None, shape: Sequence[int]) -> list[Fraction] | None:
+    """Returns a constant as one number a channel of a tensor [n, c, h, w]; None if it is not."""
+    if constant is None or constant.ndim > 4:
+        return None
+    whole = constant.reshape(*[1] * (4 - constant.ndim), *constant.shape)
+    if whole.shape[0] != 1 or whole.shape[2:] != (1, 1) or whole.shape[1] not in (1, shape[1]):
+        return None
+    numbers = np.broadcast_to(whole.reshape(-1).astype(np.float64), (shape[1],))
+    if not np.isfinite(numbers).all():
+        return None
+    return [Fraction(float(number)) for number in numbers]
