@@ -105,7 +105,7 @@ class Layer:
         if window is None:
             return own
         if not self.window_lanes:
-            return max(own, window.input_channel.with_lanes(folding.pe).beats)
+            return max(own, window.frame_channel.with_lanes(folding.pe).beats)
         return max(own, self._window_cycles[self.lanes_of_window(folding)])
 
     @cached_property
@@ -113,7 +113,7 @@ class Layer:
         """Cycles of a frame that the window before the layer takes, by the lanes it sends."""
         window = self.op.window
         assert window is not None, "the caller looked"
-        given = window.input_channel.with_lanes(1).beats
+        given = window.frame_channel.with_lanes(1).beats
         made = self.op.input_channel.with_lanes(1).beats
         return {n: max(given // min(n, self.one_tap), made // n) for n in self.window_lanes}
 

@@ -13,12 +13,15 @@ import numpy as np
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 
+_MOST_CODES = 2**12
+"""Codes of which each is tried."""
+
 
 @dataclass(frozen=True)
 class Sampling:
     """Where samples are taken, and how.
 
-    Tap k of the window at (oh, ow) is at `base + origin + step * code` on each axis, where `base` is
+    Tap k of window o is at `base + origin + step * code` on each axis, where `base` is
     `(o * stride - pad + k * dilation) * 2**fraction`. Positions are listed as
     [offset group, tap, (y, x)]: `steps`, `origins` and `sources` have an entry for each of them.
 
@@ -111,6 +114,27 @@ class Sampling:
         lo, hi = (lo - (1 if half else 0) + half) >> self.fraction, (hi + half) >> self.fraction
         return IntRange(lo, hi + self.interpolates)
 
+    def columns_meet(self, codes: IntRange) -> bool:
+        """Whether the taps of each column of a window always read different rows, or one element.
+
+        So it is where one code displaces all taps alike (a square): it is tried for all codes.
+
+        Args:
+            codes: what a code may be.
+        """
+        alike = len(set(self.sources)) == 1 and self.offset_groups == 1
+        if not alike or self.interpolates or self.border or codes.size > _MOST_CODES:
+            return False
+        every = np.arange(codes.lo, codes.hi + 1, dtype=np.int64)[:, np.newaxis]
+        moved = every * np.array(self.steps, np.int64) + np.array(self.origins, np.int64)
+        offsets = np.array([self.tap_offset(entry) for entry in range(len(self.steps))], np.int64)
+        moved += offsets << self.fraction
+        at = nearest(moved, self.fraction) if self.mode == "nearest" else moved >> self.fraction
+        places = at.reshape(-1, *self.kernel, 2)
+        pairs = np.abs(places[:, :, np.newaxis] - places[:, np.newaxis])  # [code, row, row, column]
+        same_row, same_column = pairs[..., 0] == 0, pairs[..., 1] == 0
+        return bool((~same_row | same_column).all())
+
     def result_range(self, x: IntRange, mask: IntRange | None) -> IntRange:
         """Returns the bounds of a sample, times the mask if there is one.
 
@@ -174,7 +198,7 @@ class Sampling:
         total = np.zeros((*at.shape[:-1], x.shape[-1]), np.int64)
         for y, x_ in np.ndindex(2, 2):
             weight = np.abs(one * (1 - np.array([y, x_])) - beside)
-            total += _read(x, corner + [y, x_]) * (weight[..., :1] * weight[..., 1:])
+            total += _read(x, corner + np.array([y, x_])) * (weight[..., :1] * weight[..., 1:])
         return total
 
 

@@ -111,7 +111,9 @@ def _depth_to_space(op: nn.DepthToSpaceOp) -> HostCall:
 def _sample(op: nn.SampleOp) -> HostCall:
     where = {name: list(value) for name, value in vars(op.geometry).items()}
     how: dict[str, Static] = {
-        "order": op.order.data,
+        "step": list(op.lines[0]),
+        "origin": list(op.lines[1]),
+        "has_grid": op.has_grid,
         "offset_groups": op.groups,
         "mode": op.mode.data,
         "border": bool(op.border.value.data),

@@ -177,7 +177,7 @@ def sample(
     pads: Sequence[int],
     step: Sequence[float],
     origin: Sequence[float],
-    order: str,
+    has_grid: bool,
     offset_groups: int,
     mode: str,
     border: bool,
@@ -189,18 +189,18 @@ def sample(
     last = np.array(images.shape[2:]) - 1
     at: list[Array] = []
     for axis in (0, 1):
-        start = np.arange(codes.shape[2 + axis]) * strides[axis] - pads[axis]
-        taps = np.arange(kernel[axis]) * dilations[axis]
+        windows_along = np.arange((rows, columns)[axis], dtype=np.int64)
+        start = windows_along * (0 if has_grid else strides[axis]) - pads[axis]
+        taps: Array = np.arange(kernel[axis]) * dilations[axis]
         shape = [kernel[0], 1, rows, 1] if axis == 0 else [1, kernel[1], 1, columns]
         base = (taps[:, None] + start).reshape(shape)
-        moved = pairs[:, :, :, :, "yx".index(order[0]) ^ axis] * x.dtype.type(step[axis])
+        moved = pairs[:, :, :, :, axis ^ has_grid] * x.dtype.type(step[axis])
         position = base + x.dtype.type(origin[axis]) + moved
         at.append(np.clip(position, 0, last[axis]) if border else position)
     channels = images.reshape(len(images), offset_groups, -1, *images.shape[2:])
-    taken = sum(
-        weight * read_at(channels, y, column)
-        for y, column, weight in corners(at[0], at[1], mode)
-    )
+    taken = np.zeros(1, x.dtype)
+    for row, column, weight in corners(at[0], at[1], mode):
+        taken = taken + weight * read_at(channels, row, column)
     if mask:
         factor = mask[0].reshape(-1, offset_groups, 1, *kernel, rows, columns)
         taken = taken * factor

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm
+from math import lcm, log2
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.fold_windows import to_channels_first, to_channels_last
 from qcompiler.passes.rewriting import (
     accumulated,
@@ -22,10 +24,11 @@ from qcompiler.passes.rewriting import (
     replace,
     scale_product,
 )
+from qcompiler.provenance.sources import place_of
 
 _ZERO = np.zeros(1, np.int64)
 _MOST_BITS = 40
-"""Of a position, its fraction included: no frame needs more, and products of them fit 63 bits."""
+"""Of a position or a sample, fractions included: sums of products with them fit 63 bits."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,7 @@ class SamplePattern(RewritePattern):
         if x.channel_axis not in (None, 1) or (mask is not None and mask.channel_axis is not None):
             return
         sampling = sampling_of(op, lines)
-        if sampling is None:
-            return
+        _require_few_bits(op, lines, sampling, qint.range_of(x.input.type))
         first, codes = to_channels_last(x.input), to_channels_last(lines.codes)
         masks = None if mask is None else to_channels_last(mask.input)
         sampled = accumulated(
@@ -84,25 +86,22 @@ class SamplePattern(RewritePattern):
         )
 
 
-def sampling_of(op: nn.SampleOp, lines: _Lines) -> Sampling | None:
-    """Returns the sampling in integers; None if positions need too many bits."""
+def sampling_of(op: nn.SampleOp, lines: _Lines) -> Sampling:
+    """Returns the sampling in integers."""
     geometry = op.geometry
-    swapped = op.order.data == "xy"
+    (unit, middle), swapped = op.lines, op.has_grid
     entries = range(len(lines.factors))
     # Entry [group, tap, (y, x)] is made of that channel of the offsets.
     channels = [entry ^ swapped for entry in entries]
-    steps = [lines.factors[c] * Fraction(geometry.step[e % 2]) for e, c in enumerate(channels)]
+    steps = [lines.factors[c] * Fraction(unit[e % 2]) for e, c in enumerate(channels)]
     origins = [
-        lines.summands[c] * Fraction(geometry.step[e % 2]) + Fraction(geometry.origin[e % 2])
+        lines.summands[c] * Fraction(unit[e % 2]) + Fraction(middle[e % 2])
         for e, c in enumerate(channels)
     ]
     one = lcm(*(value.denominator for value in (*steps, *origins)))
-    if one & (one - 1):
-        return None
-    codes = qint.range_of(lines.codes.type)
-    made = Sampling(
+    return Sampling(
         kernel=geometry.kernel,
-        strides=geometry.strides,
+        strides=(0, 0) if swapped else geometry.strides,
         dilations=geometry.dilations,
         pads=geometry.pads,
         steps=tuple(int(step * one) for step in steps),
@@ -113,8 +112,28 @@ def sampling_of(op: nn.SampleOp, lines: _Lines) -> Sampling | None:
         mode=op.mode.data,
         border=bool(op.border.value.data),
     )
-    bits = max(made.displacement(entry, codes).width_bits for entry in entries)
-    return made if bits <= _MOST_BITS else None
+
+
+def _require_few_bits(op: nn.SampleOp, lines: _Lines, sampling: Sampling, x: IntRange) -> None:
+    """Raises ModelError where positions or samples need more bits than integers here have.
+
+    A sample between elements has twice the bits that positions have behind the binary point: an
+    offset's scale that is a power of two has few.
+    """
+    codes = qint.range_of(lines.codes.type)
+    entries = range(len(sampling.steps))
+    position = max(sampling.displacement(entry, codes).width_bits for entry in entries)
+    sample = x.width_bits + sampling.unit_bits
+    if position <= _MOST_BITS and sample <= _MOST_BITS:
+        return
+    scale = float(max(abs(factor) for factor in lines.factors))
+    near = 2.0 ** round(log2(scale)) if scale else 1.0
+    what = (
+        f"its positions have steps of {scale:.9g}, which is {sampling.fraction} bits behind the "
+        f"binary point: samples would need {max(position, sample)} bits"
+    )
+    remedy = f"quantize them with a scale that is a power of two, such as {near:g}"
+    raise ModelError([Problem(place_of(op), what, remedy)])
 
 
 def lines_of(value: SSAValue) -> _Lines | None:
@@ -152,7 +171,7 @@ def lines_of(value: SSAValue) -> _Lines | None:
         if numbers is None:
             return None
         if len(factors) != made[1]:
-            factors, summands, sources = (part * made[1] for part in (factors, summands, sources))
+            factors, summands, sources = factors * made[1], summands * made[1], sources * made[1]
         if isinstance(op, nn.MulOp):
             factors = [f * n for f, n in zip(factors, numbers, strict=True)]
             summands = [s * n for s, n in zip(summands, numbers, strict=True)]
@@ -162,7 +181,7 @@ def lines_of(value: SSAValue) -> _Lines | None:
     return _Lines(source.input, factors, summands, sources)
 
 
-def _per_channel(constant: np.ndarray | None, shape: Sequence[int]) -> list[Fraction] | None:
+def _per_channel(constant: Array | None, shape: Sequence[int]) -> list[Fraction] | None:
     """Returns a constant as one number a channel of a tensor [n, c, h, w]; None if it is not."""
     if constant is None or constant.ndim > 4:
         return None

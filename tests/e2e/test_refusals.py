@@ -59,6 +59,7 @@ NEEDS_NO_CASE = {
     "no integer arithmetic is known for how": "no other reason is known; a guard",
     "its integers may need": "IR that no front end makes",
     "form must be auto": "an option of the pass; the command line has its own check",
+    "windows of samples are read by": "texts only: DeformConv reads what it samples",
     "no hardware is known for": "operations of plug-ins",
     "takes .* lanes, but its channel": "IR that no front end makes",
     "one of its outputs has several": "IR that no front end makes",

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from xdsl.dialects.builtin import (
     I64,
     BoolAttr,
-    DenseArrayBase,
     IntegerAttr,
     StringAttr,
     TensorType,
-    f64,
     i64,
 )
 from xdsl.ir import SSAValue
@@ -31,9 +28,8 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.dialects.nn.types import FLOAT_TENSOR, INTS, f32, ints, verify_shape
 
-_REALS = DenseArrayBase.constr(f64)
 MODES = ("bilinear", "nearest")
-ORDERS = ("yx", "xy")
+POSITIONS = ("offsets", "grid", "grid_corners")
 
 
 @dataclass(frozen=True)
@@ -42,38 +38,35 @@ class SampleGeometry:
 
     Attributes:
         kernel: taps of a window.
-        strides: distance of neighbouring windows; 0 for a grid of positions in the whole frame.
+        strides: distance of neighbouring windows.
         dilations: distance of neighbouring taps.
         pads: virtual elements before the tensor.
-        step: what a position's 1.0 is, in elements.
-        origin: the element that a position's 0.0 is.
     """
 
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
-    pads: tuple[int, int]
-    step: tuple[float, float] = (1.0, 1.0)
-    origin: tuple[float, float] = (0.0, 0.0)
+    kernel: tuple[int, int] = (1, 1)
+    strides: tuple[int, int] = (1, 1)
+    dilations: tuple[int, int] = (1, 1)
+    pads: tuple[int, int] = (0, 0)
 
 
 @irdl_op_definition
 class SampleOp(IRDLOperation):
-    """Samples at `base + origin + step * offset`, between elements bilinearly or the nearest.
+    """Samples at positions that are given, between elements bilinearly or the nearest.
 
-    The base of tap k of window o is `o * stride - pad + k * dilation`. A window's samples stand
-    side by side: the result has shape [N, C, OH * kernel rows, OW * kernel columns], and a
-    convolution of that kernel and stride makes a deformable convolution of it. Offsets have shape
-    [N, offset groups * taps * 2, OH, OW], a pair for each tap in the given `order`; a mask
-    [N, offset groups * taps, OH, OW] scales the samples. Outside the tensor are zeros, or the
+    Positions that are `offsets` count elements from the tap's place, which is
+    `o * stride - pad + k * dilation` for tap k of window o; pairs are (y, x). In a `grid` -1 and 1
+    are the outer edges of the tensor's first and last element, or their centres (`grid_corners`);
+    pairs are (x, y). A window's samples stand side by side: the result has shape
+    [N, C, OH * kernel rows, OW * kernel columns], and a convolution of that kernel and stride makes
+    a deformable convolution of it. Positions have shape [N, offset groups * taps * 2, OH, OW]; a
+    mask [N, offset groups * taps, OH, OW] scales the samples. Outside the tensor are zeros, or the
     nearest element of its `border`.
 
     Source: ONNX DeformConv (opset 19 and 22), GridSample (opset 16, 20 and 22).
 
     Example: `%y = nn.sample %x, %offsets {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>,
-        dilations = array<i64: 1, 1>, pads = array<i64: 1, 1>, step = array<f64: 1.0, 1.0>,
-        origin = array<f64: 0.0, 0.0>, order = "yx", offset_groups = 1 : i64, mode = "bilinear",
-        border = false}
+        dilations = array<i64: 1, 1>, pads = array<i64: 1, 1>, positions = "offsets",
+        offset_groups = 1 : i64, mode = "bilinear", border = false}
         : (tensor<1x2x4x4xf32>, tensor<1x18x4x4xf32>) -> tensor<1x2x12x12xf32>`
     """
 
@@ -85,9 +78,7 @@ class SampleOp(IRDLOperation):
     strides = prop_def(INTS)
     dilations = prop_def(INTS)
     pads = prop_def(INTS)
-    step = prop_def(_REALS)
-    origin = prop_def(_REALS)
-    order = prop_def(StringAttr)
+    positions = prop_def(StringAttr)
     offset_groups = prop_def(IntegerAttr[I64])
     mode = prop_def(StringAttr)
     border = prop_def(BoolAttr)
@@ -105,7 +96,7 @@ class SampleOp(IRDLOperation):
         mask: SSAValue | None,
         geometry: SampleGeometry,
         *,
-        order: str = "yx",
+        positions: str = "offsets",
         offset_groups: int = 1,
         mode: str = "bilinear",
         border: bool = False,
@@ -118,9 +109,7 @@ class SampleOp(IRDLOperation):
                 "strides": ints(geometry.strides),
                 "dilations": ints(geometry.dilations),
                 "pads": ints(geometry.pads),
-                "step": DenseArrayBase.from_list(f64, geometry.step),
-                "origin": DenseArrayBase.from_list(f64, geometry.origin),
-                "order": StringAttr(order),
+                "positions": StringAttr(positions),
                 "offset_groups": IntegerAttr(offset_groups, i64),
                 "mode": StringAttr(mode),
                 "border": BoolAttr.from_bool(border),
@@ -132,11 +121,21 @@ class SampleOp(IRDLOperation):
     def geometry(self) -> SampleGeometry:
         """Where it samples."""
         whole = (self.kernel, self.strides, self.dilations, self.pads)
-        real = (self.step, self.origin)
-        return SampleGeometry(
-            *(_pair(part.get_values()) for part in whole),
-            *(_pair(part.get_values()) for part in real),
-        )
+        return SampleGeometry(*(_pair(part.get_values()) for part in whole))
+
+    @property
+    def has_grid(self) -> bool:
+        """Whether positions are in the whole tensor, as (x, y)."""
+        return self.positions.data != "offsets"
+
+    @property
+    def lines(self) -> tuple[tuple[float, float], ...]:
+        """What a position's 1.0 is in elements, and its 0.0: (rows, columns) each."""
+        height, width = shape_of(self.input.type)[2:]
+        if not self.has_grid:
+            return (1.0, 1.0), (0.0, 0.0)
+        middle = (height - 1) / 2, (width - 1) / 2
+        return middle if self.positions.data == "grid_corners" else (height / 2, width / 2), middle
 
     @property
     def taps(self) -> int:
@@ -150,26 +149,24 @@ class SampleOp(IRDLOperation):
         return self.offset_groups.value.data
 
     def verify_(self) -> None:
-        parts = (self.kernel, self.strides, self.dilations, self.pads, self.step, self.origin)
+        parts = (self.kernel, self.strides, self.dilations, self.pads)
         if any(len(part) != 2 for part in parts):
-            raise VerifyException("kernel, strides, dilations, pads, step, origin have two entries")
-        if self.order.data not in ORDERS or self.mode.data not in MODES:
+            raise VerifyException("kernel, strides, dilations and pads must have two entries")
+        if min(value for part in parts[:3] for value in part.get_values()) < 1:
+            raise VerifyException("kernel, strides and dilations must be positive")
+        if self.positions.data not in POSITIONS:
             raise VerifyException(
-                f"order must be one of {', '.join(ORDERS)} and mode one of {', '.join(MODES)}, "
-                f"got {self.order.data} and {self.mode.data}"
+                f"positions must be one of {', '.join(POSITIONS)}, got {self.positions.data}"
             )
-        positive = (*self.kernel.get_values(), *self.dilations.get_values())
-        if min(positive) < 1 or min(self.strides.get_values()) < 0:
-            raise VerifyException("kernel and dilations must be positive, strides not negative")
+        if self.mode.data not in MODES:
+            raise VerifyException(f"mode must be one of {', '.join(MODES)}, got {self.mode.data}")
         x, offsets = shape_of(self.input.type), shape_of(self.offsets.type)
         if len(x) != 4 or len(offsets) != 4 or x[0] != offsets[0]:
             raise VerifyException(
                 f"input and offsets must have rank 4 and one batch, got {list(x)}, {list(offsets)}"
             )
         if self.groups < 1 or x[1] % self.groups:
-            raise VerifyException(
-                f"offset_groups must divide {x[1]} channels, got {self.groups}"
-            )
+            raise VerifyException(f"offset_groups must divide {x[1]} channels, got {self.groups}")
         wanted = 2 * self.taps * self.groups
         if offsets[1] != wanted:
             raise VerifyException(
@@ -186,10 +183,7 @@ class SampleOp(IRDLOperation):
         verify_shape(self.result.type, _sampled_shape(x, offsets, kernel))
 
 
-_Number = TypeVar("_Number", int, float)
-
-
-def _pair(values: Sequence[_Number]) -> tuple[_Number, _Number]:
+def _pair(values: Sequence[int]) -> tuple[int, int]:
     rows, columns = values
     return rows, columns
 

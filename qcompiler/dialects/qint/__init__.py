@@ -41,8 +41,8 @@ from qcompiler.dialects.qint.requantizers import (
     YieldOp,
     requantizer_op,
 )
-from qcompiler.dialects.qint.select import ArgMaxOp
 from qcompiler.dialects.qint.sampling import SampleOp, sampling_properties
+from qcompiler.dialects.qint.select import ArgMaxOp
 from qcompiler.dialects.qint.types import (
     IntType,
     int_like,

@@ -7,6 +7,7 @@ from xdsl.dialects.builtin import (
     BoolAttr,
     DenseArrayBase,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     TensorType,
     i64,
@@ -55,7 +56,7 @@ def read_sampling(op: Operation) -> Sampling:
     lists: dict[str, Any] = {}
     for name in SAMPLING_LISTS:
         values = op.properties[name]
-        assert isa(values, DenseArrayBase), "verified by IRDL"
+        assert isa(values, DenseArrayBase[IntegerType]), "verified by IRDL"
         lists[name] = tuple(values.get_values())
     numbers = [op.properties[name] for name in ("fraction", "offset_groups", "border")]
     fraction, groups, border = (n.value.data for n in numbers if isinstance(n, IntegerAttr))

@@ -34,7 +34,7 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
 def rows_between(
     starts: Sequence[int], ends: Sequence[int], height: int
 ) -> tuple[list[int], list[int]]:
-    """Returns what `rows_wanted` does, of rows of windows that touch `starts[i]` to before `ends[i]`.
+    """Returns what `rows_wanted` does, where windows touch rows `starts[i]` to before `ends[i]`.
 
     Args:
         starts: not decreasing; may lie outside of the frame.

@@ -19,6 +19,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
+from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.sampling import read_sampling, sampling_properties
 from qcompiler.dialects.qint.types import IntType
@@ -43,12 +44,13 @@ class SampleOp(WindowSource):
     """Samples a frame [H, W, C] at positions: [OH, OW, taps * C], in the order of windows.
 
     A beat of `offsets` holds all codes of a window, one of `mask` its factors; both are kept until
-    the window's last sample is read. What codes mean says `qcompiler.arith.sampling`. A beat holds
-    channels of one tap, the order is [group, tap, channel], as a sliding window's.
+    the window's last sample is read. What codes mean says `qcompiler.arith.sampling`. Order and
+    lanes are a sliding window's: channels of one tap, or all of a group for a block of taps.
 
     The rows that the codes' range can reach are kept, `buffer_rows` of them, if not given those
     that a row of windows needs, and those that the next one adds. Between elements four memories
-    give the neighbours in one cycle.
+    give the neighbours in one cycle. Several taps a beat are read from `copies` of the buffer;
+    where one code displaces all taps, those of a column share a copy with a memory for each row.
 
     Example: `%y = stream.sample %x, %d {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>,
         dilations = array<i64: 1, 1>, pads = array<i64: 0, 0>, steps = array<i64: 1, 0>,
@@ -126,16 +128,38 @@ class SampleOp(WindowSource):
 
     @property
     def taps_a_beat(self) -> tuple[int, int] | None:
-        legal = self.channels_alike(self.groups.value.data)
-        return None if legal % self.output_channel.lanes.data else (1, 1)
+        legal, lanes = self.channels_alike(self.groups.value.data), self.output_channel.lanes.data
+        if legal % lanes == 0:
+            return 1, 1
+        blocks = self._tap_blocks if legal == self.group_channels else []
+        return next((block for block in blocks if legal * block[0] * block[1] == lanes), None)
+
+    @property
+    def _tap_blocks(self) -> list[tuple[int, int]]:
+        ones, zeros = (1, 1), (0, 0)
+        blocks = Window(self.sampling.kernel, ones, ones, zeros, zeros).tap_blocks
+        return [(rows, columns) for rows, columns in blocks]
+
+    @property
+    def several_taps(self) -> list[int]:
+        if self.sampling.offset_groups > 1:
+            return []
+        return sorted(rows * columns for rows, columns in self._tap_blocks)[1:]
+
+    @property
+    def shared_rows(self) -> bool:
+        """Whether the taps of a column read one memory a row, together, without conflict."""
+        return self.sampling.columns_meet(self.codes)
+
+    @property
+    def copies(self) -> int:
+        """How many times the line buffer holds everything, to be read at so many places."""
+        rows, columns = self.taps_a_beat or (1, 1)
+        return columns if self.shared_rows else rows * columns
 
     def channels_alike(self, groups: int) -> int:
         channels = self.frame_channel.channels
         return gcd(channels // groups, channels // self.sampling.offset_groups)
-
-    @property
-    def several_taps(self) -> list[int]:
-        return []
 
     @property
     def wanted_lanes(self) -> tuple[int, ...]:
@@ -155,9 +179,7 @@ class SampleOp(WindowSource):
             return
         legal = divisors(self.largest_lanes)
         beats = self.output_channel.with_lanes(1).beats
-        set_lanes(
-            self.result, next((d for d in legal if beats <= target_cycles * d), legal[-1])
-        )
+        set_lanes(self.result, next((d for d in legal if beats <= target_cycles * d), legal[-1]))
 
     @property
     def reach(self) -> IntRange:
@@ -263,7 +285,8 @@ class SampleOp(WindowSource):
     @property
     def memory_bits(self) -> int:
         _, width, channels = self.input_channel.frame_shape
-        return self.buffer_rows * width * channels * self.input_channel.element.width_bits
+        held = self.buffer_rows * width * channels * self.input_channel.element.width_bits
+        return self.copies * held
 
     @property
     def headline(self) -> str:
@@ -278,7 +301,11 @@ class SampleOp(WindowSource):
     @property
     def facts(self) -> Facts:
         kernel = "x".join(map(str, self.sampling.kernel))
-        return {"kernel": kernel, "rows": self.buffer_rows, "reach": f"{self.reach.lo}..{self.reach.hi}"}
+        return {
+            "kernel": kernel,
+            "rows": self.buffer_rows,
+            "reach": f"{self.reach.lo}..{self.reach.hi}",
+        }
 
     @property
     def pace(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from xdsl.ir import Operation, Region, SSAValue
 
 from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift, Table, Threshold
+from qcompiler.arith.sampling import Sampling
 from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint
@@ -14,9 +15,12 @@ from qcompiler.dialects.attributes import shape_of
 from qcompiler.dialects.qint.boundary import ROUNDING_MODES
 from qcompiler.frontends.text.real_operations import (
     AXIS,
+    SAMPLE_MODE,
     SLICE,
+    check_pairs,
     check_per_axis,
     check_rank,
+    masked,
 )
 from qcompiler.frontends.text.signatures import Build, Kind, Param, Signature, Values
 
@@ -111,6 +115,16 @@ def _depth_to_space(inputs: Sequence[SSAValue], values: Values, _r: Region | Non
     return qint.DepthToSpaceOp(inputs[0], values["block"], values["mode"])
 
 
+def _sample(inputs: Sequence[SSAValue], values: Values, _region: Region | None) -> Operation:
+    pairs = ("kernel", "strides", "dilations", "pads")
+    check_pairs(values, pairs)
+    lists = (*pairs, "steps", "origins", "sources")
+    parts: dict[str, Any] = {
+        name: tuple(values[name]) if name in lists else values[name] for name in values
+    }
+    return qint.SampleOp(*masked(inputs), Sampling(**parts))
+
+
 def _form(make: Any) -> Build:
     """Returns the builder of a hardware form of requantization."""
 
@@ -187,6 +201,12 @@ INTEGER_OPERATIONS = (
              build=_conv),
     _integer(qint.PoolOp, "x", Param("kind", Kind.WORD, words=("max", "sum")),
              Param("kernel", Kind.INTS), *_WINDOW, _PAD_VALUE, build=_pool),
+    _integer(qint.SampleOp, "*inputs", Param("kernel", Kind.INTS, [1, 1]),
+             Param("strides", Kind.INTS, [1, 1]), Param("dilations", Kind.INTS, [1, 1]),
+             Param("pads", Kind.INTS, [0, 0]), Param("steps", Kind.INTS),
+             Param("origins", Kind.INTS), Param("sources", Kind.INTS),
+             Param("fraction", Kind.INT, 0), Param("offset_groups", Kind.INT, 1), SAMPLE_MODE,
+             Param("border", Kind.BOOL, False), build=_sample),
     _integer(qint.ArgMaxOp, "x", Param("last", Kind.BOOL, False)),
     _integer(qint.SliceOp, "x", *SLICE, build=_per_axis(qint.SliceOp, "starts", "ends", "steps")),
     _integer(qint.PadOp, "x", Param("begin", Kind.INTS), Param("end", Kind.INTS),

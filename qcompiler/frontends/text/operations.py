@@ -7,7 +7,7 @@ from qcompiler.frontends.text.signatures import Kind, Param, Signature
 OPERATIONS: dict[str, list[Signature]] = {}
 """By short name (`add`: of reals or of integers, whichever is given) and full name (`qint.add`)."""
 
-LAYOUTS_DIFFER = frozenset({"conv", "pool", "depth_to_space"})
+LAYOUTS_DIFFER = frozenset({"conv", "pool", "depth_to_space", "sample"})
 """Operations of qint whose channels are last: their short names mean nn, channels first."""
 
 

@@ -130,6 +130,33 @@ def _average_pool(inputs: Sequence[SSAValue], values: Values) -> Operation:
     return nn.AveragePoolOp(inputs[0], window, overhang, values["count_include_pad"])
 
 
+def _sample(inputs: Sequence[SSAValue], values: Values) -> Operation:
+    x, positions, mask = masked(inputs)
+    lists = ("kernel", "strides", "dilations", "pads")
+    check_pairs(values, lists)
+    geometry = nn.SampleGeometry(*((values[name][0], values[name][1]) for name in lists))
+    rest = {name: value for name, value in values.items() if name not in lists}
+    return nn.SampleOp(x, positions, mask, geometry, **rest)
+
+
+def masked(inputs: Sequence[SSAValue]) -> tuple[SSAValue, SSAValue, SSAValue | None]:
+    """Returns what is sampled, the positions, and the mask if there is one; ValueError if more."""
+    if len(inputs) not in (2, 3):
+        raise ValueError(f"sample needs two operands, or three with a mask, got {len(inputs)}")
+    x, positions, *rest = inputs
+    check_rank(x, 4)
+    return x, positions, rest[0] if rest else None
+
+
+def check_pairs(values: Values, names: Sequence[str]) -> None:
+    """Checks that lists have one entry for rows and one for columns; ValueError if not."""
+    for name in names:
+        if len(values[name]) != 2:
+            raise ValueError(
+                f"{name} must have two entries, for rows and columns, got {values[name]}"
+            )
+
+
 def _slice(inputs: Sequence[SSAValue], values: Values) -> Operation:
     check_per_axis(inputs[0], **values)
     return nn.SliceOp(inputs[0], **values)
@@ -157,6 +184,7 @@ def one_per_axis(operands: Sequence[SSAValue]) -> list[int]:
 SLICE = (Param("starts", Kind.INTS), Param("ends", Kind.INTS),
          Param("steps", Kind.INTS, one_per_axis))  # fmt: skip
 AXIS = Param("axis", Kind.INT)
+SAMPLE_MODE = Param("mode", Kind.WORD, "bilinear", ("bilinear", "nearest"))
 _KEEPDIMS = Param("keepdims", Kind.BOOL, True)
 
 REAL_OPERATIONS = (
@@ -181,6 +209,12 @@ REAL_OPERATIONS = (
     _real(nn.AveragePoolOp, "x", _KERNEL, _STRIDES, _DILATIONS, _PADS,
           Param("overhang", Kind.INTS, _spatial(1, 0)),
           Param("count_include_pad", Kind.BOOL, False), build=_average_pool),
+    _real(nn.SampleOp, "*inputs", Param("kernel", Kind.INTS, [1, 1]),
+          Param("strides", Kind.INTS, [1, 1]), Param("dilations", Kind.INTS, [1, 1]),
+          Param("pads", Kind.INTS, [0, 0]),
+          Param("positions", Kind.WORD, "offsets", ("offsets", "grid", "grid_corners")),
+          Param("offset_groups", Kind.INT, 1), SAMPLE_MODE, Param("border", Kind.BOOL, False),
+          build=_sample),
     _real(nn.ReshapeOp, "x", Param("shape", Kind.SHAPE)),
     _real(nn.TransposeOp, "x", Param("permutation", Kind.INTS)),
     _real(nn.ConcatOp, "*inputs", AXIS, build=_concat),

@@ -103,12 +103,73 @@ def power_pool(net: Net, mended: bool):
     net.conv(net.quantized(net.op(kind, net.quantized(), kernel_shape=[2, 2])))
 
 
-@refused(_CHAPTER, "a deformable convolution", "deformconv_0", "Conv", shape=_IMAGE)
-def deformable(net: Net, mended: bool):
+def _deform(net: Net, *, scale=0.25, offsets=18, space=(3, 3), **attributes):
+    net.input("o", (1, offsets, *space))
+    positions = net.quantized("o", scale, 0, np.int8)
+    return net.op("DeformConv", net.quantized(), net.weights(2, 2, 3, 3), positions, **attributes)
+
+
+@refused(_CHAPTER, "offsets of a deformable convolution with any scale", "deformconv_0",
+         "a scale of 0.125", shape=_IMAGE)  # fmt: skip
+def offsets_between_elements(net: Net, mended: bool):
+    _deform(net, scale=0.125 if mended else 0.1)
+
+
+@refused(_CHAPTER, "offsets of another kernel", "deformconv_0", "18 channels of offsets",
+         shape=_IMAGE)  # fmt: skip
+def offsets_of_another_kernel(net: Net, mended: bool):
+    _deform(net, offsets=18 if mended else 16)
+
+
+@refused(_CHAPTER, "parts of offsets that do not divide the channels", "deformconv_0",
+         "`offset_group` of 1", shape=_IMAGE)  # fmt: skip
+def offset_groups(net: Net, mended: bool):
+    _deform(net, offset_group=1 if mended else 3, offsets=18 if mended else 54)
+
+
+@refused(_CHAPTER, "a deformable convolution in three dimensions", "deformconv_0",
+         "a two-dimensional one", shape=_IMAGE)  # fmt: skip
+def deformable_volume(net: Net, mended: bool):
+    if mended:
+        _deform(net)
+    else:
+        x = net.op("Unsqueeze", net.quantized(), net.const([2], np.int64))
+        net.input("o", (1, 27, 1, 3, 3))
+        o = net.quantized("o", 0.25, 0, np.int8)
+        net.op("DeformConv", x, net.weights(2, 2, 1, 3, 3), o)
+
+
+def _grid(net: Net, shape=(1, 3, 3, 2), **attributes):
+    net.input("g", shape)
+    return net.op("GridSample", net.quantized(), net.quantized("g", 0.25, 0, np.int8), **attributes)
+
+
+@refused(_CHAPTER, "samples of a cubic function", "gridsample_0", "linear", shape=_IMAGE)
+def cubic_samples(net: Net, mended: bool):
+    _grid(net, mode="linear" if mended else "cubic")
+
+
+@refused(_CHAPTER, "a grid of positions that are reflected", "gridsample_0", "border", shape=_IMAGE)
+def reflected_grid(net: Net, mended: bool):
+    _grid(net, padding_mode="border" if mended else "reflection")
+
+
+@refused(_CHAPTER, "a grid of positions in space", "gridsample_0", "two dimensions", shape=_IMAGE)
+def grid_in_space(net: Net, mended: bool):
+    if mended:
+        _grid(net)
+    else:
+        x = net.op("Unsqueeze", net.quantized(), net.const([2], np.int64))
+        net.input("g", (1, 1, 3, 3, 3))
+        net.op("GridSample", x, net.quantized("g", 0.25, 0, np.int8))
+
+
+@refused(_CHAPTER, "windows as columns", "im2col_0", "Conv", shape=_IMAGE)
+def columns(net: Net, mended: bool):
     if mended:
         net.conv(net.quantized())
     else:
-        net.op("DeformConv", net.quantized(), net.weights(2, 2, 3, 3), net.normal(1, 18, 3, 3))
+        net.op("Im2Col", net.quantized(), domain="qonnx.custom_op.general", kernel_size=[3, 3])
 
 
 @refused(_CHAPTER, "instance normalization", "instancenormalization_0", "BatchNormalization",

@@ -1,7 +1,5 @@
 """DeformConv and GridSample: samples at positions that the network computes."""
 
-from dataclasses import replace
-
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.windows import Window
@@ -31,7 +29,10 @@ def _deform_conv(node: NodeContext) -> Value:
     nn.verify_groups(group, shape[1], w[0], w[1])
     _check_offsets(window, shape, (offsets, mask), parts)
     geometry = nn.SampleGeometry(
-        _pair(window.kernel), _pair(window.strides), _pair(window.dilations), _pair(window.pads_begin)
+        _pair(window.kernel),
+        _pair(window.strides),
+        _pair(window.dilations),
+        _pair(window.pads_begin),
     )
     samples = node.emit(nn.SampleOp(x, offsets, mask, geometry, offset_groups=parts))
     ones, zeros = (1, 1), (0, 0)
@@ -93,12 +94,9 @@ def _sampled_grid(
     node: NodeContext, x: SSAValue, grid: SSAValue, mode: str, *, corners: bool, border: bool
 ) -> SSAValue:
     """Emits the samples at a grid of (x, y), of which -1 and 1 are the ends of the input."""
-    height, width = shape_of(x.type)[2:]
-    middle = ((height - 1) / 2, (width - 1) / 2)
-    step = middle if corners else (height / 2, width / 2)
-    whole = nn.SampleGeometry((1, 1), (0, 0), (1, 1), (0, 0))
-    geometry = replace(whole, step=step, origin=middle)
+    kind = "grid_corners" if corners else "grid"
+    geometry = nn.SampleGeometry()
     positions = node.emit(nn.TransposeOp(grid, [0, 3, 1, 2]))
     return node.emit(
-        nn.SampleOp(x, positions, None, geometry, order="xy", mode=mode, border=border)
+        nn.SampleOp(x, positions, None, geometry, positions=kind, mode=mode, border=border)
     )

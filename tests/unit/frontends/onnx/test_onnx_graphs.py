@@ -24,7 +24,7 @@ from qcompiler.frontends.onnx.unsupported import _ADVICE
 def test_every_unsupported_node_is_reported_once(tmp_path):
     graph = quantized(
         [
-            node("DeformConv", ["q", "q"], ["c1"]),
+            node("DepthwiseConv", ["q", "q"], ["c1"]),
             node("Relu", ["c1"], ["r"]),
             node("LpPool", ["r"], ["p"], kernel_shape=[2]),
             node("Foo", ["q"], ["y"], domain="acme"),
@@ -33,7 +33,7 @@ def test_every_unsupported_node_is_reported_once(tmp_path):
     )
     found = problems(graph, tmp_path)
     assert [str(p) for p in found] == [
-        "c1 (ONNX DeformConv): this kind of convolution is not supported; "
+        "c1 (ONNX DepthwiseConv): this kind of convolution is not supported; "
         "use Conv, with groups for a depthwise one",
         "p (ONNX LpPool): this kind of pooling is not supported; "
         "use MaxPool, AveragePool or GlobalAveragePool",

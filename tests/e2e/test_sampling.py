@@ -1,0 +1,178 @@
+"""DeformConv and GridSample: onnxruntime, the integers and the Verilog agree.
+
+All scales are powers of two, and numbers small: the runtime's float arithmetic is exact, so there
+is no noise to be explained.
+"""
+
+from itertools import product
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx_models import model, node, save
+
+import qcompiler
+
+CONSTANTS = {"z": np.int8(0), **{f"s{n}": np.float32(2.0**-n) for n in range(-2, 7)}}
+
+
+def qdq(x, y, scale):
+    """Quantizes x to y on the grid 2**-scale."""
+    return [
+        node("QuantizeLinear", [x, f"s{scale}", "z"], [f"{y}_q"]),
+        node("DequantizeLinear", [f"{y}_q", f"s{scale}", "z"], [y]),
+    ]
+
+
+def weights(name, shape, rng, scale=2):
+    """A dequantize of constant weights, and the constants."""
+    codes = rng.integers(-7, 8, shape).astype(np.int8)
+    return node("DequantizeLinear", [f"{name}_q", f"s{scale}", "z"], [name]), {f"{name}_q": codes}
+
+
+def finished(nodes, constants, inputs):
+    proto = model(nodes, CONSTANTS | constants, inputs=inputs, opset=22)
+    proto.ir_version = 10  # the runtime refuses newer ones
+    return proto
+
+
+def deformable(rng, *, size=(6, 5), channels=4, fraction=0, reach=3, mask=False, **attributes):
+    """A deformable convolution of quantized inputs; offsets are clipped to the reach."""
+    group, parts = attributes.get("group", 1), attributes.get("offset_group", 1)
+    strides, pads = attributes.get("strides", [1, 1]), attributes.setdefault("pads", [1] * 4)
+    dilations = attributes.get("dilations", [1, 1])
+    made = [
+        (extent + 2 * pads[0] - 2 * d - 1) // s + 1
+        for extent, s, d in zip(size, strides, dilations, strict=True)
+    ]
+    weight, constants = weights("w", (channels, channels // group, 3, 3), rng)
+    inputs = {"x": [1, channels, *size], "o": [1, 18 * parts, *made]}
+    read = ["x_real", "w", "o_real"]
+    nodes = [
+        *qdq("x", "x_real", 1),
+        node("Clip", ["o", "lowest", "highest"], ["o_clipped"]),
+        *qdq("o_clipped", "o_real", fraction),
+        weight,
+    ]
+    if mask:
+        inputs["m"] = [1, 9 * parts, *made]
+        nodes += qdq("m", "m_real", 6)
+        read += ["", "m_real"]
+    nodes += [node("DeformConv", read, ["deform"], **attributes), *qdq("deform", "y", -2)]
+    constants |= {"lowest": np.float32(-reach), "highest": np.float32(reach)}
+    return finished(nodes, constants, inputs)
+
+
+def square(rng, *, size=(8, 7), reach=7, depthwise=True, fraction=0):
+    """CoDeNet's: one displacement a pixel, which a convolution computes, times the anchors."""
+    channels = 4
+    first, constants = weights("w1", (1, channels, 1, 1), rng, 4)
+    group = channels if depthwise else 1
+    second, more = weights("w2", (channels, channels // group, 3, 3), rng)
+    anchors = np.array(list(product((-1, 0, 1), repeat=2)), np.float32).reshape(1, 18, 1, 1)
+    constants |= more | {
+        "lowest": np.float32(1 - reach), "highest": np.float32(1 + reach),
+        "one": np.float32(1), "anchors": anchors,
+    }  # fmt: skip
+    nodes = [
+        *qdq("x", "x_real", 1), first, second,
+        node("Conv", ["x_real", "w1"], ["moved"]),
+        node("Clip", ["moved", "lowest", "highest"], ["bounded"]),
+        *qdq("bounded", "s", fraction),
+        node("Sub", ["s", "one"], ["distance"]),
+        node("Mul", ["distance", "anchors"], ["offsets"]),
+        node("DeformConv", ["x_real", "w2", "offsets"], ["deform"], group=group, pads=[1] * 4),
+        *qdq("deform", "y", -2),
+    ]  # fmt: skip
+    return finished(nodes, constants, {"x": [1, channels, *size]})
+
+
+def grid(size=(5, 8), scale=3, **attributes):
+    """Samples at a grid that reaches beyond the frame."""
+    nodes = [
+        *qdq("x", "x_real", 1),
+        node("Clip", ["g", "lowest", "highest"], ["g_clipped"]),
+        *qdq("g_clipped", "g_real", scale),
+        node("GridSample", ["x_real", "g_real"], ["sampled"], **attributes),
+        *qdq("sampled", "y", 1),
+    ]
+    ends = {"lowest": np.float32(-1.5), "highest": np.float32(1.5)}
+    return finished(nodes, ends, {"x": [1, 2, *size], "g": [1, 4, 3, 2]})
+
+
+def frames(session, rng, count=8):
+    """Inputs that reach both ends of every range, some of them."""
+    spread = np.where(np.arange(count) % 2, 40, 4).astype(np.float32)
+    found = {}
+    for given in session.get_inputs():
+        x = rng.normal(size=(count, *given.shape)).astype(np.float32)
+        if given.name == "g":
+            x /= 20  # a grid: the frame is from -1 to 1
+        found[given.name] = x * spread.reshape(-1, *[1] * len(given.shape))
+    return found
+
+
+def check(proto, tmp_path, cycles, *, rng):
+    """Compiles for so many cycles; compares with onnxruntime, and the Verilog with the integers."""
+    path = save(proto, tmp_path)
+    session = onnxruntime.InferenceSession(path)
+    design = qcompiler.compile(path, cycles=cycles, validate=True)
+    x = frames(session, rng)
+    count = len(next(iter(x.values())))
+    wanted = np.stack(
+        [session.run(None, {name: v[n] for name, v in x.items()})[0] for n in range(count)]
+    )
+    assert len(np.unique(wanted)) > 10
+    np.testing.assert_array_equal(np.reshape(design.predict(x), wanted.shape), wanted)
+    integers = design.quantize(x)
+    rtl = design.rtl_design(tmp_path / "rtl")
+    for chance in (0.0, 0.4):
+        stalls = {"stall_probability_in": chance, "stall_probability_out": chance}
+        got, result = design.simulate_rtl(rtl, integers, tool="verilator", **stalls)
+        for want, have in zip(design.core(integers), got, strict=True):
+            np.testing.assert_array_equal(want.reshape(have.shape), have)
+        if not chance:
+            assert result.cycles_per_frame == design.timing.cycles_per_frame
+    return design
+
+
+CASES = {
+    "dense": (2000, {}),
+    "all taps of a row": (300, {}),
+    "between elements": (36, {"fraction": 1, "group": 4}),
+    "masked": (2000, {"fraction": 2, "group": 4, "mask": True}),
+    "offset groups": (200, {"offset_group": 2, "strides": [2, 1], "fraction": 1, "group": 2}),
+    "the whole frame": (36, {"reach": 15, "dilations": [2, 2], "pads": [2] * 4}),
+}
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("case", CASES)
+def test_deform_conv(case, tmp_path):
+    rng = np.random.default_rng(3)
+    cycles, attributes = CASES[case]
+    check(deformable(rng, **attributes), tmp_path, cycles, rng=rng)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("depthwise", "fraction"), [(True, 0), (False, 0), (True, 1)])
+def test_a_square_takes_a_pixel_a_cycle(depthwise, fraction, tmp_path):
+    rng = np.random.default_rng(4)
+    proto = square(rng, depthwise=depthwise, fraction=fraction)
+    design = check(proto, tmp_path, 56, rng=rng)
+    assert design.timing.cycles_per_frame == 8 * 7
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"mode": "linear"},
+        {"mode": "nearest", "align_corners": 1, "scale": 2},
+        {"mode": "linear", "padding_mode": "border"},
+        {"mode": "nearest", "padding_mode": "border", "size": (1, 1)},
+    ],
+    ids=str,
+)
+def test_grid_sample(attributes, tmp_path):
+    check(grid(**attributes), tmp_path, 100, rng=np.random.default_rng(5))
