@@ -64,16 +64,9 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "ELEMENTS", "STAGES", "STREAM", "AddOp", "AdderGraphOp", "ChannelType",
-<<<<<<< HEAD
     "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MaximumOp",
-    "MulOp", "MvauOp",
-    "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "Schedule",
-    "SampleOp", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource", "beat_type",
-    "channel_of", "divisors", "reader_lanes", "set_lanes",
-=======
-    "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MulOp", "MvauOp",
-    "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "SampleOp",
-    "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp", "WidthAdapterOp",
-    "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes", "set_lanes",
->>>>>>> bf30533 (sample: several taps a beat, texts, refusals, tests and pages)
+    "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp",
+    "ReshapeOp", "SampleOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp",
+    "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
+    "set_lanes",
 ]  # fmt: skip
