@@ -21,6 +21,7 @@ class Builder:
         hi: highest.
         zeros: low bits that are always zero.
         depth: adders before each value.
+        widths: bits of each value, without its zeros.
         luts: of each value's adder.
 
     Args:
@@ -51,6 +52,10 @@ class Builder:
         for at, constant in enumerate(constants, len(inputs)):
             self.zeros[at] = int(trailing_zeros(np.array(constant)))
         self.depth = list(input_depths or [0] * len(inputs)) + [0] * len(self._constants)
+        self.widths = [
+            width(lo, hi) - zeros
+            for lo, hi, zeros in zip(self.lo, self.hi, self.zeros, strict=True)
+        ]
         self.luts = [0] * len(ends)
         self._nodes: list[tuple[Term, ...]] = []
         self._known: dict[tuple[Term, ...], int] = {}
@@ -93,6 +98,7 @@ class Builder:
         self.lo.append(lo)
         self.hi.append(hi)
         self.zeros.append(zeros)
+        self.widths.append(width(lo, hi) - zeros)
         self.depth.append(max(self.depth[term.value] for term in terms) + 1)
         operands = [self._operand(term) for term in terms]
         self.luts.append(node_luts(operands, lo, hi, self.cost))
@@ -117,10 +123,6 @@ class Builder:
     def low(self, term: Term) -> int:
         """Returns how many low bits of a term are always zero."""
         return self.zeros[term.value] + term.shift
-
-    def width(self, value: int) -> int:
-        """Returns the bits of a value, without its zeros."""
-        return width(self.lo[value], self.hi[value]) - self.zeros[value]
 
     def price(self, a: Term, b: Term, lo: int, hi: int) -> int:
         """Returns the tables of an adder of two terms, with sums in [lo, hi]."""

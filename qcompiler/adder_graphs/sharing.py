@@ -46,6 +46,10 @@ class Pattern(NamedTuple):
     sign: int
 
 
+Key = tuple[int, int, int, int]
+"""A pattern as a plain tuple: there are millions."""
+
+
 class _Hit(NamedTuple):
     """Where a pattern occurs: sign * a * 2**shift and what belongs to it."""
 
@@ -58,7 +62,7 @@ class State(NamedTuple):
     """A copy of what `Sharing` has found."""
 
     columns: list[Column]
-    nodes: dict[Pattern, int]
+    nodes: dict[Key, int]
     plus: dict[int, int]
     minus: dict[int, int]
     slack: list[int]
@@ -82,7 +86,7 @@ class Sharing:
     def __init__(self, builder: Builder, columns: Sequence[Column], rooms: Sequence[int]) -> None:
         self.builder = builder
         self.columns = [dict(column) for column in columns]
-        self.nodes: dict[Pattern, int] = {}
+        self.nodes: dict[Key, int] = {}
         self.work = 0
         self._rooms = list(rooms)
         coefficients = {c for column in columns for c in column.values()}
@@ -98,10 +102,10 @@ class Sharing:
         self._slack = [0] * len(self.columns)
         for at in range(len(self.columns)):
             self._measure(at)
-        self._gains: dict[Pattern, tuple[int, int]] = {}
+        self._gains: dict[Key, tuple[int, int]] = {}
         self._noise: tuple[float, random.Random] = (0.0, random.Random(0))
-        self._factors: dict[Pattern, float] = {}
-        self._heap: list[tuple[float, Pattern]] = []
+        self._factors: dict[Key, float] = {}
+        self._heap: list[tuple[float, Key]] = []
 
     def share(
         self, columns: Iterable[int] | None = None, noise: tuple[float, random.Random] | None = None
@@ -117,7 +121,8 @@ class Sharing:
         self._heap = []
         self._push(self._all_patterns() if columns is None else self._patterns_in(columns))
         while self._heap:
-            bound, pattern = heapq.heappop(self._heap)
+            bound, key = heapq.heappop(self._heap)
+            pattern = Pattern(*key)
             found = self._matches(pattern)
             if self._postponed(pattern, found[0].bit_count() + found[1].bit_count(), bound):
                 continue
@@ -142,12 +147,16 @@ class Sharing:
             return 0
         gain, price = self._gain(pattern)
         score = count * gain - (0 if known else price)
+        return score * self._factor(pattern)
+
+    def _factor(self, key: Key) -> float:
+        """Returns by how much what a pattern saves is exaggerated."""
         noise, generator = self._noise
-        if noise:
-            if pattern not in self._factors:
-                self._factors[pattern] = 1 + noise * generator.random()
-            score *= self._factors[pattern]
-        return score
+        if not noise:
+            return 1.0
+        if key not in self._factors:
+            self._factors[key] = 1 + noise * generator.random()
+        return self._factors[key]
 
     def _gain(self, pattern: Pattern) -> tuple[int, int]:
         """Returns tables saved in each column, and those of the sum."""
@@ -158,7 +167,7 @@ class Sharing:
             one, other = builder.ends(a), builder.ends(b)
             lo, hi = one[0] + other[0], one[1] + other[1]
             bits = width(lo, hi) - min(builder.low(a), builder.low(b))
-            gain = builder.width(a.value) + builder.width(b.value) - bits + GROWTH_BITS
+            gain = builder.widths[a.value] + builder.widths[b.value] - bits + GROWTH_BITS
             found = self._gains[pattern] = gain, builder.price(a, b, lo, hi)
         return found
 
@@ -192,47 +201,69 @@ class Sharing:
             return self._plus[a] & plus << -shift, self._minus[a] & minus << -shift
         return self._plus[a] & plus >> shift, self._minus[a] & minus >> shift
 
-    def _all_patterns(self) -> Iterable[Pattern]:
+    def _all_patterns(self) -> Iterable[Key]:
         values = sorted(value for value in self._plus if self._plus[value] | self._minus[value])
         for at, a in enumerate(values):
             for b in values[at:]:
                 for shift in range(1 if a == b else -self._reach, self._reach + 1):
-                    yield Pattern(a, b, shift, 1)
-                    yield Pattern(a, b, shift, -1)
+                    yield a, b, shift, 1
+                    yield a, b, shift, -1
 
-    def _patterns_in(self, columns: Iterable[int]) -> list[Pattern]:
-        found: set[Pattern] = set()
+    def _patterns_in(self, columns: Iterable[int]) -> list[Key]:
+        found: set[Key] = set()
         for at in columns:
             column = sorted(self.columns[at].items())
             digits = [(value, power, s) for value, c in column for power, s in digits_of(c)]
             for i, (a, power, sign) in enumerate(digits):
                 for b, other, other_sign in digits[i + 1 :]:
                     if a != b or power != other:
-                        found.add(Pattern(a, b, other - power, sign * other_sign))
+                        found.add((a, b, other - power, sign * other_sign))
         return sorted(found)
 
-    def _patterns_with(self, node: int, columns: Iterable[int]) -> list[Pattern]:
-        found: set[Pattern] = set()
+    def _patterns_with(self, node: int, columns: Iterable[int]) -> list[Key]:
+        found: set[Key] = set()
         for at in columns:
             column = self.columns[at]
             for power, sign in digits_of(column.get(node, 0)):
                 for value, coefficient in column.items():
-                    for other, other_sign in digits_of(coefficient):
-                        signs = sign * other_sign
-                        if value < node:
-                            found.add(Pattern(value, node, power - other, signs))
-                        elif value > node or other > power:
-                            found.add(Pattern(node, value, other - power, signs))
+                    if value < node:
+                        found.update(
+                            (value, node, power - other, sign * s)
+                            for other, s in digits_of(coefficient)
+                        )
+                    else:
+                        found.update(
+                            (node, value, other - power, sign * s)
+                            for other, s in digits_of(coefficient)
+                            if value > node or other > power
+                        )
         return sorted(found)
 
-    def _push(self, patterns: Iterable[Pattern]) -> None:
-        for pattern in patterns:
-            plus, minus = self._matches(pattern)
-            count = plus.bit_count() + minus.bit_count()
-            if count > 1 or (count and pattern in self.nodes):
-                score = self._score(pattern, count)
-                if score > 0:
-                    heapq.heappush(self._heap, (-score, pattern))
+    def _push(self, patterns: Iterable[Key]) -> None:
+        """Puts patterns on the heap, with bounds on what they save: few are ever looked at again."""
+        plus, minus, heap = self._plus, self._minus, self._heap
+        low, width_ = self.builder.zeros, self.builder.widths
+        for key in patterns:
+            self.work += 1
+            a, b, shift, sign = key
+            one, other = (plus[b], minus[b]) if sign > 0 else (minus[b], plus[b])
+            if shift < 0:
+                count = (plus[a] & one << -shift).bit_count()
+                count += (minus[a] & other << -shift).bit_count()
+            else:
+                count = (plus[a] & one >> shift).bit_count()
+                count += (minus[a] & other >> shift).bit_count()
+            if count < 2 and not (count and key in self.nodes):
+                continue
+            at, of = low[a], low[b] + shift
+            top, other_top = at + width_[a], of + width_[b]
+            highest = max(top, other_top)
+            gain = width_[a] + width_[b] - highest + min(at, of) + GROWTH_BITS
+            score = count * gain
+            if key not in self.nodes and min(top, other_top) > max(at, of):
+                score -= highest - max(at, of)
+            if score > 0:
+                heapq.heappush(heap, (-score * self._factor(key), key))
 
     def _hits(self, pattern: Pattern, plus: int, minus: int) -> list[_Hit]:
         """Returns where a pattern with these matches can be taken, one place after the other."""
@@ -320,8 +351,8 @@ class Sharing:
     def dissolve(self, nodes: Iterable[int]) -> list[int]:
         """Replaces nodes, and those that add them, by their terms; returns the columns changed."""
         gone = set(nodes)
-        for pattern, node in sorted(self.nodes.items(), key=lambda item: item[1]):
-            if pattern.a in gone or pattern.b in gone:
+        for (a, b, _, _), node in sorted(self.nodes.items(), key=lambda item: item[1]):
+            if a in gone or b in gone:
                 gone.add(node)
         self.nodes = {p: node for p, node in self.nodes.items() if node not in gone}
         changed: set[int] = set()
@@ -344,7 +375,7 @@ class Sharing:
         used = {value for column in self.columns for value in column}
         for pattern, node in sorted(self.nodes.items(), key=lambda item: -item[1]):
             if node in used:
-                used.update((pattern.a, pattern.b))
+                used.update(pattern[:2])
             else:
                 del self.nodes[pattern]
 
