@@ -7,7 +7,7 @@ comes out, until the number of cycles stays.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, product
 from math import prod
@@ -243,6 +243,18 @@ class Search:
             for kind, number in excess.items()
         )
 
+    def is_hopeless(self, target_cycles: int) -> bool:
+        """Whether no folding of that many cycles comes near the limits, by guesses alone."""
+        guesses = (self.guess(target_cycles, weights)[1] for weights in self._weights())
+        return all(map(self._hopeless, guesses))
+
+    def _weights(self) -> Iterator[dict[str, float]]:
+        """Yields the prices, and those with one of them so high that it is saved first."""
+        plain = dict(self.budget.prices)
+        yield plain
+        for kind, price in plain.items():
+            yield plain | {kind: 32 * price}
+
     def at_rate(self, target_cycles: int) -> Trial:
         """Returns the cheapest network found that reaches a number of cycles.
 
@@ -274,11 +286,8 @@ class Search:
 
         Guesses do not know of width adapters: lanes that fit better are found by trying.
         """
-        for kind in self.budget.prices:
-            weights = dict(self.budget.prices)
-            weights[kind] *= 32
-            yield self.guess(target_cycles, weights)[0]
-        plain = self.guess(target_cycles, self.budget.prices)[0]
+        plain, *others = (self.guess(target_cycles, prices)[0] for prices in self._weights())
+        yield from others
         for name, options in self._options.items():
             fast = [o for o in options if o[1] <= target_cycles]
             for other, _, _ in sorted(fast, key=lambda o: self.budget.price(o[2])):

@@ -221,6 +221,8 @@ class SelectFoldingPass(ModulePass):
         for constants in (False, True) if self.target_cycles == 1 else (False,):
             limits = replace(budget, constants=constants)
             search = Search(op, limits, bound, model, self.multipliers == "any")
+            if self.target_cycles == 1 and not constants and search.is_hopeless(1):
+                continue
             trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
             if not self._is_late(trial) and not budget.excess(trial.area):
                 return search, trial
