@@ -89,10 +89,9 @@ class Sharing:
         self.nodes: dict[Key, int] = {}
         self.work = 0
         self._rooms = list(rooms)
-        coefficients = {c for column in columns for c in column.values()}
-        powers = (power for c in coefficients for power, _ in digits_of(c))
         # A value's coefficient may come to be a sum of powers, so with digits one place above them.
-        self._reach = max(powers, default=0) + 1
+        self._reaches = _reaches(columns)
+        self._reach = max(self._reaches.values(), default=1)
         self._stride = 2 * self._reach + 2
         self._plus: dict[int, int] = {}
         self._minus: dict[int, int] = {}
@@ -202,10 +201,11 @@ class Sharing:
         return self._plus[a] & plus >> shift, self._minus[a] & minus >> shift
 
     def _all_patterns(self) -> Iterable[Key]:
-        values = sorted(value for value in self._plus if self._plus[value] | self._minus[value])
+        values = sorted(value for value in self._reaches if self._plus[value] | self._minus[value])
         for at, a in enumerate(values):
             for b in values[at:]:
-                for shift in range(1 if a == b else -self._reach, self._reach + 1):
+                low, high = -self._reaches[a], self._reaches[b] + 1
+                for shift in range(1 if a == b else low, high):
                     yield a, b, shift, 1
                     yield a, b, shift, -1
 
@@ -392,3 +392,13 @@ class Sharing:
         self.nodes = dict(state.nodes)
         self._plus, self._minus = dict(state.plus), dict(state.minus)
         self._slack = list(state.slack)
+
+
+def _reaches(columns: Sequence[Column]) -> dict[int, int]:
+    """Returns one place more than each value's digits have, by value."""
+    found: dict[int, int] = {}
+    for column in columns:
+        for value, coefficient in column.items():
+            power = max(power for power, _ in digits_of(coefficient))
+            found[value] = max(found.get(value, 1), power + 1)
+    return found

@@ -43,9 +43,11 @@ from qcompiler.arith.ranges import WidthError
 
 _MORE_DEPTH = 2
 _WORK_OF_PLANS = 400_000
+_WORK_OF_QUICK_PLANS = 250_000
 _WORK_OF_CHANGES = 100_000
 _FINALISTS = 3
-_FIRST_PLANS = (("parts", 6), ("longest", 64), ("parts", 10), ("chains", 4))
+_QUICK_PLANS = (("parts", 6), ("parts", 10))
+_FIRST_PLANS = (*_QUICK_PLANS, ("longest", 64), ("chains", 4))
 _MORE_PLANS = (("parts", 15), ("chains", 2), ("parts", 4), ("chains", 1), ("parts", 8))
 _LARGEST = 2.0**62
 
@@ -67,8 +69,8 @@ def solve(
         input_ranges: lowest and highest integer of each input, and how many of its low bits are
             always zero, if any.
         cost: what adders take.
-        effort: 0 for one quick try; 1 for several and some improvement, a second or two where a
-            try is a tenth of that; each step more is allowed four times the work.
+        effort: 0 for up to three quick tries; 1 for several and some improvement, a second or two
+            where a try is a tenth of that; each step more is allowed four times the work.
         max_depth: adders one after the other, at most; as few as possible where that is less. Two
             more than possible if not given, where most is gained.
         input_depths: adders before each input, [I].
@@ -182,10 +184,10 @@ class _Search:
                 attempt.sharing.work += work
                 attempts.append(attempt)
             spent = sum(attempt.sharing.work for attempt in attempts)
-            if spent + attempts[0].sharing.work > _WORK_OF_PLANS * more:
+            if spent + attempts[0].sharing.work > (_WORK_OF_PLANS * more or _WORK_OF_QUICK_PLANS):
                 break
         attempts.sort(key=_Attempt.estimate)
-        graphs = [attempt.graph() for attempt in attempts[:_FINALISTS]]
+        graphs = [attempt.graph() for attempt in attempts[: _FINALISTS if more else 1]]
         best = min(range(len(graphs)), key=lambda at: self._rank(graphs[at]))
         if more:
             improve(attempts[best].sharing, _WORK_OF_CHANGES * more, seed=0)
@@ -202,10 +204,11 @@ class _Search:
         # Where that leaves room to share, trees that may be deeper than needed are cheaper.
         slack = int(plain.fits(self._depths, 2))
         yield plain, 0, slack
-        if not (effort and self._moves):
+        if not self._moves:
             return
         most = min(self._depth, matrix.shape[1]) - 1
-        for kind, size in _FIRST_PLANS if effort == 1 else _FIRST_PLANS + _MORE_PLANS:
+        plans = (_QUICK_PLANS, _FIRST_PLANS, _FIRST_PLANS + _MORE_PLANS)[min(effort, 2)]
+        for kind, size in plans:
             if kind == "parts":
                 yield *split(matrix, self._depths, self._depth, size), 0
             elif size <= most or kind == "longest":
@@ -235,6 +238,9 @@ class _Attempt:
         builder = Builder(problem.inputs, numbers, cost, depths)
         every = range(len(plan.links))
         columns = [_coefficients(plan.matrix[:-1, at]) for at in every]
+        # A bias is one more value, so a sum with it may be shared as any other.
+        for column, bias in zip(columns, self._biases, strict=True):
+            column.update({term.value: term.sign << term.shift for term in self._constant(bias)})
         self.sharing = Sharing(builder, columns, [plan.room(at, slack) for at in every])
         self.sharing.share()
         self._links = self._links_luts()
@@ -263,7 +269,6 @@ class _Attempt:
         for column in self._plan.order:
             terms = self.sharing.terms(column)
             terms += [_moved(made[link.value], *link[1:]) for link in self._plan.links[column]]
-            terms += self._constant(self._biases[column])
             total = add_all(builder, terms, self._plan.limits[column])
             assert total is not None, "columns are not zero"
             made[column] = total
