@@ -31,7 +31,7 @@ import qcompiler
 from benchmarks.common import print_table
 from qcompiler import pipelines
 from qcompiler.analysis.network import Network
-from qcompiler.arith.requantizers import MulShift, Shift, Threshold, chosen_rows, rows_of
+from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold, chosen_rows, rows_of
 from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.nextpnr import REPORT, place
 from qcompiler.backends.synthesis.timing import read_timing
@@ -133,14 +133,30 @@ def _requantizer(op: qint.RequantizerOp, before: dict[str, Any]) -> dict[str, An
     form, count = op.requantizer, before["matrix"].shape[1]
     if isinstance(form, Shift | MulShift):
         factor = form.sign if isinstance(form, Shift) else form.multiplier
-        before["matrix"] = before["matrix"] * factor
+        before["factor"] = np.broadcast_to(factor, (count,)).tolist()
         before["bias"] = before["bias"] * factor + form.bias
         one = {"shift": form.shift, "lo": form.lo, "hi": form.hi, "tie_parity": form.tie_parity}
         return {"forms": [one] * count}
+    rows = [chosen_rows(form, [i if rows_of(form) > 1 else 0]) for i in range(count)]
+    if isinstance(form, Table):
+        counted = [_thresholds(row) for row in rows if isinstance(row, Table)]
+        before["matrix"] = before["matrix"] * [sign for sign, _ in counted]
+        return {"forms": [one for _, one in counted]}
     assert isinstance(form, Threshold), f"peers have nothing like {op.name}"
     before["matrix"] = before["matrix"] * form.sign
-    rows = [chosen_rows(form, [i if rows_of(form) > 1 else 0]) for i in range(count)]
     return {"forms": [{"thresholds": row.thresholds[0].tolist(), "lo": row.lo} for row in rows]}
+
+
+def _thresholds(table: Table) -> tuple[int, dict[str, Any]]:
+    """Returns a monotone table as comparisons, and the sign of what is compared."""
+    codes, first = table.entries[0], table.x_lo
+    sign = 1 if codes[0] <= codes[-1] else -1
+    if sign < 0:
+        codes, first = codes[::-1], -(first + len(codes) - 1)
+    steps = np.diff(codes)
+    assert (steps >= 0).all(), "peers have no function that rises and falls"
+    reached = np.repeat(first + 1 + np.arange(len(steps)), steps)
+    return sign, {"thresholds": reached.tolist(), "lo": int(codes[0])}
 
 
 def vectors(module: Any, pipeline: stream.PipelineOp) -> dict[str, Any]:
@@ -197,7 +213,10 @@ def ask_peer(job: dict[str, Any]) -> dict[str, Any]:
 def peers_designs(job: dict[str, Any], cutoffs: Sequence[float], folder: Path) -> Iterator[Built]:
     """Yields a peer's designs: of its cheapest setting, cut at several lengths."""
     peer = job["peer"]
-    tried = [(ask_peer({**job, "options": options}), options) for options in METHODS[peer]]
+    settings = [dict(options) for options in METHODS[peer]]
+    if any(set(layer.get("factor", [1])) - {1, -1} for layer in job["network"]["layers"]):
+        settings += [{**options, "after": True} for options in settings]
+    tried = [(ask_peer({**job, "options": options}), options) for options in settings]
     for found, options in tried:
         print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
     exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]

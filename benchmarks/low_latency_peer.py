@@ -60,6 +60,9 @@ def trace(peer: str, network: dict[str, Any], options: dict[str, Any]) -> Any:
         from alkaid.trace import trace as comb_trace
 
         hwconf = HWConfig(1, -1, -1)
+    options = dict(options)
+    # Whether factors of channels multiply sums, not the matrix.
+    after = options.pop("after", False)
     lo, hi, count = network["input"]
     bounds = np.full(count, float(lo)), np.full(count, float(hi)), np.ones(count)
     x = Array.from_lhs(*bounds, hwconf, solver_options=options)
@@ -67,7 +70,9 @@ def trace(peer: str, network: dict[str, Any], options: dict[str, Any]) -> Any:
     for layer in network["layers"]:
         if "matrix" in layer:
             matrix, bias = (np.array(layer[key], np.float64) for key in ("matrix", "bias"))
-            value = value @ matrix + bias if bias.any() else value @ matrix
+            factor = np.array(layer.get("factor", [1]), np.float64)
+            value = value @ matrix * factor if after else value @ (matrix * factor)
+            value = value + bias if bias.any() else value
             continue
         cells = [value[i] for i in range(len(layer["forms"]))]
         made = [

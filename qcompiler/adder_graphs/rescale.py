@@ -142,17 +142,6 @@ def rescales(points: SwitchPoints, channel: int, zeros: int = 0) -> list[Rescale
     return found
 
 
-def cheapest(
-    points: SwitchPoints, channel: int, cost: AdderCost, zeros: int = 0
-) -> Rescale | Comparisons:
-    """Returns the form of a channel with fewest look-up tables; arguments as in `rescales`."""
-    forms: list[Rescale | Comparisons] = [
-        *rescales(points, channel, zeros),
-        comparisons(points, channel, zeros),
-    ]
-    return min(forms, key=lambda form: form.luts(cost))
-
-
 def comparisons(points: SwitchPoints, channel: int, zeros: int = 0) -> Comparisons:
     """Returns a channel's codes as comparisons; arguments as in `rescales`."""
     needed = ~points.always[channel] & ~points.never[channel]

@@ -240,7 +240,7 @@ class Sharing:
         return sorted(found)
 
     def _push(self, patterns: Iterable[Key]) -> None:
-        """Puts patterns on the heap, with bounds on what they save: few are ever looked at again."""
+        """Puts patterns on the heap, with bounds on what they save: few are looked at again."""
         plus, minus, heap = self._plus, self._minus, self._heap
         low, width_ = self.builder.zeros, self.builder.widths
         for key in patterns:

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from qcompiler.adder_graphs.cost import CELLS_OF_TWO
+from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost
 from qcompiler.adder_graphs.digits import weight
-from qcompiler.adder_graphs.rescale import Comparisons, Rescale, cheapest, fewest_digits, rescales
+from qcompiler.adder_graphs.rescale import (
+    Comparisons,
+    Rescale,
+    comparisons,
+    fewest_digits,
+    rescales,
+)
 from qcompiler.arith.switch_points import SwitchPoints
 
 
@@ -19,6 +25,12 @@ def _points(codes: np.ndarray, x_lo: int) -> SwitchPoints:
     thresholds = np.array(levels, np.int64).reshape(1, -1)
     ends = (np.array([value]) for value in (sign, x_lo, x_lo + len(codes) - 1))
     return SwitchPoints(lo, hi, thresholds, *ends)
+
+
+def cheapest(points: SwitchPoints, channel: int, cost: AdderCost) -> Rescale | Comparisons:
+    """The form of a channel with fewest tables."""
+    forms = [*rescales(points, channel), comparisons(points, channel)]
+    return min(forms, key=lambda form: form.luts(cost))
 
 
 def _functions():
