@@ -144,7 +144,8 @@ def _requantizer(op: qint.RequantizerOp, before: dict[str, Any]) -> dict[str, An
         return {"forms": [one for _, one in counted]}
     assert isinstance(form, Threshold), f"peers have nothing like {op.name}"
     before["matrix"] = before["matrix"] * form.sign
-    return {"forms": [{"thresholds": row.thresholds[0].tolist(), "lo": row.lo} for row in rows]}
+    counts = [row for row in rows if isinstance(row, Threshold)]
+    return {"forms": [{"thresholds": row.thresholds[0].tolist(), "lo": row.lo} for row in counts]}
 
 
 def _thresholds(table: Table) -> tuple[int, dict[str, Any]]:
