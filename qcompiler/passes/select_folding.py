@@ -218,11 +218,12 @@ class SelectFoldingPass(ModulePass):
         """Returns a search and its result: logic multiplies by constants where all have to be."""
         tried: list[tuple[Search, Trial]] = []
         # Asked for a beat a clock, all are constants; asked for less, none has to be.
-        for constants in (False, True) if self.target_cycles == 1 else (False,):
-            limits = replace(budget, constants=constants)
-            search = Search(op, limits, bound, model, self.multipliers == "any")
-            if self.target_cycles == 1 and not constants and search.is_hopeless(1):
-                continue
+        kinds = (False, True) if self.target_cycles == 1 else (False,)
+        limits = [replace(budget, constants=constants) for constants in kinds]
+        searches = [Search(op, one, bound, model, self.multipliers == "any") for one in limits]
+        if len(searches) > 1 and searches[0].is_hopeless(1):
+            searches.reverse()  # a trial of very many multipliers takes long
+        for search in searches:
             trial = search.at_rate(self.target_cycles) if self.target_cycles else search.fastest()
             if not self._is_late(trial) and not budget.excess(trial.area):
                 return search, trial
