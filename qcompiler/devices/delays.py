@@ -68,6 +68,16 @@ class DelayModel:
         delays = self.device.delays
         return 1e3 / self.mhz * delays.usable - delays.register
 
+    @property
+    def pipeline_budget(self) -> float:
+        """Nanoseconds of logic in a pipeline's stage, one long wire aside where it is known.
+
+        Stages of many thousand paths have one wire that is much longer than all others, however
+        many chains lie on its way.
+        """
+        delays = self.device.delays
+        return 1e3 / self.mhz - delays.register - delays.wire if delays.wire else self.budget
+
     def cuts(self, segments: Sequence[Segment], start: float = 0.0) -> dict[str, int]:
         """Returns where registers must stand so that no stretch is longer than the budget.
 
@@ -115,15 +125,13 @@ class DelayModel:
         Each waits for the first bit of the one before it, and only the last for all its carries:
         `ripple` has those.
         """
-        return self.add(terms, 0) if terms >= _ADDERS_ALONE else self.add(_ADDERS_ALONE, 0)
+        delays = self.device.delays
+        first = delays.chained or delays.carry
+        return first + self.add(max(terms, _ADDERS_ALONE), 0) - delays.carry
 
     def ripple(self, width: int) -> float:
         """Returns how long a carry takes through so many places."""
         return width * self.device.delays.carry_bit
-
-    def reach(self, readers: int) -> float:
-        """Returns how much longer the wires to so many readers are than those to one."""
-        return self.device.delays.fanout * (max(readers, 1) - 1).bit_length()
 
     def compare(self, width: int) -> float:
         """Returns how long a comparison takes, with what is selected by it."""

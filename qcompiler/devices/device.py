@@ -64,7 +64,8 @@ class Delays:
             a second register on each side makes up for.
         block_ram: from the clock edge to the word read of a block memory.
         usable: share of a clock cycle that is planned for; the rest is for long wires.
-        fanout: how much longer wires are for each doubling of the cells that read them.
+        wire: the longest wire of a pipeline's stage; 0 if not known, then `usable` stands for it.
+        chained: a carry chain behind another one in a pipeline, but for its bits; 0 for `carry`.
     """
 
     register: float
@@ -75,7 +76,8 @@ class Delays:
     spread: float
     block_ram: float
     usable: float
-    fanout: float = 0.0
+    wire: float = 0.0
+    chained: float = 0.0
 
 
 @dataclass(frozen=True)

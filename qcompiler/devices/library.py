@@ -209,7 +209,8 @@ def _delays(table: TomlTable) -> Delays:
         table.number("spread_ns", usual.spread),
         table.number("block_ram_ns", usual.block_ram),
         table.number("usable", usual.usable),
-        table.number("fanout_ns", usual.fanout) if "fanout_ns" in table else usual.fanout,
+        table.number("wire_ns", usual.wire) if "wire_ns" in table else usual.wire,
+        table.number("chained_ns", usual.chained) if "chained_ns" in table else usual.chained,
     )
     if made.usable > 1:
         table.fault("usable", f"must be at most 1, got {made.usable:g}", "e.g. usable = 0.8")

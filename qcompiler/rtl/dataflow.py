@@ -208,14 +208,6 @@ class Dataflow:
         _Reader(flow).read(pipeline)
         return flow
 
-    def readers(self) -> list[int]:
-        """Returns how many cells read each cell."""
-        counts = [0] * len(self.cells)
-        for cell in self.cells:
-            for source in set(cell.sources):
-                counts[source] += 1
-        return counts
-
     def owned(self) -> dict[Operation, list[int]]:
         """Returns the cells of each operation of the body, in order."""
         found: dict[Operation, list[int]] = {}

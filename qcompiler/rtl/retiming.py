@@ -21,8 +21,6 @@ class Delays:
         reads: numbers of the cells that each is made of, all smaller.
         outputs: numbers of the cells that leave.
         budget: of a stage, ns.
-        reach: how long the wires from each cell, or from its registers, to its readers take beyond
-            what is part of `ns`.
     """
 
     ns: Sequence[float]
@@ -30,7 +28,6 @@ class Delays:
     reads: Sequence[Sequence[int]]
     outputs: Sequence[int]
     budget: float
-    reach: Sequence[float]
 
 
 def as_soon_as_possible(pipeline: Delays) -> list[int]:
@@ -39,19 +36,12 @@ def as_soon_as_possible(pipeline: Delays) -> list[int]:
     times: list[float] = []
     for ns, reads in zip(pipeline.ns, pipeline.reads, strict=True):
         stage = max((stages[read] for read in reads), default=0)
-        near = [read for read in reads if stages[read] == stage]
-        start = wires = _entered(pipeline, reads)
-        start = max([start, *(times[read] + pipeline.reach[read] for read in near)])
-        if start + ns > pipeline.budget and any(times[read] > 0 for read in near):
-            stage, start = stage + 1, wires
+        start = max((times[read] for read in reads if stages[read] == stage), default=0.0)
+        if start > 0 and start + ns > pipeline.budget:
+            stage, start = stage + 1, 0.0
         stages.append(stage)
         times.append(start + ns)
     return stages
-
-
-def _entered(pipeline: Delays, reads: Sequence[int]) -> float:
-    """Returns when what a cell reads is there, if it comes from registers."""
-    return max((pipeline.reach[read] for read in reads), default=0.0)
 
 
 def register_bits(pipeline: Delays, stages: Sequence[int], last: int) -> int:
@@ -97,7 +87,7 @@ def _apart(pipeline: Delays, readers: Sequence[Sequence[int]]) -> list[list[int]
     ns, budget = pipeline.ns, pipeline.budget
     found: list[list[int]] = []
     for start in range(len(ns)):
-        times = {start: _entered(pipeline, pipeline.reads[start]) + ns[start]}
+        times = {start: ns[start]}
         waiting = [start]
         far: list[int] = []
         while waiting:
@@ -107,10 +97,11 @@ def _apart(pipeline: Delays, readers: Sequence[Sequence[int]]) -> list[list[int]
                 far.append(cell)
                 continue
             for reader in readers[cell]:
-                end = time + pipeline.reach[cell] + ns[reader]
                 if reader not in times:
                     heappush(waiting, reader)
-                times[reader] = max(times.get(reader, end), end)
+                    times[reader] = time + ns[reader]
+                elif times[reader] < time + ns[reader]:
+                    times[reader] = time + ns[reader]
         found.append(far)
     # What a reader is apart from, its source is as well.
     return [

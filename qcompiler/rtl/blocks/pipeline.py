@@ -185,8 +185,7 @@ def _place(model: DelayModel, op: stream.PipelineOp) -> None:
         [cell.range.width_bits for cell in flow.cells],
         [list(cell.sources) for cell in flow.cells],
         outputs,
-        model.budget - model.ripple(widest),
-        [model.reach(count) for count in flow.readers()],
+        model.pipeline_budget - model.ripple(widest),
     )
     earliest = as_soon_as_possible(delays)
     op.stages = max((earliest[cell] for cell in outputs), default=0) + 1
