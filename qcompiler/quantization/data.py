@@ -15,10 +15,17 @@ LABELS = "labels"
 
 @dataclass(frozen=True)
 class Data:
-    """Frames of each input, float32 with the frames in front, and the class of each, if known."""
+    """Frames of each input.
+
+    Attributes:
+        feeds: float32 by name, with the frames in front.
+        labels: the class of each frame, if known.
+        made: whether the frames were made up, and are no real ones.
+    """
 
     feeds: dict[str, Array]
     labels: Array | None
+    made: bool = False
 
     @property
     def frames(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from qcompiler.quantization.graph import LAYERS, Graph, Node
 
 MOVES = ("reshape", "transpose", "max_pool", "slice", "resize_nearest", "depth_to_space", "concat")
-_SUMS = ("average_pool", "reduce_mean")
+AVERAGES = ("average_pool", "reduce_mean")
 _BINARY = ("add", "sub", "mul", "min", "max")
 
 
@@ -36,7 +36,7 @@ class Group:
 
 def meets(graph: Graph, node: Node) -> bool:
     """Whether a node takes its activations as integers."""
-    if node.kind in (*LAYERS, *_SUMS):
+    if node.kind in (*LAYERS, *AVERAGES):
         return True
     return node.kind in _BINARY and len(graph.activations(node)) > 1
 

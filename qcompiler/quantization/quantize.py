@@ -19,7 +19,7 @@ from qcompiler.quantization.onnx_writer import Format, is_batched, is_qdq_width,
 from qcompiler.quantization.placement import Group, groups, input_group
 from qcompiler.quantization.plan import Plan, Widths, plan_widths, uniform
 from qcompiler.quantization.quantizers import Quantized
-from qcompiler.quantization.ranges import Observed, observe, quantizer
+from qcompiler.quantization.ranges import Observed, observe, quantizer, widen_averages
 from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.settings import Settings
 from qcompiler.quantization.weights import codes_of, correct_biases, round_with_feedback
@@ -130,11 +130,11 @@ def _data(
     if str(data) not in (DISTILLED, GAUSSIAN):
         return read_data(Path(data), graph.inputs)
     if str(data) == GAUSSIAN:
-        return Data(gaussian(graph, seed=settings.seed), None)
+        return Data(gaussian(graph, seed=settings.seed), None, made=True)
     if not is_batched(graph):
         what = "moves its batch axis, so that inputs cannot be distilled"
         raise ModelError([Problem("model", what, "give --data FILE.npz")])
-    return Data(distilled(graph, settings.seed, progress), None)
+    return Data(distilled(graph, settings.seed, progress), None, made=True)
 
 
 class _Run:
@@ -147,6 +147,8 @@ class _Run:
         self.settings, self.progress = settings, progress
         progress("measuring activations")
         self.seen: dict[Group, Observed] = observe(graph, data.feeds, listed, settings.seed)
+        if data.made:
+            widen_averages(graph, self.seen)
 
     def result(self) -> Result:
         """Returns the quantized network."""

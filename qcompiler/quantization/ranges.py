@@ -8,7 +8,7 @@ import numpy as np
 
 from qcompiler.dialects.attributes import Array
 from qcompiler.quantization.graph import Graph
-from qcompiler.quantization.placement import Group
+from qcompiler.quantization.placement import AVERAGES, Group, group_of, sources
 from qcompiler.quantization.quantizers import Quantizer, activation_quantizer
 from qcompiler.quantization.runtime import each_batch
 
@@ -78,3 +78,21 @@ def quantizer(seen: Observed, bits: int, method: Method) -> Quantizer:
     tried = [activation_quantizer(seen.lo * s, seen.hi * s, bits) for s in _SHRINKS]
     errors = [float(np.square(q.rounded(samples) - samples).mean()) for q in tried]
     return tried[int(np.argmin(errors))]
+
+
+def widen_averages(graph: Graph, seen: dict[Group, Observed]) -> None:
+    """Lets averages reach as far as what they are of.
+
+    Distilled inputs have the remembered mean in every frame and channel, so that their averages
+    hardly differ, while those of real frames do.
+    """
+    listed = [*seen]
+    for group in listed:
+        for value in group.values:
+            maker = graph.maker(value)
+            if maker is None or maker.kind not in AVERAGES:
+                continue
+            inner = group_of(listed, sources(graph, maker.inputs[0])[0])
+            assert inner is not None, "what is averaged is quantized"
+            lo, hi = seen[inner].lo, seen[inner].hi
+            seen[group] = Observed(lo, hi, [np.array([lo, hi], np.float32)])

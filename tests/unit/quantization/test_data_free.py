@@ -78,6 +78,16 @@ def test_large_networks_get_less_effort(tmp_path):
     assert 20 <= iterations < distill.ITERATIONS
 
 
+def test_averages_of_made_up_frames_reach_as_far_as_their_inputs(tmp_path):
+    path = save(residual_network(), tmp_path)
+    made = qcompiler.quantize(path, "gaussian", ranges="mse")
+    reach = {g.name: q.hi * q.scale for g, q in made.quantized.activations.items()}
+    real = qcompiler.quantize(path, {"image": frames()})
+    narrow = {g.name: q.hi * q.scale for g, q in real.quantized.activations.items()}
+    assert narrow["mean"] < 0.9 * narrow["relu3"]
+    assert reach["mean"] > 0.9 * reach["relu3"]
+
+
 def test_folded_batch_norms_are_said(tmp_path):
     path = save(residual_network(norms=False), tmp_path)
     with pytest.raises(ModelError, match="has no batch norms") as caught:
