@@ -61,6 +61,10 @@ def _images(x: Array) -> Array:
     return x.reshape(-1, *x.shape[2:])
 
 
+_ELEMENTS_AT_A_TIME = 2**16
+"""Of accumulators: about as many as a cache holds beside what is made of them."""
+
+
 def check_range(op: Operation, value: Array) -> Array:
     """Returns `value`, which must lie in the range of the operation's result.
 
@@ -221,7 +225,14 @@ class QintFunctions(InterpreterFunctions):
 
     def _requantizer(self, op: qint.RequantizerOp, x: IntArray) -> PythonValues:
         axis = -1 if op.channel_axis is None else op.channel_axis + 1
-        return (check_range(op, op.requantizer.apply(x, axis)),)
+        form = op.requantizer
+        if x.ndim < 2 or x.size <= _ELEMENTS_AT_A_TIME:
+            return (check_range(op, form.apply(x, axis)),)
+        each = max(1, _ELEMENTS_AT_A_TIME * len(x) // x.size)
+        codes = np.empty(x.shape, np.int64)
+        for start in range(0, len(x), each):
+            codes[start : start + each] = form.apply(x[start : start + each], axis)
+        return (check_range(op, codes),)
 
     @impl(qint.ShiftOp)
     def shift(self, i: Interpreter, op: qint.ShiftOp, args: PythonValues) -> PythonValues:

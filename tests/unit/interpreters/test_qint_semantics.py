@@ -6,6 +6,7 @@ from xdsl.parser import Parser
 from xdsl.utils.exceptions import InterpretationError
 
 from qcompiler.arith.exact_products import exact_matmul
+from qcompiler.interpreters import qint as qint_semantics
 from qcompiler.interpreters import run
 from qcompiler.passes.pipeline import make_context
 
@@ -16,6 +17,19 @@ def result_of(line: str, argument: str, result: str, x):
     module.verify()
     (y,) = run(module, "f", [np.array(x)])
     return y.tolist()
+
+
+def test_a_batch_is_requantized_some_frames_at_a_time(monkeypatch):
+    line = (
+        "qint.mul_shift %x {axis = 1 : i64, multiplier = dense<[3, 5]> : tensor<2xi64>, "
+        "bias = dense<[1, -7]> : tensor<2xi64>, shift = 2 : i64}"
+    )
+    types = "tensor<3x2x!qint.int<-99, 99>>", "tensor<3x2x!qint.int<-128, 127>>"
+    frames = np.random.default_rng(1).integers(-99, 100, (7, 3, 2))
+    whole = result_of(line, *types, frames)
+    for most in (1, 12, 13, 41):
+        monkeypatch.setattr(qint_semantics, "_ELEMENTS_AT_A_TIME", most)
+        assert result_of(line, *types, frames) == whole
 
 
 ROUNDED = {
@@ -64,7 +78,7 @@ FORMS = {
     "qint.shift %x {shift = 1 : i64, bias = 1 : i64, sign = 1 : i64, tie_parity = 0 : i64}": (
         lambda x: np.rint(x / 2).astype(int)
     ),
-    "qint.mul_shift %x {multiplier = 3 : i64, bias = -5 : i64, shift = 2 : i64}": (
+    "qint.mul_shift %x {axis = 1 : i64, multiplier = 3 : i64, bias = -5 : i64, shift = 2 : i64}": (
         lambda x: (3 * x - 5) >> 2
     ),
     "qint.threshold %x {thresholds = dense<[[-1, 2]]> : tensor<1x2xi8>, sign = -1 : i64, "
