@@ -14,8 +14,6 @@ from qcompiler.interpreters import functions, run_model
 from qcompiler.passes.pipeline import run_passes
 
 MODELS = Path(__file__).parents[4].parent / "shared" / "models"
-if not MODELS.is_dir():  # a worktree
-    MODELS = Path("/work/shared/models")
 pytestmark = pytest.mark.skipif(not MODELS.is_dir(), reason=f"no models of others at {MODELS}")
 
 DEEPLOY = {
