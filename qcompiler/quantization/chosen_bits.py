@@ -8,7 +8,7 @@ from qcompiler.quantization.cost import layer_multiplications
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.hardware import HardwareCosts
 from qcompiler.quantization.placement import Group, input_group, residual_ties
-from qcompiler.quantization.sensitivity import Sensitivities
+from qcompiler.quantization.places import Sensitivities
 
 SIZE, BOPS = "bytes of weights", "bit operations"
 

@@ -19,6 +19,7 @@ from qcompiler.quantization.extra import library
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.hardware import HardwareCosts, compile_within, hardware_costs
 from qcompiler.quantization.placement import Group
+from qcompiler.quantization.places import Places
 from qcompiler.quantization.ranges import Observed, quantizer
 from qcompiler.quantization.settings import RESOURCES, Settings
 from qcompiler.quantization.weights import codes_of
@@ -141,7 +142,7 @@ class _Planner:
         self.graph, self.settings, self.made, self.progress = graph, settings, made, progress
         self.listed = [*seen]
         self.names = variables(graph, self.listed)
-        from qcompiler.quantization.sensitivity import Places, sensitivities
+        from qcompiler.quantization.sensitivity import sensitivities
 
         widths = settings.widths_of_weights
         places = Places(

@@ -6,7 +6,7 @@ the squared error of its codes (HAWQ-V2, equation 10), traces by Hutchinson's me
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from qcompiler.progress import Progress, silent
 from qcompiler.quantization import torch_ops
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.placement import Group
-from qcompiler.quantization.quantizers import Quantizer, WeightCodes
+from qcompiler.quantization.places import Places, Sensitivities
+from qcompiler.quantization.quantizers import Quantizer
 from qcompiler.quantization.torch_ops import Tensor, torch
 
 Measure = Literal["kl", "hessian"]
@@ -25,22 +26,6 @@ MEASURES: tuple[Measure, ...] = ("kl", "hessian")
 _MOST_PROBES = 100
 _LEAST_PROBES = 5
 _TOLERANCE = 1e-2
-
-
-@dataclass(frozen=True)
-class Places:
-    """Codes to try: of each layer by its output, and of each group, by bits."""
-
-    weights: Mapping[str, Mapping[int, WeightCodes]]
-    activations: Mapping[Group, Mapping[int, Quantizer]]
-
-
-@dataclass
-class Sensitivities:
-    """What was found, by bits: of each layer by its output, and of each group by its name."""
-
-    weights: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
-    activations: dict[str, dict[int, float]] = field(default_factory=dict[str, dict[int, float]])
 
 
 def rounded(x: Tensor, q: Quantizer) -> Tensor:

@@ -1,5 +1,8 @@
 """Without data: inputs that have the statistics of the batch norms; torch computes as the model."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from float_networks import Builder, float_outputs, frames, residual_network
@@ -8,6 +11,7 @@ from onnx_models import save
 import qcompiler
 from qcompiler.errors import ModelError
 from qcompiler.quantization import distill, torch_ops
+from qcompiler.quantization.extra import library
 from qcompiler.quantization.onnx_writer import ROWS, float_model
 from qcompiler.quantization.placement import groups
 from qcompiler.quantization.reading import read_float_model
@@ -129,3 +133,19 @@ def test_hutchinson_finds_the_traces(tmp_path):
     assert found.probes == 1500
     early = hutchinson(graph, inputs, groups(graph), None, tolerance=0.2)
     assert early.probes < 100
+
+
+def test_packages_are_loaded_where_they_are_used():
+    """Real data need no torch; `qcc quantize --help` nothing at all."""
+    code = """
+import sys, qcompiler, qcompiler.cli.quantize_command, qcompiler.cli.evaluate_command
+qcompiler.quantize, qcompiler.evaluate
+print([m for m in ("torch", "scipy", "sklearn", "onnxruntime") if m in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout == "[]\n"
+
+
+def test_a_missing_package_is_said():
+    with pytest.raises(ModelError, match="needs absent, which is not installed"):
+        library("absent.part")
