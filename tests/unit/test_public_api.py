@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import qcompiler
-from qcompiler import devices, extend
+from qcompiler import devices, extend, train
 
 ROOT = Path(__file__).parents[2]
 WITH_EXAMPLES = (
@@ -22,7 +22,7 @@ WITH_EXAMPLES = (
     "qcompiler.train.price",
     "qcompiler.train.dyadic",
 )
-PUBLIC = [(m, name) for m in (qcompiler, extend, devices) for name in m.__all__]
+PUBLIC = [(m, name) for m in (qcompiler, extend, devices, train) for name in m.__all__]
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
