@@ -12,15 +12,20 @@ from qcompiler.train.boundary import Input
 from qcompiler.train.graph import Graph, Step, trace
 from qcompiler.train.layer import Fixed
 from qcompiler.train.model import name_layers
-from qcompiler.train.onnx_graph import FLOAT32_INTEGERS, OnnxGraph
+from qcompiler.train.onnx_graph import FLOAT32_INTEGERS, Format, OnnxGraph
 
 
-def export(model: nn.Module, path: str | Path) -> Path:
-    """Writes a model as QONNX, which `qcc compile` takes as it is; returns the path.
+def export(model: nn.Module, path: str | Path, form: Format = "qonnx") -> Path:
+    """Writes a model as QONNX or QDQ, which `qcc compile` takes as it is; returns the path.
 
     Real numbers are the integers themselves; a requantizer is a factor, a summand and a quantizer
     that rounds down, exact in float32 while sums stay below 2**24. A warning says where they do
     not: hardware is exact there too, but a runtime that computes in float32 may not be.
+
+    Args:
+        model: made of layers of integers.
+        path: of the file.
+        form: `qonnx`, or `qdq` with QuantizeLinear and DequantizeLinear of 8 bits, cut to fewer.
 
     Raises:
         ModelError: a module has no integers, or the shape of an input is not known; all of them.
@@ -28,7 +33,7 @@ def export(model: nn.Module, path: str | Path) -> Path:
     name_layers(model)
     graph = trace(model)
     shapes = _input_shapes(graph)
-    made = OnnxGraph()
+    made = OnnxGraph(form)
     tensors = dict(zip(graph.inputs, (made.input(name) for name in graph.inputs), strict=True))
     values: dict[str, Fixed] = {}
     reach: dict[str, float] = {}

@@ -1,7 +1,7 @@
-"""A graph of QONNX that layers add nodes to."""
+"""A graph of ONNX, with the quantizers of QONNX or those of ONNX, that layers add nodes to."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -9,9 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
+from qcompiler.errors import ModelError, Problem
 
 _helper: Any = helper
 _checker: Any = onnx.checker
+Format = Literal["qonnx", "qdq"]
 DOMAIN = "qonnx.custom_op.general"
 FLOAT32_INTEGERS = 2**24
 """Whole numbers up to here are exact in float32, and so are sums of them in any order."""
@@ -27,7 +29,8 @@ class OnnxGraph:
         notes: what a runtime in float32 may compute differently, for people.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, form: Format = "qonnx") -> None:
+        self.form = form
         self.label = ""
         self.fractions: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -84,6 +87,8 @@ class OnnxGraph:
         fraction: int = 0,
     ) -> str:
         """Adds a quantizer: x is rounded to multiples of 2**-fraction, which `range_` bounds."""
+        if self.form == "qdq":
+            return self._pair(x, range_, suffix, mode, fraction)
         signed = range_.lo < 0
         narrow = range_ != IntRange.for_bits(bits, signed)
         assert range_ == IntRange.for_bits(bits, signed, narrow), "as Quant has them"
@@ -93,6 +98,38 @@ class OnnxGraph:
         ]
         attributes = {"signed": int(signed), "narrow": int(narrow), "rounding_mode": mode}
         return self.node("Quant", [x, *parameters], suffix, **attributes)
+
+    def _pair(self, x: str, range_: IntRange, suffix: str, mode: str, fraction: int) -> str:
+        """Adds QuantizeLinear and DequantizeLinear, which round half to even, and what they lack.
+
+        Raises:
+            ModelError: ONNX has no operation that rounds so, or codes have more than 8 bits.
+        """
+        if mode not in ("ROUND", "FLOOR", "CEIL"):
+            what, remedy = f"QDQ has no rounding {mode}", "export QONNX, or use RND or RND_CONV"
+            raise ModelError([Problem(self.label, what, remedy)])
+        if range_.width_bits > 8:
+            what = f"QDQ quantizes to 8 bits, got {range_.width_bits}"
+            raise ModelError([Problem(self.label, what, "export QONNX, or use 8 bits")])
+        part = f"{suffix}_" if suffix else ""
+        unit = 2.0**-fraction
+        if mode != "ROUND":
+            scaled = x if fraction == 0 else self._times(x, 1 / unit, f"{part}units")
+            whole = self.node(mode.capitalize(), [scaled], f"{part}whole")
+            x = whole if fraction == 0 else self._times(whole, unit, f"{part}places")
+        stored = np.int8 if range_.signed else np.uint8
+        limits = np.iinfo(stored)
+        if (range_.lo, range_.hi) != (limits.min, limits.max):
+            ends = [self.constant(f"{part}{e}", getattr(range_, e) * unit) for e in ("lo", "hi")]
+            x = self.node("Clip", [x, *ends], f"{part}clipped")
+        parameters = [self.constant(f"{part}scale", unit), self.name(f"{part}zero_point")]
+        zero = np.zeros((), stored)
+        self._constants[parameters[1]] = numpy_helper.from_array(zero, parameters[1])
+        codes = self.node("QuantizeLinear", [x, *parameters], f"{part}codes")
+        return self.node("DequantizeLinear", [codes, *parameters], suffix)
+
+    def _times(self, x: str, factor: float, suffix: str) -> str:
+        return self.node("Mul", [x, self.constant(f"{suffix}_factor", factor)], suffix)
 
     def input(self, name: str) -> str:
         """Returns the name of an input of the model."""
@@ -110,7 +147,9 @@ class OnnxGraph:
             for tensors in (self._inputs, [output])
         ]
         graph = _helper.make_graph(self._nodes, name, *ends, list(self._constants.values()))
-        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+        opsets = [helper.make_opsetid("", 13)]
+        if self.form == "qonnx":
+            opsets.append(helper.make_opsetid(DOMAIN, 1))
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=8, producer_name="qcompiler"
         )

@@ -1,10 +1,13 @@
 """Models of `qcompiler.train`: torch, integers, interpreter, qonnx's executor and RTL are equal."""
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
-from trained_models import assert_equal_everywhere, shaken
+from trained_models import assert_equal_everywhere, inputs_of, shaken
 
+import qcompiler
 from qcompiler import train
 from qcompiler.adder_graphs.digits import weight
 
@@ -163,3 +166,32 @@ def test_weights_of_few_digits_take_no_multiplier(digits, tmp_path):
     assert design.report().area["DSP"] > 0, "folded, hard multipliers are used where they are"
     parallel = assert_equal_everywhere(model, tmp_path, cycles=1)
     assert parallel.report().area["DSP"] == 0
+
+
+@pytest.mark.parametrize("make", [images, Branches])
+def test_qdq_means_the_same(make, tmp_path):
+    torch.manual_seed(4)
+    model = shaken(make(4))
+    path = train.export(model, tmp_path / "m.onnx", "qdq")
+    x = inputs_of(model, 300)
+    wanted = train.fixed(model, x).numbers
+    assert np.array_equal(qcompiler.compile(path).predict(x), wanted)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(str(path), options)
+    (name,) = (given.name for given in session.get_inputs())
+    got = [session.run(None, {name: image[None]})[0][0] for image in x[:50]]
+    assert np.array_equal(got, wanted[:50])
+
+
+@pytest.mark.parametrize(
+    ("cast", "words"),
+    [
+        (train.Cast(9), "2_cast: QDQ quantizes to 8 bits, got 9; export QONNX"),
+        (train.Cast(8, rounding="RND_INF"), "2_cast: QDQ has no rounding HALF_UP; export QONNX"),
+    ],
+)
+def test_what_qdq_cannot_say_is_refused(cast, words, tmp_path):
+    model = train.Sequential(train.Input(4, shape=(3,)), train.QuantLinear(3, 2), cast)
+    with pytest.raises(qcompiler.ModelError, match=words):
+        train.export(model, tmp_path / "m.onnx", "qdq")
