@@ -89,3 +89,24 @@ def test_a_pipeline_with_its_credits(tmp_path, capfd, device):
     checked = qcc(capfd, "verify", folder, "--netlist", "--vectors", "300", "--stalls", "0.5")
     assert checked.status == 0, checked.words
     assert "0 mismatches in 600 frames" in checked.out
+
+
+TURNS = """\
+network t(x: int8[1, 8] scale 1) {
+  w: int8[8, 4] = [[71, -2, 3, 4], [5, -76, 7, 0], [-1, 2, -93, -4], [7, 6, -7, 125],
+    [3, 1, -5, 2], [2, -2, 4, 1], [6, 5, -4, -3], [-7, 7, 1, 2]]
+  return quantize(matmul(x, w), int8, scale: [123.4567, 97.1, 88.77, 131.071], axis: 1) as "y"
+}
+"""
+
+
+def test_a_requantizer_that_takes_turns(tmp_path, capfd):
+    text, folder = tmp_path / "t.qnn", tmp_path / "t"
+    text.write_text(TURNS, encoding="utf-8")
+    options = ("--cycles", "32", "--device", "ecp5-25k", "-o", folder)
+    assert qcc(capfd, "compile", text, *options).status == 0
+    assert "stream.turns = 7" in (folder / "ir" / "stream.mlir").read_text(encoding="utf-8")
+    assert qcc(capfd, "synth", folder).status == 0
+    checked = qcc(capfd, "verify", folder, "--netlist", "--vectors", "100", "--stalls", "0.4")
+    assert checked.status == 0, checked.words
+    assert "0 mismatches in 200 frames" in checked.out
