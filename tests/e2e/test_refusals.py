@@ -63,6 +63,7 @@ NEEDS_NO_CASE = {
     "no hardware is known for": "operations of plug-ins",
     "takes .* lanes, but its channel": "IR that no front end makes",
     "one of its outputs has several": "IR that no front end makes",
+    "it has no handshake, and is not": "IR that no front end makes",
     "it has no process": "IR that no front end makes",
     "is not ready for hardware": "IR that no front end makes",
     "one of its operands is constant": "constants are folded; a guard",
