@@ -65,7 +65,7 @@ from qcompiler.folding.fold import fold
 from qcompiler.folding.search import Search
 from qcompiler.folding.turns import take_turns
 from qcompiler.json_files import read_json
-from qcompiler.provenance.sources import own_nodes
+from qcompiler.provenance.sources import own_nodes, place_of
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
@@ -268,10 +268,20 @@ class SelectFoldingPass(ModulePass):
             remedy += f", or ask for {best.cycles} cycles a frame, the best that fits"
         elif self.target_cycles:
             remedy += f"; nothing fits: the least is {_short(search, best)}"
+        if {"BRAM", "LUT"} & excess.keys():  # memories are of either
+            remedy += "".join(f"; {advice}" for advice in _memory_advice(search.module))
         if search.bound:
             remedy += ", or loosen the folding file"
         where = (self.device or "limits") if excess else "--cycles"
         raise ModelError([Problem(where, "; ".join(found), remedy)])
+
+
+def _memory_advice(module: ModuleOp) -> list[str]:
+    """Returns what would let processes keep less, by the names of their nodes."""
+    network = Network.of(module)
+    assert network is not None, "it was searched"
+    advice = ((process, process.memory_advice) for process in network.processes)
+    return [f"{place_of(process)}: {text}" for process, text in advice if text]
 
 
 def _short(search: Search, trial: Trial) -> str:

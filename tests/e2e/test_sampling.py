@@ -176,3 +176,21 @@ def test_a_square_takes_a_pixel_a_cycle(depthwise, fraction, tmp_path):
 )
 def test_grid_sample(attributes, tmp_path):
     check(grid(**attributes), tmp_path, 100, rng=np.random.default_rng(5))
+
+
+def test_a_budget_of_memory_says_which_offsets_are_wide(tmp_path):
+    rng = np.random.default_rng(6)
+    wide, near = (
+        save(square(rng, size=(40, 40), reach=reach), tmp_path, f"{reach}.onnx")
+        for reach in (60, 2)
+    )
+    limit = qcompiler.compile(near, device="ecp5-25k", cycles=15000).report().area["BRAM"]
+    with pytest.raises(qcompiler.ModelError) as refused:
+        qcompiler.compile(wide, device="ecp5-25k", max_brams=limit or 1, cycles=15000)
+    (problem,) = refused.value.problems
+    assert "too few" in problem.what
+    # Not 61: that is what the weights and the input can make of them.
+    assert "its offsets reach from row -15 to row 17 of" in problem.remedy
+    assert "a Clip before their quantizer keeps fewer, of offsets from -1 to 1 only 6" in (
+        problem.remedy
+    )

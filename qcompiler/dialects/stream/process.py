@@ -166,6 +166,11 @@ class Process(IRDLOperation, ABC):
         return 0 if weights is None else weights.values.size * weights.range.width_bits
 
     @property
+    def memory_advice(self) -> str | None:
+        """What in the model would let it keep less, in words; None if nothing is known."""
+        return None
+
+    @property
     def headline(self) -> str:
         """Parameters and folding in a line, for the head of the Verilog module; may be empty."""
         return ""

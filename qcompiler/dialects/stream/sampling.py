@@ -289,6 +289,19 @@ class SampleOp(WindowSource):
         return self.copies * held
 
     @property
+    def memory_advice(self) -> str | None:
+        height, (rows, _) = self.input_channel.frame_shape[0], self.sampling.kernel
+        extent = (rows - 1) * self.sampling.dilations[0] + 1
+        if self.buffer_rows <= extent + 1 or self.sampling.strides[0] == 0:
+            return None
+        reach = self.reach
+        return (
+            f"its offsets reach from row {reach.lo} to row {reach.hi} of a window's first, so that "
+            f"{self.buffer_rows} rows are kept of {height}: a Clip before their quantizer keeps "
+            f"fewer, of offsets from -1 to 1 only {min(height, extent + 2) + 1}"
+        )
+
+    @property
     def headline(self) -> str:
         sampling, reach = self.sampling, self.reach
         kernel = " x ".join(map(str, sampling.kernel))

@@ -1,0 +1,155 @@
+"""Depthwise deformable convolutions, from free offsets to rounded squares, beside the plain one.
+
+The layer of 64 x 64 x 256 in Table 2 of CoDeNet (arXiv 2006.08357), a 3 x 3 depthwise convolution
+with 16 channels a beat: cycles of a frame, and estimates for the part of that paper. A small one of
+the same forms is simulated, stalls included. `--write-docs` writes the table of docs/deformable.md.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+import qcompiler
+from benchmarks.common import REPOSITORY, markdown, print_table
+from qcompiler.design import Design
+
+_PAGE = REPOSITORY / "docs" / "deformable.md"
+_BEGIN, _END = "<!-- table begins -->\n", "<!-- table ends -->\n"
+_DEVICE = "zu3eg"
+_LARGE, _SMALL = (64, 64, 256), (12, 9, 16)
+_LANES = 16
+_COLUMNS = (
+    "offsets", "taps a beat", "copies", "rows kept", "cycles", "LUT", "FF", "BRAM36", "DSP",
+    "simulated", "mismatches",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Form:
+    """A kind of offsets.
+
+    Attributes:
+        name: in the table.
+        reach: largest offset in elements; None for the plain convolution.
+        square: whether one number displaces all taps.
+        fraction: bits between elements.
+        taps: how many a beat.
+    """
+
+    name: str
+    reach: int | None
+    square: bool
+    fraction: int
+    taps: int
+
+    def text(self, size: Sequence[int]) -> str:
+        """Returns the layer as a network of integers."""
+        height, width, channels = size
+        if self.reach is None:
+            first = "a = qint.conv(x, w, pads_begin: [1, 1], pads_end: [1, 1], "
+        else:
+            sampled = f"s = qint.sample(x, d, {self._sampling()})\n"
+            first = f"{sampled}  a = qint.conv(s, w, strides: [3, 3], "
+        given = f"x: int8[1, {height}, {width}, {channels}]"
+        if self.reach is not None:
+            top = self.reach << self.fraction
+            codes = 1 if self.square else 18
+            given += f", d: int<{-top}, {top}>[1, {height}, {width}, {codes}]"
+        shift = 10 + 2 * self.fraction
+        return (
+            f"network layer({given}) {{\n"
+            f'  w: int4[3, 3, 1, {channels}] = load("weights.npz", "w")\n'
+            f"  {first}group: {channels})\n"
+            f"  y = mul_shift(a, int8, multiplier: 57, bias: {1 << (shift - 1)}, shift: {shift})\n"
+            "  return y\n}\n"
+        )
+
+    def _sampling(self) -> str:
+        places = [place for pair in product((-1, 0, 1), repeat=2) for place in pair]
+        steps = places if self.square else [1] * 18
+        sources = [0] * 18 if self.square else list(range(18))
+        return (
+            f"kernel: [3, 3], pads: [1, 1], steps: {steps}, origins: {[0] * 18}, "
+            f"sources: {sources}, fraction: {self.fraction}"
+        )
+
+    def compiled(self, size: Sequence[int], folder: Path, seed: int) -> Design:
+        """Returns the design, 16 channels of so many taps a beat."""
+        weights = np.random.default_rng(seed).integers(-7, 8, (3, 3, 1, size[2]))
+        np.savez(folder / "weights.npz", w=weights)
+        path = folder / "layer.qnn"
+        path.write_text(self.text(size), encoding="utf-8")
+        folding = folder / "folding.json"
+        folding.write_text(json.dumps({"a": {"PE": _LANES, "SIMD": self.taps}}))
+        return qcompiler.compile(path, folding=str(folding), device=_DEVICE)
+
+
+FORMS = (
+    Form("free, whole frame, between elements", 64, False, 2, 3),
+    Form("free, whole frame, rounded", 64, False, 0, 3),
+    Form("free, bounded by 7, between elements", 7, False, 2, 3),
+    Form("free, bounded by 7, rounded", 7, False, 0, 3),
+    Form("free, bounded by 7, rounded, nine copies", 7, False, 0, 9),
+    Form("square, bounded by 7, between elements", 7, True, 2, 3),
+    Form("square, bounded by 7, rounded", 7, True, 0, 9),
+    Form("none: the plain convolution", None, False, 0, 9),
+)
+
+
+def _row(form: Form, seed: int, frames: int) -> list[object]:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        large = form.compiled(_LARGE, folder, seed)
+        report = large.report()
+        area = report.area or {}
+        small = form.compiled(_SMALL, folder, seed)
+        rng = np.random.default_rng(seed)
+        inputs = [
+            rng.integers(c.element.lo.data, c.element.hi.data + 1, (frames, *c.frame_shape))
+            for port, c in small.ports
+            if port.direction == "in"
+        ]
+        wanted = small.core(inputs)[0]
+        wrong = 0
+        for chance in (0.0, 0.3):
+            stalls = {"stall_probability_in": chance, "stall_probability_out": chance}
+            (got,), result = small.simulate_core(inputs, **stalls)
+            wrong += int((got.reshape(wanted.shape) != wanted).sum())
+            if not chance:
+                cycles = result.cycles_per_frame
+    windows = [p for p in large.network.processes if p.name.endswith(("sample", "sliding_window"))]
+    copies = getattr(windows[0], "copies", 1)
+    return [
+        form.name, form.taps, copies, windows[0].buffer_rows, report.cycles_per_frame,
+        *(area.get(kind, "-") for kind in ("LUT", "FF", "BRAM", "DSP")),
+        f"{cycles:g} of {small.timing.cycles_per_frame}", wrong,
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Measures all forms; exit status 1 if an integer differs or a cycle was not predicted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--write-docs", action="store_true")
+    parsed = parser.parse_args()
+    rows = [_row(form, parsed.seed, parsed.frames) for form in FORMS]
+    print_table("deformable", _COLUMNS, rows)
+    if parsed.write_docs:
+        page = _PAGE.read_text(encoding="utf-8")
+        before, _, rest = page.partition(_BEGIN)
+        _, _, after = rest.partition(_END)
+        table = markdown(_COLUMNS, rows)
+        _PAGE.write_text(f"{before}{_BEGIN}\n{table}\n{_END}{after}", encoding="utf-8")
+    return int(any(row[-1] or len(set(str(row[-2]).split(" of "))) > 1 for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
