@@ -1,8 +1,9 @@
 """Depthwise deformable convolutions, from free offsets to rounded squares, beside the plain one.
 
 The layer of 64 x 64 x 256 in Table 2 of CoDeNet (arXiv 2006.08357), a 3 x 3 depthwise convolution
-with 16 channels a beat: cycles of a frame, and estimates for a part of the same family. A small one of
-the same forms is simulated, stalls included. `--write-docs` writes the table of docs/deformable.md.
+with 16 channels a beat: cycles of a frame, and estimates for a part of the same family. A small one
+of the same forms is simulated, stalls included. `--write-docs` writes the table of
+docs/deformable.md.
 """
 
 import argparse
