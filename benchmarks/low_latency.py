@@ -370,6 +370,8 @@ def main() -> int:
     parser.add_argument("--figures", type=Path, help="a JSON file that keeps what was measured")
     parsed = parser.parse_args()
     known = cases(parsed.models)
+    if unknown := [name for name in parsed.cases if name not in known]:
+        parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(known)}")
     for name in parsed.cases:
         with tempfile.TemporaryDirectory() as folder:
             _measure(name, known[name], parsed, Path(folder))
