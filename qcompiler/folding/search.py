@@ -70,6 +70,7 @@ class Search:
             for name, layer in self._layers.items()
         }
         self._areas: dict[tuple[str, Folding], Area] = {}
+        self._changed: dict[tuple[str, Folding], list[tuple[Folding, Area]]] = {}
         for name, layer in self._layers.items():
             plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
@@ -158,9 +159,11 @@ class Search:
 
     def _changes(self, name: str, folding: Folding) -> list[tuple[Folding, Area]]:
         """Returns the other styles that a layer may have, and by how much its area changes."""
-        now = self._area(name, folding)
-        others = (style for style in self._styles(name, folding) if style != folding)
-        return [(style, self._area(name, style) - now) for style in others]
+        if (name, folding) not in self._changed:
+            now = self._area(name, folding)
+            others = (style for style in self._styles(name, folding) if style != folding)
+            self._changed[name, folding] = [(s, self._area(name, s) - now) for s in others]
+        return self._changed[name, folding]
 
     def _styles(self, name: str, folding: Folding) -> list[Folding]:
         """Returns a folding with every style that it may have; one that was given is alone."""
