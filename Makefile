@@ -41,14 +41,14 @@ check: $(STAMP)
 	$(MAKE) --no-print-directory docs
 
 quick: check
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -m "not simulation" tests/unit
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
 	$(BIN)/lit -q tests/filecheck
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
 	$(BIN)/lit -q tests/filecheck
 
 format: $(STAMP)
