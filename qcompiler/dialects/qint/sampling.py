@@ -7,13 +7,13 @@ from xdsl.dialects.builtin import (
     BoolAttr,
     DenseArrayBase,
     IntegerAttr,
-    IntegerType,
     StringAttr,
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
+    IRDLOperation,
     ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
@@ -24,7 +24,6 @@ from xdsl.irdl import (
 )
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
@@ -47,28 +46,45 @@ def sampling_properties(sampling: Sampling) -> dict[str, Attribute]:
     }
 
 
-def read_sampling(op: Operation) -> Sampling:
-    """Returns the sampling that an operation's properties hold.
+class Sampled(IRDLOperation):
+    """What the operations that sample share: the properties that hold a `Sampling`."""
 
-    Raises:
-        ValueError: they are not valid.
-    """
-    lists: dict[str, Any] = {}
-    for name in SAMPLING_LISTS:
-        values = op.properties[name]
-        assert isa(values, DenseArrayBase[IntegerType]), "verified by IRDL"
-        lists[name] = tuple(values.get_values())
-    numbers = [op.properties[name] for name in ("fraction", "offset_groups", "border")]
-    fraction, groups, border = (n.value.data for n in numbers if isinstance(n, IntegerAttr))
-    mode = op.properties["mode"]
-    assert isinstance(mode, StringAttr), "verified by IRDL"
-    return Sampling(
-        **lists, fraction=fraction, offset_groups=groups, mode=mode.data, border=bool(border)
-    )
+    kernel = prop_def(_INTS)
+    strides = prop_def(_INTS)
+    dilations = prop_def(_INTS)
+    pads = prop_def(_INTS)
+    steps = prop_def(_INTS)
+    origins = prop_def(_INTS)
+    sources = prop_def(_INTS)
+    fraction = prop_def(IntegerAttr[I64])
+    offset_groups = prop_def(IntegerAttr[I64])
+    mode = prop_def(StringAttr)
+    border = prop_def(BoolAttr)
+
+    @property
+    def sampling(self) -> Sampling:
+        """Where it samples, and how.
+
+        Raises:
+            ValueError: the properties are not valid.
+        """
+        pairs = (self.kernel, self.strides, self.dilations, self.pads)
+        entries = (self.steps, self.origins, self.sources)
+        lists: dict[str, Any] = {
+            name: tuple(values.get_values())
+            for name, values in zip(SAMPLING_LISTS, (*pairs, *entries), strict=True)
+        }
+        return Sampling(
+            **lists,
+            fraction=self.fraction.value.data,
+            offset_groups=self.offset_groups.value.data,
+            mode=self.mode.data,
+            border=bool(self.border.value.data),
+        )
 
 
 @irdl_op_definition
-class SampleOp(IntegerOp):
+class SampleOp(Sampled, IntegerOp):
     """Samples `x` at positions that codes give, exactly: see `qcompiler.arith.sampling`.
 
     The windows of samples stand side by side, [batch, OH * kernel rows, OW * kernel columns, C]; a
@@ -88,17 +104,6 @@ class SampleOp(IntegerOp):
     input = operand_def(INT_TENSOR)
     offsets = operand_def(INT_TENSOR)
     mask = opt_operand_def(INT_TENSOR)
-    kernel = prop_def(_INTS)
-    strides = prop_def(_INTS)
-    dilations = prop_def(_INTS)
-    pads = prop_def(_INTS)
-    steps = prop_def(_INTS)
-    origins = prop_def(_INTS)
-    sources = prop_def(_INTS)
-    fraction = prop_def(IntegerAttr[I64])
-    offset_groups = prop_def(IntegerAttr[I64])
-    mode = prop_def(StringAttr)
-    border = prop_def(BoolAttr)
     result = result_def(INT_TENSOR)
     traits = traits_def(Pure())
     irdl_options = (ParsePropInAttrDict(),)
@@ -120,15 +125,6 @@ class SampleOp(IntegerOp):
             properties=sampling_properties(sampling),
             result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)],
         )
-
-    @property
-    def sampling(self) -> Sampling:
-        """Where it samples, and how.
-
-        Raises:
-            ValueError: the properties are not valid.
-        """
-        return read_sampling(self)
 
     @property
     def inferred_range(self) -> IntRange:

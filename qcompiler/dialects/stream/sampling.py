@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
-from xdsl.dialects.builtin import I64, BoolAttr, DenseArrayBase, IntegerAttr, StringAttr, i64
+from xdsl.dialects.builtin import I64, IntegerAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -12,7 +12,6 @@ from xdsl.irdl import (
     operand_def,
     opt_operand_def,
     opt_prop_def,
-    prop_def,
     result_def,
 )
 from xdsl.utils.exceptions import VerifyException
@@ -21,7 +20,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array
-from qcompiler.dialects.qint.sampling import read_sampling, sampling_properties
+from qcompiler.dialects.qint.sampling import Sampled, sampling_properties
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffering, read_rows, rows_needed_by
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
@@ -36,11 +35,9 @@ ROWS_HELD = 4
 _READ, _INTERPOLATE, _MASK = 6, 4, 1
 """Cycles from the issue to the output: of a read, and what interpolation and a mask add."""
 
-_INTS = DenseArrayBase.constr(i64)
-
 
 @irdl_op_definition
-class SampleOp(WindowSource):
+class SampleOp(Sampled, WindowSource):
     """Samples a frame [H, W, C] at positions: [OH, OW, taps * C], in the order of windows.
 
     A beat of `offsets` holds all codes of a window, one of `mask` its factors; both are kept until
@@ -65,17 +62,6 @@ class SampleOp(WindowSource):
     input = operand_def(ChannelType)
     offsets = operand_def(ChannelType)
     mask = opt_operand_def(ChannelType)
-    kernel = prop_def(_INTS)
-    strides = prop_def(_INTS)
-    dilations = prop_def(_INTS)
-    pads = prop_def(_INTS)
-    steps = prop_def(_INTS)
-    origins = prop_def(_INTS)
-    sources = prop_def(_INTS)
-    fraction = prop_def(IntegerAttr[I64])
-    offset_groups = prop_def(IntegerAttr[I64])
-    mode = prop_def(StringAttr)
-    border = prop_def(BoolAttr)
     rows = opt_prop_def(IntegerAttr[I64], prop_name="buffer_rows")
     result = result_def(ChannelType)
     irdl_options = (ParsePropInAttrDict(),)
@@ -97,15 +83,6 @@ class SampleOp(WindowSource):
             properties={**sampling_properties(sampling), "groups": IntegerAttr(groups, i64)},
             result_types=[ChannelType(element, frame, 1)],
         )
-
-    @property
-    def sampling(self) -> Sampling:
-        """Where it samples, and how.
-
-        Raises:
-            ValueError: the properties are not valid.
-        """
-        return read_sampling(self)
 
     @property
     def input_channel(self) -> ChannelType:
