@@ -14,8 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompiler.dialects.attributes import Array
+from qcompiler.quantization.turns import Turn
 
 DAMPING = 0.01
+INCOHERENT_DAMPING = 0.01
+"""What is added to the second moment before it is turned, of its mean diagonal."""
 RANGE = 2.4
 """Half the width of the grid of incoherent weights, in root mean squares of them."""
 Rounding = Callable[[Array, Array, int, int], Array]
@@ -51,69 +54,11 @@ def ldlq(weights: Array, h: Array, lo: int, hi: int) -> Array:
     return codes
 
 
-def damped(h: Array) -> Array:
+def damped(h: Array, damping: float = DAMPING) -> Array:
     """Returns a second moment that has an inverse: inputs that are always zero count as ones."""
     dead = np.diag(h) <= 0
     found = h + np.diag(np.where(dead, 1.0, 0.0))
-    return found + DAMPING * np.diag(found).mean() * np.eye(len(h))
-
-
-def two_factors(n: int) -> tuple[int, int]:
-    """Returns p and q with p * q = n: products of every other prime factor."""
-    primes: list[int] = []
-    divisor, left = 2, n
-    while left > 1:
-        while left % divisor == 0:
-            primes.append(divisor)
-            left //= divisor
-        divisor += 1
-    return int(np.prod(primes[0::2], dtype=int)), int(np.prod(primes[1::2], dtype=int))
-
-
-@dataclass(frozen=True)
-class Kronecker:
-    """An orthogonal matrix as two small ones between permutations.
-
-    `x -> (left x right^T, x as a matrix [p, q])`, elements permuted before and after.
-
-    Attributes:
-        left: [p, p].
-        right: [q, q].
-        before: places that elements come from.
-        after: the same, behind the product.
-    """
-
-    left: Array
-    right: Array
-    before: Array
-    after: Array
-
-    @classmethod
-    def random(cls, n: int, random: np.random.Generator) -> "Kronecker":
-        """Returns a random one for vectors of `n` elements."""
-        p, q = two_factors(n)
-        parts = _special_orthogonal(p, random), _special_orthogonal(q, random)
-        return cls(*parts, random.permutation(n), random.permutation(n))
-
-    def matrix(self) -> Array:
-        """Returns it as one matrix [n, n]."""
-        whole = np.kron(self.left, self.right)
-        return whole[self.after][:, np.argsort(self.before)]
-
-    def apply(self, vectors: Array) -> Array:
-        """Returns the product with vectors [..., n]."""
-        p, q = len(self.left), len(self.right)
-        parts = vectors[..., self.before].reshape(*vectors.shape[:-1], p, q)
-        made = self.left @ parts @ self.right.T
-        return made.reshape(vectors.shape)[..., self.after]
-
-
-def _special_orthogonal(n: int, random: np.random.Generator) -> Array:
-    q, r = np.linalg.qr(random.standard_normal((n, n)))
-    q = q * np.sign(np.diag(r))
-    if np.linalg.det(q) < 0:
-        q[0] = -q[0]
-    return q
+    return found + damping * np.diag(found).mean() * np.eye(len(h))
 
 
 @dataclass(frozen=True)
@@ -128,13 +73,14 @@ class Incoherent:
     """
 
     values: Array
-    inputs: Kronecker
-    outputs: Kronecker
+    inputs: Turn
+    outputs: Turn
     scales: Array
 
     def weights(self) -> Array:
         """Returns the weights that layer and turns amount to, [outputs, inputs]."""
-        return self.outputs.matrix().T @ self.values @ self.inputs.matrix() / self.scales
+        u, v = (turn.matrix() / turn.gain for turn in (self.outputs, self.inputs))
+        return u.T @ self.values @ v / self.scales
 
 
 def incoherent(
@@ -149,24 +95,31 @@ def incoherent(
         rounding: of the matrix that was turned.
         random: of the orthogonal matrices.
     """
-    h = h / np.abs(h).max()
-    squares = np.maximum(np.square(weights).sum(axis=0), 1e-30)
-    scales = np.maximum((np.diag(h) / squares) ** 0.25, 1e-8)
+    scales = rescaling(np.diag(h), np.square(weights).sum(axis=0))
     weights, h = weights * scales, h / np.outer(scales, scales)
-    h = h * len(h) / np.trace(h) + 1e-2 * np.eye(len(h))
-    u = Kronecker.random(weights.shape[0], random)
-    v = Kronecker.random(weights.shape[1], random)
-    turned = u.matrix() @ weights @ v.matrix().T
-    h = v.matrix() @ h @ v.matrix().T
-    h = h + DAMPING * np.diag(h).mean() * np.eye(len(h))
+    turns = [Turn.random(n, random, signs=False) for n in weights.shape]
+    u, v = (turn.matrix() for turn in turns)
+    turned, h = u @ weights @ v.T, v @ damped(h, INCOHERENT_DAMPING) @ v.T
     reach = RANGE * np.sqrt(np.square(turned).mean())
     levels = 2**bits - 1
-    codes = rounding((turned / reach + 1) / 2 * levels, h, 0, levels)
-    return Incoherent((codes / levels * 2 - 1) * reach, v, u, scales)
+    codes = rounding((turned / reach + 1) / 2 * levels, damped(h), 0, levels)
+    return Incoherent((codes / levels * 2 - 1) * reach, turns[1], turns[0], scales)
+
+
+def rescaling(inputs: Array, weights: Array) -> Array:
+    """Returns by what the weights of each input are multiplied, so that errors matter alike.
+
+    Args:
+        inputs: mean squares of the inputs.
+        weights: sums of squares of their weights.
+    """
+    most = max(float(inputs.max()), 1e-30)
+    return np.maximum((inputs / most / np.maximum(weights, 1e-30)) ** 0.25, 1e-8)
 
 
 def min_max(weights: Array, h: Array, bits: int, rounding: Rounding) -> Array:
-    """Returns weights rounded on a grid from the least to the greatest of each row."""
+    """Returns weights rounded on a grid from the least to the greatest of each row, with zero."""
     least, most = weights.min(axis=1, keepdims=True), weights.max(axis=1, keepdims=True)
     step = np.maximum(most - least, 1e-30) / (2**bits - 1)
-    return rounding((weights - least) / step, h, 0, 2**bits - 1) * step + least
+    zero = np.rint(-least / step)
+    return (rounding(weights / step + zero, h, 0, 2**bits - 1) - zero) * step
