@@ -35,6 +35,7 @@ if find_spec("torch") is None:
 from qcompiler.train.binary_point import Cast, FixedBatchNorm, FixedConv1d, FixedConv2d, FixedLinear
 from qcompiler.train.boundary import Input, Output
 from qcompiler.train.convert import Config, quantize_modules
+from qcompiler.train.deformable import BoundedOffsets, QuantDeformConv2d
 from qcompiler.train.export import export
 from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
@@ -46,6 +47,7 @@ from qcompiler.train.requantizer import Requantizer
 
 __all__ = [
     "Add",
+    "BoundedOffsets",
     "Cast",
     "Concat",
     "Config",
@@ -60,6 +62,7 @@ __all__ = [
     "Price",
     "QuantConv1d",
     "QuantConv2d",
+    "QuantDeformConv2d",
     "QuantLinear",
     "Requantizer",
     "Sequential",

@@ -145,10 +145,12 @@ class LinearLayer(Layer):
         """Returns that of sums of independent products."""
         return sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
 
-    def _write(self, graph: OnnxGraph, operation: str, x: str, **attributes: Any) -> str:
+    def _write(self, graph: OnnxGraph, operation: str, x: Sequence[str], **attributes: Any) -> str:
+        """Adds the operation on [x, weights, any other operand, bias]."""
         places = self.weight_fraction()
         real = graph.constant("weight_values", integers_of(self.codes()) * 2.0**-places)
-        inputs = [x, graph.quant(real, *self.weight_format(), "weight", fraction=places)]
+        weights = graph.quant(real, *self.weight_format(), "weight", fraction=places)
+        inputs = [x[0], weights, *x[1:]]
         added = self.bias_values()
         if added is not None:
             inputs.append(graph.constant("bias", added.detach().cpu().numpy()))
@@ -194,7 +196,7 @@ class QuantLinear(LinearLayer):
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a Gemm, its weights quantized."""
-        return self._write(graph, "Gemm", x[0], transB=1)
+        return self._write(graph, "Gemm", x, transB=1)
 
     def extra_repr(self) -> str:
         """Returns what `print` shows."""
@@ -253,16 +255,17 @@ class _Conv(LinearLayer):
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a Conv, its weights quantized."""
-        return self._write(
-            graph,
-            "Conv",
-            x[0],
-            kernel_shape=list(self.kernel),
-            strides=list(self.stride),
-            dilations=list(self.dilation),
-            pads=[*self.padding, *self.padding],
-            group=self.groups,
-        )
+        return self._write(graph, "Conv", x, **self.geometry())
+
+    def geometry(self) -> dict[str, Any]:
+        """Returns the attributes of ONNX that say which windows there are."""
+        return {
+            "kernel_shape": list(self.kernel),
+            "strides": list(self.stride),
+            "dilations": list(self.dilation),
+            "pads": [*self.padding, *self.padding],
+            "group": self.groups,
+        }
 
     def extra_repr(self) -> str:
         """Returns what `print` shows."""

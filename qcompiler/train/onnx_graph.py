@@ -26,12 +26,14 @@ class OnnxGraph:
         label: names what the layer at hand adds.
         shapes: of tensors, with a batch of one, by their name.
         fractions: places behind the binary point of the numbers in tensors.
+        opset: of ONNX that the nodes need.
         notes: what a runtime in float32 may compute differently, for people.
     """
 
     def __init__(self, form: Format = "qonnx") -> None:
         self.form = form
         self.label = ""
+        self.opset = 13
         self.fractions: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.notes: list[str] = []
@@ -147,11 +149,14 @@ class OnnxGraph:
             for tensors in (self._inputs, [output])
         ]
         graph = _helper.make_graph(self._nodes, name, *ends, list(self._constants.values()))
-        opsets = [helper.make_opsetid("", 13)]
+        opsets = [helper.make_opsetid("", self.opset)]
         if self.form == "qonnx":
             opsets.append(helper.make_opsetid(DOMAIN, 1))
         model = helper.make_model(
-            graph, opset_imports=opsets, ir_version=8, producer_name="qcompiler"
+            graph,
+            opset_imports=opsets,
+            ir_version=max(8, helper.find_min_ir_version_for(opsets, ignore_unknown=True)),
+            producer_name="qcompiler",
         )
         _checker.check_model(model)
         return model

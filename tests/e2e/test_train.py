@@ -195,3 +195,66 @@ def test_what_qdq_cannot_say_is_refused(cast, words, tmp_path):
     model = train.Sequential(train.Input(4, shape=(3,)), train.QuantLinear(3, 2), cast)
     with pytest.raises(qcompiler.ModelError, match=words):
         train.export(model, tmp_path / "m.onnx", "qdq")
+
+
+class Displaced(train.Model):
+    """A convolution whose windows a branch displaces."""
+
+    def __init__(self, *, square, fraction, groups=4, stride=1):
+        super().__init__()
+        self.input = train.Input(4, shape=(2, 7, 6))
+        self.first = train.QuantConv2d(2, 4, 1)
+        self.codes = train.Requantizer(4)
+        self.deform = train.QuantDeformConv2d(
+            4, 4, 3, stride, 1, groups=groups, square=square, fraction=fraction
+        )
+        channels = self.deform.offset_channels
+        self.where = train.QuantConv2d(4, channels, 3, stride, 1)
+        self.offsets = train.BoundedOffsets(3 + fraction, fraction)
+        self.last = train.Requantizer(4, 4, signed=True)
+        self.initialize()
+
+    def forward(self, x):
+        x = self.codes(self.first(self.input(x)))
+        return self.last(self.deform(x, self.offsets(self.where(x))))
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(
+    ("square", "fraction", "groups", "stride"),
+    [(True, 0, 4, 1), (True, 2, 4, 1), (False, 0, 1, 2), (False, 1, 2, 1)],
+)
+def test_displaced_windows(square, fraction, groups, stride, tmp_path):
+    torch.manual_seed(3)
+    model = shaken(Displaced(square=square, fraction=fraction, groups=groups, stride=stride), 1)
+    with torch.no_grad():
+        model.offsets.log2_scale += 2  # offsets of some elements
+    x = torch.tensor(inputs_of(model, 50))
+    codes = model.offsets(model.where(model.codes(model.first(model.input(x)))))
+    assert len(codes.unique()) > 4, "windows are displaced"
+    assert_equal_everywhere(model, tmp_path, count=300, simulated=10 * (square and not fraction))
+
+
+def test_offsets_learn():
+    """A square learns to look as far away as the task asks for: the gradient reaches offsets."""
+    torch.manual_seed(0)
+    layer = train.QuantDeformConv2d(1, 1, 3, padding=1, square=True, fraction=2, bias=False)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[0, 0, 1, 2] = 1.0  # the tap on the right
+        layer.fit_step()
+    ramp = torch.arange(12.0).repeat(1, 1, 12, 1)
+    code = torch.zeros((1, 1, 1, 1), requires_grad=True)
+    optimizer = torch.optim.Adam([code], lr=0.5)
+    for _ in range(60):
+        optimizer.zero_grad()
+        made = layer(ramp, torch.round(code).detach().expand(1, 1, 12, 12) + (code - code.detach()))
+        error = made[..., 4:8, 4:7] / 7 - ramp[..., 4:8, 7:10]
+        (error**2).mean().backward()
+        optimizer.step()
+    assert abs(code.item() - 8) < 1, "two elements farther than its tap, three to the right"
+
+
+def test_squares_have_a_middle():
+    with pytest.raises(ValueError, match=r"a square has a middle tap, got a kernel of \[2, 2\]"):
+        train.QuantDeformConv2d(1, 1, 2, square=True)
