@@ -100,7 +100,7 @@ class Layer:
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""
-        own = self.work // (folding.pe * folding.simd)
+        own = self.op.folded_cycles(folding.pe, folding.simd)
         window = self.op.window
         if window is None:
             return own

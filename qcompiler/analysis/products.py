@@ -33,8 +33,8 @@ class Products:
 
     @staticmethod
     def of(process: stream.Process) -> "Products | None":
-        """Returns the multiplications of a process; None if it has no weights."""
-        if not isinstance(process, stream.Foldable) or process.weights_op is None:
+        """Returns the multiplications of a process; None if there are none."""
+        if not isinstance(process, stream.Foldable) or not process.macs_per_cycle:
             return None
         made = process.output_channel
         macs = made.with_lanes(1).beats * process.terms

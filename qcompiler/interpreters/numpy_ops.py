@@ -146,8 +146,22 @@ def matmul(lhs: Array, rhs: Array) -> Array:
     """Returns the matrix product; equal numbers give equal sums, however they lie in memory.
 
     A transposed array is another order of additions to the library behind numpy.
+
+    Args:
+        lhs: [batch, ..., rows, inner]; stacks of matrices broadcast behind the batch.
+        rhs: [batch, ..., inner, columns].
     """
+    lhs, rhs = as_stacks(lhs, rhs)
     return np.matmul(np.ascontiguousarray(lhs), np.ascontiguousarray(rhs))
+
+
+def as_stacks(lhs: Array, rhs: Array) -> tuple[Array, Array]:
+    """Returns arrays of one rank, with axes of one element behind the batch where some lack."""
+    rank = max(lhs.ndim, rhs.ndim)
+    first, second = (
+        x.reshape(x.shape[0], *[1] * (rank - x.ndim), *x.shape[1:]) for x in (lhs, rhs)
+    )
+    return first, second
 
 
 def round_to(x: Array, digits: int, smallest: int, beyond: int) -> Array:

@@ -124,7 +124,7 @@ class QintFunctions(InterpreterFunctions):
             product = _exact_matmul(rows, rhs[0], largest_sum(op))
             product = product.reshape(*lhs.shape[:-1], rhs.shape[-1])
         else:
-            product = _exact_matmul(lhs, rhs, largest_sum(op))
+            product = _exact_matmul(*numpy_ops.as_stacks(lhs, rhs), largest_sum(op))
         return (check_range(op, product),)
 
     @impl(qint.ConvOp)

@@ -34,7 +34,7 @@ from math import prod
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
@@ -63,6 +63,7 @@ from qcompiler.passes.rewriting import (
     apply_patterns,
     as_parameter,
     channel_axis_of,
+    discard,
     merge_equal,
     numerics_of,
     plain_dequantize,
@@ -100,14 +101,20 @@ def _is_integer_based(value: SSAValue) -> bool:
 
 
 class _SameCodes(RewritePattern):
-    """quantize(dequantize(q)) is q where scales and ranges are equal."""
+    """quantize(dequantize(q)) is q where scales and ranges are equal, but for the zero point."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
-        source = plain_dequantize(op.input)
-        if source is None or op.zero_point_array.any() or source.channel_axis != op.channel_axis:
+        source, zero_point = plain_dequantize(op.input), op.zero_point_array
+        if source is None or source.channel_axis != op.channel_axis:
             return
         codes = qint.range_of(source.input.type)
+        new: list[Operation] = []
+        if zero_point.any():
+            if zero_point.size > 1 or not isinstance(op.result.type, TensorType):
+                return
+            new.append(qint.AffineOp(source.input, np.ones(1, np.int64), zero_point))
+            codes = qint.range_of(new[0].results[0].type)
         # In float32 the quotient is only near the code, which rounding to nearest mends.
         nearest = op.rounding.data.startswith("half") and max(-codes.lo, codes.hi) < _NEAR_FLOAT32
         ones = (source.scale_array == 1).all()
@@ -116,7 +123,12 @@ class _SameCodes(RewritePattern):
             and (ones or nearest)
             and np.array_equal(source.scale_array, op.scale_array)
         ):
-            rewriter.replace(op, [], [source.input])
+            if new:
+                replace(rewriter, op, new)
+            else:
+                rewriter.replace(op, [], [source.input])
+        else:
+            discard(new)
 
 
 class _ZeroPointToAffine(RewritePattern):

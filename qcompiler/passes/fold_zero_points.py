@@ -120,7 +120,7 @@ class _ThroughLayout(RewritePattern):
         if not isinstance(op, qint.ReshapeOp | qint.TransposeOp):
             return
         affine = op.input.owner
-        if not isinstance(affine, qint.AffineOp):
+        if not isinstance(affine, qint.AffineOp) or _feeds_products(op.result):
             return
         axis = affine.channel_axis
         if isinstance(op, qint.TransposeOp):
@@ -135,6 +135,30 @@ class _ThroughLayout(RewritePattern):
             moved.results[0], affine.multiplier_array, affine.offset_array, axis=axis
         )
         replace(rewriter, op, [moved, after])
+
+
+class _BeforeProducts(RewritePattern):
+    """What a product of two activations keeps is transposed last, so that it may be kept so."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.MatMulOp, rewriter: PatternRewriter) -> None:
+        affine = _uniform_map(op.rhs)
+        if affine is None or not op.is_product_of(op.rhs):
+            return
+        move = affine.input.owner
+        if not isinstance(move, qint.TransposeOp) or not affine.result.has_one_use():
+            return
+        mapped = qint.AffineOp(move.input, affine.multiplier_array, affine.offset_array)
+        moved = qint.TransposeOp(mapped.result, move.permutation.get_values())
+        replace(rewriter, affine, [mapped, moved])
+
+
+def _feeds_products(value: SSAValue) -> bool:
+    """Whether nothing but products of two activations read it, which keep it transposed."""
+    uses = [use.operation for use in value.uses]
+    return bool(uses) and all(
+        isinstance(use, qint.MatMulOp) and use.is_product_of(value) for use in uses
+    )
 
 
 class _ThroughRearrangement(RewritePattern):
@@ -215,6 +239,7 @@ class FoldZeroPointsPass(ModulePass):
                 _ThroughPool(),
                 _BeforeArgMax(),
                 _ThroughLayout(),
+                _BeforeProducts(),
                 _ThroughRearrangement(),
                 _MergeAffine(),
             ],

@@ -121,6 +121,12 @@ class MatMulOp(IntegerOp):
         """Bounds of the sums, with the actual weights where they are constant."""
         return matmul_range(self.lhs, self.rhs)
 
+    def is_product_of(self, kept: SSAValue) -> bool:
+        """Whether it multiplies two activations, of which the right one is `kept`."""
+        return (
+            self.rhs is kept and self.lhs is not kept and not isinstance(self.lhs.owner, ConstantOp)
+        )
+
     def verify_(self) -> None:
         shape = matmul_shape(shape_of(self.lhs.type), shape_of(self.rhs.type))
         if shape != shape_of(self.result.type):

@@ -18,6 +18,7 @@ from qcompiler.dialects.stream.gather import GatherOp
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.label_select import LabelSelectOp
 from qcompiler.dialects.stream.linear import MvauOp
+from qcompiler.dialects.stream.matmul import KEPT_MATRICES, MatMulOp
 from qcompiler.dialects.stream.pipeline import (
     ELEMENTS,
     STAGES,
@@ -39,6 +40,7 @@ STREAM = Dialect(
     [
         WeightsOp,
         MvauOp,
+        MatMulOp,
         SlidingWindowOp,
         SampleOp,
         VvauOp,
@@ -63,9 +65,10 @@ STREAM = Dialect(
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "ELEMENTS", "STAGES", "STREAM", "AddOp", "AdderGraphOp", "ChannelType",
-    "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp", "MaximumOp",
-    "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp",
+    "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "STAGES", "STREAM", "AddOp", "AdderGraphOp",
+    "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp",
+    "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process",
+    "ReorderOp", "RequantizeOp",
     "ReshapeOp", "SampleOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp",
     "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
     "set_lanes",

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ class Buffering:
         row_beats: beats of a row that comes.
         out_beats: beats of a row that leaves.
         capacity: rows that the buffer holds.
+        slots: cycles in which the beats of a row leave, from the first one's, which is 0; one
+            after the other if None.
+        cycles: that a row which leaves takes, if `slots` are given.
     """
 
     want: Sequence[int]
@@ -31,6 +35,14 @@ class Buffering:
     row_beats: int
     out_beats: int
     capacity: int
+    slots: Times | None = None
+    cycles: int = 0
+
+    def leaving(self, kind: np.dtype[np.signedinteger[Any]]) -> tuple[Times, int]:
+        """Returns the slots of a row that leaves, and how many cycles it takes."""
+        if self.slots is None:
+            return np.arange(self.out_beats, dtype=kind), self.out_beats
+        return self.slots.astype(kind), self.cycles
 
 
 class Buffered(Pipe):
@@ -81,12 +93,13 @@ def read_rows(
     writer = Writer(rows, buffer.capacity)
     bound = earliest.reshape(-1, buffer.out_beats)
     made = np.empty_like(bound, kind)
-    beat, ready, gone = np.arange(buffer.out_beats, dtype=kind), 0, 0
+    (beat, cycles), ready, gone = buffer.leaving(kind), 0, 0
+    rest = cycles - int(beat[-1])
     for index in range(len(made)):
         step = index % len(buffer.want)
         start = max(ready, writer.complete(gone + buffer.want[step]))
         made[index] = beat + np.maximum.accumulate(np.maximum(bound[index], start) - beat)
-        ready = int(made[index, -1]) + 1
+        ready = int(made[index, -1]) + rest
         gone += buffer.free[step]
         writer.release(gone, ready + held)
     writer.complete(len(rows))
@@ -102,7 +115,9 @@ def rows_needed_by(buffer: Buffering, deadline: Times, frames: int) -> tuple[Tim
         frames: number of frames.
     """
     kind = deadline.dtype
-    beats = np.arange(deadline.size, dtype=kind)
+    slots, cycles = buffer.leaving(kind)
+    rows = np.arange(deadline.size // buffer.out_beats, dtype=kind)[:, None] * kind.type(cycles)
+    beats = (rows + slots).reshape(-1)
     time = deadline
     time -= beats  # in place: there may be millions
     backwards = time[::-1]

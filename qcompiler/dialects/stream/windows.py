@@ -393,6 +393,10 @@ class Foldable(Pipe):
         self.properties["simd"] = IntegerAttr(simd, i64)
         set_lanes(self.result, pe)
 
+    def folded_cycles(self, pe: int, simd: int) -> int:
+        """Returns the cycles of a frame in a folding, a sliding window before it aside."""
+        return self.work // (pe * simd)
+
     @property
     def macs_per_cycle(self) -> int:
         pe, simd = self.folding

@@ -6,18 +6,15 @@ from xdsl.ir import Operation, SSAValue
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.to_stream.products import lower_product
 from qcompiler.passes.to_stream.state import Conversion, frame_of
 
 
 def lower_matmul(state: Conversion, op: qint.MatMulOp) -> None:
     """Adds the process of a `qint.matmul`."""
     weights = op.rhs.owner
-    if not isinstance(weights, qint.ConstantOp) or weights.array.ndim < 2:
-        state.refuse(
-            op,
-            "a product of two activations is not built in hardware yet",
-            "make one of them constant, or end the model before it",
-        )
+    if not isinstance(weights, qint.ConstantOp):
+        lower_product(state, op)
         return
     element = qint.int_type_of(op.result.type)
     if weights.array.ndim > 2:

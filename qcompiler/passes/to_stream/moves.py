@@ -10,6 +10,7 @@ from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.to_stream.products import is_kept_transposed
 from qcompiler.passes.to_stream.state import Conversion, frame_of, scalar_process
 from qcompiler.provenance.sources import identifier
 
@@ -26,8 +27,11 @@ def lower_reshape(state: Conversion, op: qint.ReshapeOp) -> None:
 def lower_transpose(state: Conversion, op: qint.TransposeOp) -> None:
     """Adds the process of a `qint.transpose`."""
     shape, permutation = shape_of(op.input.type), list(op.permutation.get_values())
-    kept = [axis for axis in permutation if shape[axis] != 1]
     given, frame = state.values[op.input], frame_of(op.result.type)
+    if is_kept_transposed(op):
+        permutation[-2:] = permutation[:-3:-1]
+        frame = tuple(shape[axis] for axis in permutation)
+    kept = [axis for axis in permutation if shape[axis] != 1]
     if kept == sorted(kept):
         state.emit(op, stream.ReshapeOp(given, frame))
         return

@@ -20,10 +20,25 @@ func.func @core(%x : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<3x2x!qint.int<0, 1
 
 // -----
 
-// CHECK: MatMul_0 (qint.matmul): a product of two activations is not built in hardware yet; make one of them constant, or end the model before it
-func.func @core(%x : tensor<2x2x!qint.int<0, 1>>, %z : tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> {
-  %p = qint.matmul %x, %z : (tensor<2x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<0, 1>>) -> tensor<2x2x!qint.int<0, 2>> loc("MatMul_0")
-  func.return %p : tensor<2x2x!qint.int<0, 2>>
+// A product of two activations keeps the right one, transposed where that leaves its last axis.
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %t = stream.reshape %z {{.*}} -> !stream.channel<!qint.int<0, 1>, frame = [1, 3, 2], lanes = 1>
+// CHECK-NEXT: %p = stream.matmul %x, %t transposed pe 1 simd 1 : (!stream.channel<!qint.int<0, 1>, frame = [1, 4, 2], lanes = 1>, !stream.channel<!qint.int<0, 1>, frame = [1, 3, 2], lanes = 1>) -> !stream.channel<!qint.int<0, 2>, frame = [1, 4, 3], lanes = 1>
+func.func @core(%x : tensor<1x4x2x!qint.int<0, 1>>, %z : tensor<1x3x2x!qint.int<0, 1>>) -> tensor<1x4x3x!qint.int<0, 2>> {
+  %t = qint.transpose %z permutation [0, 2, 1] : (tensor<1x3x2x!qint.int<0, 1>>) -> tensor<1x2x3x!qint.int<0, 1>>
+  %p = qint.matmul %x, %t : (tensor<1x4x2x!qint.int<0, 1>>, tensor<1x2x3x!qint.int<0, 1>>) -> tensor<1x4x3x!qint.int<0, 2>>
+  func.return %p : tensor<1x4x3x!qint.int<0, 2>>
+}
+
+// -----
+
+// One matrix of two is repeated for both.
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %p = stream.reorder %x {block = 8 : i64, counts = array<i64: 2, 8>, strides = array<i64: 0, 1>}
+// CHECK-NEXT: %p_1 = stream.matmul %p, %z pe 1 simd 1
+func.func @core(%x : tensor<1x1x4x2x!qint.int<0, 1>>, %z : tensor<1x2x2x3x!qint.int<0, 1>>) -> tensor<1x2x4x3x!qint.int<0, 2>> {
+  %p = qint.matmul %x, %z : (tensor<1x1x4x2x!qint.int<0, 1>>, tensor<1x2x2x3x!qint.int<0, 1>>) -> tensor<1x2x4x3x!qint.int<0, 2>>
+  func.return %p : tensor<1x2x4x3x!qint.int<0, 2>>
 }
 
 // -----

@@ -110,14 +110,6 @@ def softmax_without_quantizer(net: Net, mended: bool):
         net.dense(net.op("Softmax", y))
 
 
-@refused(_BETWEEN, "attention: a product of two activations", "matmul_1",
-         "the other operand constant", shape=(1, 3, 4))  # fmt: skip
-def product_of_activations(net: Net, mended: bool):
-    y = net.quantized(net.dense(net.quantized()))
-    other = net.weights(1, 4, 3) if mended else net.op("Transpose", y, perm=[0, 2, 1])
-    net.quantized(net.op("MatMul", y, other))
-
-
 @refused(_BETWEEN, "a convolution with weights from an input", "conv_0", "the weights constant",
          shape=(1, 2, 5, 5))  # fmt: skip
 def weights_from_input(net: Net, mended: bool):
