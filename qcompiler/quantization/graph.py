@@ -15,6 +15,23 @@ LAYERS = ("conv", "conv_transpose", "matmul")
 """Nodes whose second input may hold weights, and whose third input is a bias, if there is one."""
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """What of a node's integers is not chosen, but given by what it is.
+
+    Attributes:
+        weight_bits: width of its weights.
+        least_bits: the least width of its output.
+        exact: weights are 1 and -1: its output keeps all bits, on its input's scale.
+        incoherent: no weight stands out: one grid for all of them, by their mean square.
+    """
+
+    weight_bits: int | None = None
+    least_bits: int = 0
+    exact: bool = False
+    incoherent: bool = False
+
+
 @dataclass
 class Node:
     """One operation.
@@ -25,6 +42,7 @@ class Node:
         inputs: names of values or constants.
         output: name of the value that it makes.
         attributes: keywords of the numpy function that computes it.
+        fixed: what of its integers is given.
     """
 
     kind: str
@@ -32,6 +50,7 @@ class Node:
     inputs: list[str]
     output: str
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
+    fixed: Fixed = field(default_factory=Fixed)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from qcompiler.quantization.quantizers import Quantized, Quantizer, WeightCodes
 Format = Literal["float", "qdq", "qonnx"]
 OPSET = 21
 _QONNX = "qonnx.custom_op.general"
+_QDQ_WIDTHS = (4, 8, 16)
 _QDQ_TYPES = {
     (4, True): TensorProto.INT4, (4, False): TensorProto.UINT4,
     (8, True): TensorProto.INT8, (8, False): TensorProto.UINT8,
@@ -231,18 +232,27 @@ def quantized_model(quantized: Quantized, format_: Format) -> ModelProto:
     return _Quantizing(quantized, format_).model()
 
 
-def is_qdq_width(bits: int) -> bool:
-    """Whether QDQ has integers of a width."""
-    return (bits, True) in _QDQ_TYPES
+def fits_qdq(quantized: Quantized) -> bool:
+    """Whether QDQ has integers of all the widths of a network."""
+    return all(bits in _QDQ_WIDTHS for bits in _widths(quantized).values())
+
+
+def _widths(quantized: Quantized) -> dict[str, int]:
+    """Returns the widths of integers that QDQ would need, of layers and of groups."""
+    found = {name: _qdq_bits(made) for name, made in quantized.weights.items()}
+    return found | {group.name: q.bits for group, q in quantized.activations.items()}
+
+
+def _qdq_bits(made: WeightCodes) -> int:
+    """Returns the width of the integers that QDQ keeps weights in, which may be fewer bits."""
+    return next(bits for bits in _QDQ_WIDTHS if bits >= made.width)
 
 
 def _check_widths(quantized: Quantized) -> None:
-    widths = {name: made.bits for name, made in quantized.weights.items()}
-    widths |= {group.name: q.bits for group, q in quantized.activations.items()}
     problems = [
         Problem(name, f"has {bits} bits, and QDQ only 4, 8 or 16", "write QONNX: --format qonnx")
-        for name, bits in widths.items()
-        if not is_qdq_width(bits)
+        for name, bits in _widths(quantized).items()
+        if bits not in _QDQ_WIDTHS
     ]
     if problems:
         raise ModelError(problems)
@@ -316,10 +326,10 @@ class _Quantizing:
         if not self.qdq:
             scale = writer.constant(f"{name}_scale", made.scales)
             values = writer.constant(name, made.values)
-            self._quant(name, values, scale, (made.bits, True, True), read)
+            self._quant(name, values, scale, (made.width, True, True), read)
             return read
         scale = writer.constant(f"{name}_scale", made.scales.reshape(-1))
-        codes = writer.constant(name, made.codes, _QDQ_TYPES[made.bits, True])
+        codes = writer.constant(name, made.codes, _QDQ_TYPES[_qdq_bits(made), True])
         axis = output_axis(node, made.codes)
         writer.node("DequantizeLinear", f"{name}_dequantize", [codes, scale], read, axis=axis)
         return read

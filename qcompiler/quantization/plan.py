@@ -98,10 +98,19 @@ def uniform(graph: Graph, listed: Sequence[Group], settings: Settings, **bits: i
     weights = bits.get("weights", settings.weight_bits)
     activations = bits.get("activations", settings.activation_bits)
     by_group = {
-        group.name: settings.input_bits if is_input(graph, group) else int(activations)
+        group.name: settings.input_bits
+        if is_input(graph, group)
+        else max(int(activations), least_bits(graph, group))
         for group in listed
     }
-    return Widths({layer.output: int(weights) for layer in graph.layers()}, by_group)
+    by_layer = {layer.output: layer.fixed.weight_bits or int(weights) for layer in graph.layers()}
+    return Widths(by_layer, by_group)
+
+
+def least_bits(graph: Graph, group: Group) -> int:
+    """Returns the least width that what makes a group asks for."""
+    makers = map(graph.maker, group.values)
+    return max((maker.fixed.least_bits for maker in makers if maker is not None), default=0)
 
 
 def is_input(graph: Graph, group: Group) -> bool:
@@ -147,7 +156,10 @@ class _Planner:
         widths = settings.widths_of_weights
         places = Places(
             {
-                layer.output: {b: codes_of(graph, layer, b, settings) for b in widths}
+                layer.output: {
+                    b: codes_of(graph, layer, b, settings)
+                    for b in ((layer.fixed.weight_bits,) if layer.fixed.weight_bits else widths)
+                }
                 for layer in graph.layers()
             },
             {
@@ -172,7 +184,8 @@ class _Planner:
     def _widths(self, group: Group) -> tuple[int, ...]:
         if is_input(self.graph, group):
             return (self.settings.input_bits,)
-        return self.settings.widths_of_activations
+        least = least_bits(self.graph, group)
+        return tuple(dict.fromkeys(max(b, least) for b in self.settings.widths_of_activations))
 
     def widths(self, chosen: Chosen) -> Widths:
         """Returns a solution as widths of layers and groups."""

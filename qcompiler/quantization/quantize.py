@@ -15,13 +15,14 @@ from qcompiler.quantization.data import Data, check_data, read_data
 from qcompiler.quantization.distill import distilled, gaussian
 from qcompiler.quantization.equalize import equalize
 from qcompiler.quantization.graph import Graph
-from qcompiler.quantization.onnx_writer import Format, is_batched, is_qdq_width, quantized_model
+from qcompiler.quantization.onnx_writer import Format, fits_qdq, is_batched, quantized_model
 from qcompiler.quantization.placement import Group, groups, input_group
 from qcompiler.quantization.plan import Plan, Widths, plan_widths, uniform
 from qcompiler.quantization.quantizers import Quantized
 from qcompiler.quantization.ranges import Observed, observe, quantizer, widen_averages
 from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.settings import Settings
+from qcompiler.quantization.turned_layers import keep_exact, turn_layers
 from qcompiler.quantization.weights import codes_of, correct_biases, round_with_feedback
 
 DISTILLED, GAUSSIAN = "none", "gaussian"
@@ -115,6 +116,9 @@ def quantize(
     fold_batch_norms(graph)
     if settings.equalize:
         equalize(graph)
+    if settings.rounding == "quip":
+        progress("turning layers")
+        turn_layers(graph, frames.feeds, settings.seed)
     listed = groups(graph)
     if not listed:
         what = "has no layer to quantize: no weights, no sum of activations"
@@ -161,7 +165,7 @@ class _Run:
         else:
             widths = uniform(self.graph, self.listed, settings)
         quantized = self.quantized(widths)
-        if settings.rounding == "ldlq":
+        if settings.rounding != "nearest":
             quantized.weights = round_with_feedback(
                 self.graph, self.data.feeds, quantized.activations, quantized.weights, self.progress
             )
@@ -184,6 +188,7 @@ class _Run:
             layer.output: codes_of(self.graph, layer, widths.weights[layer.output], settings)
             for layer in self.graph.layers()
         }
+        keep_exact(self.graph, self.listed, activations)
         return Quantized(self.graph, activations, weights)
 
     def _plain_model(self, widths: Widths) -> ModelProto:
@@ -193,6 +198,4 @@ class _Run:
     def _format(self, quantized: Quantized) -> Format:
         if self.settings.format != "auto":
             return self.settings.format
-        widths = {q.bits for q in quantized.activations.values()}
-        widths |= {made.bits for made in quantized.weights.values()}
-        return "qdq" if all(map(is_qdq_width, widths)) else "qonnx"
+        return "qdq" if fits_qdq(quantized) else "qonnx"

@@ -47,11 +47,19 @@ class WeightCodes:
         codes: integers, in the shape of the weights.
         scales: float32, that broadcasts to it: one number an output channel.
         bits: width of a code; all lie between -(2**(bits - 1) - 1) and 2**(bits - 1) - 1.
+        odd: all are odd, and lie between -(2**bits - 1) and 2**bits - 1: as many codes as `bits`
+            can have, none of them zero, which is better for the fewest bits.
     """
 
     codes: Array
     scales: Array
     bits: int
+    odd: bool = False
+
+    @property
+    def width(self) -> int:
+        """Bits of the integers."""
+        return self.bits + self.odd
 
     @property
     def values(self) -> Array:
@@ -107,6 +115,39 @@ def nearest(weights: Array, bits: int, axis: int, shrink: float | Array = 1.0) -
     scales = positive(largest * shrink / widest(bits))
     codes = np.clip(np.rint(weights / scales), -widest(bits), widest(bits))
     return WeightCodes(codes.astype(np.int64), scales, bits)
+
+
+_REACHES = 15
+ODD_BITS = 3
+"""Most bits for which odd codes are worth their wider integers."""
+
+
+def one_grid(weights: Array, bits: int, axis: int, least: float) -> WeightCodes:
+    """Returns nearest codes on one grid for all weights, odd ones where bits are few.
+
+    Args:
+        weights: that look like normal numbers of one deviation.
+        bits: width of codes.
+        axis: of output channels, each of which gets the same scale.
+        least: how far the grid reaches at least, in root mean squares: as far as errs least.
+    """
+    rms = float(np.sqrt(np.square(weights, dtype=np.float64).mean()))
+    most = max(float(np.abs(weights).max()) / max(rms, 1e-30), least)
+    made = [
+        _on_grid(weights, bits, axis, rms * (least + (most - least) * step / _REACHES))
+        for step in range(_REACHES + 1)
+    ]
+    return min(made, key=lambda codes: float(np.square(codes.values - weights).sum()))
+
+
+def _on_grid(weights: Array, bits: int, axis: int, reach: float) -> WeightCodes:
+    shape = [n if place == axis else 1 for place, n in enumerate(weights.shape)]
+    odd = bits <= ODD_BITS
+    most = 2**bits - 1 if odd else widest(bits)
+    scales = positive(np.full(shape, reach / most))
+    units = weights / scales
+    codes = 2 * np.rint((units + most) / 2) - most if odd else np.rint(units)
+    return WeightCodes(np.clip(codes, -most, most).astype(np.int64), scales, bits, odd)
 
 
 _SHRINKS = np.linspace(0.3, 1.0, 36)

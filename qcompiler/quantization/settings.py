@@ -12,7 +12,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "ranges": ("min-max", "percentile", "mse"),
     "format": ("auto", "qdq", "qonnx"),
     "sensitivity": ("kl", "hessian"),
-    "rounding": ("nearest", "ldlq"),
+    "rounding": ("nearest", "ldlq", "quip"),
 }
 """Settings that are one of several words."""
 HARDWARE = ("max_luts", "max_dsps", "max_brams")
@@ -29,8 +29,9 @@ class Settings:
         input_bits: of the model's inputs.
         widths: that `auto` chooses from.
         ranges: how far activations reach, see `ranges.quantizer`; `mse` is for weights, too.
-        rounding: of weights: `nearest`, or `ldlq`, which lets later weights make up for the errors
-            of earlier ones (the same as OPTQ).
+        rounding: of weights: `nearest`, `ldlq`, which lets later weights make up for the errors
+            of earlier ones (the same as OPTQ), or `quip`, which does so in a basis in which no
+            weight stands out, and puts the turns to it and back into the network.
         equalize: balance the ranges of channels between layers that follow each other.
         correct_biases: take the mean error of each layer's output away from its bias.
         sensitivity: by which `auto` chooses.
@@ -40,7 +41,8 @@ class Settings:
         device: budget: the part whose resources are counted, by the compiler's own estimates.
         fps, cycles, mhz: the rate that the hardware is folded for; of `qcompiler.compile`.
         max_luts, max_dsps, max_brams: less than the device has.
-        format: `qdq` (4, 8 or 16 bits, for onnxruntime), `qonnx` (any), or `auto`: QDQ if it can.
+        format: `qdq` (activations of 4, 8 or 16 bits, for onnxruntime), `qonnx` (any), or `auto`:
+            QDQ if it can.
         seed: of everything random.
     """
 
@@ -49,7 +51,7 @@ class Settings:
     input_bits: int = 8
     widths: tuple[int, ...] = (2, 4, 8)
     ranges: Literal["min-max", "percentile", "mse"] = "min-max"
-    rounding: Literal["nearest", "ldlq"] = "nearest"
+    rounding: Literal["nearest", "ldlq", "quip"] = "nearest"
     equalize: bool = False
     correct_biases: bool = False
     sensitivity: Literal["kl", "hessian"] = "kl"

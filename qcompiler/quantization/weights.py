@@ -1,6 +1,7 @@
 """Codes of weights, and what biases make up for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,15 +15,17 @@ from qcompiler.quantization.quantizers import (
     WeightCodes,
     least_error,
     nearest,
-    widest,
+    one_grid,
 )
-from qcompiler.quantization.rounding import damped, ldlq
+from qcompiler.quantization.rounding import INCOHERENT_DAMPING, RANGE, damped, ldlq
 from qcompiler.quantization.settings import Settings
 
 
 def codes_of(graph: Graph, layer: Node, bits: int, settings: Settings) -> WeightCodes:
     """Returns the nearest codes of a layer, on the scales that the settings ask for."""
     weights = graph.weights(layer)
+    if layer.fixed.incoherent:
+        return one_grid(weights, bits, output_axis(layer, weights), RANGE)
     made = least_error if settings.ranges == "mse" else nearest
     return made(weights, bits, output_axis(layer, weights))
 
@@ -37,22 +40,33 @@ def round_with_feedback(
     """Returns codes on the same scales, rounded with feedback where a layer is a matrix."""
     found, listed = dict(codes), [*activations]
     for layer in graph.layers():
-        if not has_matrix(layer):
+        if not has_matrix(layer) or layer.fixed.weight_bits is not None:
             continue
         progress(f"rounding {layer.name}")
         q = activations[input_group(graph, listed, layer)]
         second = moments(graph, feeds, layer, q, second=True).second
         assert second is not None, "it was asked for"
         before = codes[layer.output]
-        units = (graph.weights(layer) / before.scales).astype(np.float64)
-        most = widest(before.bits)
-        parts = [
-            ldlq(part, damped(h), -most, most)
-            for part, h in zip(matrices(layer, units), second, strict=True)
-        ]
-        made = of_matrices(layer, np.stack(parts), units.shape).astype(np.int64)
-        found[layer.output] = WeightCodes(made, before.scales, before.bits)
+        if layer.fixed.incoherent:
+            second = [damped(h, INCOHERENT_DAMPING) for h in second]
+        found[layer.output] = _with_feedback(graph, layer, before, second)
     return found
+
+
+def _with_feedback(
+    graph: Graph, layer: Node, before: WeightCodes, second: Iterable[Array]
+) -> WeightCodes:
+    """Returns codes on the same grid; `second` are moments of the inputs of each group."""
+    units = (graph.weights(layer) / before.scales).astype(np.float64)
+    most, step = 2 ** (before.width - 1) - 1, 1 + before.odd
+    lo, hi = (0, most) if before.odd else (-most, most)
+    shift = most if before.odd else 0
+    parts = [
+        ldlq((part + shift) / step, damped(h), lo, hi) * step - shift
+        for part, h in zip(matrices(layer, units), second, strict=True)
+    ]
+    made = of_matrices(layer, np.stack(parts), units.shape).astype(np.int64)
+    return replace(before, codes=made)
 
 
 def correct_biases(
@@ -67,7 +81,7 @@ def correct_biases(
     Source: Nagel et al., ICCV 2019, section 4.2, with means from data.
     """
     for layer in graph.layers():
-        if not has_matrix(layer):
+        if not has_matrix(layer) or layer.fixed.weight_bits is not None:
             continue
         q = activations[input_group(graph, [*listed], layer)]
         mean = moments(graph, feeds, layer, q, second=False).mean

@@ -156,5 +156,8 @@ def test_all_settings_at_fault_are_named(tmp_path):
 
 
 def test_qdq_has_few_widths(tmp_path):
-    found = problems(tmp_path, weight_bits=3, format="qdq")
+    found = problems(tmp_path, activation_bits=3, format="qdq")
     assert "has 3 bits, and QDQ only 4, 8 or 16" in found[0]
+    made, _ = quantized(tmp_path, weight_bits=3, activation_bits=4, format="qdq")
+    codes = [np.abs(weights.codes).max() for weights in made.quantized.weights.values()]
+    assert codes == [3] * len(codes)  # weights have the next wider type
