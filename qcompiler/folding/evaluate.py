@@ -2,10 +2,12 @@
 
 from xdsl.dialects.builtin import ModuleOp
 
-from qcompiler.analysis.area.process_area import network_area
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.process_area import network_area, process_area
 from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
+from qcompiler.dialects import stream
 from qcompiler.folding.adapters import insert_width_adapters
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.fifos import size_fifos
@@ -27,7 +29,35 @@ def evaluate(module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayM
         budget: whose family the area is estimated for.
         model: of the delays that registers follow from.
     """
+    return _evaluated(folded(module, foldings, model, budget), foldings, budget)
+
+
+def evaluate_within(
+    module: ModuleOp, foldings: Foldings, budget: Budget, model: DelayModel
+) -> Trial | None:
+    """Returns what `evaluate` does, or None as soon as what is counted breaks the budget."""
     network = folded(module, foldings, model, budget)
+    if _breaks(network, budget):
+        return None
+    trial = _evaluated(network, foldings, budget)
+    return None if budget.excess(trial.area) else trial
+
+
+def _breaks(network: Network, budget: Budget) -> bool:
+    """Whether processes take too much that do not depend on how FIFOs are sized.
+
+    Those that take most come first.
+    """
+    kept = [p for p in network.processes if not isinstance(p, stream.WindowSource)]
+    area = Area()
+    for process in sorted(kept, key=lambda p: not isinstance(p, stream.Foldable)):
+        area += process_area(process, budget.family, dsp=budget.dsp)
+        if budget.excess(area):
+            return True
+    return False
+
+
+def _evaluated(network: Network, foldings: Foldings, budget: Budget) -> Trial:
     size_fifos(network)
     cycles = {name: process.cycles_per_frame for name, process in network.named()}
     slowest = max(cycles, key=lambda name: cycles[name])

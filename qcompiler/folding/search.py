@@ -22,7 +22,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget, Foldings, Trial
-from qcompiler.folding.evaluate import evaluate, folded
+from qcompiler.folding.evaluate import evaluate, evaluate_within, folded
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 _GUESSED = stream.Foldable | stream.SlidingWindowOp | stream.WidthAdapterOp
@@ -37,6 +37,8 @@ _DOUBT = {"LUT": (1.0, 0), "FF": (1.0, 0), "BRAM": (0.15, 4), "DSP": (0.05, 8)}
 
 What is further beyond a limit is not tried.
 """
+
+_Key = tuple[tuple[str, Folding], ...]
 
 
 @dataclass
@@ -75,7 +77,8 @@ class Search:
             plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
             self._options[name] = [(f, layer.cycles(f), self._area(name, f)) for f in foldings]
-        self._trials: dict[tuple[tuple[str, Folding], ...], Trial] = {}
+        self._trials: dict[_Key, Trial] = {}
+        self._refused: set[_Key] = set()
         self._most_trials = max(
             _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
         )
@@ -91,10 +94,26 @@ class Search:
 
     def trial(self, foldings: Foldings) -> Trial:
         """Folds the network, and estimates it in full."""
-        key = tuple(sorted(foldings.items(), key=lambda item: item[0]))
+        key = _key(foldings)
         if key not in self._trials:
             self._trials[key] = evaluate(self.module, foldings, self.budget, self.model)
         return self._trials[key]
+
+    def _is_within(self, foldings: Foldings) -> bool:
+        """Whether foldings are within the budget.
+
+        Once others are, what is not can never be chosen: it is counted only as far as that shows.
+        """
+        key = _key(foldings)
+        if key in self._trials or not self._any_within():
+            return not self.budget.excess(self.trial(foldings).area)
+        if key not in self._refused:
+            trial = evaluate_within(self.module, foldings, self.budget, self.model)
+            if trial is None:
+                self._refused.add(key)
+            else:
+                self._trials[key] = trial
+        return key not in self._refused
 
     def guess(self, target_cycles: int, weights: Mapping[str, float]) -> tuple[Foldings, Area]:
         """Returns the cheapest foldings that reach a number of cycles, and their area, guessed.
@@ -376,11 +395,11 @@ class Search:
         if self._hopeless(self._least(rate)):
             return False
         for foldings in self._variations(rate):
-            if len(self._trials) >= self._most_trials:
+            if len(self._trials) + len(self._refused) >= self._most_trials:
                 return False
             if self._hopeless(self._guessed(foldings)):
                 continue
-            if not self.budget.excess(self.trial(foldings).area):
+            if self._is_within(foldings):
                 return True
         return False
 
@@ -424,6 +443,10 @@ class Search:
             return other.cycles < here.cycles
         cheaper = self.budget.price(other.area) < self.budget.price(here.area)
         return other.cycles > here.cycles and cheaper
+
+
+def _key(foldings: Foldings) -> _Key:
+    return tuple(sorted(foldings.items(), key=lambda item: item[0]))
 
 
 def _priced(area: Area, weights: Mapping[str, float]) -> float:

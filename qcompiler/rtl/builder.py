@@ -8,7 +8,7 @@ cut behind the reader's back. Products are made of numbers that know their range
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Literal
+from typing import Literal, cast
 
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import (
@@ -44,6 +44,13 @@ def _low_bit(place: int) -> IntegerAttr[I32]:
 
 
 @cache
+def _predicate(predicate: str) -> Attribute:
+    """Returns the attribute of a comparison that compares so."""
+    value = Block(arg_types=[i1]).args[0]
+    return comb.ICmpOp(value, value, predicate).predicate
+
+
+@cache
 def _register_attributes(operands: int) -> dict[str, Attribute]:
     """Returns what says which of a register's operands are there, see `ModuleBuilder.make`."""
     data, clock = Block(arg_types=[i1, seq.clock]).args
@@ -60,8 +67,9 @@ class Signal:
     @cached_property
     def width(self) -> int:
         """Width in bits."""
-        assert isa(self.value.type, IntegerType)
-        return self.value.type.width.data
+        type_ = self.value.type
+        assert isinstance(type_, IntegerType)
+        return cast(IntegerType, type_).width.data
 
     def named(self, name: str) -> "Signal":
         """Gives the wire a name that survives into the Verilog."""
@@ -103,7 +111,8 @@ class Signal:
 
     def compare(self, predicate: Predicate, other: "Signal | int") -> "Signal":
         """Returns the 1-bit result of a comparison; `s*` predicates read two's complement."""
-        return self.builder.emit(comb.ICmpOp(self.value, self._same(other).value, predicate))
+        operands = (self, self._same(other))
+        return self.builder.make(comb.ICmpOp, operands, 1, predicate=_predicate(predicate))
 
     def equals(self, other: "Signal | int") -> "Signal":
         """Returns 1 when both are equal."""
@@ -292,7 +301,8 @@ class ModuleBuilder:
         key = (value, width)
         if key not in self._constants:
             signed = value - (1 << width) if value >> (width - 1) else value
-            self._constants[key] = self.emit(hw.ConstantOp(signed, width))
+            attribute = IntegerAttr(signed, _integer_type(width))
+            self._constants[key] = self.make(hw.ConstantOp, (), width, value=attribute)
         return self._constants[key]
 
     def mux(self, condition: Signal, if_true: Signal, if_false: Signal) -> Signal:

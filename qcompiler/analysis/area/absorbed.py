@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from qcompiler.analysis.area.blocks import Block
 from qcompiler.analysis.area.circuit import Circuit
-from qcompiler.analysis.area.gates import TRUE
+from qcompiler.analysis.area.gates import TRUE, leaves_before
 from qcompiler.dialects import rtl
 
 _OTHER = None
@@ -94,23 +94,6 @@ def wires(
                     source[made] = taken
                 else:
                     waiting.append(taken)
-    for bit in _leaves(circuit, waiting):
+    for bit in leaves_before(circuit.gates, waiting):
         readers[bit].add(_OTHER)
     return source, readers
-
-
-def _leaves(circuit: Circuit, waiting: list[int]) -> set[int]:
-    """Returns the leaves that literals depend on."""
-    seen: set[int] = set()
-    found: set[int] = set()
-    while waiting:
-        node = waiting.pop() >> 1
-        if node in seen:
-            continue
-        seen.add(node)
-        operands = circuit.gates.operands(node)
-        if operands:
-            waiting += operands
-        else:
-            found.add(2 * node)
-    return found

@@ -13,6 +13,8 @@ from qcompiler.analysis.area.gates import FALSE, TRUE, Gates
 from qcompiler.analysis.area.words import Words
 from qcompiler.devices.family import Rules
 
+_SUMS = frozenset({comb.AddOp, comb.SubOp})
+
 
 class Arithmetic:
     """Sums, products and comparisons of one module."""
@@ -125,7 +127,7 @@ class Arithmetic:
     def _joins_sum(self, value: SSAValue) -> bool:
         """Whether a value is one term of one sum, and part of that sum for a tool."""
         uses = list(value.uses)
-        return len(uses) == 1 and isinstance(uses[0].operation, comb.AddOp | comb.SubOp)
+        return len(uses) == 1 and type(uses[0].operation) in _SUMS
 
     def add(self, op: comb.AddOp | comb.SubOp) -> None:
         """Reads a sum or difference: its literals are known then, or none if a sum takes it in."""

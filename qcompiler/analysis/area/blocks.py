@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import IntegerAttr, IntegerType
+from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.gates import FALSE
 from qcompiler.devices.family import Multiplier
@@ -71,12 +71,13 @@ def _pieces(bits: Bits, most: int, multiplier: Multiplier) -> Iterator[tuple[Bit
 
 def width_of(value: SSAValue) -> int:
     """Returns the bits of a value; a clock has one."""
-    return value.type.width.data if isa(value.type, IntegerType) else 1
+    type_ = value.type
+    return cast(IntegerType, type_).width.data if isinstance(type_, IntegerType) else 1
 
 
 def constant_of(value: SSAValue) -> int | None:
     """Returns what a constant is, as an unsigned number, or None."""
     op = value.owner
-    if isinstance(op, hw.ConstantOp) and isa(op.value, IntegerAttr):
+    if isinstance(op, hw.ConstantOp):
         return op.value.value.data % (1 << width_of(value))
     return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from xdsl.dialects import comb, hw, seq
+from xdsl.ir import Block as XdslBlock
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.analysis.area.arithmetic import Arithmetic
@@ -58,7 +59,7 @@ class Circuit:
         self.outputs: list[Bits] = []
         self._bits: dict[SSAValue, Bits] = {}
         self._rules = rules
-        self._late: set[SSAValue] = set()
+        self._is_late: dict[SSAValue, bool] = {}
         self._registers: dict[tuple[int, ...], int] = {}
         self._arithmetic = Arithmetic(self.gates, self.blocks, self._bits, rules, self.is_late)
         block = module.body.block
@@ -68,7 +69,7 @@ class Circuit:
             bits = [self.gates.leaf() if bit is None else bit for bit in given]
             self.ports[name] = self._bits[argument] = bits
             if name in late:
-                self._late.add(argument)
+                self._is_late[argument] = True
         self._read(list(block.ops))
 
     def _read(self, ops: Sequence[Operation]) -> None:
@@ -78,9 +79,9 @@ class Circuit:
             if type(op) in _STATEFUL and op not in delays:
                 later.append((op, self._open(op)))
         for op in ops:
-            if isinstance(op, hw.OutputOp):
+            if type(op) is hw.OutputOp:
                 self.outputs = [self.bits(operand) for operand in op.operands]
-            elif isinstance(op, seq.CompRegOp):
+            elif type(op) is seq.CompRegOp:
                 if op in delays:
                     later += self._delay(op)
             elif type(op) not in _STATEFUL:
@@ -94,11 +95,15 @@ class Circuit:
 
     def is_late(self, value: SSAValue) -> bool:
         """Whether a value's constants come out of a ROM."""
+        if value not in self._is_late:
+            self._is_late[value] = self._comes_late(value)
+        return self._is_late[value]
+
+    def _comes_late(self, value: SSAValue) -> bool:
         op = value.owner
-        if value in self._late or (isinstance(op, rtl.RomOp) and op.depth_words > 1):
-            return True
-        wires = isinstance(op, comb.ExtractOp | comb.ConcatOp | comb.ReplicateOp)
-        return wires and any(self.is_late(operand) for operand in op.operands)
+        if isinstance(op, XdslBlock) or type(op) not in _WIRES:
+            return type(op) is rtl.RomOp and op.depth_words > 1
+        return any(self.is_late(operand) for operand in op.operands)
 
     def _open(self, op: Operation) -> Block:
         """Adds a block whose inputs may be known later only."""
@@ -160,7 +165,7 @@ class Circuit:
                 new[self._registers[key]] = bit
             made.append(self._registers[key])
         if self.is_late(found.value):
-            self._late.add(op.data)
+            self._is_late[op.data] = True
         if not reset:
             self._arithmetic.words.keep(op.data, self._arithmetic.words.signed(found.value))
         self.blocks.append(Block("register", [*new.values()], [*new], op, enable=found.enable))
@@ -175,17 +180,18 @@ class Circuit:
         value, enable = op.input, TRUE
         reset = FALSE if op.reset is None else self.bits(op.reset)[0]
         reset_value = None if op.reset_value is None else constant_of(op.reset_value)
-        while isinstance(value.owner, comb.MuxOp):
-            mux = value.owner
-            if mux.cond not in self._bits:
+        (kept,) = op.results
+        while type(mux := value.owner) is comb.MuxOp:
+            chosen_by, *ways = mux.operands
+            if chosen_by not in self._bits:
                 return None
-            (condition,) = self.bits(mux.cond)
-            if mux.true_value is op.data or mux.false_value is op.data:
-                holds = mux.true_value is op.data
+            (condition,) = self.bits(chosen_by)
+            if kept in ways:
+                holds = ways[0] is kept
                 enable = gates.both(enable, condition ^ holds)
-                value = mux.false_value if holds else mux.true_value
+                value = ways[1] if holds else ways[0]
                 continue
-            fixed = [constant_of(mux.true_value), constant_of(mux.false_value)]
+            fixed = [constant_of(way) for way in ways]
             which = next(
                 (i for i, c in enumerate(fixed) if c is not None and reset_value in (None, c)), None
             )
@@ -193,7 +199,7 @@ class Circuit:
                 break
             cleared = gates.both(enable, condition ^ which)
             reset, reset_value = gates.either(reset, cleared), fixed[which]
-            value = (mux.true_value, mux.false_value)[1 - which]
+            value = ways[1 - which]
         if not self._bits.get(value):
             return None
         pins = (enable if enable > TRUE else None, reset if reset > TRUE else None)
@@ -216,8 +222,8 @@ class Circuit:
         self._bits[op.result] = [value >> i & 1 for i in range(width)]
 
     def _extract(self, op: comb.ExtractOp) -> None:
-        low = op.low_bit.value.data
-        self._bits[op.result] = self.bits(op.input)[low : low + width_of(op.result)]
+        (value,), (result,), low = op.operands, op.results, op.low_bit.value.data
+        self._bits[result] = self.bits(value)[low : low + width_of(result)]
 
     def _concat(self, op: comb.ConcatOp) -> None:
         parts = [self.bits(operand) for operand in reversed(op.operands)]
@@ -237,9 +243,9 @@ class Circuit:
         self._bits[op.results[0]] = result
 
     def _mux(self, op: comb.MuxOp) -> None:
-        (condition,) = self.bits(op.cond)
-        pairs = zip(self.bits(op.true_value), self.bits(op.false_value), strict=True)
-        self._bits[op.result] = [self.gates.mux(condition, t, f) for t, f in pairs]
+        (condition,), *ways = (self.bits(operand) for operand in op.operands)
+        mux, pairs = self.gates.mux, zip(*ways, strict=True)
+        self._bits[op.results[0]] = [mux(condition, t, f) for t, f in pairs]
 
     def _compare(self, op: comb.ICmpOp) -> None:
         a, b = self.bits(op.lhs), self.bits(op.rhs)
@@ -313,12 +319,15 @@ def _delays(ops: Sequence[Operation]) -> set[Operation]:
     return {
         op
         for i, op in enumerate(ops)
-        if isinstance(op, seq.CompRegOp)
+        if type(op) is seq.CompRegOp
         and all(
-            place[use.operation] > i or type(use.operation) in _STATEFUL for use in op.data.uses
+            place[use.operation] > i or type(use.operation) in _STATEFUL
+            for use in op.results[0].uses
         )
     }
 
+
+_WIRES = frozenset({comb.ExtractOp, comb.ConcatOp, comb.ReplicateOp})
 
 _PREDICATES = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge")
 

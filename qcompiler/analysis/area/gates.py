@@ -21,10 +21,7 @@ class Gates:
 
     def leaf(self) -> int:
         """Returns the literal of a new leaf."""
-        self._fanins.append(())
-        self._kinds.append("leaf")
-        self._operands.append(())
-        return 2 * (len(self._fanins) - 1)
+        return self.leaves(1)[0]
 
     @property
     def size(self) -> int:
@@ -33,15 +30,20 @@ class Gates:
 
     def leaves(self, count: int) -> list[int]:
         """Returns the literals of new leaves."""
-        return [self.leaf() for _ in range(count)]
+        first = self.size
+        self._fanins += [()] * count
+        self._kinds += ["leaf"] * count
+        self._operands += [()] * count
+        return list(range(2 * first, 2 * (first + count), 2))
 
     def is_leaf(self, literal: int) -> bool:
         """Whether the literal is a leaf's, or constant."""
         return not self._fanins[literal >> 1]
 
-    def fanins(self, node: int) -> tuple[int, ...]:
-        """Returns the gates that a gate reads."""
-        return self._fanins[node]
+    @property
+    def fanins(self) -> Sequence[tuple[int, ...]]:
+        """The gates that each gate reads; their numbers are below its own."""
+        return self._fanins
 
     def operands(self, node: int) -> tuple[int, ...]:
         """Returns the literals at a gate's inputs."""
@@ -143,44 +145,68 @@ def cover(gates: Gates, roots: Sequence[int], inputs: int) -> set[int]:
         roots: literals that are needed. One of an inverted leaf needs a table, too.
         inputs: of a table, at least 3.
     """
-    order, readers = _reachable(gates, roots)
-    flow: dict[int, float] = {}
+    all_fanins = gates.fanins
+    readers = _readers(gates, roots)
+    flow = [0.0] * gates.size
     best: dict[int, frozenset[int]] = {}
-    cuts: dict[int, list[frozenset[int]]] = {}
-    none: frozenset[int] = frozenset()
-    for node in order:
-        fanins = gates.fanins(node)
+    cuts: list[list[frozenset[int]]] = [[frozenset()]] * gates.size
+    for node, count in enumerate(readers):
+        if not count or not node:
+            continue
+        fanins = all_fanins[node]
+        itself = frozenset((node,))
         if not fanins:
-            flow[node] = 0.0
-            cuts[node] = [frozenset((node,))] if node else [none]
+            cuts[node] = [itself]
             continue
         unions = dict.fromkeys(cuts[fanins[0]])
         for fanin in fanins[1:]:
             others = cuts[fanin]
-            unions = {u: None for x in unions for y in others if len(u := x | y) <= inputs}
-        found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
-        ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
+            if len(others) == len(unions) == 1:  # leaves, which a table always has room for
+                (union,) = unions
+                unions = {union | others[0]: None}
+            else:
+                unions = {u: None for x in unions for y in others if len(u := x | y) <= inputs}
+        if len(unions) == 1:
+            ranked = list(unions)
+            least = sum([flow[leaf] for leaf in ranked[0]])
+        else:
+            found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
+            ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
+            least = found[ranked[0]]
         best[node] = ranked[0]
-        flow[node] = (1 + found[ranked[0]]) / max(1, readers.get(node, 0))
-        cuts[node] = [*ranked, frozenset((node,))]
+        flow[node] = (1 + least) / count
+        cuts[node] = [*ranked, itself]
     return _tables(gates, roots, best)
 
 
-def _reachable(gates: Gates, roots: Sequence[int]) -> tuple[list[int], dict[int, int]]:
-    """Returns the gates that roots depend on, inputs first, and how many read each of them."""
-    readers: dict[int, int] = {}
-    waiting = [root >> 1 for root in roots]
-    for node in waiting:
-        readers[node] = readers.get(node, 0) + 1
-    seen = set(waiting)
-    waiting = list(seen)
-    while waiting:
-        for fanin in gates.fanins(waiting.pop()):
-            readers[fanin] = readers.get(fanin, 0) + 1
-            if fanin not in seen:
-                seen.add(fanin)
-                waiting.append(fanin)
-    return sorted(seen), readers  # a gate's number is above those of its inputs
+def _readers(gates: Gates, roots: Sequence[int]) -> list[int]:
+    """Returns how many gates that roots depend on, and roots, read each gate."""
+    fanins = gates.fanins
+    readers = [0] * gates.size
+    for root in roots:
+        readers[root >> 1] += 1
+    for node in range(gates.size - 1, 0, -1):
+        if readers[node]:
+            for fanin in fanins[node]:
+                readers[fanin] += 1
+    return readers
+
+
+def leaves_before(gates: Gates, literals: Iterable[int]) -> set[int]:
+    """Returns the literals of the leaves that some literals depend on."""
+    fanins = gates.fanins
+    needed = bytearray(gates.size)
+    for literal in literals:
+        needed[literal >> 1] = 1
+    found: set[int] = set()
+    for node in range(gates.size - 1, -1, -1):
+        if needed[node]:
+            before = fanins[node]
+            for fanin in before:
+                needed[fanin] = 1
+            if not before:
+                found.add(2 * node)
+    return found
 
 
 def _tables(gates: Gates, roots: Sequence[int], best: dict[int, frozenset[int]]) -> set[int]:

@@ -1,5 +1,6 @@
 """What of a circuit matters, and what of an instance's is the same for others beside it."""
 
+from qcompiler.analysis.area.blocks import Block
 from qcompiler.analysis.area.circuit import Circuit
 
 
@@ -8,9 +9,9 @@ def common_nodes(circuit: Circuit, shared: frozenset[str]) -> set[int]:
     if not shared:
         return set()
     common = {0} | {bit >> 1 for port in shared for bit in circuit.ports.get(port, [])}
-    before = _before(circuit)
+    before, fanins = _before(circuit), circuit.gates.fanins
     for node in range(circuit.gates.size):
-        reads = circuit.gates.fanins(node) or before.get(node)
+        reads = fanins[node] or before.get(node)
         if reads and common.issuperset(reads):
             common.add(node)
     return common
@@ -31,24 +32,28 @@ def _before(circuit: Circuit) -> dict[int, set[int]]:
 
 def live_literals(circuit: Circuit) -> set[int]:
     """Returns the literals of leaves that something depends on."""
-    owner = {bit: block for block in circuit.blocks for bit in block.makes}
-    place_ = {bit: i for block in circuit.blocks for i, bit in enumerate(block.makes)}
+    fanins = circuit.gates.fanins
+    owner, place_ = _makers(circuit)
     waiting = [bit >> 1 for output in circuit.outputs for bit in output]
     for block in circuit.blocks:
         if block.kind == "instance":
             waiting += [bit >> 1 for bit in block.reads]
-    seen: set[int] = set()
+    seen = bytearray(circuit.gates.size)
+    leaves: set[int] = set()
     places: dict[int, int] = {}  # of blocks, that have been looked at
     while waiting:
         node = waiting.pop()
-        if node in seen:
+        if seen[node]:
             continue
-        seen.add(node)
-        waiting += [f for f in circuit.gates.fanins(node) if f not in seen]
-        block = owner.get(2 * node)
-        if block is None or block.kind == "instance":
+        seen[node] = 1
+        if fanins[node]:
+            waiting += fanins[node]
             continue
-        at = place_[2 * node]
+        leaves.add(2 * node)
+        block = owner[node]
+        if block is None:
+            continue
+        at = place_[node]
         if block.kind == "register":
             waiting.append(block.reads[at] >> 1)
             waiting += [bit >> 1 for bit in block.enable if bit is not None]
@@ -59,4 +64,15 @@ def live_literals(circuit: Circuit) -> set[int]:
         elif id(block) not in places:
             places[id(block)] = 1
             waiting += [bit >> 1 for bit in block.reads]
-    return {2 * node for node in seen}
+    return leaves
+
+
+def _makers(circuit: Circuit) -> tuple[list[Block | None], list[int]]:
+    """Returns the block that makes each leaf, but for instances, and the place among its bits."""
+    owner: list[Block | None] = [None] * circuit.gates.size
+    place_ = [0] * circuit.gates.size
+    for block in circuit.blocks:
+        if block.kind != "instance":
+            for i, bit in enumerate(block.makes):
+                owner[bit >> 1], place_[bit >> 1] = block, i
+    return owner, place_
