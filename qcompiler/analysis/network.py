@@ -7,8 +7,24 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import SSAValue
 
-from qcompiler.dialects import stream
+from qcompiler.dialects import qint, stream
+from qcompiler.dialects.attributes import Array
 from qcompiler.provenance.sources import identifier, source_node
+
+
+@dataclass(frozen=True)
+class State:
+    """What one frame leaves for the next.
+
+    Attributes:
+        taken: the channel on which a frame gets it.
+        left: the channel on which a frame leaves it.
+        initial: what the first frame gets, int64.
+    """
+
+    taken: SSAValue
+    left: SSAValue
+    initial: Array
 
 
 @dataclass(frozen=True)
@@ -37,20 +53,48 @@ class Network:
 
     @property
     def inputs(self) -> tuple[SSAValue, ...]:
-        """The channels that come from outside."""
+        """The channels that it takes: from outside, then its states."""
         return tuple(self.core.args)
 
     @property
     def outputs(self) -> tuple[SSAValue, ...]:
-        """The channels that leave."""
+        """The channels that it makes: those that leave, then its states."""
         returned = self.core.get_return_op()
         assert returned is not None
         return tuple(returned.operands)
 
     @property
+    def states(self) -> list[State]:
+        """What one frame leaves for the next."""
+        initial = qint.state_of(self.core)
+        taken = self.inputs[len(self.inputs) - len(initial) :]
+        left = self.outputs[len(self.outputs) - len(initial) :]
+        return [State(*parts) for parts in zip(taken, left, initial, strict=True)]
+
+    @property
+    def ports(self) -> tuple[tuple[SSAValue, ...], tuple[SSAValue, ...]]:
+        """The channels that come from outside the hardware, and those that leave it."""
+        count = len(qint.state_of(self.core))
+        return self.inputs[: len(self.inputs) - count], self.outputs[: len(self.outputs) - count]
+
+    @property
+    def port_channels(self) -> tuple[list[stream.ChannelType], list[stream.ChannelType]]:
+        """What flows through the ports of the hardware: those that take, and those that give.
+
+        With states, one more takes a number for each frame that says where sequences begin.
+        """
+        taken, given = ([stream.channel_of(v) for v in values] for values in self.ports)
+        return [*taken, stream.RESTART] if self.states else taken, given
+
+    @property
     def has_handshake(self) -> bool:
         """Whether beats wait at its ports; a pipeline that is alone may do without."""
         return all(process.has_handshake for process in self.processes)
+
+    def input_name(self, value: SSAValue) -> str:
+        """Returns what gives one of `inputs`: a port, or the keeper of a state."""
+        index, ports = self.inputs.index(value), len(self.ports[0])
+        return f"s_axis_{index}" if index < ports else f"state_{index - ports}"
 
     def update_type(self) -> None:
         """Makes the function's type follow its arguments and results."""

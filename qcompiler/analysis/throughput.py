@@ -18,11 +18,15 @@ from typing import Any
 import numpy as np
 from xdsl.ir import SSAValue
 
-from qcompiler.analysis.network import Network
+from qcompiler.analysis.network import Network, State
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Times
 
 _LEAST_FRAMES = 4
+_LOOP_FRAMES = 6
+"""Frames after which those with states follow at a steady pace."""
+_KEEPING = 3
+"""Cycles from when a state is left until the next frame can take it: memory, register, slice."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class _Pass:
     Attributes:
         outputs: per output of the network, when its beats come.
         skew: by how many cycles one of the channels that a process takes comes after another.
-        first: cycle in which the first beat of any input is taken.
+        entered: per input of the network, when its beats are taken.
         joined: the same of every process that takes several channels.
         waiting: per channel that a process takes, the most beats that wait on it at once; if it
             is a FIFO, with those that wait behind it.
@@ -55,7 +59,7 @@ class _Pass:
 
     outputs: dict[SSAValue, Times]
     skew: int
-    first: int
+    entered: dict[SSAValue, Times]
     joined: dict[SSAValue, Times]
     waiting: dict[SSAValue, int]
 
@@ -98,6 +102,16 @@ def _time_type(network: Network, period: int, frames: int) -> type[np.signedinte
     return np.int32 if 2 * ((frames + 1) * period + on_the_way) < 2**31 else np.int64
 
 
+def _arrivals(network: Network, period: int, frames: int) -> dict[SSAValue, Times]:
+    """Returns when beats come to a network that never lacks any."""
+    kind = _time_type(network, period, frames)
+    start = (np.arange(frames, dtype=kind) * period)[:, None]
+    return {
+        value: (start + np.arange(stream.channel_of(value).beats, dtype=kind)).reshape(-1)
+        for value in network.inputs
+    }
+
+
 def _forward(
     network: Network,
     period: int,
@@ -105,14 +119,10 @@ def _forward(
     *,
     frames: int,
     count: bool = False,
+    states: Mapping[SSAValue, Times] | None = None,
 ) -> _Pass:
-    arrivals: dict[SSAValue, Times] = {}
-    kind = _time_type(network, period, frames)
-    for value in network.inputs:
-        beats = stream.channel_of(value).beats
-        start = (np.arange(frames, dtype=kind) * period)[:, None]
-        arrivals[value] = (start + np.arange(beats, dtype=kind)).reshape(-1)
-    entered: list[int] = []
+    arrivals = _arrivals(network, period, frames) | dict(states or {})
+    entered: dict[SSAValue, Times] = {}
     skew = 0
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
@@ -126,7 +136,7 @@ def _forward(
         found = process.timing(given, frames, None if release is None else release[process])
         for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
             if operand in network.inputs:
-                entered.append(int(taken[0]))
+                entered[operand] = taken
             if not count:
                 continue
             waiting[operand] = _most_waiting(arrival, taken)
@@ -139,7 +149,7 @@ def _forward(
         if len(given) > 1:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
-    return _Pass(outputs, skew, min(entered), joined, waiting)
+    return _Pass(outputs, skew, entered, joined, waiting)
 
 
 def _releases(
@@ -166,11 +176,52 @@ def _releases(
 def predict(network: Network) -> Timing:
     """Returns the timing of a network whose input never lacks and whose output never stalls."""
     bottleneck, period = _slowest(network)
+    if network.states:
+        return _predict_loops(network, bottleneck, period)
     early = _forward(network, period, frames=1)  # no later frame holds back the first
     last = max(
         int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )
-    return Timing(period, bottleneck, last - early.first)
+    first = min(int(times[0]) for times in early.entered.values())
+    return Timing(period, bottleneck, last - first)
+
+
+def _predict_loops(network: Network, bottleneck: str, period: int) -> Timing:
+    """Returns the timing of a network whose frames take what those before them left.
+
+    Some frames are followed: the states of each come when the one before has left them.
+    """
+    arrivals = {state.taken: _in_order(state.taken) for state in network.states}
+    while True:
+        found = _forward(network, period, frames=_LOOP_FRAMES, states=arrivals)
+        fed = {state.taken: _fed(state, found) for state in network.states}
+        if all((fed[value] == arrivals[value]).all() for value in fed):
+            break
+        arrivals = fed
+    ends = np.stack(
+        [found.outputs[value].reshape(_LOOP_FRAMES, -1)[:, -1] for value in network.outputs]
+    ).max(axis=0)
+    reached = int(ends[-1] - ends[-2])
+    if reached > period:
+        bottleneck, period = "states", reached
+    given = [found.outputs[v][stream.channel_of(v).beats - 1] for v in network.ports[1]]
+    return Timing(period, bottleneck, int(max(given)))  # the restart comes in cycle 0
+
+
+def _in_order(value: SSAValue) -> Times:
+    """Returns the earliest times of what a keeper of states gives, in frames that wait for none."""
+    return np.arange(_LOOP_FRAMES * stream.channel_of(value).beats, dtype=np.int64) + _KEEPING
+
+
+def _fed(state: State, found: _Pass) -> Times:
+    """Returns when a state comes, if it is left as in `found`."""
+    taken, left = stream.channel_of(state.taken), stream.channel_of(state.left)
+    elements = np.repeat(found.outputs[state.left].astype(np.int64), left.lanes.data)
+    beats = elements.reshape(-1, taken.lanes.data).max(axis=1) + _KEEPING
+    order = _in_order(state.taken)
+    arrival = np.maximum(order, np.concatenate([order[: taken.beats], beats[: -taken.beats]]))
+    place = np.arange(arrival.size)
+    return np.maximum.accumulate(arrival - place) + place
 
 
 def waiting_beats(network: Network) -> dict[SSAValue, int]:

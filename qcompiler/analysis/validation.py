@@ -124,6 +124,9 @@ class Validator:
         self.inputs: dict[str, list[Array]] = {}
         for entry, start in _entries(module).items():
             types = [argument.type for argument in start.args]
+            if entry == _NETWORK and "core" in (found := functions(module)):
+                states = len(qint.state_of(found["core"]))
+                types += [a.type for a in found["core"].args[len(found["core"].args) - states :]]
             self.inputs[entry] = random_inputs(types, count, seed)
         self.reference = self._run(module)
         self._module = module.clone()
@@ -243,11 +246,15 @@ class _Cut:
         """Returns the network's outputs if this value is `values`; None if they need more."""
         parts = [part for part in ("head", "core", "tail") if part in functions(module)]
         found = run_from(module, self.part, self.value, values)
+        left: tuple[Array, ...] = ()
+        if self.part == "core" and found is not None:
+            kept = len(found) - len(qint.state_of(functions(module)["core"]))
+            found, left = found[:kept], found[kept:]
         for part in parts[parts.index(self.part) + 1 :] if self.part in parts else ():
             if found is None or len(functions(module)[part].args) > len(found):
-                return None  # the tail needs the model's inputs, too
+                return None  # the core needs its states, or the tail the model's inputs, too
             found = run(module, part, found)
-        return found
+        return None if found is None else (*found, *left)
 
 
 def _cuts(module: ModuleOp) -> dict[_Key, _Cut]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
@@ -26,7 +28,7 @@ from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
-from qcompiler.interpreters import functions, numpy_ops, run, tail_arguments
+from qcompiler.interpreters import functions, numpy_ops, run, run_frames, tail_arguments
 from qcompiler.origin import Origin
 from qcompiler.progress import Progress, silent
 from qcompiler.provenance.notes import notes_of
@@ -124,15 +126,12 @@ class CompiledDesign:
         """The stream ports of the top module, with what flows through them."""
         found: list[tuple[StreamPort, stream.ChannelType]] = []
         waits = self.network.has_handshake
-        for index, value in enumerate(self.network.inputs):
-            channel = stream.channel_of(value)
-            name, beats = f"s_axis_{index}", channel.beats
-            port = StreamPort(name, "in", channel.width_bits, beats, waits)
+        taken, given = self.network.port_channels
+        for index, channel in enumerate(taken):
+            port = StreamPort(f"s_axis_{index}", "in", channel.width_bits, channel.beats, waits)
             found.append((port, channel))
-        for index, value in enumerate(self.network.outputs):
-            channel = stream.channel_of(value)
-            name, beats = f"m_axis_{index}", channel.beats
-            port = StreamPort(name, "out", channel.width_bits, beats, waits)
+        for index, channel in enumerate(given):
+            port = StreamPort(f"m_axis_{index}", "out", channel.width_bits, channel.beats, waits)
             found.append((port, channel))
         return tuple(found)
 
@@ -155,9 +154,64 @@ class CompiledDesign:
         """Returns the integers that enter the hardware for a batch of model inputs."""
         return run(self.model, "head", self._batch(inputs))
 
-    def core(self, integers: Sequence[Array]) -> tuple[Array, ...]:
-        """Returns the integers that leave the hardware, from the interpreter."""
-        return run(self.model, "core", integers)
+    @property
+    def initial_states(self) -> list[Array]:
+        """What each state is before the first frame; empty if frames are computed alone."""
+        return qint.state_of(functions(self.model)["core"])
+
+    def core(
+        self, integers: Sequence[Array], states: Sequence[Array] | None = None
+    ) -> tuple[Array, ...]:
+        """Returns the integers that leave the hardware, from the interpreter.
+
+        Args:
+            integers: one array per input of the hardware, shape [frames, ...]; with states, the
+                frames follow one another. One more array may say where sequences begin: 1 for a
+                frame whose states are the initial ones.
+            states: what is there before the first frame; the initial states if None.
+        """
+        return self.continue_core(integers, self.initial_states if states is None else states)[0]
+
+    def continue_core(
+        self, integers: Sequence[Array], states: Sequence[Array]
+    ) -> tuple[tuple[Array, ...], list[Array]]:
+        """As `core`; returns the states that are left, too."""
+        initial = self.initial_states
+        if not initial:
+            return run(self.model, "core", integers), []
+        count = len(functions(self.model)["core"].args) - len(initial)
+        begins = list(np.flatnonzero(integers[count])) if len(integers) > count else []
+        made: list[tuple[Array, ...]] = []
+        held = self._as_states(states)
+        for start, stop in pairwise(sorted({0, *begins, len(integers[0])})):
+            held = list(initial) if start in begins else held
+            outputs, held = run_frames(self.model, [a[start:stop] for a in integers[:count]], held)
+            made.append(outputs)
+        return tuple(np.concatenate(parts) for parts in zip(*made, strict=True)), held
+
+    def _as_states(self, states: Sequence[Array]) -> list[Array]:
+        """Returns states as arrays.
+
+        Raises:
+            ValueError: there are more or fewer, or one has another shape or leaves its range.
+        """
+        core, initial = functions(self.model)["core"], self.initial_states
+        if len(states) != len(initial):
+            raise ValueError(f"the design keeps {len(initial)} states, got {len(states)}")
+        found = [np.asarray(state, np.int64) for state in states]
+        types = [argument.type for argument in core.args[len(core.args) - len(initial) :]]
+        for index, (state, type_) in enumerate(zip(found, types, strict=True)):
+            bounds = qint.range_of(type_)
+            if state.shape != shape_of(type_):
+                wanted = list(shape_of(type_))
+                raise ValueError(f"state {index} has shape {wanted}, got {list(state.shape)}")
+            if state.size and not bounds.lo <= state.min() <= state.max() <= bounds.hi:
+                raise ValueError(f"state {index} must lie in [{bounds.lo}, {bounds.hi}]")
+        return found
+
+    def session(self) -> "Session":
+        """Returns what computes frames one after the other, and keeps the states in between."""
+        return Session(self)
 
     def dequantize(
         self, integers: Sequence[Array], inputs: Inputs | None = None
@@ -178,7 +232,8 @@ class CompiledDesign:
             raise ValueError("an output depends on the model's inputs, too: give them as `inputs`")
         return run(self.model, "tail", arguments)
 
-    def _outputs(self, integers: Sequence[Array], inputs: Inputs) -> Array | tuple[Array, ...]:
+    def outputs_of(self, integers: Sequence[Array], inputs: Inputs) -> Array | tuple[Array, ...]:
+        """Returns what `predict` does, for integers that left the hardware."""
         outputs = self.dequantize(integers, inputs)
         types = functions(self.model)["tail"].function_type.outputs.data
         shaped = tuple(
@@ -186,13 +241,18 @@ class CompiledDesign:
         )
         return shaped[0] if len(shaped) == 1 else shaped
 
-    def predict(self, inputs: Inputs) -> Array | tuple[Array, ...]:
+    def predict(
+        self, inputs: Inputs, state: Sequence[Array] | None = None
+    ) -> Array | tuple[Array, ...]:
         """Returns the model's outputs, computed by the integer interpreter.
+
+        With states, the batch is one sequence of frames; `session` goes on with more of them.
 
         Args:
             inputs: a batch, shape [batch, ...] without the model's own batch dimension of one (an
                 array of the model's exact input shape is one batch entry); or, of several inputs, a
                 list in their order, or by name.
+            state: what each state is before the first frame; the initial states if None.
 
         Returns:
             An array [batch, ...], or a tuple of them if the model has several outputs.
@@ -210,7 +270,7 @@ class CompiledDesign:
             Traceback (most recent call last):
             ValueError: ...
         """
-        return self._outputs(self.core(self.quantize(inputs)), inputs)
+        return self.outputs_of(self.core(self.quantize(inputs), state), inputs)
 
     def rtl_design(self, directory: Path) -> RtlDesign:
         """Writes the Verilog into `directory` and returns it as a simulator wants it."""
@@ -226,7 +286,7 @@ class CompiledDesign:
         """Returns what the simulated hardware makes of integers, and when.
 
         Args:
-            integers: one array per hardware input, shape [frames, ...].
+            integers: one array per hardware input, shape [frames, ...], as `core` takes them.
             tool: "verilator" or "icarus".
             stimulus: further fields of `Stimulus`, such as stall probabilities.
 
@@ -251,6 +311,8 @@ class CompiledDesign:
         expected = self.timing.latency_cycles + self.timing.cycles_per_frame
         stimulus.setdefault("timeout_cycles", max(Stimulus.timeout_cycles, 4 * expected))
         inputs = [entry for entry in self.ports if entry[0].direction == "in"]
+        if self.network.states and len(integers) == len(inputs) - 1:  # one sequence
+            integers = [*integers, np.zeros((len(integers[0]), 1), np.int64)]
         frames = {
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)
             for (port, channel), array in zip(inputs, integers, strict=True)
@@ -271,7 +333,7 @@ class CompiledDesign:
     def simulate(self, inputs: Inputs, **options: Any) -> Array | tuple[Array, ...]:
         """Returns the model's outputs, computed by the simulated Verilog; else as `predict`."""
         integers, _ = self.simulate_core(self.quantize(inputs), **options)
-        return self._outputs(integers, inputs)
+        return self.outputs_of(integers, inputs)
 
     def __repr__(self) -> str:
         head = f"Design {self.name}: "
@@ -283,6 +345,32 @@ class CompiledDesign:
             f"frame, {self.mhz * 1e6 / timing.cycles_per_frame:,.0f} frames/s at {self.mhz:g} MHz, "
             f"latency {timing.latency_cycles} cycles>"
         )
+
+
+class Session:
+    """Frames one after the other: what one leaves in the states, the next finds there.
+
+    Attributes:
+        states: what each state is now, one array for each.
+
+    Examples:
+        >>> session = design.session()  # doctest: +SKIP
+        >>> session.predict(frames[:10]), session.predict(frames[10:])  # doctest: +SKIP
+    """
+
+    def __init__(self, design: CompiledDesign):
+        self._design = design
+        self.states = design.initial_states
+
+    def reset(self) -> None:
+        """Begins a new sequence."""
+        self.states = self._design.initial_states
+
+    def predict(self, inputs: Inputs) -> Array | tuple[Array, ...]:
+        """Returns the model's outputs for the next frames, as `CompiledDesign.predict` does."""
+        design = self._design
+        integers, self.states = design.continue_core(design.quantize(inputs), self.states)
+        return design.outputs_of(integers, inputs)
 
 
 def _inner_shape(type_: Attribute) -> tuple[int, ...]:

@@ -80,6 +80,10 @@ class Verification:
         return {**asdict(self), "passed": self.passed}
 
 
+_SEQUENCE = 32
+"""Frames of a sequence of a design with states, on average."""
+
+
 def read_vectors(path: Path, names: Sequence[str]) -> dict[str, Array] | Array:
     """Returns the model inputs in a file: an .npy array, or an .npz with one entry per input.
 
@@ -110,7 +114,11 @@ def _integers(design: CompiledDesign, vectors: int, file: Path | None, seed: int
     given = [channel for port, channel in design.ports if port.direction == "in"]
     ranges = [channel.element.range for channel in given]
     shapes = [channel.frame_shape for channel in given]
-    return vectors_of(ranges, shapes, vectors, np.random.default_rng(seed))
+    found = vectors_of(ranges, shapes, vectors, np.random.default_rng(seed))
+    if design.initial_states:
+        restart = np.random.default_rng(seed + 1).random(found[-1].shape) < 1 / _SEQUENCE
+        found[-1] = restart.astype(np.int64)
+    return found
 
 
 def _differences(expected: Sequence[Array], got: Sequence[Array]) -> tuple[int, list[str]]:

@@ -48,6 +48,9 @@ def take_handshake(network: Network) -> None:
         Problem(source_of(process), f"{_PLAIN}, but there are {len(pipelines)} of them", _LEAVE)
         for process in pipelines[1:]
     ]
+    if network.states:
+        what = "without a handshake nothing waits for what the frame before leaves in a state"
+        problems.append(Problem("--interface", what, _LEAVE))
     if not working:
         problems.append(Problem("--interface", f"{_PLAIN}, but there is no process", _LEAVE))
     if problems:

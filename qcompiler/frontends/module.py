@@ -6,6 +6,8 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAtt
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Region
 
+from qcompiler.dialects import qint
+from qcompiler.dialects.attributes import Array
 from qcompiler.frontends import naming
 from qcompiler.frontends.batch import take_one_frame
 
@@ -17,6 +19,7 @@ def finished_module(
     outputs: Sequence[str],
     numerics: str,
     nodes: Mapping[str, StringAttr],
+    state: Mapping[str, Array] | None = None,
 ) -> ModuleOp:
     """Returns a module with the network that `block` holds; what is not used is left out.
 
@@ -27,22 +30,44 @@ def finished_module(
         outputs: those of its results.
         numerics: `exact` or `onnxruntime`.
         nodes: per node of the model, by its name in locations, its operation there.
+        state: per state, the last arguments and results, what it is before the first frame.
     """
-    _erase_unused(block)
+    state = _without_unread(block, dict(state or {}))
     assert block.last_op is not None
     types = [argument.type for argument in block.args]
     results = [operand.type for operand in block.last_op.operands]
     main = FuncOp("main", (types, results), Region(block))
     take_one_frame(main)
+    qint.set_state(main, list(state.values()))
     attributes: dict[str, Attribute] = {
         "qint.numerics": StringAttr(numerics),
         "nn.name": naming.ascii_text(name),
         "nn.inputs": ArrayAttr([StringAttr(n) for n in inputs]),
         "nn.outputs": ArrayAttr([StringAttr(n) for n in outputs]),
     }
+    if state:
+        attributes["nn.states"] = ArrayAttr([naming.ascii_text(n) for n in state])
     if nodes:
         attributes["nn.nodes"] = DictionaryAttr(dict(sorted(nodes.items())))
     return ModuleOp([main], attributes)
+
+
+def _without_unread(block: Block, state: dict[str, Array]) -> dict[str, Array]:
+    """Erases what is not used, and states that no frame reads; returns those that are left."""
+    returned = block.last_op
+    assert returned is not None
+    while True:
+        _erase_unused(block)
+        first, last = len(block.args) - len(state), len(returned.operands) - len(state)
+        unread = [i for i in range(len(state)) if block.args[first + i].first_use is None]
+        if not unread:
+            return state
+        names = list(state)
+        for index in reversed(unread):
+            block.erase_arg(block.args[first + index])
+            kept = [v for i, v in enumerate(returned.operands) if i != last + index]
+            returned.operands = kept
+            del state[names[index]]
 
 
 def _erase_unused(block: Block) -> None:

@@ -10,6 +10,7 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from qcompiler.dialects.attributes import Array, element_of, shape_of
+from qcompiler.dialects.qint import state_of
 from qcompiler.dialects.stream import ChannelType
 from qcompiler.interpreters.function import FunctionFunctions
 from qcompiler.interpreters.nn import NNFunctions, real_type
@@ -139,12 +140,50 @@ def functions(module: ModuleOp) -> dict[str, func.FuncOp]:
 def run_model(
     module: ModuleOp, inputs: Sequence[Array], listener: Listener | None = None
 ) -> tuple[Array, ...]:
-    """Returns the model's outputs: of @main, or of @head, @core and @tail in turn."""
+    """Returns the model's outputs: of @main, or of @head, @core and @tail in turn.
+
+    Args:
+        module: the network.
+        inputs: of the model; then its states, if it keeps any.
+        listener: told of every operation's results.
+
+    Returns:
+        The outputs; then the states that they leave.
+    """
     found = functions(module)
     if "main" in found:
         return run(module, "main", inputs, listener)
-    integers = run(module, "core", run(module, "head", inputs, listener), listener)
-    return run(module, "tail", tail_arguments(module, integers, inputs), listener)
+    given, states = _parted(inputs, len(state_of(found["core"])))
+    integers = run(module, "head", given, listener)
+    made, left = _parted(run(module, "core", [*integers, *states], listener), len(states))
+    outputs = run(module, "tail", tail_arguments(module, made, given), listener)
+    return (*outputs, *left)
+
+
+def _parted(values: Sequence[Array], states: int) -> tuple[Sequence[Array], Sequence[Array]]:
+    """Returns what comes before the last `states` values, and these."""
+    return values[: len(values) - states], values[len(values) - states :]
+
+
+def run_frames(
+    module: ModuleOp, integers: Sequence[Array], states: Sequence[Array]
+) -> tuple[tuple[Array, ...], list[Array]]:
+    """Returns what @core makes of frames that follow one another, and the states that are left.
+
+    Args:
+        module: that `split-host` cut.
+        integers: one array per input of the hardware, shape [frames, ...].
+        states: what each state is before the first of them.
+    """
+    made: list[Sequence[Array]] = []
+    held = [state[None] for state in states]
+    for frame in range(len(integers[0])):
+        found = run(module, "core", [*(array[frame : frame + 1] for array in integers), *held])
+        outputs, left = _parted(found, len(held))
+        made.append(outputs)
+        held = list(left)
+    joined = tuple(np.concatenate(parts) for parts in zip(*made, strict=True))
+    return joined, [state[0] for state in held]
 
 
 def tail_arguments(
@@ -154,7 +193,7 @@ def tail_arguments(
 
     Args:
         module: that `split-host` cut.
-        integers: what @core returns.
+        integers: what @core returns, without states.
         inputs: of the model.
     """
     count = len(functions(module)["tail"].args)

@@ -178,5 +178,6 @@ class ConvertQintToStreamPass(ModulePass):
         replacement.function_type = FunctionType.from_lists(
             block.arg_types, [value.type for value in results]
         )
+        qint.set_state(replacement, qint.state_of(core))
         core.detach()
         core.erase()

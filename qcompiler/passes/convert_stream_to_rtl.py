@@ -14,7 +14,7 @@ Leaves alone: modules without a streaming core. The host's functions are dropped
 the driver.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -25,6 +25,7 @@ from xdsl.passes import ModulePass
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
+from qcompiler.folding.states import loops_of
 from qcompiler.provenance.sources import model_nodes
 from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_plain_top, build_top
 from qcompiler.rtl.build import build_process, is_known
@@ -96,8 +97,23 @@ class ConvertStreamToRtlPass(ModulePass):
                 continue
             module = build_process(library, top, f"{top}_{instance}", process, nodes)
             blocks.append(BlockInstance(instance, module, sources, process.results))
-        outputs = [wires.get(value, value) for value in network.outputs]
-        config = TopConfig(top, _top_comment(network), network.inputs, outputs, blocks)
+        comment = _top_comment(network)
+        inputs, results = network.ports
+        outputs = [wires.get(value, value) for value in results]
+        loops = loops_of(network)
+        states: list[BlockInstance] = []
+        for instance, process in (*loops.before, *loops.keepers):
+            sources = [wires.get(operand, operand) for operand in process.operands]
+            module = build_process(library, top, f"{top}_{instance}", process, nodes)
+            blocks.append(BlockInstance(instance, module, sources, process.results))
+        if loops.restart is not None:
+            inputs = (*inputs, loops.restart)
+            blocks, states = blocks[: -len(loops.keepers)], blocks[-len(loops.keepers) :]
+            states = [
+                replace(block, outputs=[taken])
+                for block, taken in zip(states, loops.taken, strict=True)
+            ]
+        config = TopConfig(top, comment, inputs, outputs, blocks, states)
         library.add(build_top(config) if network.has_handshake else build_plain_top(config))
         for function in list(op.ops):
             if isinstance(function, func.FuncOp | stream.WeightsOp):
@@ -113,8 +129,11 @@ def _top_comment(network: Network) -> tuple[str, ...]:
             "No handshake: a beat enters in each cycle with TVALID, on all inputs at once, and leaves",
             f"{network.processes[0].schedule().latency} cycles later.",
         ]
-    for kind, ports in (("s_axis", network.inputs), ("m_axis", network.outputs)):
-        lines += [
-            f"{kind}_{i}: {describe(stream.channel_of(value))}" for i, value in enumerate(ports)
-        ]
+    for kind, ports in zip(("s_axis", "m_axis"), network.port_channels, strict=True):
+        lines += [f"{kind}_{i}: {describe(channel)}" for i, channel in enumerate(ports)]
+    if network.states:
+        lines.append(
+            f"s_axis_{len(network.ports[0])} has one beat a frame: 1 where a sequence begins, at 0 "
+            "the frame goes on from the one before."
+        )
     return tuple(lines)

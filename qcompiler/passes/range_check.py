@@ -65,6 +65,25 @@ def _handed_over(
         yield function, what
 
 
+def _false_states(function: func.FuncOp) -> Iterator[tuple[Operation, str]]:
+    """Yields states whose argument does not hold what the result leaves, or what it is at first."""
+    initial = qint.state_of(function)
+    taken = list(function.function_type.inputs)[len(function.args) - len(initial) :]
+    left = list(function.function_type.outputs)
+    for index, first in enumerate(initial):
+        held, made = _element(taken[index]), _element(left[len(left) - len(initial) + index])
+        if held is None or made is None:
+            yield function, f"state {index} is no integer"
+            continue
+        needed = made.range.union(qint.initial_range(first))
+        if not held.range.contains(needed):
+            yield (
+                function,
+                f"state {index} holds {held.lo.data} to {held.hi.data}, but {needed.lo} to "
+                f"{needed.hi} is left to it",
+            )
+
+
 def false_ranges(module: ModuleOp) -> Iterator[tuple[Operation, str]]:
     """Yields operations whose types are narrower than what they compute, and says how."""
     for op in module.walk():
@@ -72,9 +91,16 @@ def false_ranges(module: ModuleOp) -> Iterator[tuple[Operation, str]]:
         if what is not None:
             yield op, what
     found = functions(module)
+    for function in found.values():
+        yield from _false_states(function)
+    states = len(qint.state_of(found["core"])) if "core" in found else 0
     for giver, taker in (("head", "core"), ("core", "tail")):
         if giver in found and taker in found:
             given = list(found[giver].function_type.outputs.data)
+            if taker == "core":
+                given += [a.type for a in found[taker].args[len(found[taker].args) - states :]]
+            else:
+                given = given[: len(given) - states]
             around = [argument.type for argument in found["head"].args] if "head" in found else []
             if taker == "tail" and len(found[taker].args) == len(given) + len(around):
                 given += around

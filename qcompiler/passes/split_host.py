@@ -72,6 +72,13 @@ class _Cut:
     """Sorts the operations of @main into head, core and tail."""
 
     def __init__(self, main: func.FuncOp):
+        self.main = main
+        count = len(qint.state_of(main))
+        self.inputs = main.args[: len(main.args) - count]
+        self.states = main.args[len(main.args) - count :]
+        results = _returned(main)
+        self.outputs = results[: len(results) - count]
+        self.left = results[len(results) - count :]
         self.ops = [op for op in main.body.block.ops if not isinstance(op, func.ReturnOp)]
         when = {op: _hardware(op) for op in self.ops}
         alone = qint.Hardware.ALWAYS not in when.values()
@@ -124,10 +131,21 @@ class _Cut:
                 pending += owner.operands
         return [op for op in self.ops if op in found]
 
+    def _real_states(self) -> list[Problem]:
+        """Returns a problem for each state that hardware cannot keep, as it is no integer."""
+        made = {result for op in (*self.core, *self.head()) for result in op.results}
+        made |= {*self.inputs, *self.states}
+        remedy = "quantize what is kept, where it is left"
+        return [
+            Problem(f"state {index}", "it is not a result of integer arithmetic", remedy)
+            for index, pair in enumerate(zip(self.states, self.left, strict=True))
+            if not all(map(_is_integer, pair)) or pair[1] not in made
+        ]
+
     def problems(self) -> list[Problem]:
         """Returns why the network cannot be cut, one problem for each cause."""
         stray = {op for op in self.ops if self.in_core(op) and op not in self.possible}
-        found = obstacles(MainFunction(self.ops, self.constant, stray))
+        found = self._real_states() or obstacles(MainFunction(self.ops, self.constant, stray))
         if found or self.compute:
             return found
         what = "no operation works on quantized values, so there is nothing to put in hardware"
@@ -138,6 +156,10 @@ class _Cut:
         return [
             Problem("model", what, "quantize the weights and the activation of a layer", in_text)
         ]
+
+
+def _is_integer(value: SSAValue) -> bool:
+    return isinstance(qint.element_of(value.type), qint.IntType)
 
 
 def _constant_ops(ops: Sequence[Operation]) -> set[Operation]:
@@ -190,6 +212,29 @@ def _function(
     return func.FuncOp(name, types, Region(block))
 
 
+def _returned(main: func.FuncOp) -> list[SSAValue]:
+    returned = main.get_return_op()
+    assert returned is not None
+    return list(returned.operands)
+
+
+def _functions(cut: _Cut) -> list[func.FuncOp]:
+    """Returns head, core and tail; states are the core's alone."""
+    tail = cut.tail(cut.outputs)
+    needed = _needed(cut, cut.core, cut.left)
+    inputs = [value for value in needed if value not in cut.states]
+    taken = _needed(cut, tail, cut.outputs)
+    integers = [value for value in taken if value not in cut.inputs]
+    around = list(cut.inputs) if len(integers) < len(taken) else []
+    core = _function("core", [*inputs, *cut.states], cut.core, [*integers, *cut.left])
+    qint.set_state(core, qint.state_of(cut.main))
+    return [
+        _function("head", cut.inputs, cut.head(), inputs),
+        core,
+        _function("tail", [*integers, *around], tail, cut.outputs),
+    ]
+
+
 @dataclass(frozen=True)
 class SplitHostPass(ModulePass):
     """Cuts the network into a float head and tail for the host and an integer core."""
@@ -206,19 +251,7 @@ class SplitHostPass(ModulePass):
         problems = cut.problems()
         if problems:
             raise ModelError(problems)
-        returned = main.get_return_op()
-        assert returned is not None
-        results = list(returned.operands)
-        tail = cut.tail(results)
-        inputs = _needed(cut, cut.core, [])
-        taken = _needed(cut, tail, results)
-        integers = [value for value in taken if value not in main.args]
-        around = list(main.args) if len(integers) < len(taken) else []
-        functions = [
-            _function("head", main.args, cut.head(), inputs),
-            _function("core", inputs, cut.core, integers),
-            _function("tail", [*integers, *around], tail, results),
-        ]
+        functions = _functions(cut)
         op.body.block.insert_ops_before(functions, main)
         main.detach()
         main.erase()

@@ -29,7 +29,7 @@ _HEADER = '''"""Host driver of the design {name}: what runs before and after the
 
     head(*inputs)          the model's inputs (batch axis first) -> integers for the hardware
     pack_inputs(integers)  integers -> bytes of TDATA, uint8 [frames, beats, bytes], per input port
-    unpack_outputs(beats)  bytes of TDATA -> integers, per output port
+{states}    unpack_outputs(beats)  bytes of TDATA -> integers, per output port
     {tail:<22} {tail_doc}
     predict(inputs, transfer)   all of it; transfer(beats) moves bytes through your DMA
 
@@ -56,7 +56,13 @@ PORTS = json.loads((_HERE / "ports.json").read_text())
 REAL = np.{real}
 INPUTS = {names}
 SHAPES = {shapes}
+KEEPS_STATE = {keeps_state}
 '''
+
+_STATES_DOC = """\
+                           With `begins`, the numbers of the frames that begin a sequence: the
+                           hardware's states are the initial ones for them
+"""
 
 _TAIL_DOC = (
     "integers from the hardware -> the model's outputs",
@@ -65,9 +71,15 @@ _TAIL_DOC = (
 
 _FOOTER = '''
 
-def pack_inputs(integers):
+def pack_inputs(integers, begins=()):
     """Returns the bytes of TDATA for each input port."""
     ports = [p for p in PORTS if p["direction"] == "in"]
+    if KEEPS_STATE:
+        restart = np.zeros((len(integers[0]), 1), np.int64)
+        restart[list(begins)] = 1
+        integers = [*integers, restart]
+    elif len(begins):
+        raise ValueError("the design keeps no state: no frame begins a sequence")
     return [
         pack(a.reshape(a.shape[0], -1), p["lanes"], p["width_bits"])
         for a, p in zip(integers, ports, strict=True)
@@ -83,10 +95,10 @@ def unpack_outputs(beats):
     ]
 
 
-def predict(inputs, transfer):
+def predict(inputs, transfer, begins=()):
     """Returns the model's outputs; `transfer` maps bytes of all input ports to those of outputs."""
     given = as_inputs(inputs, INPUTS, SHAPES)
-    integers = unpack_outputs(transfer(pack_inputs(head(*given))))
+    integers = unpack_outputs(transfer(pack_inputs(head(*given), begins)))
     return tail({tail})
 '''
 
@@ -225,6 +237,8 @@ def write_driver(design: CompiledDesign, directory: Path) -> None:
             inputs=told,
             names=ascii(names),  # text of a model: quoted, never as it is
             shapes=shapes,
+            keeps_state=bool(design.initial_states),
+            states=_STATES_DOC if design.initial_states else "",
             tail="tail(*integers, *inputs)" if around else "tail(*integers)",
             tail_doc=_TAIL_DOC[around],
         )

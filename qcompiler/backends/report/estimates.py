@@ -63,7 +63,8 @@ def _products(process: stream.Process, cycles: int) -> dict[str, Any]:
 def build_report(design: CompiledDesign) -> Report:
     """Returns the report of a design that has a stream level."""
     timing, areas = design.timing, design.areas
-    makers: dict[SSAValue, str] = {v: f"s_axis_{i}" for i, v in enumerate(design.network.inputs)}
+    network = design.network
+    makers: dict[SSAValue, str] = {value: network.input_name(value) for value in network.inputs}
     layers: list[LayerReport] = []
     for name, process in design.network.named():
         makers.update(dict.fromkeys(process.results, name))

@@ -192,7 +192,7 @@ def _maker(known: Known, names: Mapping[Operation, str], value: SSAValue) -> str
     owner = value.owner
     if isinstance(owner, Operation) and owner in names:
         return names[owner]
-    return f"s_axis_{known.network.inputs.index(value)}"
+    return known.network.input_name(value)
 
 
 def _area(found: Found, name: str) -> Data:

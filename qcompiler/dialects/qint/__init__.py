@@ -43,6 +43,7 @@ from qcompiler.dialects.qint.requantizers import (
 )
 from qcompiler.dialects.qint.sampling import SampleOp, sampling_properties
 from qcompiler.dialects.qint.select import ArgMaxOp
+from qcompiler.dialects.qint.state import initial_range, set_state, state_of
 from qcompiler.dialects.qint.types import (
     IntType,
     int_like,
@@ -71,7 +72,8 @@ __all__ = [
     "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp",
     "Rearrangement", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "SampleOp",
     "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed",
-    "YieldOp", "affine_range", "conv_range", "element_of", "inherit_numerics", "int_like",
-    "int_parameter", "int_type_of", "matmul_range", "numerics_of", "parameter_array", "pool_range",
-    "range_of", "real_parameter", "requantizer_op", "sampling_properties", "set_numerics",
+    "YieldOp", "affine_range", "conv_range", "element_of", "inherit_numerics", "initial_range",
+    "int_like", "int_parameter", "int_type_of", "matmul_range", "numerics_of", "parameter_array",
+    "pool_range", "range_of", "real_parameter", "requantizer_op", "sampling_properties",
+    "set_numerics", "set_state", "state_of",
 ]  # fmt: skip

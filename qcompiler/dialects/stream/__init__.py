@@ -32,6 +32,7 @@ from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, Slic
 from qcompiler.dialects.stream.reductions import PoolOp, VvauOp
 from qcompiler.dialects.stream.sampling import SampleOp
 from qcompiler.dialects.stream.schedule import Schedule
+from qcompiler.dialects.stream.state import RESTART, StateOp
 from qcompiler.dialects.stream.weights import WeightsOp
 from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp, WindowSource
 
@@ -57,6 +58,7 @@ STREAM = Dialect(
         ReorderOp,
         GatherOp,
         SliceOp,
+        StateOp,
         PipelineOp,
         AdderGraphOp,
         MaximumOp,
@@ -65,11 +67,10 @@ STREAM = Dialect(
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "STAGES", "STREAM", "AddOp", "AdderGraphOp",
-    "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp", "LabelSelectOp",
-    "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process",
-    "ReorderOp", "RequantizeOp",
-    "ReshapeOp", "SampleOp", "Schedule", "SliceOp", "SlidingWindowOp", "VvauOp", "WeightsOp",
-    "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
-    "set_lanes",
+    "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM", "AddOp",
+    "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp",
+    "LabelSelectOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp",
+    "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "SampleOp", "Schedule", "SliceOp",
+    "SlidingWindowOp", "StateOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource",
+    "beat_type", "channel_of", "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

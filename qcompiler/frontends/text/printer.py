@@ -18,6 +18,7 @@ from xdsl.utils.hints import isa
 from qcompiler.arith.decimals import float_text
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint import state_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.text.arguments import is_integer
 from qcompiler.frontends.text.formatter import formatted
@@ -91,6 +92,9 @@ class _Printer:
         main = functions(self._module).get("main")
         if main is None:
             raise ModelError([Problem("module", "has no function main", "print an imported model")])
+        if state_of(main):
+            what = "what frames leave for one another has no spelling in the language"
+            raise ModelError([Problem("model", what, "compile the model itself")])
         block = main.body.block
         inputs, outputs = (_texts(self._module, f"nn.{what}") for what in ("inputs", "outputs"))
         shown = [

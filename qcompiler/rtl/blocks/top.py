@@ -12,7 +12,7 @@ from xdsl.dialects import hw
 from xdsl.ir import SSAValue
 
 from qcompiler.dialects import stream
-from qcompiler.rtl.builder import ModuleBuilder, Signal
+from qcompiler.rtl.builder import Instance, ModuleBuilder, Signal
 from qcompiler.rtl.streaming import input_ports, output_ports
 
 
@@ -43,6 +43,7 @@ class TopConfig:
         inputs: channels from outside, in port order.
         outputs: channels to outside, in port order.
         blocks: producers first.
+        states: blocks that give what a frame before left, which comes from the others.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TopConfig:
     inputs: Sequence[SSAValue]
     outputs: Sequence[SSAValue]
     blocks: Sequence[BlockInstance]
+    states: Sequence[BlockInstance] = ()
 
 
 def padded_width(width: int) -> int:
@@ -78,8 +80,11 @@ def build_top(config: TopConfig) -> hw.HWModuleOp:
         b.input(f"s_axis_{i}_tlast", 1)
         sources[value] = _Source(data.slice(0, width), valid, partial(readies.__setitem__, i))
     sinks = [b.input(f"m_axis_{i}_tready", 1) for i in range(len(config.outputs))]
+    states = [_instance(b, block, sources) for block in config.states]
     for block in config.blocks:
-        _connect(b, block, sources)
+        _connect(b, block, _instance(b, block, sources), sources)
+    for block, instance in zip(config.states, states, strict=True):
+        _connect(b, block, instance, sources)
     for i, value in enumerate(config.outputs):
         sources[value].connect_ready(sinks[i])
     for i in range(len(config.inputs)):
@@ -107,23 +112,27 @@ def build_plain_top(config: TopConfig) -> hw.HWModuleOp:
     return b.build()
 
 
-def _connect(b: ModuleBuilder, block: BlockInstance, sources: dict[SSAValue, _Source]) -> None:
-    """Instantiates a block between the sources of its inputs and its own outputs."""
-    ports = input_ports(len(block.inputs))
-    given: dict[str, Signal] = {}
-    for port, value in zip(ports, block.inputs, strict=True):
-        given[f"{port}_data"] = sources[value].data
-        given[f"{port}_valid"] = sources[value].valid
-    instance = b.instance(block.name, block.module, **given)
+def _instance(b: ModuleBuilder, block: BlockInstance, sources: dict[SSAValue, _Source]) -> Instance:
+    """Instantiates a block, and makes it the source of its outputs."""
+    instance = b.instance(block.name, block.module)
     instance.op.location = block.module.location
-    for port, value in zip(ports, block.inputs, strict=True):
-        sources[value].connect_ready(instance.output(b, f"{port}_ready"))
     for port, value in zip(output_ports(len(block.outputs)), block.outputs, strict=True):
         sources[value] = _Source(
             instance.output(b, f"{port}_data"),
             instance.output(b, f"{port}_valid"),
             partial(instance.connect, f"{port}_ready"),
         )
+    return instance
+
+
+def _connect(
+    b: ModuleBuilder, block: BlockInstance, instance: Instance, sources: dict[SSAValue, _Source]
+) -> None:
+    """Connects the inputs of a block to their sources."""
+    for port, value in zip(input_ports(len(block.inputs)), block.inputs, strict=True):
+        instance.connect(f"{port}_data", sources[value].data)
+        instance.connect(f"{port}_valid", sources[value].valid)
+        sources[value].connect_ready(instance.output(b, f"{port}_ready"))
 
 
 def _output(
