@@ -12,6 +12,7 @@ from qcompiler.universe import DIALECTS
 _GUIDES = (
     "quantize-a-model",
     "look-inside",
+    "stream-with-state",
     "write-a-pass",
     "write-an-operation",
     "write-a-device",

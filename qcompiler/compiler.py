@@ -54,6 +54,8 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     with guarded("import"):
         if Path(path).suffix == ".qnn":
             return _import_text(path, options)
+        if Path(path).suffix == ".tflite":
+            return _import_tflite(path, options)
         return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
 
 
@@ -84,6 +86,21 @@ def _import_text(path: str | Path, options: Options) -> ModuleOp:
         what = f"{Path(path).name} says itself which integers its inputs are"
         raise ModelError([Problem("--input", what, "write it there: x: uint8[1, 16] scale 1/255")])
     return import_text(path, numerics=options.numerics)
+
+
+def _import_tflite(path: str | Path, options: Options) -> ModuleOp:
+    from qcompiler.frontends.tflite import import_tflite
+
+    name, problems = Path(path).name, list[Problem]()
+    if options.inputs:
+        what = f"{name} says itself which integers its inputs are"
+        problems.append(Problem("--input", what, "leave it out"))
+    if options.numerics not in (None, "tflite"):
+        what = f"{name} means the integers of TensorFlow Lite's kernels, not {options.numerics}"
+        problems.append(Problem("--numerics", what, "leave it out"))
+    if problems:
+        raise ModelError(problems)
+    return import_tflite(path)
 
 
 @contextmanager

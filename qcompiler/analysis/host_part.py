@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.dialects import nn, qint
-from qcompiler.provenance.sources import model_nodes, own_nodes, source_of
+from qcompiler.provenance.sources import model_nodes, own_nodes, source_of, spoken_kind
 
 _CONSTANTS = (nn.ConstantOp, qint.ConstantOp)
 _BORDER = (qint.QuantizeOp, qint.DequantizeOp, nn.RoundToOp)
@@ -95,5 +95,5 @@ def _operation(op: Operation) -> str:
 def _node(op: Operation, kinds: dict[str, str]) -> str:
     for name in own_nodes(op):
         if name in kinds:
-            return f"{name} (ONNX {kinds[name]})"
+            return f"{name} ({spoken_kind(kinds[name])})"
     return source_of(op)

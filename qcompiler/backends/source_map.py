@@ -32,7 +32,7 @@ from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.layout import Layout
 from qcompiler.errors import ModelError, Problem
 from qcompiler.json_files import read_json
-from qcompiler.provenance.sources import model_nodes, own_nodes, source_nodes
+from qcompiler.provenance.sources import model_nodes, own_nodes, source_nodes, spoken_kind
 
 FORMAT = 1
 Lines = Mapping[str, Mapping[Operation, int]]
@@ -102,7 +102,7 @@ class SourceMap:
         if not found:
             return None
         rest = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        return f"{found[0]} (ONNX {kind}){rest}" if kind else found[0] + rest
+        return f"{found[0]} ({spoken_kind(kind)}){rest}" if kind else found[0] + rest
 
 
 _PLACE = re.compile(r"([\w.+-]+\.v):(\d+)")

@@ -58,7 +58,7 @@ def source_node(op: Operation) -> str | None:
 
 
 def model_nodes(module: ModuleOp) -> dict[str, str]:
-    r"""Returns the ONNX operation of every node of the model, by its name in locations.
+    r"""Returns the operation of every node of the model, by its name in locations.
 
     Names are those of the model with all but ASCII escaped (`\xf6`). Other names in locations are
     those of tensors: inputs and initializers. A module that no model was imported into has none.
@@ -98,7 +98,12 @@ def place_of(op: Operation) -> str:
     kind = None if outer is None or name is None else model_nodes(outer).get(name)
     if kind is None:
         return source_of(op)
-    return f"{name} (ONNX {kind})" if defs.has(kind) else f"{name} ({kind})"
+    return f"{name} ({spoken_kind(kind)})" if defs.has(kind) else f"{name} ({kind})"
+
+
+def spoken_kind(kind: str) -> str:
+    """Returns an operation as a user knows it: `ONNX Conv`, `TFLite CONV_2D`."""
+    return kind if kind.startswith("TFLite ") else f"ONNX {kind}"
 
 
 _NOISE = frozenset({"", "export_handler", "activation_impl"})

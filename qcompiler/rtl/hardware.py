@@ -11,7 +11,7 @@ from xdsl.dialects import hw
 
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
-from qcompiler.provenance.sources import own_nodes, source_node
+from qcompiler.provenance.sources import own_nodes, source_node, spoken_kind
 from qcompiler.rtl.streaming import Library
 
 
@@ -109,7 +109,7 @@ _MOST_NAMES = 6
 def _merged(process: stream.Process, nodes: Mapping[str, str]) -> list[str]:
     """Returns the lines that name the nodes which passes have merged into a process."""
     names = [name for name in own_nodes(process)[1:] if name in nodes]
-    lines = [f"  with {name} (ONNX {nodes[name]})" for name in names[:_MOST_NAMES]]
+    lines = [f"  with {name} ({spoken_kind(nodes[name])})" for name in names[:_MOST_NAMES]]
     if len(names) > _MOST_NAMES:
         lines.append(f"  and {len(names) - _MOST_NAMES} more, see map.json")
     return lines
