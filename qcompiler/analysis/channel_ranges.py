@@ -1,9 +1,8 @@
 """Bounds of integers channel by channel, tighter than the one range of a type."""
 
-import numpy as np
 from xdsl.ir import SSAValue
 
-from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.arrays import IntArray, per_channel
 from qcompiler.arith.ranges import dot_range
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
@@ -25,5 +24,5 @@ def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
         weights = owner.weights.owner.array
         if axis == len(shape_of(value.type)) - 1:
             return dot_range(weights.reshape(-1, weights.shape[-1]), owner.padded_range)
-    lo, hi = (np.broadcast_to(np.int64(end), (channels,)) for end in (bounds.lo, bounds.hi))
+    lo, hi = (per_channel(end, channels) for end in (bounds.lo, bounds.hi))
     return lo, hi

@@ -43,9 +43,10 @@ def along_axis(row: IntArray, ndim: int, channel_axis: int) -> IntArray:
 
 
 def per_channel(values: IntArray | int, channels: int) -> IntArray:
-    """Returns a scalar, [1] or [C] value as an int64 array [C].
+    """Returns a scalar, [1] or [C] value as an array [C] of integers.
 
     Raises:
         ValueError: the array has another length.
     """
-    return np.broadcast_to(np.asarray(values, np.int64), (channels,))
+    given = integers([values]) if isinstance(values, int) else values
+    return np.broadcast_to(given, (channels,))

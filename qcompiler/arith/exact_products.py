@@ -3,6 +3,7 @@
 import numpy as np
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.ranges import IntRange
 
 _EXACT_FLOATS = ((2**24, np.float32), (2**53, np.float64))
 
@@ -10,22 +11,16 @@ _EXACT_FLOATS = ((2**24, np.float32), (2**53, np.float64))
 def exact_type(largest: int) -> np.dtype[np.generic]:
     """Returns the fastest type whose sums are exact if none exceeds `largest` in magnitude.
 
-    Raises:
-        OverflowError: 64 bits do not hold the sums.
+    Beyond 64 bits these are Python's integers.
     """
     for bound, real in _EXACT_FLOATS:
         if largest <= bound:
             return np.dtype(real)
-    if largest >= 2**63:
-        raise OverflowError(f"sums up to {largest} exceed 64 bits")
-    return np.dtype(np.int64)
+    return IntRange(-largest, largest).dtype
 
 
 def exact_matmul(lhs: IntArray, rhs: IntArray, largest: int) -> IntArray:
-    """Returns the integer product, given that no partial sum exceeds `largest` in magnitude.
-
-    Raises:
-        OverflowError: 64 bits do not hold the sums.
-    """
+    """Returns the integer product, given that no partial sum exceeds `largest` in magnitude."""
     kind = exact_type(largest)
-    return np.matmul(lhs.astype(kind), rhs.astype(kind)).astype(np.int64)
+    product = np.matmul(lhs.astype(kind), rhs.astype(kind))
+    return product if kind.kind == "O" else product.astype(np.int64)

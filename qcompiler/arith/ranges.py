@@ -37,6 +37,16 @@ class IntRange:
         return max(self.hi.bit_length(), 1)
 
     @property
+    def fits_int64(self) -> bool:
+        """Whether arrays of int64 hold these integers."""
+        return self.lo >= -(2**63) and self.hi < 2**63
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Element type of arrays of them: int64, or Python's own where that is too small."""
+        return np.dtype(np.int64 if self.fits_int64 else object)
+
+    @property
     def size(self) -> int:
         """How many integers the range holds."""
         return self.hi - self.lo + 1
@@ -78,8 +88,12 @@ class IntRange:
         return self.lo <= other.lo and other.hi <= self.hi
 
 
+WIDEST_BITS = 127
+"""Of any integer between layers. Beyond 63 bits arrays hold Python's integers: exact, and slow."""
+
+
 class WidthError(ValueError):
-    """Integers may not fit the 63 bits that are computed with: the model asks for too many."""
+    """Integers may not fit the bits that are computed with: the model asks for too many."""
 
 
 def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
@@ -90,17 +104,20 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
         x: range of every one of the K input elements.
 
     Raises:
-        WidthError: a bound may not fit 63 bits.
+        WidthError: a bound may not fit `WIDEST_BITS`.
     """
     w = np.asarray(weights, np.int64)
-    positive = np.where(w > 0, w, 0)
-    negative = np.where(w < 0, w, 0)
-    # Judged in float64 because the int64 sums would wrap silently; 2**62 leaves room for its error.
+    # Judged in float64 because int64 sums would wrap silently; a bit is room for its error.
     magnitude = np.abs(w.astype(np.float64)).sum(axis=0).max(initial=0.0)
-    if magnitude * float(max(abs(x.lo), abs(x.hi))) >= 2.0**62:
+    largest = magnitude * float(max(abs(x.lo), abs(x.hi)))
+    if largest >= 2.0 ** (WIDEST_BITS - 1):
         raise WidthError(
-            f"dot product must fit 63 bits, got weights that sum to {int(magnitude)} "
+            f"dot product must fit {WIDEST_BITS} bits, got weights that sum to {int(magnitude)} "
             f"and inputs in [{x.lo}, {x.hi}]"
         )
+    if largest >= 2.0**62:
+        w = w.astype(object)
+    positive = np.where(w > 0, w, 0)
+    negative = np.where(w < 0, w, 0)
     up, down = positive.sum(axis=0), negative.sum(axis=0)
     return up * x.lo + down * x.hi, up * x.hi + down * x.lo

@@ -57,13 +57,14 @@ def check_some(form: Requantizer, function: ScalarFunction, x_lo: IntArray, x_hi
     Args:
         form: rows as the function's channels.
         function: with C channels.
-        x_lo: int64 [C], smallest accumulator.
-        x_hi: int64 [C], largest accumulator.
+        x_lo: [C], smallest accumulator.
+        x_hi: [C], largest accumulator.
     """
     some = slice(0, _CHECKED_CHANNELS)
     first, last = x_lo[some, None], x_hi[some, None]
     rng = np.random.default_rng(0)
-    inside = rng.integers(first, last, (first.size, _CHECKED_VALUES), endpoint=True)
+    parts = rng.integers(0, 2**62, (first.size, _CHECKED_VALUES)).astype(object)
+    inside = (first + ((last - first).astype(object) * parts >> 62)).astype(first.dtype)
     x = np.concatenate([first, last, inside], axis=1)
     channel = indices(0, first.size)[:, None]
     wanted = evaluate_at(function, x, channel)

@@ -125,8 +125,8 @@ class Sampling:
         alike = len(set(self.sources)) == 1 and self.offset_groups == 1
         if not alike or self.interpolates or self.border or codes.size > _MOST_CODES:
             return False
-        every = np.arange(codes.lo, codes.hi + 1, dtype=np.int64)[:, np.newaxis]
-        moved = every * np.array(self.steps, np.int64) + np.array(self.origins, np.int64)
+        every = np.arange(codes.lo, codes.hi + 1).astype(object)[:, np.newaxis]
+        moved = every * np.array(self.steps, object) + np.array(self.origins, object)
         offsets = np.array([self.tap_offset(entry) for entry in range(len(self.steps))], np.int64)
         moved += offsets << self.fraction
         at = nearest(moved, self.fraction) if self.mode == "nearest" else moved >> self.fraction
@@ -136,11 +136,7 @@ class Sampling:
         return bool((~same_row | same_column).all())
 
     def result_range(self, x: IntRange, mask: IntRange | None) -> IntRange:
-        """Returns the bounds of a sample, times the mask if there is one.
-
-        Raises:
-            ValueError: they do not fit 63 bits.
-        """
+        """Returns the bounds of a sample, times the mask if there is one."""
         seen = x if self.border else x.union(IntRange(0, 0))
         one = 1 << self.unit_bits
         sampled = seen * IntRange(one, one)
@@ -150,14 +146,17 @@ class Sampling:
         """Returns positions in units of 2**-fraction: [batch, oh, ow, offset group, tap, (y, x)].
 
         Args:
-            codes: [batch, oh, ow, channels of codes].
+            codes: [batch, oh, ow, channels of codes], and what positions are held in.
         """
         batch, rows, columns = codes.shape[:3]
-        moved = codes[..., list(self.sources)] * np.array(self.steps, np.int64)
-        moved = (moved + np.array(self.origins, np.int64)).reshape(
+        kind = codes.dtype
+        moved = codes[..., list(self.sources)] * np.array(self.steps, kind)
+        moved = (moved + np.array(self.origins, kind)).reshape(
             batch, rows, columns, self.offset_groups, *self.kernel, 2
         )
-        y, x = (self.bases(axis, (rows, columns)[axis]) << self.fraction for axis in (0, 1))
+        y, x = (
+            self.bases(axis, (rows, columns)[axis]).astype(kind) << self.fraction for axis in (0, 1)
+        )
         moved[..., 0] += y[:, np.newaxis, np.newaxis, :, np.newaxis]
         moved[..., 1] += x[:, np.newaxis, np.newaxis, :]
         return moved.reshape(batch, rows, columns, self.offset_groups, self.taps, 2)
@@ -166,7 +165,8 @@ class Sampling:
         """Returns the samples: [batch, oh, ow, taps, channels].
 
         Args:
-            x: [batch, height, width, channels].
+            x: [batch, height, width, channels]; Python's integers, as the codes are, where
+                samples need more than 63 bits.
             codes: [batch, oh, ow, channels of codes].
             mask: [batch, oh, ow, offset groups * taps]; samples are multiplied by it.
         """
@@ -177,7 +177,7 @@ class Sampling:
         for group, part in enumerate(channels):
             at = positions[:, :, :, group]
             if self.border:
-                last = (np.array(size, np.int64) - 1) << self.fraction
+                last = (np.array(size, at.dtype) - 1) << self.fraction
                 at = np.clip(at, 0, last)
             parts.append(self._at(part, at))
         samples = np.concatenate(parts, axis=-1)
@@ -190,15 +190,16 @@ class Sampling:
 
     def _at(self, x: IntArray, at: IntArray) -> IntArray:
         if self.mode == "nearest":
-            return _read(x, nearest(at, self.fraction))
+            return _read(x, nearest(at, self.fraction).astype(np.int64))
         corner, one = at >> self.fraction, 1 << self.fraction
+        elements = corner.astype(np.int64)
         if not self.interpolates:
-            return _read(x, corner)
+            return _read(x, elements)
         beside = at - (corner << self.fraction)
-        total = np.zeros((*at.shape[:-1], x.shape[-1]), np.int64)
+        total = np.zeros((*at.shape[:-1], x.shape[-1]), x.dtype)
         for y, x_ in np.ndindex(2, 2):
             weight = np.abs(one * (1 - np.array([y, x_])) - beside)
-            total += _read(x, corner + np.array([y, x_])) * (weight[..., :1] * weight[..., 1:])
+            total += _read(x, elements + np.array([y, x_])) * (weight[..., :1] * weight[..., 1:])
         return total
 
 

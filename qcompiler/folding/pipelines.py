@@ -71,7 +71,15 @@ def _beside(process: stream.Process) -> Problem:
 
 
 def _ends_stretch(process: stream.Process) -> bool:
-    return process.is_beatwise and len(process.results) == 1 and not process.is_wires
+    return _fits(process) and len(process.results) == 1 and not process.is_wires
+
+
+def _fits(process: stream.Process) -> bool:
+    """Whether it is arithmetic on one beat that adder graphs can hold."""
+    if not process.is_beatwise:
+        return False
+    channels = [stream.channel_of(value) for value in (*process.operands, *process.results)]
+    return all(channel.element.range.fits_int64 for channel in channels)
 
 
 def _stretch(last: stream.Process, processes: Sequence[stream.Process]) -> list[stream.Process]:
@@ -81,7 +89,7 @@ def _stretch(last: stream.Process, processes: Sequence[stream.Process]) -> list[
     for process in reversed(before):
         readers = [use.operation for result in process.results for use in result.uses]
         inside = bool(readers) and all(reader in found for reader in readers)
-        if process.is_beatwise and inside and all(map(_meets, process.results)):
+        if _fits(process) and inside and all(map(_meets, process.results)):
             found.add(process)
     return [process for process in (*before, last) if process in found]
 

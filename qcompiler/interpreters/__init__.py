@@ -10,7 +10,7 @@ from xdsl.interpreter import Interpreter
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from qcompiler.dialects.attributes import Array, element_of, shape_of
-from qcompiler.dialects.qint import state_of
+from qcompiler.dialects.qint import IntType, state_of
 from qcompiler.dialects.stream import ChannelType
 from qcompiler.interpreters.function import FunctionFunctions
 from qcompiler.interpreters.nn import NNFunctions, real_type
@@ -129,7 +129,10 @@ def _as_argument(array: Array, type_: Attribute, real: Any) -> Array:
     """Returns a batch in the shape and number type of a function's argument."""
     shape = type_.frame_shape if isinstance(type_, ChannelType) else shape_of(type_)
     shaped = array.reshape(array.shape[0], *shape)
-    return shaped.astype(real if isinstance(element_of(type_), AnyFloat) else np.int64)
+    element = type_.element if isinstance(type_, ChannelType) else element_of(type_)
+    if isinstance(element, AnyFloat):
+        return shaped.astype(real)
+    return shaped.astype(element.range.dtype if isinstance(element, IntType) else np.int64)
 
 
 def functions(module: ModuleOp) -> dict[str, func.FuncOp]:

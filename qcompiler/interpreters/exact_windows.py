@@ -32,9 +32,6 @@ def convolve(
 
     Returns:
         [batch, *windows, outputs].
-
-    Raises:
-        OverflowError: 64 bits do not hold the sums.
     """
     inputs, outputs = weights.shape[-2:]
     matrix = weights.reshape(window.taps * inputs, outputs)
@@ -42,7 +39,7 @@ def convolve(
     most = int(np.abs(matrix).sum(axis=0, dtype=np.float64).max(initial=0) * (1 + 2**-40)) + 1
     kind = exact_type(most * magnitude)
     space = window.output_shape(x.shape[1:-1])
-    result = np.empty((len(x), *space, outputs), np.int64)
+    result = np.empty((len(x), *space, outputs), kind if kind.kind == "O" else np.int64)
     run = _depthwise if inputs == 1 and groups > 1 else _by_matrices
     each = max(1, _ELEMENTS_AT_A_TIME // max(1, int(np.prod(space)) * window.taps * x.shape[-1]))
     for start in range(0, len(x), each):
@@ -54,7 +51,7 @@ def convolve(
 def pool(x: IntArray, window: Window, kind: str, pad_value: int) -> IntArray:
     """Returns the maximum (`max`) or sum (`sum`) of each window, [batch, *windows, channels]."""
     join = np.maximum if kind == "max" else np.add
-    taps = _taps(_padded(x, window, pad_value, np.dtype(np.int64)), window)
+    taps = _taps(_padded(x, window, pad_value, x.dtype), window)
     result = next(taps).copy()
     for tap in taps:
         join(result, tap, out=result)

@@ -1,4 +1,7 @@
-"""Runs qint operations in numpy on int64; leaving a proven range is an error, never a wrap."""
+"""Runs qint operations in numpy; leaving a proven range is an error, never a wrap.
+
+Arrays are int64, or of Python's integers where ranges need more than 63 bits.
+"""
 
 from typing import Any
 
@@ -27,13 +30,6 @@ from qcompiler.interpreters.scalar_functions import function_of, rescaling, scal
 from qcompiler.provenance.sources import source_of
 
 
-def _exact_matmul(lhs: Array, rhs: Array, largest: int) -> IntArray:
-    try:
-        return exact_matmul(lhs, rhs, largest)
-    except OverflowError as error:
-        raise InterpretationError(str(error)) from None
-
-
 def _rescaled(chain: list[Operation], integers: IntArray) -> IntArray:
     first, last = chain[0], chain[-1]
     assert isinstance(first, qint.DequantizeOp), "chains begin with it"
@@ -59,6 +55,12 @@ def _largest(range_: IntRange) -> int:
 def _images(x: Array) -> Array:
     """Returns a batched input as images; the model's own batch dimension joins the batch."""
     return x.reshape(-1, *x.shape[2:])
+
+
+def _holding_results(op: Operation, args: PythonValues) -> tuple[IntArray, ...]:
+    """Returns operands in a type that holds what becomes of them."""
+    kind = qint.range_of(op.results[0].type).dtype
+    return tuple(x.astype(kind, copy=False) for x in args)
 
 
 _ELEMENTS_AT_A_TIME = 2**16
@@ -113,7 +115,8 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.AffineOp)
     def affine(self, i: Interpreter, op: qint.AffineOp, args: PythonValues) -> PythonValues:
-        value = numpy_ops.affine(args[0], op.multiplier_array, op.offset_array, op.channel_axis)
+        (x,) = _holding_results(op, args)
+        value = numpy_ops.affine(x, op.multiplier_array, op.offset_array, op.channel_axis)
         return (check_range(op, value),)
 
     @impl(qint.MatMulOp)
@@ -121,33 +124,29 @@ class QintFunctions(InterpreterFunctions):
         lhs, rhs = args
         if rhs.shape[0] == 1 and rhs.ndim == 3:  # one weight matrix: a single large product
             rows = lhs.reshape(-1, lhs.shape[-1])
-            product = _exact_matmul(rows, rhs[0], largest_sum(op))
+            product = exact_matmul(rows, rhs[0], largest_sum(op))
             product = product.reshape(*lhs.shape[:-1], rhs.shape[-1])
         else:
-            product = _exact_matmul(*numpy_ops.as_stacks(lhs, rhs), largest_sum(op))
+            product = exact_matmul(*numpy_ops.as_stacks(lhs, rhs), largest_sum(op))
         return (check_range(op, product),)
 
     @impl(qint.ConvOp)
     def conv(self, i: Interpreter, op: qint.ConvOp, args: PythonValues) -> PythonValues:
         x, weights = args
         pad, magnitude = op.pad_value.value.data, _largest(op.padded_range)
-        try:
-            result = exact_windows.convolve(
-                _images(x), weights, op.window, op.groups, pad, magnitude
-            )
-        except OverflowError as error:
-            raise InterpretationError(f"{source_of(op)}: {error}") from None
+        result = exact_windows.convolve(_images(x), weights, op.window, op.groups, pad, magnitude)
         return (check_range(op, result.reshape(x.shape[0], *shape_of(op.result.type))),)
 
     @impl(qint.PoolOp)
     def pool(self, i: Interpreter, op: qint.PoolOp, args: PythonValues) -> PythonValues:
         pad = op.pad_value.value.data
-        reduced = exact_windows.pool(_images(args[0]), op.window, op.kind.data, pad)
+        (x,) = _holding_results(op, args)
+        reduced = exact_windows.pool(_images(x), op.window, op.kind.data, pad)
         return (check_range(op, reduced.reshape(args[0].shape[0], *shape_of(op.result.type))),)
 
     @impl(qint.SampleOp)
     def sample(self, i: Interpreter, op: qint.SampleOp, args: PythonValues) -> PythonValues:
-        samples = op.sampling.sample(*(_images(x) for x in args))
+        samples = op.sampling.sample(*(_images(x) for x in _holding_results(op, args)))
         rows, columns = op.sampling.kernel
         tiled = samples.reshape(*samples.shape[:3], rows, columns, -1).transpose(0, 1, 3, 2, 4, 5)
         return (check_range(op, tiled.reshape(len(args[0]), *shape_of(op.result.type))),)
@@ -208,7 +207,7 @@ class QintFunctions(InterpreterFunctions):
 
     def _binary(self, op: qint.AddOp | qint.MulOp, args: PythonValues) -> PythonValues:
         rank = len(shape_of(op.result.type))
-        a, b = (numpy_ops.align(x, rank) for x in args)
+        a, b = (numpy_ops.align(x, rank) for x in _holding_results(op, args))
         return (check_range(op, op.compute(a, b)),)
 
     @impl(qint.AddOp)

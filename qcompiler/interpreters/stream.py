@@ -26,10 +26,8 @@ class StreamFunctions(InterpreterFunctions):
 def _evaluate(
     functions: StreamFunctions, i: Interpreter, op: stream.Process, args: PythonValues
 ) -> PythonValues:
-    try:
-        results = op.evaluate(args)
-    except OverflowError as error:
-        raise InterpretationError(f"{source_of(op)}: {error}") from None
+    wide = not all(channel.element.range.fits_int64 for channel in op.output_channels)
+    results = op.evaluate(tuple(x.astype(object) for x in args) if wide else args)
     for channel, value in zip(op.output_channels, results, strict=True):
         _check(op, channel, value)
     return results

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from fractions import Fraction
 from math import lcm, log2
 
 import numpy as np
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.ranges import WIDEST_BITS, IntRange
 from qcompiler.arith.sampling import Sampling
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -24,11 +26,13 @@ from qcompiler.passes.rewriting import (
     replace,
     scale_product,
 )
-from qcompiler.provenance.sources import place_of
+from qcompiler.provenance.notes import add_note
+from qcompiler.provenance.sources import place_of, source_of
 
 _ZERO = np.zeros(1, np.int64)
-_MOST_BITS = 40
-"""Of a position or a sample, fractions included: sums of products with them fit 63 bits."""
+_MOST_POSITION_BITS = 62
+_MOST_SAMPLE_BITS = WIDEST_BITS - 27
+"""So that sums of products with samples fit, too."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class SamplePattern(RewritePattern):
         if x.channel_axis not in (None, 1) or (mask is not None and mask.channel_axis is not None):
             return
         sampling = sampling_of(op, lines)
-        _require_few_bits(op, lines, sampling, qint.range_of(x.input.type))
+        _judge_width(op, lines, sampling, qint.range_of(x.input.type))
         first, codes = to_channels_last(x.input), to_channels_last(lines.codes)
         masks = None if mask is None else to_channels_last(mask.input)
         sampled = accumulated(
@@ -114,26 +118,41 @@ def sampling_of(op: nn.SampleOp, lines: _Lines) -> Sampling:
     )
 
 
-def _require_few_bits(op: nn.SampleOp, lines: _Lines, sampling: Sampling, x: IntRange) -> None:
-    """Raises ModelError where positions or samples need more bits than integers here have.
+def _judge_width(op: nn.SampleOp, lines: _Lines, sampling: Sampling, x: IntRange) -> None:
+    """Notes what offsets cost whose scale is no power of two: samples have all of its bits, twice.
 
-    A sample between elements has twice the bits that positions have behind the binary point: an
-    offset's scale that is a power of two has few.
+    Raises:
+        ModelError: positions or samples need more bits than integers here have.
     """
     codes = qint.range_of(lines.codes.type)
+    bits = _sample_bits(sampling, x)
     entries = range(len(sampling.steps))
     position = max(sampling.displacement(entry, codes).width_bits for entry in entries)
-    sample = x.width_bits + sampling.unit_bits
-    if position <= _MOST_BITS and sample <= _MOST_BITS:
+    scale = max(map(abs, lines.factors))
+    near = Fraction(2) ** round(log2(scale)) if scale else Fraction(1)
+    if position > _MOST_POSITION_BITS or bits > _MOST_SAMPLE_BITS:
+        what = (
+            f"its positions have steps of {float(scale):.9g}, which is {sampling.fraction} bits "
+            f"behind the binary point: positions need {position} bits of at most "
+            f"{_MOST_POSITION_BITS}, samples {bits} of at most {_MOST_SAMPLE_BITS}"
+        )
+        remedy = f"quantize them with a scale that is a power of two, such as {float(near)!r}"
+        raise ModelError([Problem(place_of(op), what, remedy)])
+    if not scale or scale == near or not sampling.interpolates:
         return
-    scale = float(max(abs(factor) for factor in lines.factors))
-    near = 2.0 ** round(log2(scale)) if scale else 1.0
-    what = (
-        f"its positions have steps of {scale:.9g}, which is {sampling.fraction} bits behind the "
-        f"binary point: samples would need {max(position, sample)} bits"
-    )
-    remedy = f"quantize them with a scale that is a power of two, such as {near:g}"
-    raise ModelError([Problem(place_of(op), what, remedy)])
+    rounded = replace_fields(lines, factors=[factor * near / scale for factor in lines.factors])
+    saved = _sample_bits(sampling_of(op, rounded), x)
+    module = op.get_toplevel_object()
+    if saved < bits and isinstance(module, ModuleOp):
+        text = (
+            f"{source_of(op)} samples at steps of {float(scale):.9g}, which is no power of two: its "
+            f"samples have {bits} bits; a scale of {float(near)!r} would make {saved} of them"
+        )
+        add_note(module, text)
+
+
+def _sample_bits(sampling: Sampling, x: IntRange) -> int:
+    return sampling.result_range(x, None).width_bits
 
 
 def lines_of(value: SSAValue) -> _Lines | None:

@@ -35,7 +35,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.arrays import integers
+from qcompiler.arith.ranges import WIDEST_BITS, IntRange
 from qcompiler.arith.requantizers import INT64_BITS
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.switch_points import ENUMERATION_LIMIT
@@ -58,7 +59,7 @@ def _requantize(op: qint.RequantizeOp) -> IntRange:
         function = scalar_function(kinds.body, kinds.count, numerics_of(op))
         if (np.abs(function.direction) > 1).any():
             return declared
-        ends = np.broadcast_to(np.array([given.lo, given.hi], np.int64), (kinds.count, 2))
+        ends = np.broadcast_to(integers([given.lo, given.hi]), (kinds.count, 2))
         codes: Array = evaluate(function, ends)
     except ValueError:  # select-requantizer says why, with all other problems
         return declared
@@ -203,14 +204,23 @@ def widen_types(module: ModuleOp) -> None:
 def _too_wide(operations: Iterable[Operation]) -> Iterator[Problem]:
     """Yields a problem for each operation that makes integers which nothing here holds."""
     for op in operations:
+        most = WIDEST_BITS if _is_sampled(op) else INT64_BITS
         for result in op.results:
             element = element_of(result.type)
-            if isinstance(element, qint.IntType) and element.width_bits > INT64_BITS:
+            if isinstance(element, qint.IntType) and element.width_bits > most:
                 yield Problem(
                     place_of(op),
-                    f"its integers may need {element.width_bits} bits, at most {INT64_BITS} allowed",
+                    f"its integers may need {element.width_bits} bits, at most {most} allowed",
                     "use weights or activations of fewer bits, or sum over fewer inputs",
                 )
+
+
+def _is_sampled(op: Operation) -> bool:
+    """Whether it makes samples, or sums of samples: offsets of any scale have many bits."""
+    if isinstance(op, qint.ConvOp):
+        op_or_argument = op.input.owner
+        return isinstance(op_or_argument, Operation) and _is_sampled(op_or_argument)
+    return isinstance(op, qint.SampleOp)
 
 
 @dataclass(frozen=True)

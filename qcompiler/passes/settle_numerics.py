@@ -30,8 +30,8 @@ Requires: fold-constants (weights are integers).
 Keeps: every value, up to the rounding of float32.
 What is decided together are the real operations between two layers of quantizers: `exact` if codes of
 more than 8 bits enter or leave them, or weights of another type than int8 and uint8 do, and where
-onnxruntime sums up in float32 in an order of its own: a transposed convolution, a convolution that
-something else than a bias and a cut follows.
+onnxruntime sums up in float32 in an order of its own: samples at positions that are computed, a
+transposed convolution, a convolution that something else than a bias and a cut follows.
 Leaves alone: modules with `exact` numerics; what no quantizer follows, and what no integers enter:
 that is the host's.
 """
@@ -104,6 +104,8 @@ class _Group:
 
     def _float_convolution(self) -> tuple[str, Operation] | None:
         for op in self.operations:
+            if isinstance(op, nn.SampleOp):
+                return "samples at positions that are computed", op
             if isinstance(op, nn.ConvTransposeOp):
                 return "transposed convolutions", op
             if isinstance(op, nn.ConvOp) and not _fused(op) and not _adds_integers(op):

@@ -4,11 +4,14 @@ All scales are powers of two, and numbers small: the runtime's float arithmetic 
 is no noise to be explained.
 """
 
+from fractions import Fraction
 from itertools import product
+from math import floor
 
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 from onnx_models import model, node, save
 
 import qcompiler
@@ -194,3 +197,61 @@ def test_a_budget_of_memory_says_which_offsets_are_wide(tmp_path):
     assert "a Clip before their quantizer keeps fewer, of offsets from -1 to 1 only 6" in (
         problem.remedy
     )
+
+
+def real_deform(x, offsets, weights, group):
+    """The convolution in fractions: one image x [c, h, w], and offsets [18, h, w]."""
+    channels, height, width = x.shape
+    each = channels // group
+
+    def at(c, row, column):
+        inside = 0 <= row < height and 0 <= column < width
+        return Fraction(float(x[c, row, column])) if inside else Fraction(0)
+
+    made = np.zeros((channels, *offsets.shape[1:]), object)
+    for (row, column), tap in product(np.ndindex(*offsets.shape[1:]), range(9)):
+        y = row - 1 + tap // 3 + offsets[2 * tap, row, column]
+        z = column - 1 + tap % 3 + offsets[2 * tap + 1, row, column]
+        for c in range(channels):
+            sample = Fraction(0)
+            for i, j in product((0, 1), repeat=2):
+                near = (1 - abs(y - floor(y) - i)) * (1 - abs(z - floor(z) - j))
+                sample += near * at(c, floor(y) + i, floor(z) + j)
+            for out in range(c // each * each, c // each * each + each):
+                made[out, row, column] += sample * Fraction(float(weights[out, c % each].flat[tap]))
+    return made
+
+
+@pytest.mark.simulation
+def test_offsets_of_any_scale_are_exact(monkeypatch, tmp_path):
+    """Samples have twice the bits of a float32: sums of more than 63, and no rounding."""
+    scale, rng = 0.05, np.random.default_rng(5)
+    monkeypatch.setitem(CONSTANTS, "s0", np.float32(scale))
+    proto = deformable(rng, size=(4, 3), channels=2, group=2, reach=2)
+    path = save(proto, tmp_path)
+    design = qcompiler.compile(path, cycles=12)
+    (note,) = [note for note in design.notes if "power of two" in note]
+    assert f"steps of {np.float32(scale):.9g}" in note
+    assert "samples have 64 bits; a scale of 0.0625 would make 16 of them" in note
+
+    session = onnxruntime.InferenceSession(path)
+    x = frames(session, rng, 6)
+    got = np.reshape(design.predict(x), (6, 2, 4, 3))
+    codes = np.clip(np.rint(np.clip(x["o"], -2, 2) / np.float32(scale)), -128, 127)
+    (stored,) = (constant for constant in proto.graph.initializer if constant.name == "w_q")
+    weights = numpy_helper.to_array(stored)
+    for n in range(6):
+        image = np.clip(np.rint(x["x"][n] / 0.5), -128, 127) * 0.5
+        offsets = np.vectorize(lambda code: int(code) * Fraction(float(np.float32(scale))))(
+            codes[n]
+        )
+        real = real_deform(image[0], offsets[0], weights * 0.25, 2) / 4
+        wanted = np.vectorize(lambda value: 4 * min(max(round(value), -128), 127))(real)
+        np.testing.assert_array_equal(got[n], wanted)
+        # Where the runtime differs, the number lies between two codes but for float32's noise.
+        runtime = session.run(None, {name: v[n] for name, v in x.items()})[0][0]
+        for value in real[runtime != got[n]]:
+            assert abs(value - floor(value) - Fraction(1, 2)) < 2**-16
+    integers = design.quantize(x)
+    found, _ = design.simulate_rtl(design.rtl_design(tmp_path / "rtl"), integers, tool="verilator")
+    np.testing.assert_array_equal(found[0].reshape(-1), design.core(integers)[0].reshape(-1))

@@ -24,7 +24,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from qcompiler.arith.arrays import integers
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.ranges import WIDEST_BITS, IntRange
 from qcompiler.dialects.attributes import (
     Array,
     DenseAttr,
@@ -71,8 +71,10 @@ class IntType(ParametrizedAttribute, TypeAttribute):
             raise VerifyException(
                 f"lower bound {self.lo.data} must not exceed upper bound {self.hi.data}"
             )
-        if self.lo.data < -(2**63) or self.hi.data >= 2**63:
-            raise VerifyException(f"bounds must fit 64 bits, got [{self.lo.data}, {self.hi.data}]")
+        if self.lo.data < -(2**WIDEST_BITS) or self.hi.data >= 2**WIDEST_BITS:
+            raise VerifyException(
+                f"bounds must fit {WIDEST_BITS + 1} bits, got [{self.lo.data}, {self.hi.data}]"
+            )
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:

@@ -277,9 +277,7 @@ class Process(IRDLOperation, ABC):
 
         Args:
             inputs: int64 arrays of shape [batch, *frame], one an operand.
-
-        Raises:
-            OverflowError: 64 bits do not hold a sum.
+            They are of Python's integers where int64 does not hold what is made of them.
         """
         raise NotImplementedError(f"{self.name} has no `evaluate`, nor @extend.semantics")
 

@@ -109,10 +109,10 @@ def _deform(net: Net, *, scale=0.25, offsets=18, space=(3, 3), **attributes):
     return net.op("DeformConv", net.quantized(), net.weights(2, 2, 3, 3), positions, **attributes)
 
 
-@refused(_CHAPTER, "offsets of a deformable convolution with any scale", "deformconv_0",
+@refused(_CHAPTER, "offsets of a deformable convolution in tiny steps", "deformconv_0",
          "a scale of 0.125", shape=_IMAGE)  # fmt: skip
 def offsets_between_elements(net: Net, mended: bool):
-    _deform(net, scale=0.125 if mended else 0.1)
+    _deform(net, scale=0.125 if mended else 1e-9)
 
 
 @refused(_CHAPTER, "offsets of another kernel", "deformconv_0", "18 channels of offsets",

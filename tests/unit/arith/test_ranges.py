@@ -69,6 +69,16 @@ def test_dot_range_equals_enumeration():
     np.testing.assert_array_equal(hi, (inputs @ weights).max(axis=0))
 
 
+@pytest.mark.parametrize("bits", [30, 61, 62, 63, 83])
+def test_dot_range_of_wide_integers(bits):
+    x, weights = IntRange(-(2**bits), 2**bits - 1), np.array([[3, 2**40], [-5, 1]])
+    lo, hi = dot_range(weights, x)
+    for column in range(2):
+        parts = [IntRange(w, w) * x for w in weights[:, column].tolist()]
+        total = parts[0] + parts[1]
+        assert (lo[column], hi[column]) == (total.lo, total.hi)
+
+
 def test_dot_range_refuses_what_overflows():
-    with pytest.raises(ValueError, match="must fit 63 bits"):
-        dot_range(np.full((4, 1), 2**40), IntRange(0, 2**30))
+    with pytest.raises(ValueError, match="must fit 127 bits"):
+        dot_range(np.full((4, 1), 2**40), IntRange(0, 2**84))

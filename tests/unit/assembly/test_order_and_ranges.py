@@ -178,14 +178,14 @@ def test_quantizers_clamp_to_their_type():
     )
 
 
-def test_a_sum_beyond_63_bits_is_placed():
-    wide = "tensor<1x2x!qint.int<0, 4611686018427387903>>"
+def test_a_sum_beyond_127_bits_is_placed():
+    wide = f"tensor<1x2x!qint.int<0, {2**126 - 1}>>"
     said = refused(
         f"func.func @main(%x: {wide}) -> {_int(0, 9)} {{\n  {W}\n"
         f"  %r = qint.matmul %x, %w : ({wide}, {WT}) -> {_int(0, 9)}\n"
         f"  func.return %r : {_int(0, 9)}\n}}"
     )
-    assert said.startswith("f.mlir:3:3: qint.matmul: dot product must fit 63 bits")
+    assert said.startswith("f.mlir:3:3: qint.matmul: dot product must fit 127 bits")
 
 
 def _channel(lo, hi, frame="2", lanes=1):

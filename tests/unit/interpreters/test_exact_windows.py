@@ -81,5 +81,4 @@ def test_types_hold_their_sums():
     assert [exact_type(2**n).name for n in (24, 25, 53, 54)] == [
         "float32", "float64", "float64", "int64",
     ]  # fmt: skip
-    with pytest.raises(OverflowError, match="exceed 64 bits"):
-        exact_type(2**63)
+    assert exact_type(2**63).kind == "O"

@@ -123,10 +123,9 @@ def test_products_are_exact_at_and_above_the_bounds_of_floats(bound, above):
     assert exact_matmul(lhs, rhs, bound + above).tolist() == [[bound + above]]
 
 
-def test_sums_beyond_64_bits_are_an_error():
-    one = np.ones((1, 1), np.int64)
-    with pytest.raises(OverflowError, match=f"sums up to {2**63} exceed 64 bits"):
-        exact_matmul(one, one, 2**63)
+def test_sums_beyond_64_bits_are_of_python_integers():
+    half = np.full((1, 2), 2**62)
+    assert exact_matmul(half, np.array([[3], [1]]), 2**64).tolist() == [[2**64]]
 
 
 def test_integers_given_for_reals_are_reals():

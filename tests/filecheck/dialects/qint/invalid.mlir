@@ -7,15 +7,15 @@ func.func @bounds_cross(%x : !qint.int<2, 1>) {
 
 // -----
 
-// CHECK: bounds must fit 64 bits, got [-9223372036854775809, 0]
-func.func @bound_below_64_bits(%x : !qint.int<-9223372036854775809, 0>) {
+// CHECK: bounds must fit 128 bits, got [-170141183460469231731687303715884105729, 0]
+func.func @bound_below_128_bits(%x : !qint.int<-170141183460469231731687303715884105729, 0>) {
   func.return
 }
 
 // -----
 
-// CHECK: bounds must fit 64 bits, got [0, 9223372036854775808]
-func.func @bound_above_64_bits(%x : !qint.int<0, 9223372036854775808>) {
+// CHECK: bounds must fit 128 bits, got [0, 170141183460469231731687303715884105728]
+func.func @bound_above_128_bits(%x : !qint.int<0, 170141183460469231731687303715884105728>) {
   func.return
 }
 
