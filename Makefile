@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
-.PHONY: help demo test check quick docs format bench fuzz clean
+.PHONY: help demo test check quick docs dist format bench fuzz clean
 
 help:
 	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
@@ -13,6 +13,7 @@ help:
 	@echo "make check   ruff, pyright, docs"
 	@echo "make quick   make check, filecheck tests, and the unit tests that simulate nothing"
 	@echo "make docs    build the documentation site into build/site"
+	@echo "make dist    build the source distribution and the wheel into dist/"
 	@echo "make format  format the code"
 	@echo "make bench   run the benchmarks (slow)"
 	@echo "make fuzz    random networks, graphs and bytes, without an end in sight (FUZZ_SECONDS=60)"
@@ -50,6 +51,11 @@ docs: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
 	$(BIN)/lit -q tests/filecheck
+
+# The wheel is built of the source distribution, so what that lacks is missed.
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ _GUIDES = (
     "quantize-a-model",
     "look-inside",
     "stream-with-state",
+    "package-a-design",
     "write-a-pass",
     "write-an-operation",
     "write-a-device",

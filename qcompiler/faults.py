@@ -7,7 +7,6 @@ behind it, is a fault of its own: ours, or of the plug-in that it comes from.
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib.metadata import version
 from traceback import walk_tb
 from types import FrameType, TracebackType
 
@@ -20,6 +19,7 @@ from qcompiler import plugins
 from qcompiler.arith.ranges import WidthError
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.provenance.sources import place_of, source_of
+from qcompiler.version import VERSION
 
 TRACEBACK = "QCC_TRACEBACK"
 """Environment variable: if it is set, `qcc` prints the traceback of a fault."""
@@ -40,7 +40,7 @@ class InternalError(Exception):
         self.where, self.kind, self.plugin = where, kind, plugin
         said = printable(said, 500)
         if plugin is None:
-            program = f"qcompiler {version('qcompiler')}"
+            program = f"qcompiler {VERSION}"
             self.remedy = (
                 f"report it with the model, the command line and what {TRACEBACK}=1 prints; "
                 "docs/faq.md says how, and what to try"

@@ -21,6 +21,7 @@ class Layout:
     - `view.html`: the inside as a page, made by `qcc view`
     - `map.json`: lines of Verilog, operations of the IR, nodes of the model, see `source_map`
     - `synth/`: where `qcc synth` works
+    - `package/`: what `qcc package` made for other tools, one folder a format
 
     Attributes:
         directory: that the design is in.
@@ -84,3 +85,7 @@ class Layout:
     def synthesis(self, name: str) -> Path:
         """Returns the folder where tools work on the design, by the device's name."""
         return self.directory / "synth" / name
+
+    def package(self, kind: str) -> Path:
+        """Returns the folder of a package, by its format."""
+        return self.directory / "package" / kind

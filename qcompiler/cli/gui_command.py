@@ -13,6 +13,7 @@ from qcompiler import plugins
 from qcompiler.cli.common import add_plugin_argument, err
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.pipeline import make_pass, parse_passes
+from qcompiler.version import installing
 
 if TYPE_CHECKING:
     from xdsl.interactive.app import InputApp
@@ -36,7 +37,7 @@ def make_app(file: Path, passes: str = "") -> "InputApp":
     try:
         from xdsl.interactive.app import InputApp
     except ImportError:
-        problem = Problem("qcc gui", "textual is not installed", "pip install 'qcompiler[gui]'")
+        problem = Problem("qcc gui", "textual is not installed", installing("gui"))
         raise ModelError([problem]) from None
     try:
         text = file.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import argparse
 
 from qcompiler.errors import ModelError, Problem
+from qcompiler.version import installing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,6 @@ def run(parsed: argparse.Namespace) -> int:
         from qcompiler.frontends.text.server import make_server
     except ModuleNotFoundError as error:
         what = f"the package {error.name} is missing"
-        raise ModelError([Problem("qcc lsp", what, "pip install 'qcompiler[lsp]'")]) from None
+        raise ModelError([Problem("qcc lsp", what, installing("lsp"))]) from None
     make_server().start_io()
     return 0

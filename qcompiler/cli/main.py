@@ -23,6 +23,7 @@ COMMANDS = {
     "lsp": "serve editors of the model language over standard input and output",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
+    "package": "a design for other tools: IP-XACT (Vivado), FuseSoC, a list of files",
     "explain": "what became of a node or layer, and why it is as it is",
     "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
     "gui": "apply passes to textual IR in the terminal and see what they do (xDSL's application)",

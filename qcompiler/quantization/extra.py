@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from qcompiler.errors import ModelError, Problem
+from qcompiler.version import installing
 
 _PACKAGES = {"sklearn": "scikit-learn"}
 
@@ -22,5 +23,5 @@ def library(name: str, extra: str = "quantize") -> Any:
             raise
         package = _PACKAGES.get(root, root)
         what = f"needs {package}, which is not installed"
-        remedy = f"install it: pip install 'qcompiler[{extra}]'"
+        remedy = f"install it: {installing(extra)}"
         raise ModelError([Problem("quantization", what, remedy)]) from None

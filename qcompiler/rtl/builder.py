@@ -398,7 +398,9 @@ class ModuleBuilder:
         )
         return self.emit(op).named(name)
 
-    def instance(self, name: str, module: hw.HWModuleOp, **inputs: Signal) -> Instance:
+    def instance(
+        self, name: str, module: hw.HWModuleOp | hw.HWModuleExternOp, **inputs: Signal
+    ) -> Instance:
         """Instantiates `module`; clock and reset are connected by themselves.
 
         Inputs that are not given are zero until `Instance.connect` drives them.

@@ -27,10 +27,10 @@ True
 
 from importlib.util import find_spec
 
+from qcompiler.version import installing
+
 if find_spec("torch") is None:
-    raise ImportError(
-        "qcompiler.train needs torch, which is not installed; pip install 'qcompiler[train]'"
-    )
+    raise ImportError(f"qcompiler.train needs torch, which is not installed; {installing('train')}")
 
 from qcompiler.train.binary_point import Cast, FixedBatchNorm, FixedConv1d, FixedConv2d, FixedLinear
 from qcompiler.train.boundary import Input, Output

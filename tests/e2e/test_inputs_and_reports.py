@@ -166,7 +166,7 @@ def test_plots(one):
 
 def test_a_plot_without_matplotlib(one, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ModelError, match=r"pip install 'qcompiler\[plot\]'"):
+    with pytest.raises(ModelError, match=r"pip install 'qcompiler-hdl\[plot\]'"):
         one[0].plot()
 
 

@@ -104,7 +104,7 @@ def test_netlist_with_registers_in_hard_cells(directory, capfd):
 )
 def test_place_and_route(directory, capfd, device, wheel):
     if importlib.util.find_spec(wheel) is None:
-        pytest.skip(f"needs {wheel.replace('_', '-')}: pip install qcompiler[synth]")
+        pytest.skip(f"needs {wheel.replace('_', '-')}: pip install 'qcompiler-hdl[synth]'")
     arguments = ("--device", device, "--place", "--mhz", "10", "--json")
     result = qcc(capfd, "synth", directory, *arguments)
     assert result.status == 0, result.words
@@ -137,7 +137,7 @@ def test_mistakes(directory, tmp_path, capfd):
 
 def test_vendor_project(directory, capfd):
     if importlib.util.find_spec("edalize") is None:
-        pytest.skip("needs edalize: pip install qcompiler[vendor]")
+        pytest.skip("needs edalize: pip install 'qcompiler-hdl[vendor]'")
     before = set(contents(directory))
     arguments = ("--device", "zynq-7020", "--project", "vivado", "--mhz", "200")
     result = qcc(capfd, "synth", directory, *arguments)

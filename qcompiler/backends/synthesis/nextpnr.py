@@ -10,6 +10,7 @@ from qcompiler.devices.device import Device, PlaceAndRoute
 from qcompiler.devices.families import FAMILIES, placer
 from qcompiler.devices.family import PINS, Placer
 from qcompiler.progress import Progress
+from qcompiler.version import installing
 
 REPORT = "nextpnr.json"
 
@@ -19,7 +20,7 @@ def _command(module: str, entry: str, arguments: list[str]) -> list[str]:
     if importlib.util.find_spec(module) is None:
         wheel = module.replace("_", "-")
         raise SynthesisError(
-            f"this device needs {wheel}, which is not installed; pip install qcompiler[synth]"
+            f"this device needs {wheel}, which is not installed; {installing('synth')}"
         )
     call = f"import sys, {module} as m; sys.exit(m.{entry}(sys.argv[1:]))"
     return [sys.executable, "-c", call, *arguments]

@@ -17,6 +17,7 @@ from qcompiler.backends.synthesis.workspace import fresh_folder
 from qcompiler.backends.written import load_design
 from qcompiler.devices import Device
 from qcompiler.errors import ModelError, Problem
+from qcompiler.version import installing
 
 _CLOCKS = "clocks"
 _VERILOG = "verilogSource-2005"
@@ -51,7 +52,7 @@ def write_project(directory: Path, device: Device, tool: str, mhz: float | None)
         raise ModelError([Problem(device.name, what, remedy)])
     if importlib.util.find_spec("edalize") is None:
         raise SynthesisError(
-            "projects need edalize, which is not installed; pip install qcompiler[vendor]"
+            f"projects need edalize, which is not installed; {installing('vendor')}"
         )
     design, rtl = load_design(directory)
     files: list[Path] = [*rtl.sources, *sorted(rtl.sources[0].parent.glob("*.mem"))]

@@ -17,6 +17,7 @@ from qcompiler.devices import Device
 from qcompiler.devices.families import FAMILIES
 from qcompiler.devices.family import PACKED_JSON, Family
 from qcompiler.progress import Progress
+from qcompiler.version import installing
 
 NETLIST_VERILOG = "netlist.v"
 NETLIST_JSON = "netlist.json"
@@ -122,7 +123,7 @@ def share_folder() -> Path:
     spec = importlib.util.find_spec("pyosys")
     if spec is None or not spec.origin:
         raise SynthesisError(
-            "synthesis needs Yosys (pyosys), which is not installed; pip install qcompiler[synth]"
+            f"synthesis needs Yosys (pyosys), which is not installed; {installing('synth')}"
         )
     return Path(spec.origin).parent / "share"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xdsl.ir import Operation
 
@@ -70,8 +70,16 @@ def vector(kind: str, width: int, name: str) -> str:
     return f"{kind} {name}" if width == 1 else f"{kind} [{width - 1}:0] {name}"
 
 
-def port_list(name: str, ports: Iterable[tuple[str, int, str]]) -> list[str]:
-    """Returns the `module ... );` lines with aligned columns; a port is (kind, width, name)."""
+def port_list(
+    name: str, ports: Iterable[tuple[str, int, str]], attributes: Mapping[str, str] | None = None
+) -> list[str]:
+    """Returns the `module ... );` lines with aligned columns.
+
+    Args:
+        name: of the module.
+        ports: kind, width, name of each.
+        attributes: Verilog attributes of ports by name, each on a line above its port.
+    """
     rows = [(kind, "" if width == 1 else f"[{width - 1}:0]", port) for kind, width, port in ports]
     if not rows:
         return [f"module {name};"]
@@ -81,6 +89,8 @@ def port_list(name: str, ports: Iterable[tuple[str, int, str]]) -> list[str]:
     for index, (kind, text, port) in enumerate(rows):
         middle = f" {text:<{range_width}}" if range_width else ""
         comma = "," if index + 1 < len(rows) else ""
+        if attributes and port in attributes:
+            lines.append(f"{INDENT}(* {attributes[port]} *)")
         lines.append(f"{INDENT}{kind:<{kind_width}}{middle} {port}{comma}")
     return [*lines, ");"]
 

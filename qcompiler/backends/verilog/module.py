@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import ArrayAttr, IntegerType, NameLoc, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerType, NameLoc, StringAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.utils.hints import isa
 
@@ -140,7 +140,11 @@ class ModuleEmitter:
             # Operands of sums are as wide as their ranges: Verilog extends them to the result.
             lines.append("// verilator lint_off WIDTHEXPAND")
             lines.append(f"(* {KEEPS_CHAINS} *)")
-        return [*lines, *port_list(self.interface.name, ports)]
+        told = self.module.attributes.get("rtl.port_attributes")
+        said: dict[str, str] = {}
+        if isinstance(told, DictionaryAttr):
+            said = {key: s.data for key, s in told.data.items() if isinstance(s, StringAttr)}
+        return [*lines, *port_list(self.interface.name, ports, said)]
 
     def _output_assigns(self) -> list[str]:
         ports = self.interface.ports.values()

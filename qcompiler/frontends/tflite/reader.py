@@ -18,6 +18,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx.refusal import RefusalError
 from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.tflite.model import Model, Node, Subgraph, Tensor
+from qcompiler.version import installing
 
 MAX_FILE_BYTES = 2**31 - 1
 _IDENTIFIER = b"TFL3"
@@ -90,7 +91,7 @@ def _schema() -> Any:
         return import_module("tflite")
     except ImportError as error:
         what = f"the package {error.name or 'tflite'} is missing, which knows the schema"
-        remedy = "pip install 'qcompiler[tflite]'"
+        remedy = installing("tflite")
         raise ModelError([Problem("TensorFlow Lite", what, remedy)]) from None
 
 

