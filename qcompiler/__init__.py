@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from qcompiler.compiler import compile
     from qcompiler.design import Design, load
     from qcompiler.errors import ModelError, Problem
+    from qcompiler.exploration.entry import explore
+    from qcompiler.exploration.run import Exploration
     from qcompiler.faults import InternalError
     from qcompiler.plugins import load_plugin
     from qcompiler.quantization import evaluate, quantize
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = [
     "Design",
+    "Exploration",
     "InternalError",
     "LayerReport",
     "ModelError",
@@ -39,6 +42,7 @@ __all__ = [
     "__version__",
     "compile",
     "evaluate",
+    "explore",
     "load",
     "load_plugin",
     "quantize",
@@ -50,6 +54,8 @@ _HOMES = {
     "load_plugin": "qcompiler.plugins",
     "quantize": "qcompiler.quantization",
     "evaluate": "qcompiler.quantization",
+    "explore": "qcompiler.exploration.entry",
+    "Exploration": "qcompiler.exploration.run",
     "Design": "qcompiler.design",
     "LayerReport": "qcompiler.backends.report.data",
     "Report": "qcompiler.backends.report.notebook",

@@ -37,7 +37,7 @@ class Origin:
         """
         with Path(path).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
-        words = ["qcc", "compile", Path(path).name, *_words(options)]
+        words = ["qcc", "compile", Path(path).name, *option_words(options)]
         for plugin in plugins:
             words += ["--plugin", plugin]
         return Origin(Path(path).name, digest.hexdigest(), shlex.join(words))
@@ -59,7 +59,7 @@ class Origin:
         return asdict(self)
 
 
-def _words(options: Options) -> Iterator[str]:
+def option_words(options: Options) -> Iterator[str]:
     """Yields the options as the command line has them, those that have their default left out."""
     for name, spec in options.inputs.items():
         yield from ("--input", f"{name}={_described(spec)}")

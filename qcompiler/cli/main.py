@@ -25,6 +25,7 @@ COMMANDS = {
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "package": "a design for other tools: IP-XACT (Vivado), FuseSoC, a list of files",
     "explain": "what became of a node or layer, and why it is as it is",
+    "explore": "many models, options and devices, on this machine or a cluster; results kept",
     "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
     "gui": "apply passes to textual IR in the terminal and see what they do (xDSL's application)",
     "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",

@@ -29,6 +29,7 @@ LAYERS = (
     ("design",),
     ("compiler",),
     ("quantization",),
+    ("exploration",),
     ("__init__",),
     ("train",),
     ("cli",),

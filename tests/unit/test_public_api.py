@@ -18,6 +18,7 @@ WITH_EXAMPLES = (
     "qcompiler.errors",
     "qcompiler.backends.compiled",
     "qcompiler.arith.fixed_point",
+    "qcompiler.exploration.entry",
     "qcompiler.train",
     "qcompiler.train.price",
     "qcompiler.train.dyadic",

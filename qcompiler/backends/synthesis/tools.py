@@ -16,6 +16,7 @@ from qcompiler.progress import Progress
 _POLL_SECONDS = 0.2
 _SHOWN_LINES = 12
 _TAIL_BYTES = 20_000
+_NO_MEMORY = r"(?i)bad_alloc|memoryerror|out of memory|cannot allocate memory"
 _TITLES = {"yosys": "Yosys"}
 # What a line in the log of Yosys, nextpnr or a packer says of the phase.
 _PHASES = {
@@ -32,7 +33,15 @@ _PHASES = {
 
 
 class SynthesisError(Exception):
-    """A tool is absent, failed, or ran into a limit; the message has its own last words."""
+    """A tool is absent, failed, or ran into a limit; the message has its own last words.
+
+    Attributes:
+        limit: `time` or `memory` if it ran into one.
+    """
+
+    def __init__(self, message: str, limit: str | None = None):
+        self.limit = limit
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ def run_limited(
             if time.monotonic() - start > limits.seconds:
                 raise SynthesisError(
                     f"{name} took more than {limits.seconds:g} s; give it more with --timeout, or "
-                    f"a slower folding less to do\n{_last_words(log)}"
+                    f"a slower folding less to do\n{_last_words(log)}",
+                    "time",
                 )
             phase = _phase(log) or phase
             progress(f"{title}: {phase} ({_doing(log)})")
@@ -90,7 +100,10 @@ def run_limited(
         starved = process.returncode < 0 or re.search(r"(?i)\balloc|bad_alloc|memory", words)
         limit = f"; its limit was {limits.memory_bytes >> 20} MiB of memory (--memory)"
         status = f"{process.returncode}{limit if starved else ''}"
-        raise SynthesisError(f"{name} failed with status {status}:\n{words}")
+        out_of_memory = process.returncode < 0 or re.search(_NO_MEMORY, words)
+        raise SynthesisError(
+            f"{name} failed with status {status}:\n{words}", "memory" if out_of_memory else None
+        )
     return time.monotonic() - start
 
 

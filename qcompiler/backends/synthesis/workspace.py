@@ -29,6 +29,7 @@ def fresh_folder(target: Path) -> Generator[Path]:
             failed = target.with_name(f"{target.name}.failed")
             put_in_place(work, failed, aside)
             if isinstance(error, SynthesisError):
-                raise SynthesisError(str(error).replace(str(work), str(failed))) from None
+                said = str(error).replace(str(work), str(failed))
+                raise SynthesisError(said, error.limit) from None
             raise
         put_in_place(work, target, aside)
