@@ -28,6 +28,7 @@ from qcompiler.exploration.run import explore, plan
 from qcompiler.exploration.space import read_space
 from qcompiler.exploration.store import open_store
 from qcompiler.exploration.tasks import DONE
+from qcompiler.options import flag
 
 REPORT, MERGE = "report", "merge"
 _SHOWN = ("rate", "luts", "latency", "accuracy", "dsps", "brams")
@@ -221,7 +222,18 @@ def csv_text(points: Sequence[Point]) -> str:
     file = StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(
-        ["key", "kind", "state", "fault", "model", "steps", *options, *MEASURES, "command", "log"]
+        [
+            "key",
+            "kind",
+            "state",
+            "fault",
+            "model",
+            "steps",
+            *map(flag, options),
+            *MEASURES,
+            "command",
+            "log",
+        ]
     )
     for point in points:
         head = [point.key, point.kind, point.state, point.fault, point.model]

@@ -11,6 +11,7 @@ from qcompiler.backends.pages import content_policy, palette
 from qcompiler.errors import printable
 from qcompiler.exploration.points import FRONT, MEASURES, Point, front_of
 from qcompiler.exploration.tasks import STATES
+from qcompiler.options import flag
 
 _SCRIPTS = "data.js", "chart.js", "table.js", "app.js"
 _LOG = 1500
@@ -53,7 +54,7 @@ def _data(points: Sequence[Point], name: str) -> dict[str, Any]:
             m: list(MEASURES[m]) for m in MEASURES if any(m in p.measures for p in points)
         },
         "fronts": list(FRONT),
-        "options": options,
+        "options": list(map(flag, options)),
         "rows": [
             [
                 number_of(point.state),

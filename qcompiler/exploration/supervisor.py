@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-import qcompiler
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.child_programs import started
 from qcompiler.errors import printable
@@ -90,7 +89,7 @@ def _lay_out(task: Task, limits: Limits, files: Mapping[str, bytes], folder: Pat
 
 
 def _environment(mark: str, folder: Path) -> dict[str, str]:
-    root = str(Path(qcompiler.__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,

@@ -103,10 +103,10 @@ def _wrong_versions(task: Task) -> str:
 
 
 def _design(task: Task, limits: Limits, folder: Path) -> dict[str, Any]:
-    import qcompiler
+    from qcompiler.compiler import compile as compile_model
 
     spec = task.spec
-    design = qcompiler.compile(spec["model"], inputs=spec["inputs"], **spec["options"])
+    design = compile_model(spec["model"], inputs=spec["inputs"], **spec["options"])
     report = design.report()
     files = report.files()
     found: dict[str, Any] = {
@@ -164,13 +164,14 @@ def _quantize(task: Task, limits: Limits, folder: Path) -> dict[str, Any]:
 
 def _accuracy(task: Task, limits: Limits, folder: Path) -> dict[str, Any]:
     """Returns how a compiled network does on data: what `qcc evaluate` says of the design."""
-    import qcompiler
+    from qcompiler.compiler import compile as compile_model
+    from qcompiler.quantization import evaluate
 
     spec = task.spec
     options = {name: spec["options"][name] for name in ("numerics",) if name in spec["options"]}
-    design = qcompiler.compile(spec["model"], inputs=spec["inputs"], **options)
+    design = compile_model(spec["model"], inputs=spec["inputs"], **options)
     design.write(folder / DESIGN)
-    score = qcompiler.evaluate([folder / DESIGN], spec["data"], progress=_tell)
+    score = evaluate([folder / DESIGN], spec["data"], progress=_tell)
     return {"accuracy": score.scores[0].accuracy, "frames": score.frames}
 
 

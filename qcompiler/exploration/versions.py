@@ -7,7 +7,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import qcompiler
 from qcompiler.version import VERSION
 
 _ALWAYS = ("xdsl", "numpy", "onnx")
@@ -44,7 +43,7 @@ def _version(name: str) -> str:
 @cache
 def source_digest() -> str:
     """Returns a short hash of this package's files: what was changed has results of its own."""
-    root = Path(qcompiler.__file__).parent
+    root = Path(__file__).parents[1]
     total = hashlib.sha256()
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":

@@ -4,13 +4,13 @@
 const state = { hidden: new Map(), bounds: {}, front: false, chosen: null };
 const PROPERTIES = [
   ["state", (p) => p.state], ["model", (p) => p.model],
-  ...DATA.options.map((name, at) => [name.replaceAll("_", "-"), (p) => p.options[at] || "(none)"]),
+  ...DATA.options.map((name, at) => [name, (p) => p.options[at] || "(none)"]),
 ];
 const plottable = MEASURES.filter((name) => POINTS.some((p) => isGood(p) && name in p.measures));
 const axes = {
   x: plottable.includes("luts") ? "luts" : plottable[0],
   y: plottable.includes("rate") ? "rate" : plottable[1] ?? plottable[0],
-  colour: PROPERTIES.some(([name]) => name === "device") ? "device" : "model",
+  colour: PROPERTIES.some(([name]) => name === "--device") ? "--device" : "model",
   logX: true, logY: true,
 };
 

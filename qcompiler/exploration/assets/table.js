@@ -4,7 +4,7 @@
 const PAGE_ROWS = 100;
 
 const optionWords = (point) =>
-  DATA.options.map((name, at) => point.options[at] && `${name.replaceAll("_", "-")} ${point.options[at]}`)
+  DATA.options.map((name, at) => point.options[at] && `${name} ${point.options[at]}`)
     .filter(Boolean).join(", ");
 
 class Table {
@@ -15,7 +15,7 @@ class Table {
   }
 
   columns() {
-    const options = DATA.options.map((name, at) => [name.replaceAll("_", "-"), (p) => p.options[at]]);
+    const options = DATA.options.map((name, at) => [name, (p) => p.options[at]]);
     const numbers = MEASURES.map((name) => [name, (p) => p.measures[name]]);
     return [["model", (p) => p.model], ...options, ...numbers, ["state", (p) => p.fault || p.state]];
   }
@@ -92,7 +92,7 @@ function showDetails(point) {
   }
   const pairs = [
     ["model", point.model], ["state", point.fault ? `${point.state}, ${point.fault}` : point.state],
-    ...DATA.options.map((name, at) => [name.replaceAll("_", "-"), point.options[at]]),
+    ...DATA.options.map((name, at) => [name, point.options[at]]),
     ...MEASURES.map((name) => [name, name in point.measures ? `${shown(point.measures[name])} ${unit(name)}` : ""]),
     ["steps", point.steps], ["machine", point.host], ["key", point.key],
   ].filter(([, value]) => value);
