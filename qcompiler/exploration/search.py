@@ -9,6 +9,7 @@ from typing import Any, Literal
 from qcompiler.errors import ModelError, Problem
 from qcompiler.exploration.points import MEASURES
 from qcompiler.exploration.space import Space, Variant, given
+from qcompiler.version import installing
 
 _ASKS = 30
 """Times in a row that a design may come up which was looked at, before one is drawn at random."""
@@ -18,7 +19,7 @@ def check_installed() -> None:
     """Raises ModelError if Optuna is absent."""
     if find_spec("optuna") is None:
         what = "needs optuna, which is not installed"
-        raise ModelError([Problem("[search]", what, "pip install 'qcompiler[explore]'")])
+        raise ModelError([Problem("[search]", what, installing("explore"))])
 
 
 class ParetoSearch:

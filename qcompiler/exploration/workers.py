@@ -16,6 +16,7 @@ from qcompiler.exploration.files import Files
 from qcompiler.exploration.supervisor import end_supervised, run_trial
 from qcompiler.exploration.tasks import DIED, FAILED, Limits, Outcome, Task
 from qcompiler.exploration.versions import other_versions
+from qcompiler.version import installing
 
 _EVENTS = "qcompiler-trials"
 _CONNECT_SECONDS = 15
@@ -220,7 +221,7 @@ def check_installed() -> None:
     """Raises ModelError if Dask is absent."""
     if find_spec("distributed") is None:
         what = "needs dask and distributed, which are not installed"
-        raise ModelError([Problem("explore", what, "pip install 'qcompiler[explore]'")])
+        raise ModelError([Problem("explore", what, installing("explore"))])
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_what_is_missing_is_one_line(folder, capfd, monkeypatch):
     for space in ("space.toml", "search.toml"):
         result = run(capfd, folder, space)
         assert result.status == 1
-        assert "pip install 'qcompiler[explore]'" in result.words
+        assert "pip install 'qcompiler-hdl[explore]'" in result.words
 
 
 def test_a_search_looks_at_as_many_as_it_may(folder, capfd):

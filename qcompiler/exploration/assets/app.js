@@ -1,7 +1,8 @@
 "use strict";
 // Filters, axes and what is chosen; the chart and the table follow.
 
-const state = { hidden: new Map(), bounds: {}, front: false, chosen: null };
+const state = { hidden: new Map(), bounds: [], front: false, chosen: null };
+const MANY = 24;
 const PROPERTIES = [
   ["state", (p) => p.state], ["model", (p) => p.model],
   ...DATA.options.map((name, at) => [name, (p) => p.options[at] || "(none)"]),
@@ -18,8 +19,8 @@ function passes(point) {
   for (const [name, value] of PROPERTIES) {
     if (state.hidden.get(name)?.has(value(point))) return false;
   }
-  for (const [name, [least, most]] of Object.entries(state.bounds)) {
-    const value = point.measures[name];
+  for (const { value: number, least, most } of state.bounds) {
+    const value = number(point);
     if ((least !== null || most !== null) && value === undefined) return false;
     if (least !== null && value < least) return false;
     if (most !== null && value > most) return false;
@@ -85,6 +86,21 @@ function buildAxes() {
   );
 }
 
+/** Returns the fields for the least and the most that a number may be. */
+function bounds(name, value) {
+  const range = { value, least: null, most: null };
+  state.bounds.push(range);
+  const field = (side, hint) => {
+    const made = el("input", { type: "number", placeholder: hint, "aria-label": `${hint} ${name}` });
+    made.addEventListener("input", () => {
+      range[side] = made.value === "" ? null : Number(made.value);
+      update();
+    });
+    return made;
+  };
+  return [el("div", { className: "bounds" }, field("least", "at least"), field("most", "at most"))];
+}
+
 function buildFilters() {
   const parts = [];
   for (const [name, value] of PROPERTIES) {
@@ -94,6 +110,11 @@ function buildFilters() {
     const hidden = new Set();
     state.hidden.set(name, hidden);
     const numeric = [...found.keys()].every((key) => key !== "" && !isNaN(key));
+    if (numeric && found.size > MANY) {
+      const inside = (point) => Number(value(point));
+      parts.push(el("h2", { textContent: name }), ...bounds(name, inside));
+      continue;
+    }
     const keys = [...found.keys()].sort((a, b) => (numeric ? a - b : a < b ? -1 : 1));
     parts.push(el("h2", { textContent: name }), ...keys.map((key) => {
       const box = el("input", { type: "checkbox", checked: true });
@@ -105,16 +126,7 @@ function buildFilters() {
     }));
   }
   for (const name of plottable) {
-    state.bounds[name] = [null, null];
-    const bound = (side, hint) => {
-      const made = el("input", { type: "number", placeholder: hint, "aria-label": `${hint} ${name}` });
-      made.addEventListener("input", () => {
-        state.bounds[name][side] = made.value === "" ? null : Number(made.value);
-        update();
-      });
-      return made;
-    };
-    parts.push(el("h2", { textContent: titled(name) }), el("div", { className: "bounds" }, bound(0, "at least"), bound(1, "at most")));
+    parts.push(el("h2", { textContent: titled(name) }), ...bounds(name, (point) => point.measures[name]));
   }
   document.getElementById("filters").replaceChildren(...parts);
 }
