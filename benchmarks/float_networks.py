@@ -19,7 +19,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 @dataclass(frozen=True)
 class Task:
-    """Images [count, 1, rows, columns] of mean zero and deviation one, and their classes."""
+    """Images [count, 1, rows, columns] and their classes."""
 
     name: str
     train: tuple[Array, Array]
@@ -28,21 +28,33 @@ class Task:
     channels: int
 
 
-def digits() -> Task:
-    """The 8 x 8 digits of scikit-learn: 1,297 to train with, 500 to test."""
+def digits(*, pixels: bool = False) -> Task:
+    """The 8 x 8 digits of scikit-learn: 1,297 to train with, 500 to test.
+
+    Args:
+        pixels: whether numbers are as stored, 0 to 16; or of mean zero and deviation one.
+    """
     found: Any = load_digits()
     order = np.random.default_rng(0).permutation(len(found.target))
     x, y = found.images[order][:, None], found.target[order]
-    return _task("digits", x[:-500], y[:-500], x[-500:], y[-500:], 30, 8)
+    parts = x[:-500], y[:-500], x[-500:], y[-500:]
+    return _task("digits", parts, 30, 8, 1.0 if pixels else None)
 
 
-def fashion(train: int = 12_000, test: int = 2_000) -> Task | None:
-    """The first images of Fashion-MNIST; None where Debian's package is not installed."""
+def fashion(train: int = 12_000, test: int = 2_000, *, pixels: bool = False) -> Task | None:
+    """The first images of Fashion-MNIST; None where Debian's package is not installed.
+
+    Args:
+        train: how many to train with.
+        test: how many to test with.
+        pixels: whether numbers are of 0 to 1; or of mean zero and deviation one.
+    """
     if not FASHION.exists():
         return None
     x, y = _idx("train-images-idx3"), _idx("train-labels-idx1")
     tx, ty = _idx("t10k-images-idx3"), _idx("t10k-labels-idx1")
-    return _task("fashion", x[:train, None], y[:train], tx[:test, None], ty[:test], 4, 16)
+    parts = x[:train, None], y[:train], tx[:test, None], ty[:test]
+    return _task("fashion", parts, 4, 16, 255.0 if pixels else None)
 
 
 def _idx(name: str) -> Array:
@@ -53,9 +65,15 @@ def _idx(name: str) -> Array:
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def _task(name: str, x: Array, y: Array, tx: Array, ty: Array, epochs: int, width: int) -> Task:
-    mean, deviation = float(x.mean()), float(x.std())
-    images = [((part - mean) / deviation).astype(np.float32) for part in (x, tx)]
+def _task(
+    name: str, parts: tuple[Array, Array, Array, Array], epochs: int, width: int,
+    unit: float | None,
+) -> Task:  # fmt: skip
+    """Returns a task of pixels in a unit, or if that is None, of normalized ones."""
+    x, y, tx, ty = parts
+    mean, scale = (float(x.mean()), float(x.std())) if unit is None else (0.0, unit)
+    images = [((part - mean) / scale).astype(np.float32) for part in (x, tx)]
+    name = name if unit is None else f"{name}, pixels"
     return Task(
         name, (images[0], y.astype(np.int64)), (images[1], ty.astype(np.int64)), epochs, width
     )

@@ -22,6 +22,8 @@ from benchmarks.common import print_table, save_results
 
 SECONDS = {"resnet18": 30.0, "mobilenetv2": 300.0, "resnet50": 300.0}
 """The most that each may take, on two cores."""
+BOPS = {"resnet18": 45e9, "mobilenetv2": 8e9, "resnet50": 100e9}
+"""Bit operations a frame, about those of five bits each."""
 GIBIBYTES = 6.0
 
 
@@ -155,32 +157,33 @@ def measured(name: str) -> dict[str, Any]:
     """Returns seconds, seconds of processors, and GiB that choosing bits for a shape takes."""
     from qcompiler.quantization.quantize import quantize
 
-    phases: list[tuple[str, float]] = []
+    phase, since = "", 0.0
 
     def progress(text: str) -> None:
-        words = text.split(":")[0].split(" of ")[0]
-        if not phases or phases[-1][0] != words:
-            phases.append((words, time.process_time()))
+        nonlocal phase, since
+        words, now = text.split(":")[0].split(" of ")[0], time.process_time()
+        if words != phase:
+            if phase:
+                print(f"  {now - since:7.1f} s  {phase}", flush=True)
+            phase, since = words, now
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.onnx"
         model = SHAPES[name]()
-        size = sum(int(np.prod(t.dims)) for t in model.graph.initializer) / 2
         path.write_bytes(model.SerializeToString())
         begin, used = time.perf_counter(), time.process_time()
-        made = quantize(path, weight_bits="auto", activation_bits=8, size=size, progress=progress)
+        bits: dict[str, Any] = {"weight_bits": "auto", "activation_bits": "auto"}
+        made = quantize(path, progress=progress, bops=BOPS[name], **bits)
         seconds, cpu = time.perf_counter() - begin, time.process_time() - used
-    ends = [*(at for _, at in phases[1:]), time.process_time()]
-    for (words, at), end in zip(phases, ends, strict=True):
-        print(f"  {end - at:7.1f} s  {words}", flush=True)
+        progress("")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    bits = [layer.weight_bits for layer in made.layers()]
+    widths = [layer.weight_bits for layer in made.layers()]
     return {
         "network": name,
         "seconds": round(seconds, 1),
         "processor seconds": round(cpu, 1),
         "GiB": round(peak, 2),
-        "mean bits": round(float(np.mean(bits)), 2),
+        "mean bits": round(float(np.mean(widths)), 2),
     }
 
 

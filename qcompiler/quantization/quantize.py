@@ -91,7 +91,7 @@ class Result:
 
 def quantize(
     model: str | Path | Graph,
-    data: str | Path | Mapping[str, Array] = DISTILLED,
+    data: str | Path | Mapping[str, Array] | Data = DISTILLED,
     progress: Progress = silent,
     **options: Any,
 ) -> Result:
@@ -100,7 +100,8 @@ def quantize(
     Args:
         model: a float ONNX file, or its graph.
         data: frames by the names of inputs, as arrays or in an .npz; `none` for inputs distilled
-            from the statistics of batch norms, `gaussian` for normal numbers.
+            from the statistics of batch norms, `gaussian` for normal numbers; or what `made_data`
+            returned of them, which takes its time only once.
         progress: is told what goes on.
         options: fields of `quantization.Settings`; by default 8 bits.
 
@@ -127,18 +128,32 @@ def quantize(
 
 
 def _data(
-    data: str | Path | Mapping[str, Array], graph: Graph, settings: Settings, progress: Progress
+    data: str | Path | Mapping[str, Array] | Data,
+    graph: Graph,
+    settings: Settings,
+    progress: Progress,
 ) -> Data:
+    if isinstance(data, Data):
+        return data
     if isinstance(data, Mapping):
         return check_data(data, graph.inputs, "data")
     if str(data) not in (DISTILLED, GAUSSIAN):
         return read_data(Path(data), graph.inputs)
-    if str(data) == GAUSSIAN:
-        return Data(gaussian(graph, seed=settings.seed), None, made=True)
+    return made_data(graph, str(data), settings.seed, progress)
+
+
+def made_data(graph: Graph, how: str, seed: int, progress: Progress = silent) -> Data:
+    """Returns made-up frames for a float network with its batch norms: `none` or `gaussian`.
+
+    Raises:
+        ModelError: the network has no batch norms to go by.
+    """
+    if how == GAUSSIAN:
+        return Data(gaussian(graph, seed=seed), None, made=True)
     if not is_batched(graph):
         what = "moves its batch axis, so that inputs cannot be distilled"
         raise ModelError([Problem("model", what, "give --data FILE.npz")])
-    return Data(distilled(graph, settings.seed, progress), None, made=True)
+    return Data(distilled(graph, seed, progress), None, made=True)
 
 
 class _Run:

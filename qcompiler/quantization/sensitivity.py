@@ -72,27 +72,44 @@ def _divergences(
 ) -> Sensitivities:
     constants = torch_ops.parameters(graph)
     found = Sensitivities()
+    layers = {layer.output for layer in graph.layers()}
+    firsts = _first_places(graph, [*places.activations])
     with torch.no_grad():
         reference = torch.log_softmax(_logits(torch_ops.run(graph, inputs, constants), graph), 1)
+        # What is before a place is the same as without it: only what follows is computed again.
+        for start, before in torch_ops.steps(graph, inputs, constants):
 
-        def divergence(changed: dict[str, Tensor], hooks: dict[str, Any]) -> float:
-            outputs = torch_ops.run(graph, inputs, {**constants, **changed}, hooks)
-            other = torch.log_softmax(_logits(outputs, graph), 1)
-            terms = (reference.exp() * (reference - other)).sum(1)
-            return max(float(terms.mean()), 0.0)
+            def divergence(
+                changed: dict[str, Tensor], hooks: dict[str, Any],
+                start: int = start, before: Mapping[str, Tensor] = before,
+            ) -> float:  # fmt: skip
+                known = {**constants, **changed}
+                outputs = torch_ops.run(graph, before, known, hooks, start)
+                other = torch.log_softmax(_logits(outputs, graph), 1)
+                terms = (reference.exp() * (reference - other)).sum(1)
+                return max(float(terms.mean()), 0.0)
 
-        for layer in graph.layers():
-            progress(f"sensitivity of {layer.name}")
-            found.weights[layer.output] = {
-                bits: divergence({layer.inputs[1]: torch_ops.tensor(codes.values)}, {})
-                for bits, codes in places.weights[layer.output].items()
-            }
-        for group, tried in places.activations.items():
-            progress(f"sensitivity of {group.name}")
-            found.activations[group.name] = {
-                bits: divergence({}, dict.fromkeys(group.values, partial(rounded, q=q)))
-                for bits, q in tried.items()
-            }
+            node = graph.nodes[start]
+            progress(f"sensitivity of {node.name}")
+            if node.output in layers:
+                found.weights[node.output] = {
+                    bits: divergence({node.inputs[1]: torch_ops.tensor(codes.values)}, {})
+                    for bits, codes in places.weights[node.output].items()
+                }
+            for group in firsts.get(start, []):
+                found.activations[group.name] = {
+                    bits: divergence({}, dict.fromkeys(group.values, partial(rounded, q=q)))
+                    for bits, q in places.activations[group].items()
+                }
+    return found
+
+
+def _first_places(graph: Graph, listed: Sequence[Group]) -> dict[int, list[Group]]:
+    """Returns groups by the place of the first node that makes one of their values; inputs: 0."""
+    made = {node.output: place for place, node in enumerate(graph.nodes)}
+    found: dict[int, list[Group]] = {}
+    for group in listed:
+        found.setdefault(min(made.get(value, 0) for value in group.values), []).append(group)
     return found
 
 

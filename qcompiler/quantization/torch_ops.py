@@ -4,7 +4,8 @@ A row has the operands and keywords of the numpy function of the operation, on t
 batch in front.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,29 +35,49 @@ def run(
     feeds: Mapping[str, Tensor],
     constants: Mapping[str, Tensor],
     hooks: Mapping[str, Hook] | None = None,
+    start: int = 0,
 ) -> dict[str, Tensor]:
     """Returns the outputs of a graph by name.
 
     Args:
         graph: whose values have the batch in front.
-        feeds: inputs by name.
+        feeds: inputs by name; or what there is before node `start`, as of `steps`.
         constants: by name.
         hooks: by name of a value, what takes its place.
+        start: the place of the first node that is computed.
     """
     hooks = hooks or {}
-    values = {**constants, **{n: hooks[n](x) if n in hooks else x for n, x in feeds.items()}}
-    left = dict.fromkeys(values, 0)
-    for node in graph.nodes:
-        for name in node.inputs:
-            left[name] = left.get(name, 0) + 1
-    for node in graph.nodes:
-        made = ROWS[node.kind](*(values[name] for name in node.inputs), **node.attributes)
-        values[node.output] = hooks[node.output](made) if node.output in hooks else made
-        _forget(values, left, node, graph)
+    hooked = {name: hooks[name](x) if name in hooks else x for name, x in feeds.items()}
+    (values,) = deque(_computed(graph, hooked, constants, hooks, start), 1)
     return {name: values[name] for name in graph.outputs}
 
 
-def _forget(values: dict[str, Tensor], left: dict[str, int], node: Node, graph: Graph) -> None:
+def steps(
+    graph: Graph, feeds: Mapping[str, Tensor], constants: Mapping[str, Tensor]
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Yields, for the place of each node, the values before it that it or later ones read."""
+    for place, values in enumerate(_computed(graph, feeds, constants, {}, 0)):
+        if place < len(graph.nodes):
+            yield place, {name: x for name, x in values.items() if name not in constants}
+
+
+def _computed(
+    graph: Graph, feeds: Mapping[str, Tensor], constants: Mapping[str, Tensor],
+    hooks: Mapping[str, Hook], start: int,
+) -> Iterator[dict[str, Tensor]]:  # fmt: skip
+    """Yields the values that are still read: before each node from `start` on, and at the end."""
+    nodes = graph.nodes[start:]
+    values = {**constants, **feeds}
+    left = Counter(name for node in nodes for name in node.inputs)
+    yield values
+    for node in nodes:
+        made = ROWS[node.kind](*(values[name] for name in node.inputs), **node.attributes)
+        values[node.output] = hooks[node.output](made) if node.output in hooks else made
+        _forget(values, left, node, graph)
+        yield values
+
+
+def _forget(values: dict[str, Tensor], left: Counter[str], node: Node, graph: Graph) -> None:
     """Drops what nothing reads any more."""
     for name in node.inputs:
         left[name] -= 1

@@ -135,6 +135,24 @@ def test_hutchinson_finds_the_traces(tmp_path):
     assert early.probes < 100
 
 
+def test_what_is_before_a_place_need_not_be_computed_again(tmp_path):
+    graph = read_float_model(save(residual_network(norms=False), tmp_path))
+    inputs = {"image": torch_ops.tensor(frames(4))}
+    constants = torch_ops.parameters(graph)
+    hooks = {"relu3": lambda x: x * 2, "image": lambda x: x + 1}
+    wanted = torch_ops.run(graph, inputs, constants, {"relu3": hooks["relu3"]})["scores"]
+    for place, before in torch_ops.steps(graph, inputs, constants):
+        if "relu3" in before:
+            break
+        found = torch_ops.run(graph, before, constants, {"relu3": hooks["relu3"]}, place)
+        np.testing.assert_array_equal(found["scores"], wanted)
+    assert graph.nodes[place - 1].output == "relu3"
+    assert "image" not in before
+    changed = torch_ops.run(graph, inputs, constants, {"image": hooks["image"]})["scores"]
+    other = {"image": inputs["image"] + 1}
+    np.testing.assert_array_equal(changed, torch_ops.run(graph, other, constants)["scores"])
+
+
 def test_packages_are_loaded_where_they_are_used():
     """Real data need no torch; `qcc quantize --help` nothing at all."""
     code = """
