@@ -22,6 +22,7 @@ _CONCEPTS = {
     "Architecture": "architecture.md",
     "Numerics": "numerics.md",
     "Hardware": "hardware.md",
+    "Trust": "trust.md",
     "Synthesis": "synthesis.md",
     "The model language": "language.md",
 }

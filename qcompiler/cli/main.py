@@ -22,6 +22,7 @@ COMMANDS = {
     "fmt": "lay out files of the model language",
     "lsp": "serve editors of the model language over standard input and output",
     "verify": "simulate a design's Verilog against its integer interpreter",
+    "prove": "prove a design's Verilog: handshakes, order and values, for all inputs and stalls",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "package": "a design for other tools: IP-XACT (Vivado), FuseSoC, a list of files",
     "explain": "what became of a node or layer, and why it is as it is",

@@ -28,7 +28,7 @@ LAYERS = (
     ("backends",),
     ("design",),
     ("compiler",),
-    ("quantization",),
+    ("quantization", "proofs"),
     ("exploration",),
     ("__init__",),
     ("train",),

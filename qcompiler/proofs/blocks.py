@@ -1,0 +1,135 @@
+"""Cuts a written design into blocks, each with its circuit, as far as its register slices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.scratch import scratch_folder
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.dialects import stream
+from qcompiler.proofs.block import Block, Port
+from qcompiler.proofs.circuit import Circuit, elaborate
+
+SLICE = "_register_slice_w"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a design.
+
+    Attributes:
+        top: name of its top module, with which all names of modules begin.
+        files: Verilog and contents of memories, in a folder.
+    """
+
+    top: str
+    files: tuple[Path, ...]
+
+    @property
+    def slices(self) -> list[str]:
+        """Names of the modules that are register slices."""
+        return [path.stem for path in self.files if SLICE in path.stem]
+
+    def of(self, module: str) -> list[Path]:
+        """Returns the files that a module may need: its own, its parts', and all slices."""
+        own = [path for path in self.files if path.stem == module]
+        parts = [path for path in self.files if path.stem.startswith(f"{module}_")]
+        slices = [path for path in self.files if SLICE in path.stem]
+        return list(dict.fromkeys([*slices, *parts, *own]))
+
+
+def circuit_of(sources: Sources, module: str, limits: Limits) -> Circuit:
+    """Returns the circuit of a module without the register slices in it. Raises as `elaborate`."""
+    opened = [name for name in sources.slices if name != module]
+    with scratch_folder() as folder:
+        return elaborate(folder, sources.of(module), module, opened, limits)
+
+
+def top_circuit(sources: Sources, limits: Limits) -> Circuit:
+    """Returns the circuit of the top module without its blocks. Raises as `elaborate`."""
+    opened = [p.stem for p in sources.files if p.suffix == ".v" and p.stem != sources.top]
+    with scratch_folder() as folder:
+        return elaborate(folder, sources.files, sources.top, opened, limits)
+
+
+def process_block(sources: Sources, name: str, op: stream.Process, limits: Limits) -> Block:
+    """Returns the block of a process.
+
+    Raises:
+        SynthesisError: Yosys is absent, or failed.
+        ValueError: the circuit is none of ours.
+    """
+    circuit = circuit_of(sources, f"{sources.top}_{name}", limits)
+    inputs = [
+        Port(
+            port,
+            find_input(circuit, f"{port}_data"),
+            find_input(circuit, f"{port}_valid"),
+            find_output(circuit, f"{port}_ready"),
+            channel.element.range,
+            channel.lanes.data,
+        )
+        for port, channel in _named("in", op.input_channels)
+    ]
+    outputs = [
+        Port(
+            port,
+            find_output(circuit, f"{port}_slice.in_data"),
+            find_output(circuit, f"{port}_slice.in_valid"),
+            find_input(circuit, f"{port}_slice.in_ready"),
+            channel.element.range,
+            channel.lanes.data,
+        )
+        for port, channel in _named("out", op.output_channels)
+    ]
+    reset = find_input(circuit, "ap_rst_n")
+    return Block(name, circuit, tuple(inputs), tuple(outputs), reset)
+
+
+def slice_block(sources: Sources, module: str, limits: Limits) -> Block:
+    """Returns the block of a register slice. Raises as `process_block`."""
+    circuit = circuit_of(sources, module, limits)
+    width = circuit.nodes[find_input(circuit, "in_data")].sort.width
+    word = IntRange(0, (1 << width) - 1)
+    into = (
+        find_input(circuit, "in_data"),
+        find_input(circuit, "in_valid"),
+        find_output(circuit, "in_ready"),
+    )
+    out = (
+        find_output(circuit, "out_data"),
+        find_output(circuit, "out_valid"),
+        find_input(circuit, "out_ready"),
+    )
+    ports = Port("in", *into, word, 1), Port("out", *out, word, 1)
+    return Block(module, circuit, (ports[0],), (ports[1],), find_input(circuit, "ap_rst_n"))
+
+
+def _named(
+    kind: str, channels: Sequence[stream.ChannelType]
+) -> Iterator[tuple[str, stream.ChannelType]]:
+    for number, channel in enumerate(channels):
+        yield (kind if len(channels) == 1 else f"{kind}{number}"), channel
+
+
+def find_input(circuit: Circuit, name: str) -> int:
+    """Returns an input by its name. Raises ValueError if there is none."""
+    return _found(circuit.inputs, name, "input")
+
+
+def find_output(circuit: Circuit, name: str) -> int:
+    """Returns an output or wire by its name. Raises ValueError if there is none."""
+    return _found(circuit.names, name, "output")
+
+
+def _found(nodes: Mapping[str, int], name: str, kind: str) -> int:
+    if name not in nodes:
+        raise ValueError(f"it has no {kind} {name}")
+    return nodes[name]
+
+
+def processes_of(design: CompiledDesign) -> list[tuple[str, stream.Process]]:
+    """Returns the processes of a design that have hardware, by name."""
+    return [(name, op) for name, op in design.network.named() if not op.is_wires]

@@ -1,0 +1,199 @@
+"""Circuits, read from the BTOR2 that Yosys makes of Verilog: the exchange format of model checkers.
+
+Source: Niemetz et al., "Btor2, BtorMC and Boolector 3.0", CAV 2018, for the format.
+"""
+
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qcompiler.backends.synthesis.tools import Limits, SynthesisError
+from qcompiler.backends.synthesis.yosys import run_script
+from qcompiler.progress import silent
+
+
+@dataclass(frozen=True)
+class Sort:
+    """What a node is: a word, or a memory of words.
+
+    Attributes:
+        width: bits of a word.
+        address: bits of a memory's address; 0 for a word.
+    """
+
+    width: int
+    address: int = 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value of a circuit.
+
+    Attributes:
+        kind: operation, `input`, `state`, or `const`.
+        sort: what it is.
+        args: nodes that it is computed from.
+        numbers: constants of it: a constant's value; bounds of a slice.
+    """
+
+    kind: str
+    sort: Sort
+    args: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass
+class Circuit:
+    """Registers, memories, and what they become in the next cycle.
+
+    Attributes:
+        nodes: by number; operands come before what uses them.
+        inputs: nodes by name.
+        names: nodes by the names of the Verilog's wires and registers, and of what goes out.
+        next: of each register and memory that changes.
+        initial: of each memory that has contents from the start.
+    """
+
+    nodes: dict[int, Node] = field(default_factory=dict[int, Node])
+    inputs: dict[str, int] = field(default_factory=dict[str, int])
+    names: dict[str, int] = field(default_factory=dict[str, int])
+    next: dict[int, int] = field(default_factory=dict[int, int])
+    initial: dict[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def states(self) -> list[int]:
+        """Registers and memories that can change."""
+        return [n for n, node in self.nodes.items() if node.kind == "state" and n in self.next]
+
+    def cone(self, roots: Iterable[int]) -> set[int]:
+        """Returns all nodes that `roots` are computed from within a cycle."""
+        found: set[int] = set()
+        todo = list(roots)
+        while todo:
+            number = todo.pop()
+            if number not in found:
+                found.add(number)
+                todo += self.nodes[number].args
+        return found
+
+    def tainted(self, sources: Iterable[int]) -> set[int]:
+        """Returns all nodes that depend on `sources`, in later cycles too."""
+        tainted = set(sources)
+        while True:
+            before = len(tainted)
+            for number, node in self.nodes.items():
+                if any(arg in tainted for arg in node.args):
+                    tainted.add(number)
+            tainted |= {state for state, value in self.next.items() if value in tainted}
+            if len(tainted) == before:
+                return tainted
+
+
+_UNSUPPORTED = ("justice", "fair", "constraint", "bad")
+
+
+def read_btor(text: str) -> Circuit:
+    """Returns the circuit in a file of BTOR2.
+
+    Raises:
+        ValueError: it has something that a circuit of ours has not.
+    """
+    circuit = Circuit()
+    sorts: dict[int, Sort] = {}
+    for line in text.splitlines():
+        words = line.split(";")[0].split()
+        if words:
+            _read_line(circuit, sorts, int(words[0]), words[1], words[2:])
+    # A memory that is only read becomes itself.
+    circuit.next = {state: value for state, value in circuit.next.items() if state != value}
+    return circuit
+
+
+def _read_line(
+    circuit: Circuit, sorts: dict[int, Sort], number: int, kind: str, words: list[str]
+) -> None:
+    if kind in _UNSUPPORTED:
+        raise ValueError(f"a circuit has no {kind}")
+    if kind == "sort":
+        sorts[number] = _sort(sorts, words)
+    elif kind == "output":
+        circuit.names[words[1]] = int(words[0])
+    elif kind == "next":
+        circuit.next[int(words[1])] = int(words[2])
+    elif kind == "init":
+        circuit.initial[int(words[1])] = int(words[2])
+    else:
+        circuit.nodes[number] = _node(kind, sorts[int(words[0])], words[1:])
+        if kind == "input":
+            circuit.inputs[words[1] if len(words) > 1 else f"input{number}"] = number
+        elif kind == "state" and len(words) > 1:
+            circuit.names.setdefault(words[1], number)
+        elif kind in ("uext", "sext") and len(words) > 3:
+            circuit.names.setdefault(words[3], int(words[1]))
+
+
+def _sort(sorts: Mapping[int, Sort], words: Sequence[str]) -> Sort:
+    if words[0] == "bitvec":
+        return Sort(int(words[1]))
+    return Sort(sorts[int(words[2])].width, sorts[int(words[1])].width)
+
+
+_BASES = {"const": 2, "constd": 10, "consth": 16}
+
+
+def _node(kind: str, sort: Sort, words: Sequence[str]) -> Node:
+    if kind in _BASES:
+        return Node("const", sort, (), (int(words[0], _BASES[kind]),))
+    if kind in ("zero", "one", "ones"):
+        value = {"zero": 0, "one": 1, "ones": (1 << sort.width) - 1}[kind]
+        return Node("const", sort, (), (value,))
+    if kind in ("input", "state"):
+        return Node(kind, sort)
+    if kind in ("slice", "uext", "sext"):
+        count = 3 if kind == "slice" else 2
+        return Node(kind, sort, (int(words[0]),), tuple(map(int, words[1:count])))
+    return Node(kind, sort, tuple(map(int, words)))
+
+
+def elaborate(
+    folder: Path, sources: Sequence[Path], top: str, opened: Sequence[str], limits: Limits
+) -> Circuit:
+    """Returns the circuit of a module, with the modules in it but those that are `opened`.
+
+    The ports of an opened instance become inputs and outputs of the circuit, by their names
+    `INSTANCE.PORT`: what it is made of is proven elsewhere.
+
+    Args:
+        folder: where Yosys works; the files of memories are in it.
+        sources: Verilog.
+        top: the module.
+        opened: names of modules that stay outside.
+        limits: of Yosys.
+
+    Raises:
+        SynthesisError: Yosys is absent, or failed.
+        ValueError: the circuit has something that none of ours has.
+    """
+    if importlib.util.find_spec("pyosys") is None:
+        raise SynthesisError(
+            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler[prove]"
+        )
+    for path in sources:
+        (folder / path.name).write_bytes(path.read_bytes())
+    commands = [
+        *(f"read_verilog {path.name}" for path in sources if path.suffix == ".v"),
+        f"hierarchy -check -top {top}",
+        "proc",
+        *(f"blackbox {name}" for name in opened),
+        "flatten",
+        "expose -evert",
+        "opt_expr",
+        "opt_clean",
+        "memory -nordff -nomap",
+        "dffunmap",
+        "opt_clean",
+        f"write_btor {top}.btor",
+    ]
+    run_script(commands, folder, limits, silent, top)
+    return read_btor((folder / f"{top}.btor").read_text(encoding="utf-8"))

@@ -1,0 +1,315 @@
+"""Proves a block by going through all states that its control can reach.
+
+Control is every register that no data reach: counters, addresses, valid bits. All its states are
+visited, with every pattern of valid and ready from there. What the other registers hold is a term
+in each state, the same on all ways that lead there, or else unknown. So what is shown holds for all
+data, all patterns of stalls, and for ever.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TypeAlias
+
+from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, Undecided
+from qcompiler.proofs.cycle import Cycle, Value, Values, joined
+from qcompiler.proofs.terms import Element, Terms, Word
+
+Counts: TypeAlias = tuple[tuple[int, int], ...]
+"""Of each port, inputs first: beats of its unit that moved, and the unit."""
+State: TypeAlias = tuple[tuple[Value, ...], Counts]
+Step: TypeAlias = tuple[int, ...]
+"""Valid of each input, then ready of each output."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What was found.
+
+    Attributes:
+        states: of the control.
+        cycles: that were computed.
+        data: whether what comes out was compared, or only how many beats, and when.
+        longest: cycles from some state until a beat comes out, if nobody waits, at most.
+    """
+
+    states: int
+    cycles: int
+    data: bool
+    longest: int
+
+
+@dataclass(frozen=True)
+class _Edge:
+    state: State
+    moved: bool
+
+
+class Explorer:
+    """Goes through the states of a block.
+
+    Args:
+        block: the block.
+        meaning: what it must compute.
+        data: whether to compare what comes out; else data are anything at all.
+        most: states, past which the proof is given up.
+        end: monotonic time, past which it is.
+    """
+
+    def __init__(
+        self, block: Block, meaning: Meaning, *, data: bool, most: int, end: float = math.inf
+    ):
+        self.block, self.meaning, self.data = block, meaning, data
+        self.most, self.end = most, end
+        self.terms = Terms(oldest=-meaning.held - 1)
+        circuit = block.circuit
+        tainted = circuit.tainted(port.data for port in block.inputs)
+        self._control = [state for state in circuit.states if state not in tainted]
+        self._data = [state for state in circuit.states if state in tainted] if data else []
+        ports = (*block.inputs, *block.outputs)
+        roots = [circuit.next[state] for state in (*self._control, *self._data)]
+        roots += [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
+        roots += [port.data for port in block.outputs] if data else []
+        self.cycle = Cycle(circuit, self.terms, roots)
+        self._in_beats = [self._beats_of(i, port) for i, port in enumerate(block.inputs)]
+        self._bit = [self.terms.const(1, 0), self.terms.const(1, 1)]
+        self._counts_of_start: Counts = ((0, 0),) * len(ports)
+        self._checked: set[tuple[int, int, Word, tuple[int, ...]]] = set()
+        self._from: dict[State, tuple[State, Step] | None] = {}
+        self._eager: dict[State, _Edge] = {}
+        self.cycles = 0
+
+    def _beats_of(self, number: int, port: Port) -> list[Word]:
+        """Returns the words that the beats of a unit are."""
+        width, range_ = port.element.width_bits, port.element
+        beats: list[Word] = []
+        for beat in range(self.meaning.in_beats[number]):
+            lanes = [
+                Element(number, 0, beat * port.lanes + lane, range_.lo, range_.hi)
+                for lane in range(port.lanes)
+            ]
+            words = [self.terms.element(width, lane) for lane in lanes]
+            beats.append(self.terms.put_together([(word, 0, width) for word in words]))
+        return beats
+
+    def explore(self) -> Explored:
+        """Visits all states.
+
+        Raises:
+            Refuted: the block does something else than it must.
+            Undecided: there are too many states.
+        """
+        start, held = self._start()
+        content: dict[State, tuple[Value, ...]] = {start: held}
+        self._from[start] = None
+        steps = self._steps()
+        todo = [start]
+        waiting = {start}
+        while todo:
+            if time.monotonic() > self.end:
+                raise Undecided(f"it took too long, after {len(content)} states of its control")
+            state = todo.pop()
+            waiting.discard(state)
+            for step in steps:
+                reached, left = self._advance(state, content[state], step)
+                known = content.get(reached)
+                if known is None:
+                    self._from[reached] = (state, step)
+                    if len(content) >= self.most:
+                        raise Undecided(f"its control has more than {self.most} states")
+                elif (left := joined(known, left)) == known:
+                    continue
+                content[reached] = left
+                if reached not in waiting:
+                    waiting.add(reached)
+                    todo.append(reached)
+        return Explored(len(content), self.cycles, self.data, self._longest_wait())
+
+    def _steps(self) -> list[Step]:
+        """Returns the patterns of valid and ready to try."""
+        block = self.block
+        readies = [(1,)] * len(block.outputs) if self.is_frozen() else [(0, 1)] * len(block.outputs)
+        return list(product(*[(0, 1)] * len(block.inputs), *readies))
+
+    def is_frozen(self) -> bool:
+        """Whether all stands still while the only output waits, and waiting is all that ready does.
+
+        Then a run with stalls is one without, in which some cycles last longer.
+        """
+        block, terms, bit = self.block, self.terms, self._bit
+        if len(block.outputs) != 1:
+            return False
+        (out,) = block.outputs
+        if block.circuit.nodes[out.valid].kind != "state":
+            return False
+        registers = (*self._control, *self._data)
+        some: dict[int, Value] = {}
+        for number in registers:
+            sort = block.circuit.nodes[number].sort
+            words = [terms.fresh(sort.width, (number, i)) for i in range(1 << sort.address)]
+            some[number] = tuple(words) if sort.address else words[0]
+        for port in block.inputs:
+            some[port.valid] = terms.fresh(1, port.valid)
+            some[port.data] = terms.fresh(port.lanes * port.element.width_bits, port.data)
+        some[block.reset] = bit[1]
+        held = self.cycle.compute({**some, out.valid: bit[1], out.ready: bit[0]})
+        becomes = block.circuit.next
+        still = all(held[becomes[n]] == held[n] for n in registers)
+        refuses = all(terms.value(held[port.ready]) == 0 for port in block.inputs)
+        idle = [self.cycle.compute({**some, out.valid: bit[0], out.ready: ready}) for ready in bit]
+        seen = [*(becomes[n] for n in registers), *(port.ready for port in block.inputs)]
+        return still and refuses and all(idle[0][n] == idle[1][n] for n in seen)
+
+    def _start(self) -> tuple[State, tuple[Value, ...]]:
+        """Returns the state after reset, whatever was before."""
+        values = self.cycle.compute({self.block.reset: self._bit[0]})
+        becomes = self.block.circuit.next
+        control = tuple(values[becomes[n]] for n in self._control)
+        return (control, self._counts_of_start), tuple(values[becomes[n]] for n in self._data)
+
+    def _advance(
+        self, state: State, content: tuple[Value, ...], step: Step
+    ) -> tuple[State, tuple[Value, ...]]:
+        """Returns the state after a cycle, and what its registers of data hold."""
+        self.cycles += 1
+        block, (control, counts) = self.block, state
+        given: dict[int, Value] = dict(zip(self._control, control, strict=True))
+        given.update(zip(self._data, content, strict=True))
+        given[block.reset] = self._bit[1]
+        for i, port in enumerate(block.inputs):
+            given[port.valid] = self._bit[step[i]]
+            if step[i] and self.data:
+                given[port.data] = self._in_beats[i][counts[i][0]]
+        for port, ready in zip(block.outputs, step[len(block.inputs) :], strict=True):
+            given[port.ready] = self._bit[ready]
+        values = self.cycle.compute(given)
+        moved = self._moved(values, step, state)
+        self._check(values, moved, state, step)
+        after, ended = self._count(counts, moved, state, step)
+        becomes = block.circuit.next
+        control = tuple([values[becomes[n]] for n in self._control])
+        left = tuple([values[becomes[n]] for n in self._data])
+        for port in ended:
+            left = tuple([self._older(value, port) for value in left])
+        reached = (control, after)
+        if all(step):
+            self._eager[state] = _Edge(reached, any(moved[len(block.inputs) :]))
+        return reached, left
+
+    def _older(self, value: Value, port: int) -> Value:
+        if isinstance(value, tuple):
+            return tuple([self.terms.older(word, port) for word in value])
+        return self.terms.older(value, port)
+
+    def _moved(self, values: Values, step: Step, state: State) -> list[bool]:
+        """Returns at which ports a beat moves."""
+        block = self.block
+        asked = [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
+        answers: list[bool] = []
+        for port, node, other in zip((*block.inputs, *block.outputs), asked, step, strict=True):
+            answer = self.terms.value(values[node])
+            if answer is None:
+                what = "ready" if node == port.ready else "valid"
+                raise Refuted(f"{what} of {port.name} is unknown", self._path(state, step))
+            answers.append(bool(answer and other))
+        return answers
+
+    def _count(
+        self, counts: Counts, moved: Sequence[bool], state: State, step: Step
+    ) -> tuple[Counts, list[int]]:
+        """Returns how many beats moved by now, and the input ports whose unit ended."""
+        inputs = len(self.block.inputs)
+        sizes = (*self.meaning.in_beats, *self.meaning.out_beats)
+        after: list[tuple[int, int]] = []
+        ended: list[int] = []
+        for port, ((beat, unit), size, moves) in enumerate(zip(counts, sizes, moved, strict=True)):
+            beat += moves
+            if beat == size:
+                beat, unit = 0, unit + 1
+                if port < inputs:
+                    ended.append(port)
+            after.append((beat, unit))
+        first = min(unit for _, unit in after[inputs:])
+        if max(unit for _, unit in after) - first > self.meaning.held:
+            words = f"more than {self.meaning.held} units are inside: beats are lost, or made up"
+            raise Refuted(words, self._path(state, step), certain=True)
+        return tuple((beat, unit - first) for beat, unit in after), ended
+
+    def _check(self, values: Values, moved: Sequence[bool], state: State, step: Step) -> None:
+        """Compares the beats that go out with what they must be."""
+        _, counts = state
+        inputs = len(self.block.inputs)
+        for number, port in enumerate(self.block.outputs):
+            if not moved[inputs + number]:
+                continue
+            beat, unit = counts[inputs + number]
+            units = tuple(unit - counts[i][1] for i in range(inputs))
+            begun = [counts[i][0] + moved[i] > 0 or ahead < 0 for i, ahead in enumerate(units)]
+            if max(units) > 0 or not any(begun):
+                words = f"{port.name} makes beat {beat} of a unit of which nothing came in"
+                raise Refuted(words, self._path(state, step), certain=True)
+            if self.data:
+                problem = self._compare(values[port.data], number, beat, units)
+                if problem is not None:
+                    words = f"{port.name}, beat {beat}: {problem.words}"
+                    raise Refuted(words, self._path(state, step), problem.value)
+
+    def _compare(
+        self, word: Word, number: int, beat: int, units: tuple[int, ...]
+    ) -> Difference | None:
+        key = (number, beat, word, units)
+        if key in self._checked:
+            return None
+        port = self.block.outputs[number]
+        width = port.element.width_bits
+        for lane in range(port.lanes):
+            part = self.terms.slice(word, width * port.lanes, lane * width, width)
+            place = number, beat * port.lanes + lane
+            if not self.terms.is_known(part):
+                return Difference(f"lane {lane} depends on more than its inputs")
+            problem = self.meaning.difference(self.terms, place, part, units)
+            if problem is not None:
+                return replace(problem, words=f"lane {lane}: {problem.words}")
+        self._checked.add(key)
+        return None
+
+    def _path(self, state: State, step: Step) -> list[Step]:
+        """Returns the steps from reset to a state, and one more."""
+        steps = [step]
+        while (came := self._from[state]) is not None:
+            state, before = came
+            steps.append(before)
+        return steps[::-1]
+
+    def _longest_wait(self) -> int:
+        """Returns how many cycles it takes until a beat comes out if nobody waits, at most.
+
+        Raises:
+            Refuted: from some state, none ever does.
+        """
+        wait: dict[State, int] = {}
+        for state in self._eager:
+            way: list[State] = []
+            seen: set[State] = set()
+            while state not in wait:
+                if state in seen:
+                    words = "never makes a beat again although nobody waits"
+                    raise Refuted(words, self._path(state, self._all_ready), certain=True)
+                way.append(state)
+                seen.add(state)
+                edge = self._eager[state]
+                if edge.moved:
+                    wait[state] = 1
+                    way.pop()
+                    break
+                state = edge.state
+            for earlier in reversed(way):
+                wait[earlier] = wait[state] + 1
+                state = earlier
+        return max(wait.values(), default=0)
+
+    @property
+    def _all_ready(self) -> Step:
+        return (1,) * (len(self.block.inputs) + len(self.block.outputs))

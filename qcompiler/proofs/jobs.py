@@ -1,0 +1,199 @@
+"""The proofs of a design, each a job of its own: what is claimed, and what came of it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from qcompiler.backends.compiled import CompiledDesign
+from qcompiler.backends.layout import Layout
+from qcompiler.backends.synthesis.tools import Limits, SynthesisError
+from qcompiler.backends.written import load_design
+from qcompiler.dialects import stream
+from qcompiler.proofs.block import Block, Meaning, Refuted, Undecided
+from qcompiler.proofs.blocks import Sources, process_block, processes_of, slice_block
+from qcompiler.proofs.explore import Explored, Explorer
+from qcompiler.proofs.meaning import SliceMeaning, meaning_of
+from qcompiler.proofs.reference import Table, tables_of
+from qcompiler.proofs.rules import check_ports, check_slice
+from qcompiler.proofs.traces import show
+from qcompiler.proofs.wiring import prove_top
+
+Status: TypeAlias = Literal["proven", "control", "refuted", "undecided"]
+"""`control`: with data left out; how many beats move, and when, but not what they hold."""
+
+TOP = "top"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a proof may take.
+
+    Attributes:
+        seconds: for each block.
+        states: of its control.
+    """
+
+    seconds: float = 600.0
+    states: int = 200_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a proof.
+
+    Attributes:
+        name: of the block: a process, a register slice, or `top`.
+        kind: operation, `register slice` or `top module`.
+        status: see there.
+        words: what was shown, or what is wrong.
+        seconds: it took.
+        trace: file in the design that shows what is wrong.
+        cached: whether it is known from an earlier run.
+    """
+
+    name: str
+    kind: str
+    status: Status
+    words: str
+    seconds: float = 0.0
+    trace: str | None = None
+    cached: bool = False
+
+
+class Proofs:
+    """The proofs of a design.
+
+    Args:
+        design: at the stream level; at the nn level too, if it is of a model.
+        sources: its Verilog.
+        directory: receives traces, in `proofs`.
+        effort: that each proof may take.
+    """
+
+    def __init__(
+        self,
+        design: CompiledDesign,
+        sources: Sequence[Path],
+        directory: Path,
+        effort: Effort | None = None,
+    ):
+        self.design, self.directory = design, directory
+        self.effort = Effort() if effort is None else effort
+        self.sources = Sources(design.name, tuple(sources))
+        self.processes = dict(processes_of(design))
+
+    @staticmethod
+    def read(directory: Path, effort: Effort) -> "Proofs":
+        """Returns the proofs of a written design.
+
+        Raises:
+            ModelError: the directory holds no design, or one that cannot be read.
+        """
+        design, rtl = load_design(directory, ("nn", "qint", "stream"))
+        memories = sorted(Layout(directory).rtl.glob("*.mem"))
+        return Proofs(design, [*rtl.sources, *memories], directory, effort)
+
+    @cached_property
+    def tables(self) -> dict[stream.Process, Table]:
+        """What requantizers compute."""
+        return tables_of(self.design)
+
+    @property
+    def names(self) -> list[str]:
+        """All that is to be proven: the top module, register slices, processes."""
+        return [TOP, *self.sources.slices, *self.processes]
+
+    def kind(self, name: str) -> str:
+        """Returns what a name stands for."""
+        if name in self.processes:
+            return self.processes[name].name.removeprefix("stream.")
+        return "top module" if name == TOP else "register slice"
+
+    def key(self, name: str) -> str:
+        """Returns a hash of all that the result of a proof depends on."""
+        digest = hashlib.sha256()
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+        process = self.processes.get(name)
+        module = name if process is None else f"{self.sources.top}_{name}"
+        files = self.sources.files if name == TOP else self.sources.of(module)
+        for path in files:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        levels = ["nn", "stream"] if isinstance(process, stream.RequantizeOp) else ["stream"]
+        for level in levels if name == TOP or process is not None else []:
+            file = Layout(self.directory).level(level)
+            digest.update(file.read_bytes() if file.is_file() else b"none")
+        digest.update(json.dumps([name, asdict(self.effort)]).encode())
+        return digest.hexdigest()
+
+    def prove(self, name: str) -> Result:
+        """Proves one of `names`."""
+        start = time.monotonic()
+        status, words, trace = self._attempt(name)
+        seconds = round(time.monotonic() - start, 2)
+        return Result(name, self.kind(name), status, words, seconds, trace)
+
+    def _attempt(self, name: str) -> tuple[Status, str, str | None]:
+        limits = Limits(self.effort.seconds)
+        try:
+            if name == TOP:
+                return "proven", prove_top(self.sources, self.design.network, limits), None
+            if name not in self.processes:
+                block = slice_block(self.sources, name, limits)
+                return self._block(block, SliceMeaning(), [check_slice])
+            process = self.processes[name]
+            if not process.has_handshake:
+                return "undecided", "it has no handshake, which proofs are about", None
+            block = process_block(self.sources, name, process, limits)
+            return self._block(block, meaning_of(process, self.tables), [check_ports])
+        except Refuted as refuted:
+            return "refuted", str(refuted), None
+        except (Undecided, SynthesisError, ValueError) as error:
+            return "undecided", str(error).splitlines()[0], None
+
+    def _block(
+        self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]
+    ) -> tuple[Status, str, str | None]:
+        try:
+            for rule in rules:
+                rule(block)
+            explored = self._explore(block, meaning)
+        except Refuted as refuted:
+            trace = show(block, meaning, refuted) if refuted.steps else None
+            if trace is None:
+                status: Status = "undecided" if refuted.steps else "refuted"
+                shown = "; no run that shows it was found" if refuted.steps else ""
+                return status, f"{refuted}{shown}", None
+            path = self.directory / "proofs" / f"{block.name}.vcd"
+            path.parent.mkdir(exist_ok=True)
+            trace.write(path)
+            return "refuted", trace.words, str(path.relative_to(self.directory))
+        words = f"{explored.states} states, {explored.cycles} cycles"
+        return "proven" if explored.data else "control", words, None
+
+    def _explore(self, block: Block, meaning: Meaning) -> Explored:
+        """Explores with data, or where that is too much without.
+
+        Raises:
+            Refuted, Undecided: as `Explorer.explore`.
+        """
+        end = time.monotonic() + self.effort.seconds
+        for data in (True, False):
+            explorer = Explorer(block, meaning, data=data, most=self.effort.states, end=end)
+            try:
+                return explorer.explore()
+            except Undecided:
+                if not data:
+                    raise
+                end += self.effort.seconds
+        raise AssertionError("the second attempt returned or raised")
+
+
+def known(result: Result) -> Result:
+    """Returns a result of an earlier run as such."""
+    return replace(result, cached=True)

@@ -1,0 +1,332 @@
+"""Words of hardware as terms: constants, inputs, integer sums of inputs, and operations on these.
+
+A term is a number; equal terms have equal numbers. `UNKNOWN` is any value at all: what is proven
+with it holds for all of them. Words are put together of pieces of other words, so that lanes which
+are packed and unpacked again are the same terms.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Word: TypeAlias = int
+Piece: TypeAlias = tuple[Word, int, int]
+"""A part of a word: the word, its lowest bit, how many bits."""
+
+UNKNOWN: Word = -1
+
+
+@dataclass(frozen=True)
+class Form:
+    """An integer sum of inputs, to which a word is equal modulo 2**width.
+
+    Attributes:
+        factors: of each input.
+        constant: that is added.
+        lo, hi: bounds of the sum.
+    """
+
+    factors: Mapping[Word, int]
+    constant: int
+    lo: int
+    hi: int
+
+
+@dataclass(frozen=True)
+class Element:
+    """What an input is: an element of what came into a block.
+
+    Attributes:
+        port: which input channel.
+        unit: 0 for the unit that is coming in, -1 for the one before it, and so on.
+        index: of the element in its unit.
+        lo, hi: bounds of its values.
+    """
+
+    port: int
+    unit: int
+    index: int
+    lo: int
+    hi: int
+
+
+class Terms:
+    """All terms of a proof.
+
+    Attributes:
+        kinds: what each term is.
+        widths: of each term in bits.
+        args: what it is made of.
+        oldest: units before this one are forgotten, a negative number.
+    """
+
+    def __init__(self, oldest: int = -4) -> None:
+        self.kinds: list[str] = []
+        self.widths: list[int] = []
+        self.args: list[tuple[Any, ...]] = []
+        self.oldest = oldest
+        self._known: dict[tuple[Any, ...], Word] = {}
+        self._forms: dict[Word, Form | None] = {}
+        self._concats: dict[tuple[int, ...], Word] = {}
+        self._slices: dict[tuple[int, ...], Word] = {}
+        self._sums: dict[tuple[int, Word, Word], Word] = {}
+        self._older: dict[tuple[Word, int], Word] = {}
+
+    def _make(self, kind: str, width: int, *args: Any) -> Word:
+        key = (kind, width, *args)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = len(self.kinds)
+            self.kinds.append(kind)
+            self.widths.append(width)
+            self.args.append(args)
+        return found
+
+    def const(self, width: int, value: int) -> Word:
+        """Returns the constant `value` modulo 2**width."""
+        return self._make("const", width, value % (1 << width))
+
+    def element(self, width: int, element: Element) -> Word:
+        """Returns an input."""
+        return self._make("element", width, element)
+
+    def fresh(self, width: int, name: object) -> Word:
+        """Returns a word of which nothing is known but that it is equal to itself."""
+        return self._make("fresh", width, name)
+
+    def rom(self, width: int, contents: tuple[Word, ...], address: Word) -> Word:
+        """Returns a word of a memory of constants at an address that is not constant."""
+        return self._make("rom", width, contents, address)
+
+    def value(self, word: Word) -> int | None:
+        """Returns the value of a constant, None for other terms."""
+        return self.args[word][0] if word >= 0 and self.kinds[word] == "const" else None
+
+    # Parts of words.
+
+    def pieces(self, word: Word, width: int) -> tuple[Piece, ...]:
+        """Returns what a word is put together of, lowest first."""
+        if word >= 0 and self.kinds[word] == "pieces":
+            return self.args[word]
+        return ((word, 0, width),)
+
+    def put_together(self, pieces: list[Piece]) -> Word:
+        """Returns a word of pieces, lowest first."""
+        merged: list[Piece] = []
+        for piece in map(self._plain, pieces):
+            if merged and (joined := self._joined(merged[-1], piece)) is not None:
+                merged[-1] = joined
+            else:
+                merged.append(piece)
+        if len(merged) == 1:
+            base, low, width = merged[0]
+            if base == UNKNOWN or (low == 0 and self.widths[base] == width):
+                return base
+        return self._make("pieces", sum(width for _, _, width in merged), *merged)
+
+    def _plain(self, piece: Piece) -> Piece:
+        """Returns a piece that starts at bit 0 if it is constant or unknown."""
+        base, low, width = piece
+        if base == UNKNOWN:
+            return UNKNOWN, 0, width
+        value = self.value(base)
+        return piece if value is None else (self.const(width, value >> low), 0, width)
+
+    def _joined(self, one: Piece, next_: Piece) -> Piece | None:
+        (a, a_low, a_width), (b, b_low, b_width) = one, next_
+        if a == UNKNOWN and b == UNKNOWN:
+            return UNKNOWN, 0, a_width + b_width
+        if a == b and a_low + a_width == b_low and self.value(a) is None:
+            return a, a_low, a_width + b_width
+        first, second = self.value(a), self.value(b)
+        if first is None or second is None:
+            return None
+        width = a_width + b_width
+        return self.const(width, second << a_width | first), 0, width
+
+    def concat(self, high: Word, high_width: int, low: Word, low_width: int) -> Word:
+        """Returns two words side by side."""
+        key = (high, high_width, low, low_width)
+        found = self._concats.get(key)
+        if found is None:
+            pieces = [*self.pieces(low, low_width), *self.pieces(high, high_width)]
+            found = self._concats[key] = self.put_together(pieces)
+        return found
+
+    def slice(self, word: Word, width: int, low: int, count: int) -> Word:
+        """Returns `count` bits of a word of `width` bits from bit `low` on."""
+        if word == UNKNOWN or (low == 0 and count == width):
+            return word
+        key = (word, low, count)
+        found = self._slices.get(key)
+        if found is None:
+            found = self._slices[key] = self._slice(word, width, low, count)
+        return found
+
+    def _slice(self, word: Word, width: int, low: int, count: int) -> Word:
+        if (value := self.value(word)) is not None:
+            return self.const(count, value >> low)
+        cut: list[Piece] = []
+        at = 0
+        for base, start, size in self.pieces(word, width):
+            first, last = max(low, at), min(low + count, at + size)
+            if first < last:
+                cut.append((base, start + first - at, last - first))
+            at += size
+        return self.put_together(cut)
+
+    def is_known(self, word: Word) -> bool:
+        """Whether no bit of a word is unknown."""
+        if word < 0:
+            return False
+        return self.kinds[word] != "pieces" or all(base >= 0 for base, _, _ in self.args[word])
+
+    # Integer sums.
+
+    def form(self, word: Word) -> Form | None:
+        """Returns a sum that a word is equal to modulo 2**width; None if none is known."""
+        if word < 0:
+            return None
+        if word not in self._forms:
+            self._forms[word] = self._form(word)
+        return self._forms[word]
+
+    def _form(self, word: Word) -> Form | None:
+        kind, width, args = self.kinds[word], self.widths[word], self.args[word]
+        if kind == "const":
+            value = args[0] - (1 << width) if args[0] >> (width - 1) else args[0]
+            return Form({}, value, value, value)
+        if kind == "element":
+            return Form({word: 1}, 0, args[0].lo, args[0].hi)
+        if kind == "sum":
+            return self._sum_form(dict(args[0]), args[1])
+        return self._pieces_form(args) if kind == "pieces" else None
+
+    def _sum_form(self, factors: dict[Word, int], constant: int) -> Form:
+        lo = hi = constant
+        for word, factor in factors.items():
+            element: Element = self.args[word][0]
+            ends = factor * element.lo, factor * element.hi
+            lo, hi = lo + min(ends), hi + max(ends)
+        return Form(factors, constant, lo, hi)
+
+    def _pieces_form(self, pieces: tuple[Piece, ...]) -> Form | None:
+        (base, low, width), *others = pieces
+        if low == 0 and not others:
+            return self.form(base)  # low bits
+        if self.value(base) == 0:  # a shift to the left
+            rest = self.form(self.put_together(others))
+            return None if rest is None else self._scaled(rest, 1 << width)
+        if low != 0:
+            return None
+        part = self.form(self.put_together([pieces[0]]))
+        if part is None:
+            return None
+        if all(self.value(other) == 0 for other, _, _ in others):
+            return part if part.lo >= 0 and part.hi < 1 << width else None
+        if all(other == (base, width - 1, 1) for other in others):
+            half = 1 << (width - 1)
+            return part if -half <= part.lo and part.hi < half else None
+        return None
+
+    def _scaled(self, form: Form, factor: int) -> Form:
+        factors = {word: f * factor for word, f in form.factors.items()}
+        return self._sum_form(factors, form.constant * factor)
+
+    def _of_form(self, width: int, form: Form) -> Word:
+        factors = {word: factor for word, factor in form.factors.items() if factor}
+        if not factors:
+            return self.const(width, form.constant)
+        if len(factors) == 1 and form.constant == 0:
+            ((word, factor),) = factors.items()
+            if factor == 1 and self.widths[word] == width:
+                return word
+        return self._make("sum", width, tuple(sorted(factors.items())), form.constant)
+
+    def add(self, width: int, x: Word, y: Word) -> Word:
+        """Returns the sum modulo 2**width."""
+        key = (width, x, y)
+        if key not in self._sums:
+            self._sums[key] = self._added(width, x, y)
+        return self._sums[key]
+
+    def _added(self, width: int, x: Word, y: Word) -> Word:
+        a, b = self.form(x), self.form(y)
+        if a is None or b is None:
+            return self._opaque("add", width, *sorted((x, y)))
+        factors = dict(a.factors)
+        for word, factor in b.factors.items():
+            factors[word] = factors.get(word, 0) + factor
+        return self._of_form(width, self._sum_form(factors, a.constant + b.constant))
+
+    def mul(self, width: int, x: Word, y: Word) -> Word:
+        """Returns the product modulo 2**width."""
+        for one, other in ((x, y), (y, x)):
+            if self.value(one) is not None and (form := self.form(other)) is not None:
+                factor = self.form(one)
+                assert factor is not None, "a constant is a sum"
+                return self._of_form(width, self._scaled(form, factor.constant))
+        return self._opaque("mul", width, *sorted((x, y)))
+
+    def neg(self, width: int, x: Word) -> Word:
+        """Returns the negative modulo 2**width."""
+        form = self.form(x)
+        if form is None:
+            return self._opaque("neg", width, x)
+        return self._of_form(width, self._scaled(form, -1))
+
+    # Everything else.
+
+    def _opaque(self, kind: str, width: int, *args: Word) -> Word:
+        if all(self.is_known(arg) for arg in args):
+            return self._make(kind, width, *args)
+        return UNKNOWN
+
+    def operation(
+        self, kind: str, width: int, args: tuple[Word, ...], compute: Callable[..., int]
+    ) -> Word:
+        """Returns an operation, computed if all its operands are constant."""
+        values = [self.value(arg) for arg in args]
+        if all(value is not None for value in values):
+            return self.const(width, compute(*values))
+        return self._opaque(kind, width, *args)
+
+    def choose(self, width: int, condition: Word, yes: Word, no: Word) -> Word:
+        """Returns one of two words."""
+        chosen = self.value(condition)
+        if chosen is not None:
+            return yes if chosen else no
+        if yes == no:
+            return yes
+        return self._opaque("ite", width, condition, yes, no)
+
+    def older(self, word: Word, port: int) -> Word:
+        """Returns a word once the unit that comes in at a port has become the one before it."""
+        if word < 0 or self.kinds[word] in ("const", "fresh"):
+            return word
+        key = (word, port)
+        if key not in self._older:
+            self._older[key] = self._aged(word, port)
+        return self._older[key]
+
+    def _aged(self, word: Word, port: int) -> Word:
+        kind, width, args = self.kinds[word], self.widths[word], self.args[word]
+        if kind == "element":
+            found: Element = args[0]
+            if found.port != port:
+                return word
+            if found.unit - 1 < self.oldest:
+                return UNKNOWN
+            aged = Element(port, found.unit - 1, found.index, found.lo, found.hi)
+            return self.element(width, aged)
+        if kind == "pieces":
+            return self.put_together([(self.older(b, port), low, n) for b, low, n in args])
+        if kind == "sum":
+            factors = {self.older(w, port): factor for w, factor in args[0]}
+            if UNKNOWN in factors:
+                return UNKNOWN
+            return self._of_form(width, self._sum_form(factors, args[1]))
+        if kind == "rom":
+            address = self.older(args[1], port)
+            return UNKNOWN if not self.is_known(address) else self.rom(width, args[0], address)
+        return self._opaque(kind, width, *(self.older(arg, port) for arg in args))
