@@ -177,7 +177,7 @@ def elaborate(
     """
     if importlib.util.find_spec("pyosys") is None:
         raise SynthesisError(
-            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler[prove]"
+            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler-hdl[prove]"
         )
     for path in sources:
         (folder / path.name).write_bytes(path.read_bytes())
