@@ -12,6 +12,7 @@ from qcompiler.universe import DIALECTS
 _GUIDES = (
     "quantize-a-model",
     "look-inside",
+    "command-line",
     "stream-with-state",
     "package-a-design",
     "write-a-pass",

@@ -15,6 +15,7 @@ from qcompiler.cli.common import (
     print_notes,
     print_problems,
 )
+from qcompiler.cli.project_file import follow_project
 from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
 from qcompiler.errors import ModelError
@@ -50,6 +51,7 @@ def _warnings(model: str) -> list[Diagnostic]:
 
 def run(parsed: argparse.Namespace) -> int:
     """Checks; exit status 0 if the model compiles, else 1."""
+    follow_project(parsed)
     try:
         found = _attempt(parsed)
     except InternalError as error:

@@ -214,7 +214,11 @@ def positive_int(text: str) -> int:
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what compile and check take to read a model."""
     parser.add_argument(
-        "model", metavar="MODEL", help="an ONNX file, a .qnn file, or textual IR (.mlir)"
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        help="an ONNX file, a .qnn file, textual IR (.mlir), or a project file (.toml) that names "
+        "one (default: qcc.toml)",
     )
     add_meaning_arguments(parser)
     rate = parser.add_mutually_exclusive_group()

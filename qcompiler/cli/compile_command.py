@@ -30,6 +30,7 @@ from qcompiler.cli.common import (
     table,
     weight_file,
 )
+from qcompiler.cli.project_file import follow_project
 from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
 from qcompiler.errors import ModelError, printable, suggestion
@@ -137,6 +138,9 @@ class _Snapshots:
 def run(parsed: argparse.Namespace) -> int:
     """Compiles; returns the exit status."""
     _refuse_unused(parsed)
+    if parsed.emit is not None or parsed.passes is not None:
+        parsed.output = ""  # nothing is written, whatever a project file says
+    follow_project(parsed)
     if parsed.passes is not None:
         return _run_passes(parsed)
     options = model_options(parsed, validate=parsed.validate, start=parsed.start)

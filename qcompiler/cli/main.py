@@ -30,6 +30,7 @@ COMMANDS = {
     "view": "one HTML page of a design: IR at every step, graph, widths, Verilog",
     "gui": "apply passes to textual IR in the terminal and see what they do (xDSL's application)",
     "reduce": "shrink IR on which something goes wrong to the smallest that still shows it",
+    "completion": "print a script by which a shell completes command lines of qcc",
     "opt": "run passes on textual IR, with mlir-opt's habits",
 }
 
@@ -58,12 +59,13 @@ class Parser(argparse.ArgumentParser):
         """Parses; what a subcommand does not know is refused by its own parser."""
         parsed, rest = self.parse_known_args(args, namespace)
         if rest:
-            chosen = _subparsers(self).get(getattr(parsed, "command", ""), self)
+            chosen = subparsers(self).get(getattr(parsed, "command", ""), self)
             chosen.error(f"unrecognized arguments: {' '.join(rest)}")
         return parsed
 
 
-def _subparsers(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+def subparsers(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """Returns the parsers of the subcommands."""
     for action in parser._actions:
         if action.dest == "command":
             return cast(Mapping[str, argparse.ArgumentParser], action.choices)
@@ -84,9 +86,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         "3 qcc or a plug-in is at fault; 128 + N ended by signal N",
     )
     parser.add_argument("--version", action="version", version=f"qcc {VERSION}")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_ in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_, description=help_)
+        subparser = made.add_parser(name, help=help_, description=help_)
         if name != "opt" and only in (None, name):  # opt has the parser of xDSL's own driver
             import_module(f"qcompiler.cli.{name}_command").add_arguments(subparser)
     return parser
