@@ -9,6 +9,7 @@ ALL = (
     ("compile_time", "--phases"),
     ("simulation_speed",),
     ("view_page",),
+    ("explore",),
     ("steady_state", "--write-docs"),
     ("fifo_sizing", "--verify", "--write-docs"),
     ("resnet50_qdq", "--write-docs"),
