@@ -1,7 +1,7 @@
 """qcc explore on digits_cnn: 72 designs with one worker and with two, each equal to `qcc compile`.
 
-`python -m benchmarks.explore [--points N]`: exit status 1 if a result differs, or if two workers are
-less than 1.7 times as fast as one where the machine has two cores to itself (its load is printed).
+`python -m benchmarks.explore [--points N]`: exit status 1 if a result differs, or if two workers
+are less than 1.7 times as fast as one, which needs two cores that are free: the load is printed.
 """
 
 import argparse

@@ -21,7 +21,7 @@ from qcompiler.version import installing
 _EVENTS = "qcompiler-trials"
 _CONNECT_SECONDS = 15
 _LOST_SECONDS = 20.0
-"""How long to wait for workers, or for a scheduler that was lost, to come back."""
+"""How long to wait for workers to come back."""
 _NOWHERE = "127.0.0.1:0"
 """Where Dask serves its pages: it always does, so here on any port that nobody else can reach."""
 _STOP_SECONDS = 5.0
@@ -148,15 +148,12 @@ class Workers:
 
         try:
             if self._client.status != "running":
-                self._wait_for_scheduler()
+                raise OSError("the scheduler does not answer")
             yield
         except (OSError, TimeoutError, CommClosedError, FutureCancelledError):
             raise self._error(
                 "the connection was lost", "see why the scheduler ended, start it again"
             ) from None
-
-    def _wait_for_scheduler(self) -> None:
-        raise OSError("the scheduler does not answer")
 
     def _error(self, what: str, remedy: str) -> ModelError:
         where = f"scheduler {self._address}" if self._address else "the local cluster"

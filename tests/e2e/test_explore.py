@@ -179,6 +179,9 @@ def test_ten_thousand_points_in_a_browser(chromium, tmp_path):
         assert "9,896 done, 104 refused" in page.locator("#facts").inner_text()
         page.locator("#table tbody tr").first.click()
         assert page.locator("#command").inner_text().startswith("qcc compile m.onnx ")
+        told = page.locator("#details").inner_text().split("\n")
+        assert told[told.index("--cycles") + 1] == "1"
+        assert told[told.index("rate") + 1] == "100,000,000 frames/s"
         page.locator("#filters label", has_text="part-1").locator("input").uncheck()
         assert page.locator("#pager").inner_text().startswith("6,667 points")
         page.get_by_label("at most luts").fill("150")
