@@ -18,6 +18,7 @@ from qcompiler.devices import load_device
 from qcompiler.errors import ModelError, Problem
 from qcompiler.faults import guarded
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
+from qcompiler.frontends.states import keep_states
 from qcompiler.interpreters import functions, numerics
 from qcompiler.options import Options, resume_options
 from qcompiler.origin import Origin
@@ -56,7 +57,9 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
             return _import_text(path, options)
         if Path(path).suffix == ".tflite":
             return _import_tflite(path, options)
-        return import_onnx(path, inputs=options.inputs, numerics=options.numerics)
+        module = import_onnx(path, inputs=options.inputs, numerics=options.numerics)
+        keep_states(module, options.states)
+        return module
 
 
 def _keeps_meaning(module: ModuleOp, options: Options) -> ModuleOp:
@@ -70,6 +73,9 @@ def _keeps_meaning(module: ModuleOp, options: Options) -> ModuleOp:
         what = "this is IR, whose types say which integers its inputs are"
         problems.append(Problem("--input", what, "leave it out, or compile the model with it"))
     own = numerics(module)
+    if options.states:
+        what = "this is IR, whose functions say which of their arguments are states"
+        problems.append(Problem("--state", what, "leave it out, or compile the model with it"))
     if options.numerics not in (None, own):
         what = f"this is IR that was made for numerics {own}, not {options.numerics}"
         remedy = f"leave it out, or compile the model with --numerics {options.numerics}"
@@ -85,6 +91,9 @@ def _import_text(path: str | Path, options: Options) -> ModuleOp:
     if options.inputs:
         what = f"{Path(path).name} says itself which integers its inputs are"
         raise ModelError([Problem("--input", what, "write it there: x: uint8[1, 16] scale 1/255")])
+    if options.states:
+        what = "states have no spelling in the language"
+        raise ModelError([Problem("--state", what, "compile the model that the text was made of")])
     return import_text(path, numerics=options.numerics)
 
 
@@ -95,6 +104,9 @@ def _import_tflite(path: str | Path, options: Options) -> ModuleOp:
     if options.inputs:
         what = f"{name} says itself which integers its inputs are"
         problems.append(Problem("--input", what, "leave it out"))
+    if options.states:
+        what = f"{name} says itself which states it has: its variables"
+        problems.append(Problem("--state", what, "leave it out"))
     if options.numerics not in (None, "tflite"):
         what = f"{name} means the integers of TensorFlow Lite's kernels, not {options.numerics}"
         problems.append(Problem("--numerics", what, "leave it out"))
@@ -202,6 +214,7 @@ def compile(
     model: str | Path | ModuleOp,
     *,
     inputs: Mapping[str, str | InputSpec] | None = None,
+    states: Mapping[str, str] | None = None,
     numerics: str | None = None,
     fps: float | None = None,
     cycles: int | None = None,
@@ -224,9 +237,12 @@ def compile(
     """Compiles a quantized network to a streaming hardware design.
 
     Args:
-        model: an ONNX file, a .qnn file, textual IR (.mlir), or a module (which is not changed).
+        model: an ONNX file, a .tflite file, a .qnn file, textual IR (.mlir), or a module (which is
+            not changed).
         inputs: for inputs without a quantizer, "TYPE:SCALE[:ZERO_POINT]" by input name, e.g.
             {"global_in": "int16:0.0009765625"}.
+        states: outputs that are left for inputs of the next frame, by the input's name, e.g.
+            {"hidden": "hidden_out"}; they are 0 before the first frame.
         numerics: "exact" or "onnxruntime"; by default what the model's format means.
         fps: frames per second wanted at `mhz` megahertz.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
@@ -270,11 +286,11 @@ def compile(
     """
     # The parameters are the fields of Options; a test compares them.
     said: dict[str, Any] = {**locals(), "folding": None if folding is None else str(folding)}
-    del said["model"], said["inputs"]
+    del said["model"], said["inputs"], said["states"]
     specs: dict[str, InputSpec] = {}
     for name, spec in (inputs or {}).items():
         specs[name] = parse_input_option(f"{name}={spec}")[1] if isinstance(spec, str) else spec
-    options = Options(specs, **said)
+    options = Options(specs, states or {}, **said)
     if isinstance(model, ModuleOp):
         problems = options.problems()
         if problems:

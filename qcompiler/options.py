@@ -80,6 +80,7 @@ class Options:
 
     Attributes:
         inputs: per input that has no quantizer of its own, its integers and their scale.
+        states: outputs that are left for inputs of the next frame, by input.
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
@@ -99,6 +100,7 @@ class Options:
     """
 
     inputs: Mapping[str, InputSpec] = field(default_factory=dict[str, InputSpec])
+    states: Mapping[str, str] = field(default_factory=dict[str, str])
     numerics: str | None = _declare(
         "choice",
         "what the model means: real arithmetic, or onnxruntime's (default: the format's)",

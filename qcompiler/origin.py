@@ -63,6 +63,8 @@ def option_words(options: Options) -> Iterator[str]:
     """Yields the options as the command line has them, those that have their default left out."""
     for name, spec in options.inputs.items():
         yield from ("--input", f"{name}={_described(spec)}")
+    for name, left in options.states.items():
+        yield from ("--state", f"{name}={left}")
     for name, value in options.given().items():
         shown = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
         yield from (flag(name), shown)

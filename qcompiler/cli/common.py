@@ -181,6 +181,27 @@ def given_inputs(given: Sequence[tuple[str, InputSpec]]) -> dict[str, InputSpec]
     return found
 
 
+def state_option(text: str) -> tuple[str, str]:
+    """Returns input and output of a state from INPUT=OUTPUT."""
+    name, equals, left = text.rpartition("=")
+    if not equals or not name or not left:
+        raise argparse.ArgumentTypeError(f"must have the form INPUT=OUTPUT, got {text!r}")
+    return name, left
+
+
+def _given_states(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Returns what --state gave, by input.
+
+    Raises:
+        ModelError: an input was given twice.
+    """
+    found = dict(given)
+    if len(found) < len(given):
+        what = "one input is given twice"
+        raise ModelError([Problem("--state", what, "give each input once")])
+    return found
+
+
 def refuse_unused(command: str, given: Mapping[str, bool], why: str) -> None:
     """Ends the command with status 2 if options were given that it would not follow.
 
@@ -217,10 +238,18 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "model",
         metavar="MODEL",
         nargs="?",
-        help="an ONNX file, a .qnn file, textual IR (.mlir), or a project file (.toml) that names "
-        "one (default: qcc.toml)",
+        help="an ONNX file, a .tflite file, a .qnn file, textual IR (.mlir), or a project file "
+        "(.toml) that names one (default: qcc.toml)",
     )
     add_meaning_arguments(parser)
+    parser.add_argument(
+        "--state",
+        metavar="INPUT=OUTPUT",
+        type=state_option,
+        action="append",
+        default=[],
+        help="an output that is left for an input of the next frame, 0 before the first",
+    )
     rate = parser.add_mutually_exclusive_group()
     for name, row in DECLARED.items():
         if name != "numerics":
@@ -360,6 +389,7 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
     """Returns the options that `add_model_arguments` read."""
     return Options(
         inputs=given_inputs(parsed.input),
+        states=_given_states(parsed.state),
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),
         **{name: getattr(parsed, name) for name in DECLARED},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from xdsl.ir import Operation
+from xdsl.ir import Block, Operation
 
 from qcompiler.analysis.area.count import Counts, Estimator
 from qcompiler.analysis.area.estimate import Area, area_of, total
@@ -40,7 +40,22 @@ def process_area(process: stream.Process, family: str, *, dsp: bool = True) -> A
 
 def network_area(network: Network, family: str, *, dsp: bool = True) -> Area:
     """Returns the resources of all processes of a network, see `process_area`."""
-    return total(process_area(process, family, dsp=dsp) for process in network.processes)
+    kept = state_area(network, family, dsp=dsp)
+    return kept + total(process_area(process, family, dsp=dsp) for process in network.processes)
+
+
+def state_area(network: Network, family: str, *, dsp: bool = True) -> Area:
+    """Returns the resources of what keeps the states of a network."""
+    areas: list[Area] = []
+    for state in network.states:
+        flag = Block(arg_types=[stream.RESTART]).args[0]
+        made = stream.channel_of(state.taken)
+        keeper = stream.StateOp(flag, flag, state.initial, made)
+        keeper.operands[0] = Block(
+            arg_types=[stream.channel_of(state.left).with_lanes(made.lanes.data)]
+        ).args[0]
+        areas.append(process_area(keeper, family, dsp=dsp))
+    return total(areas)
 
 
 def _configuration(process: stream.Process) -> tuple[Any, ...]:
