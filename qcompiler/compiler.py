@@ -218,6 +218,7 @@ def compile(
     numerics: str | None = None,
     fps: float | None = None,
     cycles: int | None = None,
+    pixels_per_clock: int | None = None,
     mhz: float | None = None,
     folding: str | Path | None = None,
     device: str | None = None,
@@ -246,6 +247,8 @@ def compile(
         numerics: "exact" or "onnxruntime"; by default what the model's format means.
         fps: frames per second wanted at `mhz` megahertz.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
+        pixels_per_clock: pixels of a line that enter a clock, and as many leave: for networks of
+            1-D convolutions, all of it parallel; a power of two up to 64.
         mhz: clock that rates refer to and pipeline registers are placed for; 100 by default.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for, by name or as a .toml file. Without a rate,

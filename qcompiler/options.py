@@ -25,6 +25,10 @@ from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, p
 MULTIPLIERS = ("hard", "any")
 EFFORTS = ("0", "1", "2", "3")
 INTERFACES = ("stream", "plain")
+MOST_PIXELS = 64
+_FOLDING = ("fps", "cycles", "folding", "max_luts", "max_dsps", "max_brams", "multipliers")
+"""Options that say how much of a network is parallel."""
+
 Kind = Literal["rate", "count", "text", "choice"]
 
 
@@ -84,6 +88,7 @@ class Options:
         numerics: `exact`, `onnxruntime`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
+        pixels_per_clock: pixels of a line that enter a clock; a power of two up to 64.
         mhz: clock that `fps` assumes, registers are placed for, and reports use; 100 if None.
         folding: JSON file with PE and SIMD of layers, overriding the choice.
         device: the part that areas are estimated for; its size bounds the folding.
@@ -119,6 +124,13 @@ class Options:
         follower="select-folding",
         metavar="N",
         excludes="fps",
+    )
+    pixels_per_clock: int | None = _declare(
+        "count",
+        "P pixels of a line enter a clock, and as many leave: networks of 1-D convolutions, all of "
+        "it parallel; a power of two up to 64",
+        follower="pack-pixels",
+        metavar="P",
     )
     mhz: float | None = _declare("rate", "clock that rates refer to (default: 100)")
     folding: str | None = _declare(
@@ -185,6 +197,21 @@ class Options:
         if self.fps is not None and self.cycles is not None:
             what = "cannot be combined with --cycles"
             found.append(Problem("--fps", what, "give one of them"))
+        return found + self._of_pixels()
+
+    def _of_pixels(self) -> list[Problem]:
+        """Returns what is wrong with the number of pixels a clock."""
+        pixels, name = self.pixels_per_clock, flag("pixels_per_clock")
+        if pixels is None:
+            return []
+        found: list[Problem] = []
+        if pixels > MOST_PIXELS or (pixels > 0 and pixels & (pixels - 1)):
+            what = f"must be a power of two up to {MOST_PIXELS}, got {pixels}"
+            found.append(Problem(name, what, "choose one of them"))
+        others = [other for other in _FOLDING if getattr(self, other) is not None]
+        for other in others:
+            what = f"cannot be combined with {flag(other)}: all of it is parallel"
+            found.append(Problem(name, what, "give one of them"))
         return found
 
     def given(self) -> dict[str, Any]:
@@ -206,6 +233,7 @@ class Options:
 
     def pass_options(self) -> dict[str, dict[str, Any]]:
         """Returns the options of the passes that have any."""
+        pixels = self.pixels_per_clock or 0
         return {
             "select-folding": {
                 "target_cycles": self.target_cycles,
@@ -216,8 +244,10 @@ class Options:
                 "max_luts": self.max_luts or 0,
                 "max_dsps": self.max_dsps or 0,
                 "max_brams": self.max_brams or 0,
+                "pixels": pixels,
             },
-            "form-pipelines": {"interface": self.interface},
+            "form-pipelines": {"interface": self.interface, "pixels": pixels},
+            "pack-pixels": {"pixels": pixels},
             "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-requantizer": {

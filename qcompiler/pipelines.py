@@ -19,6 +19,7 @@ STREAM = (
     "convert-qint-to-stream",
     "select-folding",
     "form-pipelines",  # after select-folding, which decides what is fully parallel
+    "pack-pixels",  # after form-pipelines, which leaves nothing else; before adders: one pixel's
     "build-adder-graphs",
     "insert-width-adapters",  # after select-folding, which decides the lanes
     "pipeline-registers",  # after adapters: widths are known; before size-fifos: latencies

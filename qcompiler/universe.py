@@ -37,6 +37,7 @@ PASSES = {
     "fuse-requantize": _lazy("passes.fuse_requantize", "FuseRequantizePass"),
     "infer-ranges": _lazy("passes.infer_ranges", "InferRangesPass"),
     "insert-width-adapters": _lazy("passes.insert_width_adapters", "InsertWidthAdaptersPass"),
+    "pack-pixels": _lazy("passes.pack_pixels", "PackPixelsPass"),
     "pipeline-registers": _lazy("passes.pipeline_registers", "PipelineRegistersPass"),
     "select-folding": _lazy("passes.select_folding", "SelectFoldingPass"),
     "select-requantizer": _lazy("passes.select_requantizer", "SelectRequantizerPass"),

@@ -63,6 +63,11 @@ class Layer:
         return [Folding(pe, simd) for pe in self.pe for simd in self.simd]
 
     @property
+    def widest(self) -> Folding:
+        """The folding with hardware for every product."""
+        return max(self.foldings, key=lambda folding: folding.pe * folding.simd)
+
+    @property
     def chosen(self) -> Folding:
         """The folding that the process has now."""
         return Folding(*self.op.folding, self.op.style)

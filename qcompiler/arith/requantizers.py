@@ -280,8 +280,16 @@ class Table:
 
     @property
     def is_logic(self) -> bool:
-        """Whether logic without a memory does it well, a lane of its own for each element."""
-        return self.entries.shape[1] <= _MOST_ENTRIES
+        """Whether logic without a memory does it well, a lane of its own for each element.
+
+        Few steps, all up or all down, are a line or comparisons with constants.
+        """
+        if self.entries.shape[1] <= _MOST_ENTRIES:
+            return True
+        steps = np.diff(self.entries, axis=1)
+        one_way = bool(((steps >= 0).all(axis=1) | (steps <= 0).all(axis=1)).all())
+        levels = np.abs(self.entries[:, -1] - self.entries[:, 0])
+        return one_way and int(levels.max()) <= FEW_LEVELS
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`.

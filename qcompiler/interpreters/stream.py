@@ -44,12 +44,15 @@ def _check(op: stream.Process, channel: stream.ChannelType, value: Array) -> Non
 def _pipeline(
     functions: StreamFunctions, i: Interpreter, op: stream.PipelineOp, args: PythonValues
 ) -> PythonValues:
-    """Runs the body on all beats at once."""
+    """Runs the body on all beats, and of each beat on all pixels, at once."""
     body = op.scalar_body
-    known: dict[SSAValue, Array] = {
-        value: frames.reshape(-1, *shape_of(value.type))
-        for value, frames in zip(body.arguments, args, strict=True)
-    }
+    known: dict[SSAValue, Array] = {}
+    for value, frames, view, lanes in zip(
+        body.arguments, args, op.views, op.wanted_lanes, strict=True
+    ):
+        shape = shape_of(value.type)
+        taken = frames.reshape(-1, lanes)[:, view.places(op.copies, shape[-1])]
+        known[value] = taken.reshape(-1, *shape)
     for inner in body.operations:
         given = tuple(known[operand] for operand in inner.operands)
         known.update(zip(inner.results, i.run_op(inner, given), strict=True))

@@ -29,6 +29,7 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [2], lanes = 2>) -
 ```
 Options: `interface` is `stream`, or `plain` for a pipeline without a handshake: a beat enters in each
 cycle in which it is valid, and leaves so many cycles later. The whole core must be that pipeline.
+With `pixels`, how many pack-pixels lets enter a clock, stretches without products are pipelines, too.
 
 Requires: select-folding, which decides what is fully parallel.
 Keeps: every integer, and the cycles of a frame.
@@ -54,12 +55,13 @@ class FormPipelinesPass(ModulePass):
 
     name = "form-pipelines"
     interface: str = "stream"
+    pixels: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
         if network is None:
             return
         plain = self.interface == "plain"
-        form_pipelines(network, without_products=plain)
+        form_pipelines(network, without_products=plain or self.pixels > 0)
         if plain:
             take_handshake(network)

@@ -70,7 +70,8 @@ class _FuseRequantize(RewritePattern):
             return
         axis = next(iter(chain.axes), None)
         if axis is None:  # one value per channel joins all positions
-            axis = 1 if len(shape) > 2 and not same else len(shape) - 1
+            first = not same or (len(shape) == 3 and any(map(_is_channels_first, inputs)))
+            axis = 1 if len(shape) > 2 and first else len(shape) - 1
         body = scalar_body(chain, op, Rows())
         replace(rewriter, op, [_fused(inputs, axis, body, op.range)])
 
@@ -95,6 +96,20 @@ class _FuseRequantize(RewritePattern):
             return [*new, fused, shaped]
         back = [rows.order.index(axis) for axis in range(len(rows.order))]
         return [*new, fused, shaped, qint.TransposeOp(shaped.result, back)]
+
+
+def _is_channels_first(value: SSAValue) -> bool:
+    """Whether a signal has its channels before its length, as behind a convolution.
+
+    Where one function is for all elements, any axis is right. That of the channels lets
+    channels-last know a signal from rows of features: of rank 3, layouts look alike.
+    """
+    owner = value.owner
+    if isinstance(owner, qint.TransposeOp):
+        return list(owner.permutation.get_values()) == [0, 2, 1]
+    if isinstance(owner, qint.ConcatOp):
+        return any(map(_is_channels_first, owner.operands))
+    return isinstance(owner, qint.RequantizeOp | qint.JoinOp) and owner.channel_axis == 1
 
 
 def _fused(

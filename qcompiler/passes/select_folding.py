@@ -33,7 +33,7 @@ multiply piece by piece where their channel leaves them the time and that is che
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
 the choice; the names are those of the report, a style is `pairs` or `logic`. Factors that do not divide the layer are an error that lists the legal
-ones. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
+ones. With `pixels`, how many pack-pixels lets enter a clock, all of every layer is parallel. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
 not come as channels of one tap or as a block of taps (a part of a kernel row that divides it, or whole
 rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps of such a block.
 """
@@ -189,6 +189,7 @@ class SelectFoldingPass(ModulePass):
     max_dsps: int = 0
     max_brams: int = 0
     multipliers: str = "hard"
+    pixels: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
@@ -197,6 +198,9 @@ class SelectFoldingPass(ModulePass):
         layers = foldable_layers(network)
         largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
+        if self.pixels:
+            fold(network, {name: layer.widest for name, layer in layers.items()}, 1)
+            return
         bound = {} if self.folding is None else _bound(layers, Path(self.folding))
         budget = self._budget()
         if budget is None or not layers:

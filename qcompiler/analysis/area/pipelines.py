@@ -37,7 +37,8 @@ def _signed_digits(values: IntArray) -> IntArray:
 
 def pipeline_area(op: stream.PipelineOp) -> Area:
     """Returns a guess at what a pipeline takes."""
-    return total(_part(inner) for inner in op.scalar_body.operations)
+    one = total(_part(inner) for inner in op.scalar_body.operations)
+    return total([one] * op.copies)
 
 
 def _part(op: Operation) -> Area:

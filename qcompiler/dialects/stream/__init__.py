@@ -17,6 +17,7 @@ from qcompiler.dialects.stream.elementwise import (
 from qcompiler.dialects.stream.gather import GatherOp
 from qcompiler.dialects.stream.joins import AddOp, ConcatOp, DuplicateOp, MulOp
 from qcompiler.dialects.stream.label_select import LabelSelectOp
+from qcompiler.dialects.stream.line_window import LineWindowOp
 from qcompiler.dialects.stream.linear import MvauOp
 from qcompiler.dialects.stream.matmul import KEPT_MATRICES, MatMulOp
 from qcompiler.dialects.stream.pipeline import (
@@ -25,6 +26,7 @@ from qcompiler.dialects.stream.pipeline import (
     AdderGraphOp,
     MaximumOp,
     PipelineOp,
+    View,
     beat_type,
 )
 from qcompiler.dialects.stream.process import Pipe, Process, reader_lanes
@@ -43,6 +45,7 @@ STREAM = Dialect(
         MvauOp,
         MatMulOp,
         SlidingWindowOp,
+        LineWindowOp,
         SampleOp,
         VvauOp,
         PoolOp,
@@ -69,8 +72,9 @@ STREAM = Dialect(
 __all__ = [
     "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM", "AddOp",
     "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp",
-    "LabelSelectOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp",
-    "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "SampleOp", "Schedule", "SliceOp",
-    "SlidingWindowOp", "StateOp", "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource",
-    "beat_type", "channel_of", "divisors", "reader_lanes", "set_lanes",
+    "LabelSelectOp", "LineWindowOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe",
+    "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "SampleOp",
+    "Schedule", "SliceOp", "SlidingWindowOp", "StateOp", "View", "VvauOp", "WeightsOp",
+    "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
+    "set_lanes",
 ]  # fmt: skip

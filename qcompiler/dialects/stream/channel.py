@@ -19,7 +19,10 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
     """A stream of frames, `lanes` elements a beat.
 
     Example: `!stream.channel<!qint.int<-32, 31>, frame = [16], lanes = 4>` moves 16 elements a
-    frame in 4 beats; the last entry of `frame` counts channels, `lanes` divides it.
+    frame in 4 beats; the last entry of `frame` counts channels, `lanes` divides it. Or a beat holds
+    all channels of several neighbours along the last axis but one, pixels, and `lanes` is a
+    multiple of the channels: `!stream.channel<!qint.int<0, 15>, frame = [1, 64, 2], lanes = 16>`
+    moves 8 pixels a beat.
     """
 
     name = "stream.channel"
@@ -50,6 +53,11 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
         """Bits moved in one beat."""
         return self.lanes.data * self.element.width_bits
 
+    @property
+    def pixels(self) -> int:
+        """Neighbours along the last axis but one that a beat holds; 1 if it is part of one, too."""
+        return max(1, self.lanes.data // self.channels)
+
     def with_lanes(self, lanes: int) -> "ChannelType":
         """Returns the same stream with another number of lanes."""
         return ChannelType(self.element, self.frame_shape, lanes)
@@ -61,10 +69,16 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
         return next(fits, self.channels)
 
     def verify(self) -> None:
-        lanes = self.lanes.data
-        if not self.frame_shape or any(extent < 1 for extent in self.frame_shape):
-            raise VerifyException(f"frame must have positive extents, got {self.frame_shape}")
-        if lanes < 1 or self.channels % lanes:
+        lanes, frame = self.lanes.data, self.frame_shape
+        if not frame or any(extent < 1 for extent in frame):
+            raise VerifyException(f"frame must have positive extents, got {frame}")
+        if lanes > self.channels and len(frame) > 1:
+            if lanes % self.channels or frame[-2] % self.pixels:
+                raise VerifyException(
+                    f"lanes beyond the {self.channels} channels of a frame must be those of a part "
+                    f"of its {frame[-2]} pixels, got {lanes}"
+                )
+        elif lanes < 1 or self.channels % lanes:
             raise VerifyException(
                 f"lanes must divide the {self.channels} channels of a frame, got {lanes}"
             )

@@ -178,6 +178,10 @@ class ReshapeOp(Pipe):
         )
 
     @property
+    def takes_pixels(self) -> bool:
+        return True
+
+    @property
     def is_wires(self) -> bool:
         return True
 
@@ -218,6 +222,10 @@ class WidthAdapterOp(Pipe):
 
     def __init__(self, input: SSAValue, lanes: int):
         super().__init__(operands=[input], result_types=[channel_of(input).with_lanes(lanes)])
+
+    @property
+    def takes_pixels(self) -> bool:
+        return True
 
     @property
     def is_buffer(self) -> bool:
@@ -274,6 +282,10 @@ class FifoOp(Pipe):
             properties={"depth": IntegerAttr(depth, i64)},
             result_types=[input.type],
         )
+
+    @property
+    def takes_pixels(self) -> bool:
+        return True
 
     @property
     def is_buffer(self) -> bool:

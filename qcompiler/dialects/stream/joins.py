@@ -40,6 +40,10 @@ class DuplicateOp(Process):
         super().__init__(operands=[input], result_types=[[input.type] * count])
 
     @property
+    def takes_pixels(self) -> bool:
+        return True
+
+    @property
     def is_beatwise(self) -> bool:
         return True
 

@@ -1,9 +1,10 @@
 """A stretch of a network in which every beat meets its own hardware: one pipeline."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i64
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -27,7 +28,7 @@ from qcompiler.dialects.qint.linear import AffineOp, MatMulOp
 from qcompiler.dialects.qint.rearrange import SliceOp
 from qcompiler.dialects.qint.requantizers import FloatScaleOp, ScalarBody
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
-from qcompiler.dialects.stream.channel import ChannelType
+from qcompiler.dialects.stream.channel import ChannelType, set_lanes
 from qcompiler.dialects.stream.process import Facts, Process
 from qcompiler.dialects.stream.schedule import Schedule
 
@@ -120,6 +121,32 @@ class MaximumOp(Pairwise):
         return np.maximum(lhs, rhs)
 
 
+@dataclass(frozen=True)
+class View:
+    """Which elements of a beat the copies of a body take: blocks at even distances.
+
+    Attributes:
+        step: elements from what one copy takes to what the next one does.
+        blocks: how many blocks a copy takes.
+        skip: elements from the start of one block to that of the next.
+    """
+
+    step: int
+    blocks: int
+    skip: int
+
+    def places(self, copies: int, elements: int) -> Array:
+        """Returns the elements of a beat that each copy takes, [copies, elements]."""
+        size = elements // self.blocks
+        block, inside = np.divmod(np.arange(elements), size)
+        return np.arange(copies)[:, None] * self.step + block * self.skip + inside
+
+    def lanes(self, copies: int, elements: int) -> int:
+        """Returns the elements of a beat from which so many copies take `elements` each."""
+        size = elements // self.blocks
+        return (copies - 1) * self.step + (self.blocks - 1) * self.skip + size
+
+
 @irdl_op_definition
 class PipelineOp(Process):
     """Computes each beat by hardware of its own, a beat a clock; registers cut it into stages.
@@ -129,6 +156,10 @@ class PipelineOp(Process):
     it; the operations of the body say in their attribute `stages` behind how many of them each of
     their scalars is made. Without them, nothing has been placed yet. A `plain` one has no
     handshake: beats enter when they come, and leave `latency` cycles later.
+
+    Where a beat holds several pixels, there are `copies` of the body, and `views` says of each
+    input which elements of its beat a copy takes, see `View`: windows overlap. What the copies make
+    stands side by side in the beat that leaves.
 
     Example: `%y = stream.pipeline %x {
         ^bb0(%a : tensor<1x2x!qint.int<0, 3>>):
@@ -146,6 +177,8 @@ class PipelineOp(Process):
     inputs = var_operand_def(ChannelType)
     latency = opt_prop_def(IntegerAttr[I64])
     plain = opt_prop_def(UnitAttr)
+    copies_attr = opt_prop_def(IntegerAttr[I64], prop_name="copies")
+    views_attr = opt_prop_def(DenseArrayBase.constr(i64), prop_name="views")
     body = region_def("single_block")
     result = result_def(ChannelType)
     irdl_options = (ParsePropInAttrDict(),)
@@ -153,6 +186,10 @@ class PipelineOp(Process):
 
     def __init__(self, inputs: Sequence[SSAValue], body: Region, result: ChannelType):
         super().__init__(operands=[list(inputs)], regions=[body], result_types=[result])
+
+    @property
+    def takes_pixels(self) -> bool:
+        return True
 
     @property
     def scalar_body(self) -> ScalarBody:
@@ -179,24 +216,60 @@ class PipelineOp(Process):
         self.properties["latency"] = IntegerAttr(count, i64)
 
     @property
+    def copies(self) -> int:
+        """How often the body is there, for that many pixels of a beat."""
+        return 1 if self.copies_attr is None else self.copies_attr.value.data
+
+    @property
+    def views(self) -> list[View]:
+        """Of each input, which elements of its beat the copies take."""
+        if self.views_attr is None:
+            return [View(elements, 1, elements) for elements in self._elements]
+        given = tuple(self.views_attr.get_values())
+        return [View(*given[at : at + 3]) for at in range(0, len(given), 3)]
+
+    @property
+    def takes_whole_beats(self) -> bool:
+        """Whether there is one copy of the body, which takes all of every beat."""
+        return self.copies == 1 and self.wanted_lanes == self._elements
+
+    def repeat(self, copies: int, views: Sequence[View]) -> None:
+        """Gives the body so many copies, which take what `views` say; the result's lanes follow."""
+        self.copies_attr = IntegerAttr(copies, i64)
+        numbers = [number for view in views for number in (view.step, view.blocks, view.skip)]
+        self.views_attr = DenseArrayBase.from_list(i64, numbers)
+        set_lanes(self.result, copies * shape_of(self.scalar_body.yielded.type)[-1])
+
+    @property
+    def _elements(self) -> tuple[int, ...]:
+        """Elements of each input that a body takes."""
+        return tuple(shape_of(value.type)[-1] for value in self.body.block.args)
+
+    @property
     def has_handshake(self) -> bool:
         return self.plain is None
 
     @property
     def wanted_lanes(self) -> tuple[int, ...]:
-        return tuple(shape_of(value.type)[-1] for value in self.body.block.args)
+        copies = self.copies
+        return tuple(
+            view.lanes(copies, elements)
+            for view, elements in zip(self.views, self._elements, strict=True)
+        )
 
     @property
     def headline(self) -> str:
         told = "" if self.has_handshake else ", no handshake"
-        return f"fully parallel, {self.stages} registers on every way{told}"
+        copies = f"{self.copies} copies, " if self.copies > 1 else ""
+        return f"fully parallel, {copies}{self.stages} registers on every way{told}"
 
     @property
     def facts(self) -> Facts:
         graphs = [op.graph for op in self.body.block.ops if isinstance(op, AdderGraphOp)]
-        adders = sum(len(graph.nodes) for graph in graphs)
+        adders = sum(len(graph.nodes) for graph in graphs) * self.copies
         plain = {} if self.has_handshake else {"interface": "plain"}
-        return {"adders": adders, "stages": self.stages, **plain}
+        copies = {"copies": self.copies} if self.copies > 1 else {}
+        return {"adders": adders, "stages": self.stages, **copies, **plain}
 
     def schedule(self) -> Schedule:
         around = ENVELOPE_CYCLES if self.has_handshake else 0
@@ -204,22 +277,41 @@ class PipelineOp(Process):
 
     def verify_(self) -> None:
         (made,) = self.output_channels
-        arguments = self.scalar_body.arguments
+        arguments, elements = self.scalar_body.arguments, self._elements
         if len(arguments) != len(self.inputs):
             raise VerifyException(f"body must take {len(self.inputs)} beats, got {len(arguments)}")
+        self._verify_views()
         given = [
             channel.with_lanes(lanes)  # as a width adapter will make it, if it is not so yet
             for channel, lanes in zip(self.input_channels, self.wanted_lanes, strict=True)
         ]
         if any(channel.beats != made.beats for channel in given):
             raise VerifyException(f"every input must have the {made.beats} beats of the result")
-        for value, channel in zip(
-            (*arguments, self.scalar_body.yielded), (*given, made), strict=True
+        for value, channel, lanes in zip(
+            (*arguments, self.scalar_body.yielded),
+            (*given, made),
+            (*elements, made.lanes.data / self.copies),
+            strict=True,
         ):
-            if shape_of(value.type) != (1, channel.lanes.data):
+            if shape_of(value.type) != (1, lanes):
                 raise VerifyException(f"body must hold a beat of {channel}, got {value.type}")
             if not channel.element.range.contains(range_of(value.type)):
                 raise VerifyException(f"body must hold integers of {channel}, got {value.type}")
+
+    def _verify_views(self) -> None:
+        if self.copies < 1:
+            raise VerifyException(f"copies must be positive, got {self.copies}")
+        numbers = () if self.views_attr is None else tuple(self.views_attr.get_values())
+        if self.views_attr is None and self.copies == 1:
+            return
+        if len(numbers) != 3 * len(self.inputs) or any(number < 1 for number in numbers):
+            raise VerifyException(
+                "views must be a positive step, number of blocks and skip for each of "
+                f"{len(self.inputs)} inputs, got {list(numbers)}"
+            )
+        for view, elements in zip(self.views, self._elements, strict=True):
+            if elements % view.blocks:
+                raise VerifyException(f"blocks must divide {elements} elements, got {view.blocks}")
 
 
 ENVELOPE_CYCLES = 3

@@ -10,6 +10,7 @@ import numpy as np
 from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, StringAttr, i64
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, operand_def, result_def
+from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
@@ -32,6 +33,18 @@ AHEAD = "ahead"
 
 class Process(IRDLOperation, ABC):
     """What every process of the stream dialect can be asked."""
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether beats of several pixels may enter and leave it."""
+        return False
+
+    def verify(self, verify_nested_ops: bool = True) -> None:
+        super().verify(verify_nested_ops)
+        channels = (*self.input_channels, *self.output_channels)
+        if not self.takes_pixels and any(channel.pixels > 1 for channel in channels):
+            widest = max(channels, key=lambda channel: channel.pixels)
+            raise VerifyException(f"takes no beats of {widest.pixels} pixels, got {widest}")
 
     @property
     def registers(self) -> Mapping[str, int]:

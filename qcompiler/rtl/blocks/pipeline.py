@@ -3,6 +3,8 @@
     in --> core: sums and codes, `latency` registers on every way, never stalled --> storage --> out
     credits: beats that the storage has room for --^
 
+Where a beat holds several pixels, the core is a row of copies of one body, side by side.
+
 The core moves in every cycle, so that no stall fans out to its registers. A beat enters it only
 with a credit: room in the storage behind it, which is given back when the beat leaves.
 """
@@ -17,7 +19,7 @@ from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
-from qcompiler.dialects.attributes import int_dense
+from qcompiler.dialects.attributes import int_dense, shape_of
 from qcompiler.rtl.blocks.fifo import build_fifo
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.dataflow import Dataflow, InputCell, Wire
@@ -31,12 +33,18 @@ _ROUND_TRIP = 4
 
 
 def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw.HWModuleOp:
-    """Returns the module without a handshake: outputs follow inputs `latency` cycles later."""
+    """Returns the module without a handshake: outputs follow inputs `latency` cycles later.
+
+    It is the body's; its inputs are what one copy takes.
+    """
     flow = Dataflow.of(op)
     b = ModuleBuilder(name, comment)
+    elements = [shape_of(value.type)[-1] for value in op.scalar_body.arguments]
     ports = [
-        b.input(f"{port}_data", channel.width_bits).lanes(channel.lanes.data)
-        for port, channel in zip(input_ports(len(op.inputs)), op.input_channels, strict=True)
+        b.input(f"{port}_data", count * channel.element.width_bits).lanes(count)
+        for port, channel, count in zip(
+            input_ports(len(op.inputs)), op.input_channels, elements, strict=True
+        )
     ]
     made = _Made(b, flow)
     for number, cell in enumerate(flow.cells):
@@ -92,8 +100,39 @@ class _Made:
 
 @hardware(stream.PipelineOp)
 def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
-    core = place.library.add(build_core(f"{place.name}_core", place.comment, op))
+    library = place.library
+    if op.takes_whole_beats:
+        core = library.add(build_core(f"{place.name}_core", place.comment, op))
+    else:
+        pixel = library.add(build_core(f"{place.name}_pixel", place.comment, op))
+        core = library.add(_copies(f"{place.name}_core", place.comment, op, pixel))
     return _with_credits(place, op, core) if op.has_handshake else _plain(place, op, core)
+
+
+def _copies(
+    name: str, comment: tuple[str, ...], op: stream.PipelineOp, pixel: hw.HWModuleOp
+) -> hw.HWModuleOp:
+    """Returns copies of a body side by side, each with the elements that it takes of a beat."""
+    b = ModuleBuilder(name, comment)
+    taken: dict[str, list[Signal]] = {}
+    for port, channel, view, value in zip(
+        input_ports(len(op.inputs)),
+        op.input_channels,
+        op.views,
+        op.scalar_body.arguments,
+        strict=True,
+    ):
+        lanes = b.input(f"{port}_data", channel.width_bits).lanes(channel.lanes.data)
+        places: list[list[int]] = view.places(op.copies, shape_of(value.type)[-1]).tolist()
+        taken[f"{port}_data"] = [b.pack([lanes[at] for at in copy]) for copy in places]
+    made = [
+        b.instance(
+            f"pixel{copy}", pixel, **{port: beats[copy] for port, beats in taken.items()}
+        ).output(b, "out_data")
+        for copy in range(op.copies)
+    ]
+    b.output("out_data", b.pack(made))
+    return b.build()
 
 
 def _plain(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWModuleOp:

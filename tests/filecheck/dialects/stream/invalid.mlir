@@ -371,3 +371,90 @@ func.func @buffer_rows_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [2
   %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = -1 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [2, 3, 4], lanes = 2>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 16], lanes = 2>
   func.return
 }
+
+// -----
+
+// CHECK: kernel must be positive, got -1
+func.func @line_kernel_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) {
+  %y = stream.line_window %x {kernel = -1 : i64, stride = 1 : i64, dilation = 1 : i64, pad = 0 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 12], lanes = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: stride must divide the 4 pixels of a beat, got 3
+func.func @line_stride_not_dividing(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) {
+  %y = stream.line_window %x {kernel = 3 : i64, stride = 3 : i64, dilation = 1 : i64, pad = 0 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 12], lanes = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: pad must not be negative, got -1
+func.func @line_pad_negative(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) {
+  %y = stream.line_window %x {kernel = 3 : i64, stride = 1 : i64, dilation = 1 : i64, pad = -1 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 12], lanes = 12>
+  func.return
+}
+
+// -----
+
+// CHECK: result must have frame [1, 2, 12] and 12 lanes, got !stream.channel<!qint.int<0, 1>, frame = [1, 2, 10], lanes = 10>
+func.func @line_of_another_span(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) {
+  %y = stream.line_window %x {kernel = 3 : i64, stride = 1 : i64, dilation = 1 : i64, pad = 1 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 2, 10], lanes = 10>
+  func.return
+}
+
+// -----
+
+// CHECK: lanes beyond the 2 channels of a frame must be those of a part of its 8 pixels, got 5
+func.func @pixels_in_part(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 5>) {
+  func.return
+}
+
+// -----
+
+// CHECK: lanes beyond the 2 channels of a frame must be those of a part of its 8 pixels, got 6
+func.func @pixels_that_do_not_divide(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 6>) {
+  func.return
+}
+
+// -----
+
+// CHECK: takes no beats of 2 pixels, got !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>
+func.func @pixels_of_others(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) {
+  %y = stream.add %x, %x multipliers [1, 1] : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>, !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) -> !stream.channel<!qint.int<0, 2>, frame = [1, 8, 2], lanes = 4>
+  func.return
+}
+
+// -----
+
+// CHECK: views must be a positive step, number of blocks and skip for each of 1 inputs, got [1, 1]
+func.func @views_in_part(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) {
+  %y = stream.pipeline %x {
+  ^bb0(%e : tensor<1x2x!qint.int<0, 1>>):
+    qint.yield %e : tensor<1x2x!qint.int<0, 1>>
+  } {copies = 2 : i64, views = array<i64: 1, 1>} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>
+  func.return
+}
+
+// -----
+
+// CHECK: blocks must divide 2 elements, got 3
+func.func @views_of_uneven_blocks(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) {
+  %y = stream.pipeline %x {
+  ^bb0(%e : tensor<1x2x!qint.int<0, 1>>):
+    qint.yield %e : tensor<1x2x!qint.int<0, 1>>
+  } {copies = 2 : i64, views = array<i64: 2, 3, 1>} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>
+  func.return
+}
+
+// -----
+
+// CHECK: copies must be positive, got 0
+func.func @copies_zero(%x : !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) {
+  %y = stream.pipeline %x {
+  ^bb0(%e : tensor<1x2x!qint.int<0, 1>>):
+    qint.yield %e : tensor<1x2x!qint.int<0, 1>>
+  } {copies = 0 : i64, views = array<i64: 2, 1, 1>} : (!stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>) -> !stream.channel<!qint.int<0, 1>, frame = [1, 8, 2], lanes = 4>
+  func.return
+}

@@ -31,3 +31,10 @@ func.func @rows(%x : !stream.channel<!qint.int<0, 1>, frame = [3, 3, 1], lanes =
   %w = stream.sliding_window %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads_begin = array<i64: 0, 0>, pads_end = array<i64: 0, 0>, pad_value = 0 : i64, groups = 1 : i64, buffer_rows = 5 : i64} : (!stream.channel<!qint.int<0, 1>, frame = [3, 3, 1], lanes = 1>) -> !stream.channel<!qint.int<0, 1>, frame = [2, 2, 4], lanes = 1>
   func.return
 }
+
+// CHECK-LABEL: func.func @line
+// CHECK-NEXT: %w = stream.line_window %x {kernel = 3 : i64, stride = 1 : i64, dilation = 1 : i64, pad = 1 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 3>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 2, 12], lanes = 12>
+func.func @line(%x : !stream.channel<!qint.int<0, 3>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 2, 12], lanes = 12> {
+  %w = stream.line_window %x {kernel = 3 : i64, stride = 1 : i64, dilation = 1 : i64, pad = 1 : i64, pad_value = 0 : i64} : (!stream.channel<!qint.int<0, 3>, frame = [1, 8, 2], lanes = 8>) -> !stream.channel<!qint.int<0, 3>, frame = [1, 2, 12], lanes = 12>
+  func.return %w : !stream.channel<!qint.int<0, 3>, frame = [1, 2, 12], lanes = 12>
+}

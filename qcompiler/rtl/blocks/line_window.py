@@ -1,0 +1,93 @@
+"""Line windows: beats of a line in a row of registers, and the part of it that windows see.
+
+    in --> newest --> ... --> the windows' own --> ... --> oldest
+     |        |                      |                       |
+     +--------+--- padding where a line ends or starts ------+--> out
+
+The row moves when a beat comes. Behind the last beat of a line it moves by itself, so that the last
+windows of a line wait for nothing; a beat of the next line enters as soon as it is there.
+"""
+
+from dataclasses import dataclass
+
+from xdsl.dialects import hw
+
+from qcompiler.dialects import stream
+from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.hardware import Place, hardware
+from qcompiler.rtl.streaming import StreamBlock
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Beats that are there: each of the pixels that are needed of it, by how far it is ahead."""
+
+    pixels: dict[int, dict[int, Signal]]
+    own: Signal
+    moves: Signal
+
+
+def _row(b: StreamBlock, op: stream.LineWindowOp) -> _Row:
+    """Adds the registers; `own` says whether there is a beat whose windows leave now."""
+    parts = b.in_data.lanes(op.pixels)
+    after = op.ahead
+    beat = {at: parts[at] for at in range(op.pixels)}
+    found = {after: {at: parts[at] for relative, at in op.places if relative == after}}
+    own, moves = b.in_valid, b.in_valid
+    if after:
+        come = b.counter("beat", op.beats_a_line)
+        in_line = b.register("in_line", 1, reset=0)
+        moves = (b.in_valid | ~in_line).named("moves")
+        take = (b.in_valid & b.enable).named("take")
+        come.advance_on(take)
+        in_line.drive(~come.at_end, enable=take)
+    shift = (moves & b.enable).named("shift")
+    for number in range(op.behind + after):
+        relative = after - 1 - number
+        wanted = sorted({at for other, at in op.places if other <= relative})
+        beat = {at: b.delay(f"kept{number}_p{at}", beat[at], enable=shift) for at in wanted}
+        found[relative] = beat
+        if relative >= 0:
+            there = b.register(f"there{number}", 1, reset=0)
+            there.drive(own, enable=shift)
+            own = there
+    return _Row(found, own, moves)
+
+
+def _outside(b: StreamBlock, op: stream.LineWindowOp, at: Counter, relative: int) -> Signal | None:
+    """Returns whether the beat that is so far ahead is of another line; None if it never is."""
+    beats = op.beats_a_line
+    if relative == 0:
+        return None
+    if abs(relative) >= beats:
+        return b.constant(1, 1)
+    if relative > 0:
+        return at.value.compare("uge", beats - relative)
+    return at.value.compare("ult", -relative)
+
+
+@hardware(stream.LineWindowOp)
+def build_line_window(place: Place, op: stream.LineWindowOp) -> hw.HWModuleOp:
+    """Returns the module of a line window."""
+    given, made = op.input_channel, op.output_channel
+    widths = given.width_bits, made.width_bits
+    b = StreamBlock(place.library, place.top, place.name, place.comment, widths)
+    row = _row(b, op)
+    leaves = (row.moves & row.own).named("leaves")
+    at = b.counter("window", op.beats_a_line)
+    at.advance_on((leaves & b.enable).named("leave"))
+    width, signed = made.element.width_bits, given.element.signed
+    pad = b.constant(op.pad_value.value.data, width).replicate(given.channels)
+    outside: dict[int, Signal | None] = {}
+    pixels: list[Signal] = []
+    for relative, pixel in op.places:
+        if relative not in outside:
+            flag = _outside(b, op, at, relative)
+            name = f"outside_{'after' if relative > 0 else 'before'}{abs(relative)}"
+            outside[relative] = flag and flag.named(name)
+        lanes = row.pixels[relative][pixel].lanes(given.channels)
+        data = b.pack([lane.resize(width, signed=signed) for lane in lanes])
+        flag = outside[relative]
+        pixels.append(data if flag is None else b.mux(flag, pad, data))
+    data = b.delay("windows", b.pack(pixels), enable=b.enable)
+    return b.finish(in_ready=b.enable, next_valid=leaves, data=data)

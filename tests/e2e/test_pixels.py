@@ -1,0 +1,119 @@
+"""Several pixels of a line a clock: the same integers, a beat a clock, whatever stalls."""
+
+import json
+
+import numpy as np
+import pytest
+from cli_runner import qcc
+from refusals import INTERNAL
+
+import qcompiler
+
+RANDOM = np.random.default_rng(16)
+
+
+def kernel(*shape):
+    return RANDOM.integers(-3, 4, shape).tolist()
+
+
+RESIDUAL = f"""\
+network residual(x: uint4[1, 1, 32] scale 1) {{
+  w: int3[4, 1, 5] scale 1 = {kernel(4, 1, 5)}
+  d: int3[4, 1, 3] scale 1 = {kernel(4, 1, 3)}
+  v: int3[2, 4, 1] scale 1 = {kernel(2, 4, 1)}
+  h = requantize(relu(conv(x, w, pads: same)), uint4, scale: 4)
+  g = requantize(relu(conv(h, d, pads: same, group: 4)), uint4, scale: 4)
+  r = requantize(add(g, h), uint4, scale: 2)
+  return quantize(conv(r, v), int8, scale: 1)
+}}
+"""
+BRANCHES = f"""\
+network branches(x: int4[1, 2, 32] scale 1) {{
+  w: int3[3, 2, 3] scale 1 = {kernel(3, 2, 3)}
+  u: int3[2, 2, 5] scale 1 = {kernel(2, 2, 5)}
+  v: int3[2, 5, 4] scale 1 = {kernel(2, 5, 4)}
+  a = requantize(relu(conv(x, w, pads: [2, 2], dilations: [2])), uint3, scale: 4)
+  b = requantize(conv(x, u, pads: same), int3, scale: 8)
+  m = max_pool(a, kernel: [3], pads: [1, 1])
+  c = requantize(concat(m, b, axis: 1), int4, scale: 1)
+  return quantize(conv(c, v, strides: [2], pads: [1, 1]), int6, scale: 2)
+}}
+"""
+LONG = f"""\
+network long(x: uint3[1, 1, 16] scale 1) {{
+  w: int3[1, 1, 9] scale 1 = {kernel(1, 1, 9)}
+  v: int3[2, 1, 7] scale 1 = {kernel(2, 1, 7)}
+  h = requantize(conv(x, w, pads: [4, 4]), int4, scale: 8)
+  return quantize(conv(h, v, pads: [9, 9], dilations: [3]), int6, scale: 2)
+}}
+"""
+IMAGE = f"""\
+network image(x: uint4[1, 1, 3, 8] scale 1) {{
+  w: int3[2, 1, 1, 3] scale 1 = {kernel(2, 1, 1, 3)}
+  v: int3[1, 2, 1, 3] scale 1 = {kernel(1, 2, 1, 3)}
+  h = requantize(conv(x, w, pads: same), int4, scale: 4)
+  return quantize(conv(h, v, pads: same), int6, scale: 2)
+}}
+"""
+TEXTS = {"residual": RESIDUAL, "branches": BRANCHES, "long": LONG, "image": IMAGE}
+INPUTS = {
+    "residual": (0, 15, (1, 32)),
+    "branches": (-8, 7, (2, 32)),
+    "long": (0, 7, (1, 16)),
+    "image": (0, 15, (1, 3, 8)),
+}
+"""Lowest integer, highest, shape without the batch."""
+
+
+def written(folder, name, text=""):
+    path = folder / f"{name}.qnn"
+    path.write_text(text or TEXTS[name], encoding="ascii")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [("residual", 1), ("branches", 2), ("branches", 8), ("long", 2), ("image", 8)],
+)
+def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
+    path = written(tmp_path, name)
+    one = qcompiler.compile(path)
+    design = qcompiler.compile(path, pixels_per_clock=pixels, validate=pixels == 8)
+    low, high, shape = INPUTS[name]
+    x = RANDOM.integers(low, high + 1, (20, *shape))
+    np.testing.assert_array_equal(design.predict(x), one.predict(x))
+    assert design.timing.cycles_per_frame == int(np.prod(shape[1:])) // pixels
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(("name", "pixels"), [("residual", 4), ("branches", 8), ("long", 1)])
+def test_the_verilog_makes_as_many_pixels_a_clock(tmp_path, capfd, name, pixels):
+    """Back to back, then with stalls: no beat is lost, and none is waited for."""
+    path = written(tmp_path, name)
+    made = qcc(capfd, "compile", path, "--pixels-per-clock", str(pixels), "-o", tmp_path / name)
+    assert made.status == 0, made.words
+    checked = qcc(capfd, "verify", tmp_path / name, "--vectors", "100", "--json")
+    assert checked.status == 0, checked.words
+    said = json.loads(checked.out)
+    beats = int(np.prod(INPUTS[name][2][1:])) // pixels
+    assert said["passed"]
+    assert said["predicted_cycles_per_frame"] == beats
+    assert said["runs"][0]["cycles_per_frame"] == beats
+    assert said["runs"][0]["latency_cycles"] == said["predicted_latency_cycles"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "said"),
+    [
+        ("uint4[1, 1, 32]", "uint4[1, 1, 36]", "whole beats of 8; ask for 4"),
+        ("x, w, pads: same", "x, w, pads: [2, 1]", "makes 31 pixels of 32"),
+        ("conv(r, v)", "reduce_mean(r, axes: [2])", "a window of all 32 pixels of a line"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_on_several_pixels_is_named(tmp_path, changed, to, said):
+    assert changed in RESIDUAL
+    text = RESIDUAL.replace(changed, to)
+    with pytest.raises(qcompiler.ModelError) as caught:
+        qcompiler.compile(written(tmp_path, "residual", text), pixels_per_clock=8)
+    assert said in str(caught.value)
+    assert INTERNAL.search(str(caught.value)) is None
