@@ -107,3 +107,33 @@ func.func @codes_that_saturate_are_others(%a : tensor<1x2x!qint.int<-3, 9>>) -> 
   %q = qint.quantize %x {scale = 0.5 : f32, zero_point = 0 : i64, rounding = "half_even"} : (tensor<1x2xf32>) -> tensor<1x2x!qint.int<-8, 7>>
   func.return %q : tensor<1x2x!qint.int<-8, 7>>
 }
+// Positions in quarters of an element: samples count in sixteenths.
+// CHECK-LABEL: func.func @sample(%a: tensor<1x2x4x4x!qint.int<-8, 7>>, %d: tensor<1x2x4x4x!qint.int<-2, 1>>) -> tensor<1x2x4x4xf32>
+// CHECK-NEXT: %y = qint.transpose %a permutation [0, 2, 3, 1] : (tensor<1x2x4x4x!qint.int<-8, 7>>) -> tensor<1x4x4x2x!qint.int<-8, 7>>
+// CHECK-NEXT: %y_1 = qint.transpose %d permutation [0, 2, 3, 1] : (tensor<1x2x4x4x!qint.int<-2, 1>>) -> tensor<1x4x4x2x!qint.int<-2, 1>>
+// CHECK-NEXT: %y_2 = qint.sample %y, %y_1 {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0>, steps = array<i64: 1, 1>, origins = array<i64: 0, 0>, sources = array<i64: 0, 1>, fraction = 2 : i64, offset_groups = 1 : i64, mode = "bilinear", border = false} : (tensor<1x4x4x2x!qint.int<-8, 7>>, tensor<1x4x4x2x!qint.int<-2, 1>>) -> tensor<1x4x4x2x!qint.int<-128, 112>>
+// CHECK-NEXT: %y_3 = qint.transpose %y_2 permutation [0, 3, 1, 2] : (tensor<1x4x4x2x!qint.int<-128, 112>>) -> tensor<1x2x4x4x!qint.int<-128, 112>>
+// CHECK-NEXT: %y_4 = qint.dequantize %y_3 {scale = 3.125000e-02 : f32, zero_point = 0 : i64} : (tensor<1x2x4x4x!qint.int<-128, 112>>) -> tensor<1x2x4x4xf32>
+// CHECK-NEXT: func.return %y_4 : tensor<1x2x4x4xf32>
+func.func @sample(%a : tensor<1x2x4x4x!qint.int<-8, 7>>, %d : tensor<1x2x4x4x!qint.int<-2, 1>>) -> tensor<1x2x4x4xf32> {
+  %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x4x4x!qint.int<-8, 7>>) -> tensor<1x2x4x4xf32>
+  %o = qint.dequantize %d {scale = 0.25 : f32, zero_point = 0 : i64} : (tensor<1x2x4x4x!qint.int<-2, 1>>) -> tensor<1x2x4x4xf32>
+  %y = nn.sample %x, %o {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 0>, positions = "offsets", offset_groups = 1 : i64, mode = "bilinear", border = false} : (tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
+  func.return %y : tensor<1x2x4x4xf32>
+}
+// A constant for each channel makes a square of one displacement.
+// CHECK-LABEL: func.func @square(%a: tensor<1x2x4x4x!qint.int<-8, 7>>, %d: tensor<1x1x4x4x!qint.int<-2, 1>>) -> tensor<1x2x4x12xf32>
+// CHECK-NEXT: %y = qint.transpose %a permutation [0, 2, 3, 1] : (tensor<1x2x4x4x!qint.int<-8, 7>>) -> tensor<1x4x4x2x!qint.int<-8, 7>>
+// CHECK-NEXT: %y_1 = qint.transpose %d permutation [0, 2, 3, 1] : (tensor<1x1x4x4x!qint.int<-2, 1>>) -> tensor<1x4x4x1x!qint.int<-2, 1>>
+// CHECK-NEXT: %y_2 = qint.sample %y, %y_1 {kernel = array<i64: 1, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 1>, steps = array<i64: 0, -1, 0, 0, 0, 1>, origins = array<i64: 0, 0, 0, 0, 0, 0>, sources = array<i64: 0, 0, 0, 0, 0, 0>, fraction = 0 : i64, offset_groups = 1 : i64, mode = "bilinear", border = false} : (tensor<1x4x4x2x!qint.int<-8, 7>>, tensor<1x4x4x1x!qint.int<-2, 1>>) -> tensor<1x4x12x2x!qint.int<-8, 7>>
+// CHECK-NEXT: %y_3 = qint.transpose %y_2 permutation [0, 3, 1, 2] : (tensor<1x4x12x2x!qint.int<-8, 7>>) -> tensor<1x2x4x12x!qint.int<-8, 7>>
+// CHECK-NEXT: %y_4 = qint.dequantize %y_3 {scale = 5.000000e-01 : f32, zero_point = 0 : i64} : (tensor<1x2x4x12x!qint.int<-8, 7>>) -> tensor<1x2x4x12xf32>
+// CHECK-NEXT: func.return %y_4 : tensor<1x2x4x12xf32>
+func.func @square(%a : tensor<1x2x4x4x!qint.int<-8, 7>>, %d : tensor<1x1x4x4x!qint.int<-2, 1>>) -> tensor<1x2x4x12xf32> {
+  %c = nn.constant dense<[[[[0.0]], [[-1.0]], [[0.0]], [[0.0]], [[0.0]], [[1.0]]]]> : tensor<1x6x1x1xf32> -> tensor<1x6x1x1xf32>
+  %x = qint.dequantize %a {scale = 0.5 : f32, zero_point = 0 : i64} : (tensor<1x2x4x4x!qint.int<-8, 7>>) -> tensor<1x2x4x4xf32>
+  %o = qint.dequantize %d {scale = 1.0 : f32, zero_point = 0 : i64} : (tensor<1x1x4x4x!qint.int<-2, 1>>) -> tensor<1x1x4x4xf32>
+  %p = nn.mul %o, %c : (tensor<1x1x4x4xf32>, tensor<1x6x1x1xf32>) -> tensor<1x6x4x4xf32>
+  %y = nn.sample %x, %p {kernel = array<i64: 1, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, pads = array<i64: 0, 1>, positions = "offsets", offset_groups = 1 : i64, mode = "bilinear", border = false} : (tensor<1x2x4x4xf32>, tensor<1x6x4x4xf32>) -> tensor<1x2x4x12xf32>
+  func.return %y : tensor<1x2x4x12xf32>
+}
