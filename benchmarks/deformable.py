@@ -29,7 +29,7 @@ _DEVICE = "u280"
 _LARGE, _SMALL = (64, 64, 256), (12, 9, 16)
 _LANES = 16
 _COLUMNS = (
-    "offsets", "taps a beat", "copies", "rows kept", "cycles", "LUT", "FF", "BRAM18", "DSP",
+    "offsets", "taps a beat", "copies", "rows kept", "cycles", "alone", "LUT", "FF", "BRAM18", "DSP",
     "simulated", "mismatches",
 )  # fmt: skip
 
@@ -113,13 +113,13 @@ def _large(form: Form, folder: Path, seed: int) -> list[object]:
     except ModelError as error:
         (problem,) = error.problems
         short = problem.what.partition(" at ")[0]
-        return ["-", "-", "-", "-", "-", short, "-"]
+        return ["-", "-", "-", "-", "-", "-", short, "-"]
     report = design.report()
     windows = [p for p in design.network.processes if isinstance(p, stream.WindowSource)]
     copies = windows[0].copies if isinstance(windows[0], stream.SampleOp) else 1
     area = report.area or {}
     return [
-        copies, windows[0].buffer_rows, report.cycles_per_frame,
+        copies, windows[0].buffer_rows, report.cycles_per_frame, design.timing.latency_cycles,
         *(area.get(kind, "-") for kind in ("LUT", "FF", "BRAM", "DSP")),
     ]  # fmt: skip
 
@@ -142,11 +142,9 @@ def _row(form: Form, seed: int, frames: int) -> list[object]:
             (got,), result = small.simulate_core(inputs, **stalls)
             wrong += int((got.reshape(wanted.shape) != wanted).sum())
             if not chance:
-                cycles = result.cycles_per_frame
-    return [
-        form.name, form.taps, *figures,
-        f"{cycles:g} of {small.timing.cycles_per_frame}", wrong,
-    ]  # fmt: skip
+                cycles = f"{result.cycles_per_frame:g}, {result.latency_cycles}"
+    predicted = f"{small.timing.cycles_per_frame}, {small.timing.latency_cycles}"
+    return [form.name, form.taps, *figures, f"{cycles} of {predicted}", wrong]
 
 
 def main() -> int:

@@ -49,6 +49,13 @@ _OPT_RUNTIME = "-O1"
 # in 18 s and 230,000 cycles/s, -O2 takes minutes. Splitting the code finer gained nothing.
 _SMALL_BYTES = 300_000
 _OPT_SMALL = "-O2"
+_HEADER = "headers.h"
+_HEADERS = "".join(
+    f"#include <{name}>\n"
+    for name in (
+        "cinttypes", "cstdint", "cstdio", "cstdlib", "cstring", "string", "vector", "verilated.h",
+    )
+)  # fmt: skip
 _OPT_LARGE = "-O1"
 _OPT_COLD = "-O0"
 
@@ -151,7 +158,7 @@ class VerilatorSimulator:
             sources = self._verilate(design, objects)
             units = _units(objects, sources)
             runtime = self._runtime(sources["global"])
-            self._compile([(unit, opt) for unit, opt in units.items()], objects)
+            self._compile([(unit, opt) for unit, opt in units.items()], objects, self._headers())
             linked = [unit.with_suffix(".o") for unit in units]
             linked += sorted(runtime.glob("*.o"))
             command = [cxx_compiler()[0], "-o", product / "sim", *linked, "-pthread"]
@@ -170,14 +177,40 @@ class VerilatorSimulator:
         sources = cast("dict[str, list[str]]", listing["sources"])
         return {kind: [Path(name) for name in names] for kind, names in sources.items()}
 
-    def _compile(self, units: Sequence[tuple[Path, str]], objects: Path) -> None:
-        include = self.tool.root / "include"
-        paths = [f"-I{path}" for path in (objects, include, include / "vltstd", _HARNESS.parent)]
-        common = [cxx_compiler()[0], *_CXX, *paths]
+    def _compile(
+        self, units: Sequence[tuple[Path, str]], objects: Path, headers: Path | None = None
+    ) -> None:
+        """Compiles units; with `headers` precompiled ones stand first, where they fit."""
+        common = [cxx_compiler()[0], *_CXX, *self._include_paths(objects)]
         commands = [
-            [*common, opt, "-c", unit, "-o", objects / f"{unit.stem}.o"] for unit, opt in units
+            [*common, opt, *_first(headers, opt), "-c", unit, "-o", objects / f"{unit.stem}.o"]
+            for unit, opt in units
         ]
         _expect(run_tools(commands, objects))
+
+    def _include_paths(self, *more: Path) -> list[str]:
+        include = self.tool.root / "include"
+        return [f"-I{path}" for path in (*more, include, include / "vltstd", _HARNESS.parent)]
+
+    def _headers(self) -> Path:
+        """Returns a directory with the headers that all designs read, precompiled.
+
+        A small design takes longer to read them than to compile. A compiler that has another
+        format for precompiled headers reads the text beside it.
+        """
+        key = _digest(
+            "headers", _HEADERS, str(self.tool.root), self.tool.version, *cxx_compiler(), *_CXX,
+            _OPT_SMALL,
+        )  # fmt: skip
+
+        def build(product: Path) -> None:
+            header = product / _HEADER
+            header.write_text(_HEADERS, encoding="ascii")
+            made = ["-x", "c++-header", header, "-o", product / f"{_HEADER}.gch"]
+            command = [cxx_compiler()[0], *_CXX, *self._include_paths(), _OPT_SMALL, *made]
+            _expect([run_tool(command, product)])
+
+        return self.cache.get(f"headers-{key}", build)
 
     def _runtime(self, sources: Sequence[Path]) -> Path:
         """Returns a directory with the objects of Verilator's run-time library.
@@ -190,6 +223,10 @@ class VerilatorSimulator:
         )
         units = [(source, _OPT_RUNTIME) for source in sources]
         return self.cache.get(f"runtime-{key}", lambda product: self._compile(units, product))
+
+
+def _first(headers: Path | None, opt: str) -> list[str | Path]:
+    return [] if headers is None or opt != _OPT_SMALL else ["-include", headers / _HEADER]
 
 
 def _units(objects: Path, sources: dict[str, list[Path]]) -> dict[Path, str]:
