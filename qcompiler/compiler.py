@@ -20,7 +20,7 @@ from qcompiler.faults import guarded
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.frontends.states import keep_states
 from qcompiler.interpreters import functions, numerics
-from qcompiler.options import Options, resume_options
+from qcompiler.options import KERNELS, Options, resume_options
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import (
     AfterPass,
@@ -51,6 +51,9 @@ def import_model(path: str | Path, options: Options) -> ModuleOp:
     if options.start is not None:
         what = f"{Path(path).name} is no IR that a pass left (.mlir), but a model"
         raise ModelError([Problem("--from", what, "leave --from out")])
+    if options.numerics in KERNELS and Path(path).suffix != ".tflite":
+        what = f"{options.numerics} is what .tflite files mean, and {Path(path).name} is none"
+        raise ModelError([Problem("--numerics", what, "leave it out, or give exact")])
     plugins.known()  # installed packages register their importers
     with guarded("import"):
         if Path(path).suffix == ".qnn":
@@ -107,12 +110,12 @@ def _import_tflite(path: str | Path, options: Options) -> ModuleOp:
     if options.states:
         what = f"{name} says itself which states it has: its variables"
         problems.append(Problem("--state", what, "leave it out"))
-    if options.numerics not in (None, "tflite"):
+    if options.numerics not in (None, *KERNELS):
         what = f"{name} means the integers of TensorFlow Lite's kernels, not {options.numerics}"
-        problems.append(Problem("--numerics", what, "leave it out"))
+        problems.append(Problem("--numerics", what, f"leave it out, or give {KERNELS[1]}"))
     if problems:
         raise ModelError(problems)
-    return import_tflite(path)
+    return import_tflite(path, options.numerics or KERNELS[0])
 
 
 @contextmanager
@@ -244,7 +247,8 @@ def compile(
             {"global_in": "int16:0.0009765625"}.
         states: outputs that are left for inputs of the next frame, by the input's name, e.g.
             {"hidden": "hidden_out"}; they are 0 before the first frame.
-        numerics: "exact" or "onnxruntime"; by default what the model's format means.
+        numerics: "exact" or "onnxruntime", "tflite" or "tflite-micro" for a .tflite file; by
+            default what the model's format means.
         fps: frames per second wanted at `mhz` megahertz.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         pixels_per_clock: pixels of a line that enter a clock, and as many leave: for networks of

@@ -20,6 +20,7 @@ from qcompiler.arith.requantizer_selection import ALL_FORMS
 from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx import InputSpec
+from qcompiler.frontends.tflite.numerics import KERNELS
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
 
 MULTIPLIERS = ("hard", "any")
@@ -85,7 +86,7 @@ class Options:
     Attributes:
         inputs: per input that has no quantizer of its own, its integers and their scale.
         states: outputs that are left for inputs of the next frame, by input.
-        numerics: `exact`, `onnxruntime`, or None for the format's default.
+        numerics: `exact`, `onnxruntime`, one of `KERNELS`, or None for the format's default.
         fps: frames per second wanted at `mhz`; exclusive with `cycles`.
         cycles: most cycles a frame may take in any layer; 1 is fully parallel.
         pixels_per_clock: pixels of a line that enter a clock; a power of two up to 64.
@@ -108,8 +109,9 @@ class Options:
     states: Mapping[str, str] = field(default_factory=dict[str, str])
     numerics: str | None = _declare(
         "choice",
-        "what the model means: real arithmetic, or onnxruntime's (default: the format's)",
-        choices=NUMERICS,
+        "what the model means: real arithmetic, or that of onnxruntime or of TensorFlow Lite's "
+        "kernels (default: the format's)",
+        choices=(*NUMERICS, *KERNELS),
         travels=False,
     )
     fps: float | None = _declare(

@@ -1,17 +1,18 @@
 """The integer arithmetic of TensorFlow Lite's reference kernels.
 
-Source: tensorflow/lite/kernels/internal/common.h and quantization_util.cc, gemmlowp's
-fixedpoint.h, reference/integer_ops/logistic.h and tanh.h.
+Source: tensorflow/lite/kernels/internal/common.h and quantization_util.cc,
+reference/integer_ops/logistic.h, reference/softmax.h.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qcompiler.arith.arrays import FloatArray, IntArray
+from qcompiler.arith.gemmlowp import divided_by_power, exp_on_negative_values, one_over_one_plus
 
 INT32 = (-(2**31), 2**31 - 1)
 
@@ -25,7 +26,7 @@ class QuantizedMultiplier:
 
     Attributes:
         multiplier: of 31 bits, shape [1] or [C].
-        left: shift before the multiplication, at least 0.
+        left: shift before the multiplication, at least 0 where there are two roundings.
         right: shift after it, at least 0.
     """
 
@@ -49,6 +50,11 @@ class QuantizedMultiplier:
         """What the first of the two roundings rounds, per unit of x: exact in float64."""
         return np.ldexp(self.multiplier.astype(np.float64), self.left - 31)
 
+    @property
+    def in_one_step(self) -> QuantizedMultiplier:
+        """The same factor with one rounding behind it: all of the shift is before it."""
+        return replace(self, left=self.left - self.right, right=np.zeros_like(self.right))
+
     def apply(self, x: IntArray) -> IntArray:
         """Returns the products; channels last."""
         first = (x * (self.multiplier << self.left) + 2**30) >> 31
@@ -65,13 +71,6 @@ def _quantized(factor: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (multiplier, shift)
 
 
-def divided_by_power(x: IntArray, exponent: IntArray | int) -> IntArray:
-    """Returns x / 2**exponent, halves rounded away from zero (RoundingDivideByPOT)."""
-    mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
-    threshold = (mask >> 1) + (x < 0)
-    return (x >> exponent) + ((x & mask) > threshold)
-
-
 def clamped_codes(limit: float, scale: float, zero_point: int) -> int:
     """Returns the code at which a fused activation cuts off the real number `limit`.
 
@@ -79,52 +78,6 @@ def clamped_codes(limit: float, scale: float, zero_point: int) -> int:
     """
     quotient = float(np.float32(limit) / np.float32(scale))
     return zero_point + int(math.copysign(math.floor(abs(quotient) + 0.5), quotient))
-
-
-# gemmlowp's fixed point: 32 bits, of which some are integer bits; products are rounded half up.
-
-
-def _product(a: IntArray, b: IntArray | int) -> IntArray:
-    return (a * b + 2**30) >> 31
-
-
-def _saturated(x: IntArray) -> IntArray:
-    return np.clip(x, *INT32)
-
-
-_EXP_MINUS_EIGHTH = 1895147668
-_ONE_THIRD = 715827883
-_EXP_OF_POWERS = {
-    -2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 39332535, 3: 720401, 4: 242,
-}  # fmt: skip
-
-
-def exp_on_negative_values(a: IntArray, integer_bits: int) -> IntArray:
-    """Returns exp(a) with 31 fraction bits, for a <= 0 with 31 - integer_bits of them."""
-    fraction = 31 - integer_bits
-    quarter = 1 << (fraction - 2)
-    part = (a & (quarter - 1)) - quarter
-    x = _saturated(part << integer_bits) + (1 << 28)
-    x2 = _product(x, x)
-    x3, x4 = _product(x2, x), _product(x2, x2)
-    terms = _product(divided_by_power(x4, 2) + x3, _ONE_THIRD) + x2
-    result = _EXP_MINUS_EIGHTH + _product(x + divided_by_power(terms, 1), _EXP_MINUS_EIGHTH)
-    remainder = part - a
-    for exponent, factor in _EXP_OF_POWERS.items():
-        if integer_bits > exponent:
-            has_bit = remainder & (1 << (fraction + exponent))
-            result = np.where(has_bit, _product(result, factor), result)
-    return np.where(a == 0, INT32[1], result)
-
-
-def one_over_one_plus(x: IntArray) -> IntArray:
-    """Returns 1 / (1 + x) with 31 fraction bits, for x in [0, 1) with as many."""
-    half_denominator = (x + INT32[1] + 1) >> 1
-    y = 1515870810 + _product(half_denominator, -1010580540)
-    for _ in range(3):
-        error = (1 << 29) - _product(half_denominator, y)
-        y = y + _saturated(_product(y, error) << 2)
-    return _saturated(y << 1)
 
 
 def logistic_codes(codes: IntArray, scale: float, zero_point: int) -> IntArray:
@@ -139,7 +92,7 @@ def logistic_codes(codes: IntArray, scale: float, zero_point: int) -> IntArray:
     inner = np.clip(x, -radius, radius)
     a = form.apply(inner)
     positive = one_over_one_plus(exp_on_negative_values(-np.abs(a), 4))
-    result = np.where(a > 0, positive, INT32[1] - positive)
+    result = np.where(a > 0, positive, 2**31 - 1 - positive)
     result = np.where(a == 0, 1 << 30, result)
     found = np.clip(divided_by_power(result, 23) - 128, -128, 127)
     return np.where(x <= -radius, -128, np.where(x >= radius, 127, found))
@@ -148,3 +101,13 @@ def logistic_codes(codes: IntArray, scale: float, zero_point: int) -> IntArray:
 def _input_radius(integer_bits: int, left_shift: int) -> int:
     """Returns how far from 0 an input may be. Source: CalculateInputRadius."""
     return math.floor(((1 << integer_bits) - 1) * 2.0 ** (31 - integer_bits) / 2.0**left_shift)
+
+
+def softmax_parameters(scale: float, beta: float) -> tuple[int, int, int]:
+    """Returns multiplier and left shift of differences, and the least that is not 0, of a softmax.
+
+    Source: PreprocessSoftmaxScaling and CalculateInputRadius.
+    """
+    real = float(np.float32(beta)) * float(np.float32(scale)) * 2.0**26
+    multiplier, shift = _quantized(min(real, 2.0**31 - 1.0))
+    return multiplier, shift, -_input_radius(5, shift)

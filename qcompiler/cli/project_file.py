@@ -1,7 +1,8 @@
 """`qcc.toml`: the options of a model, kept in a file. What the command line says wins.
 
 Keys are the options of `qcc compile` without their dashes; `model` is the file to compile, `output`
-the directory, `[input]` a table of inputs without quantizers. Paths are relative to the file.
+the directory, `[input]` a table of inputs without quantizers, `[state]` one of outputs left
+for inputs of the next frame. Paths are relative to the file.
 """
 
 import argparse
@@ -20,7 +21,7 @@ _MOST_BYTES = 1 << 20
 _PATHS = ("model", "output")
 _KEYS: Mapping[str, str] = {
     **{name.replace("_", "-"): name for name in DECLARED},
-    **{name: name for name in (*_PATHS, "input", "plugin")},
+    **{name: name for name in (*_PATHS, "input", "plugin", "state")},
 }
 _FORMS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "rate": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
@@ -28,6 +29,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "text": ("a text", lambda v: isinstance(v, str)),
     "choice": ("a text", lambda v: isinstance(v, str)),
     "input": ('a table of texts, such as {x = "uint8:0.5"}', lambda v: _texts(v, dict)),
+    "state": ('a table of texts, such as {hidden = "hidden_out"}', lambda v: _texts(v, dict)),
     "plugin": ("a list of files", lambda v: _texts(v, list)),
 }
 
@@ -41,7 +43,7 @@ def _texts(value: Any, kind: type) -> bool:
 def _form(key: str) -> str:
     if key in _PATHS:
         return "text"
-    return key if key in ("input", "plugin") else DECLARED[_KEYS[key]].kind
+    return key if key in ("input", "plugin", "state") else DECLARED[_KEYS[key]].kind
 
 
 def read_project(path: Path) -> dict[str, Any]:
@@ -108,6 +110,9 @@ def follow_project(parsed: argparse.Namespace) -> None:
         parsed.plugin = [*parsed.plugin, plugin]
     given = {name for name, _ in parsed.input}
     parsed.input = [*parsed.input, *_inputs(path, told.pop("input", {}), given)]
+    kept = {name for name, _ in parsed.state}
+    states = told.pop("state", {}).items()
+    parsed.state = [*parsed.state, *(pair for pair in states if pair[0] not in kept)]
     parsed.model = told.pop("model")
     if "output" in told and getattr(parsed, "output", "") is None:
         parsed.output = told["output"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from xdsl.ir import Operation
 
+from qcompiler.arith import gemmlowp
 from qcompiler.arith.scalar_ops import OPS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -139,6 +140,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.RoundToOp: _round_to,
     nn.SoftmaxOp: lambda op: HostCall(numpy_ops.softmax, {"axis": op.axis.value.data}),
     nn.LogSoftmaxOp: lambda op: HostCall(numpy_ops.log_softmax, {"axis": op.axis.value.data}),
+    qint.SoftmaxOp: lambda op: HostCall(gemmlowp.softmax_codes, dict(op.parameters)),
     nn.ReduceMeanOp: _reduce_mean,
     nn.ArgMaxOp: _arg_max,
     nn.MatMulOp: lambda op: HostCall(numpy_ops.matmul, {}),

@@ -16,6 +16,7 @@ from xdsl.interpreter import (
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
+from qcompiler.arith import gemmlowp
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange
@@ -154,6 +155,10 @@ class QintFunctions(InterpreterFunctions):
     @impl(qint.ReshapeOp)
     def reshape(self, i: Interpreter, op: qint.ReshapeOp, args: PythonValues) -> PythonValues:
         return (numpy_ops.reshape(args[0], shape_of(op.result.type)),)
+
+    @impl(qint.SoftmaxOp)
+    def softmax(self, i: Interpreter, op: qint.SoftmaxOp, args: PythonValues) -> PythonValues:
+        return (gemmlowp.softmax_codes(*args, **op.parameters),)
 
     @impl(qint.TransposeOp)
     def transpose(self, i: Interpreter, op: qint.TransposeOp, args: PythonValues) -> PythonValues:

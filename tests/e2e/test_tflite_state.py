@@ -15,7 +15,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def design(model):
-    return qcompiler.compile(model, cycles=40)
+    return qcompiler.compile(model, cycles=40, numerics="tflite-micro")
 
 
 def frames(count, seed=0):

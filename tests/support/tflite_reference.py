@@ -1,6 +1,6 @@
 """What TensorFlow Lite's reference kernels make of frames, one after the other.
 
-Those of TensorFlow Lite for Microcontrollers: LiteRT rounds a fully connected layer once.
+Those of TensorFlow Lite for Microcontrollers.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def check(tmp_path, model, shape, rng, frames=8):
     x = rng.integers(-128, 128, (frames, *shape)).astype(np.int8)
     x[0], x[1] = -128, 127
     expected = reference(path, x, len(model.main.outputs))
-    got = run_model(import_tflite(path), [x])
+    got = run_model(import_tflite(path, "tflite-micro"), [x])
     for one, other in zip(got, expected, strict=True):
         np.testing.assert_array_equal(one.reshape(other.shape), other)
         assert np.unique(other).size > 4

@@ -14,7 +14,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.arith import fused, real_functions
+from qcompiler.arith import fused, gemmlowp, real_functions
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver import packing
 from qcompiler.dialects import nn, qint
@@ -243,7 +243,9 @@ def write_driver(design: CompiledDesign, directory: Path) -> None:
             tail_doc=_TAIL_DOC[around],
         )
     ]
-    parts += ["\n\n" + _source(f) for module in _EMBEDDED for f in _functions_of(module)]
+    softmax = any(isinstance(op, qint.SoftmaxOp) for op in found["tail"].walk())
+    embedded = (*_EMBEDDED, gemmlowp) if softmax else _EMBEDDED
+    parts += ["\n\n" + _source(f) for module in embedded for f in _functions_of(module)]
     footer = _FOOTER.format(tail="*integers, *given" if around else "*integers")
     parts += ["\n\n" + head, "\n\n" + tail, footer]
     directory.mkdir(exist_ok=True)

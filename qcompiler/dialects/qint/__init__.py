@@ -43,6 +43,7 @@ from qcompiler.dialects.qint.requantizers import (
 )
 from qcompiler.dialects.qint.sampling import SampleOp, sampling_properties
 from qcompiler.dialects.qint.select import ArgMaxOp
+from qcompiler.dialects.qint.softmax import SoftmaxOp
 from qcompiler.dialects.qint.state import initial_range, set_state, state_of
 from qcompiler.dialects.qint.types import (
     IntType,
@@ -59,7 +60,7 @@ QINT = Dialect(
     [
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp, SampleOp,
-        AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp,
+        AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp, SoftmaxOp,
         SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
     ],
@@ -69,9 +70,9 @@ QINT = Dialect(
 __all__ = [
     "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
     "DequantizeOp", "FloatScaleOp", "Hardware", "IntRange", "IntType", "IntegerOp", "JoinOp",
-    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp",
-    "Rearrangement", "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "SampleOp",
-    "ScalarBody", "ShiftOp", "SliceOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed",
+    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp", "Rearrangement",
+    "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "SampleOp", "ScalarBody",
+    "ShiftOp", "SliceOp", "SoftmaxOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed",
     "YieldOp", "affine_range", "conv_range", "element_of", "inherit_numerics", "initial_range",
     "int_like", "int_parameter", "int_type_of", "matmul_range", "numerics_of", "parameter_array",
     "pool_range", "range_of", "real_parameter", "requantizer_op", "sampling_properties",

@@ -20,6 +20,7 @@ from qcompiler.frontends.onnx.tensors import MAX_ACTIVATION, check_elements
 from qcompiler.frontends.tflite import ops
 from qcompiler.frontends.tflite.model import QUANTIZE, Model, Node, Tensor
 from qcompiler.frontends.tflite.node import IMPORTERS, RANGES, NodeContext, Walk
+from qcompiler.frontends.tflite.numerics import KERNELS
 from qcompiler.frontends.tflite.ops.variables import initial_values, variable_name
 from qcompiler.frontends.tflite.reader import read_model
 
@@ -27,16 +28,21 @@ _REGISTERED = ops.__all__  # the import alone registers the importers
 _AGAIN = "convert the model again"
 
 
-def import_tflite(path: str | Path) -> ModuleOp:
+def import_tflite(path: str | Path, numerics: str = KERNELS[0]) -> ModuleOp:
     """Returns the network in a TensorFlow Lite file as one function `main`.
 
     Its integers are those of the reference kernels: their arithmetic is written out, and `exact`
     numerics computes it. What variables hold is state (`qint.state`).
 
+    Args:
+        path: the .tflite file.
+        numerics: whose kernels: `tflite` for TensorFlow Lite (LiteRT), `tflite-micro` for that for
+            microcontrollers, which rounds fully connected layers twice, as all others.
+
     Raises:
         ModelError: the file is at fault; lists every problem found.
     """
-    walk = _NetworkImporter(read_model(Path(path)))
+    walk = _NetworkImporter(read_model(Path(path)), numerics)
     module = walk.run(Path(path).stem)
     if walk.problems:
         raise ModelError(walk.problems)
@@ -46,11 +52,11 @@ def import_tflite(path: str | Path) -> ModuleOp:
 class _NetworkImporter:
     """One walk over a network; a tensor is `broken` when a problem keeps it from being computed."""
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, numerics: str):
         self.graph = model.main
         self.problems: list[Problem] = []
         self.broken: set[int] = set()
-        self.walk = Walk(model, Block())
+        self.walk = Walk(model, Block(), numerics)
 
     def run(self, name: str) -> ModuleOp:
         """Returns the module; it is of use only if no problem was found."""

@@ -25,6 +25,7 @@ class Walk:
     Attributes:
         model: the whole file.
         block: the function's body.
+        numerics: whose reference kernels: `tflite` or `tflite-micro`.
         values: activations by index of their tensor.
         handles: names of variables, by index of the tensor that stands for them.
         variables: what each variable holds now; None before anything was written to it.
@@ -33,6 +34,7 @@ class Walk:
 
     model: Model
     block: Block
+    numerics: str
     values: dict[int, SSAValue] = field(default_factory=dict[int, SSAValue])
     handles: dict[int, str] = field(default_factory=dict[int, str])
     variables: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])

@@ -50,13 +50,30 @@ def without_zero_point(node: NodeContext, codes: SSAValue, zero_point: int) -> S
 
 
 def requantize(
-    node: NodeContext, sums: SSAValue, factors: Array, zero_point: int, codes: IntRange
+    node: NodeContext,
+    sums: SSAValue,
+    factors: Array,
+    zero_point: int,
+    codes: IntRange,
+    *,
+    once: bool = False,
 ) -> SSAValue:
-    """Emits the codes of sums: scaled by factors, one or one per channel, rounded and clamped."""
+    """Emits the codes of sums: scaled by factors, one or one per channel, rounded and clamped.
+
+    Args:
+        node: the operation.
+        sums: integers, channels last.
+        factors: positive.
+        zero_point: of the codes.
+        codes: that may come out.
+        once: round halves up behind the shift, and nowhere else.
+    """
     form = QuantizedMultiplier.of(factors)
     bounds = _checked(sums, form)
-    scaled = _scaled(node, sums, form.factor)
     zero = np.array([zero_point], np.int64)
+    if once:
+        form = form.in_one_step
+    scaled = _scaled(node, sums, form.factor)
     if not form.right.any():
         halves = node.emit(nn.AddOp(scaled, _constant(node, np.array([0.5]))))
         return node.emit(_quantizer(halves, _ONE, zero, codes, "floor"))

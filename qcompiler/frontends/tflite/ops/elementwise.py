@@ -1,10 +1,12 @@
 """Operations on each element alone, and sums of two activations."""
 
+import math
+
 import numpy as np
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.requantizers import Table
-from qcompiler.arith.tflite_kernels import logistic_codes
+from qcompiler.arith.tflite_kernels import logistic_codes, softmax_parameters
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.refusal import RefusalError
@@ -66,6 +68,21 @@ def _looked_up(node: NodeContext, codes: SSAValue, entries: Array) -> SSAValue:
     used = entries[given.lo + 128 : given.hi + 129].astype(np.int64)
     bounds = codes_range(node.output())
     return node.emit(qint.requantizer_op(Table(used[None], given.lo), codes, bounds, None))
+
+
+@importer("SOFTMAX")
+def _softmax(node: NodeContext) -> None:
+    made, zero = node.output().one_scale()
+    if (made, zero) != (1 / 256, -128):
+        raise RefusalError(
+            f"its result must have scale 1/256 and zero point -128, got {made:g} and {zero}",
+            "convert the model again",
+        )
+    scale, beta = node.input(0).one_scale()[0], float(node.node.options["Beta"])
+    if not 0 < beta < math.inf:
+        raise RefusalError(f"beta must be positive, got {beta:g}", "convert the model again")
+    parameters = softmax_parameters(scale, beta)
+    node.bind(node.emit(qint.SoftmaxOp(node.codes(0), *parameters)))
 
 
 @importer("ADD")

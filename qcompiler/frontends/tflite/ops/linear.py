@@ -50,9 +50,10 @@ def _factors(node: NodeContext, *, in_float: bool = False) -> Array:
     return product.astype(np.float64) / np.float64(y)
 
 
-def _finish(node: NodeContext, sums: SSAValue, factors: Array) -> SSAValue:
+def _finish(node: NodeContext, sums: SSAValue, factors: Array, *, once: bool = False) -> SSAValue:
     result = node.output()
-    return requantize(node, sums, factors, result.one_scale()[1], activation_range(node, result))
+    zero_point, codes = result.one_scale()[1], activation_range(node, result)
+    return requantize(node, sums, factors, zero_point, codes, once=once)
 
 
 def _input(node: NodeContext) -> SSAValue:
@@ -100,7 +101,7 @@ def _fully_connected(node: NodeContext) -> None:
         x = node.emit(qint.ReshapeOp(x, (count // inputs, inputs)))
     w = node.emit(qint.ConstantOp(np.ascontiguousarray(weights.T)))
     sums = _with_bias(node, node.emit(qint.MatMulOp(x, w)), outputs)
-    y = _finish(node, sums, _factors(node, in_float=True))
+    y = _finish(node, sums, _factors(node, in_float=True), once=node.walk.numerics == "tflite")
     if shape_of(y.type) != node.output().shape:
         y = node.emit(qint.ReshapeOp(y, node.output().shape))
     node.bind(y)

@@ -54,6 +54,17 @@ def test_logistic_is_that_of_fixed_point(tmp_path, scale):
     check(tmp_path, model, SHAPE, rng, 10)
 
 
+@pytest.mark.parametrize(("scale", "beta"), [(0.03, 1.0), (0.19, 1.0), (1.7, 0.5)])
+def test_softmax_is_that_of_fixed_point(tmp_path, scale, beta):
+    rng = np.random.default_rng(8)
+    model = ModelWriter()
+    g = model.main
+    x, y = activation(g, [1, 12], rng, scale=scale), activation(g, [1, 12], rng, -128, 1 / 256)
+    g.node("SOFTMAX", [x], [y], Beta=beta)
+    g.inputs, g.outputs = [x], [y]
+    check(tmp_path, model, [1, 12], rng, 200)
+
+
 def test_moves_keep_codes(tmp_path):
     rng = np.random.default_rng(6)
     model, g, x = model_of(rng, scale=0.1, zero=3)

@@ -83,6 +83,13 @@ def test_options_that_cannot_hold_are_refused(tmp_path):
         import_model(path, Options(numerics="onnxruntime"))
 
 
+def test_their_numerics_are_theirs_alone(tmp_path):
+    with pytest.raises(
+        ModelError, match=r"tflite is what \.tflite files mean, and m\.onnx is none"
+    ):
+        import_model(tmp_path / "m.onnx", Options(numerics="tflite"))
+
+
 def test_a_missing_package_is_one_line(tmp_path, monkeypatch):
     path = small(np.random.default_rng(5)).write(tmp_path / "m.tflite")
 

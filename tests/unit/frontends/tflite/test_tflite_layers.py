@@ -16,6 +16,9 @@ from tflite_layers import (
 from tflite_models import ModelWriter
 from tflite_reference import check
 
+from qcompiler.frontends.tflite import import_tflite
+from qcompiler.interpreters import run_model
+
 
 def network(rng, shape, build):
     """Returns a model whose outputs `build` adds behind its one input."""
@@ -49,6 +52,26 @@ def test_matrices_multiply_scales_in_float32(tmp_path, seed):
         return [y, dense(graph, y, 9, 5, rng)]
 
     check(tmp_path, network(rng, [1, 40], build), [1, 40], rng, 40)
+
+
+def test_tensorflow_lite_rounds_matrices_once(tmp_path):
+    """By hand: `(sum * multiplier + half) >> shift`; that for microcontrollers rounds twice."""
+    rng = np.random.default_rng(0)
+    model = network(rng, [1, 40], lambda graph, x: [dense(graph, x, 40, 9, rng)])
+    path, tensors = model.write(tmp_path / "m.tflite"), model.main.tensors
+    (x_scale, x_zero), (y_scale, y_zero) = tensors[0][2:4], tensors[1][2:4]
+    weights = np.frombuffer(model.buffers[tensors[2][5]], np.int8).reshape(9, 40)
+    bias = np.frombuffer(model.buffers[tensors[3][5]], np.int32)
+    x = rng.integers(-128, 128, (400, 1, 40))
+    sums = (x[:, 0] - x_zero) @ weights.T.astype(np.int64) + bias
+    product = np.float64(np.float32(x_scale) * np.float32(tensors[2][2][0]))
+    fraction, exponent = np.frexp(product / np.float64(np.float32(y_scale)))
+    multiplier, shift = round(fraction * 2**31), 31 - int(exponent)
+    once = ((sums * multiplier + (1 << (shift - 1))) >> shift) + y_zero
+    (made,) = run_model(import_tflite(path), [x])
+    np.testing.assert_array_equal(made[:, 0], np.clip(once, -128, 127))
+    (twice,) = run_model(import_tflite(path, "tflite-micro"), [x])
+    assert 0 < (made != twice).sum() < 40
 
 
 def test_factors_above_one_shift_left(tmp_path):
