@@ -138,6 +138,8 @@ class Store:
         found = self.get(task.key)
         if found is None or found.state == DAMAGED:
             return None
+        if task.kind == "quantize" and found.state == DONE and self.output(task.key) is None:
+            return None  # its model was lost
         if found.state in (OUT_OF_TIME, OUT_OF_MEMORY):
             return found if limits.within(found.limits) and not again else None
         return found if found.state in (DONE, REFUSED) or not again else None

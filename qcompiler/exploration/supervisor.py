@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ _LOG_BYTES = 4000
 _ATTEMPTS = 2
 """A trial that something else killed is tried again."""
 
+_NO_MEMORY = r"(?i)memoryerror|bad_alloc|out of memory|memory allocation|allocate memory"
+"""What programs say last that were given too little, even to be loaded."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _marks: set[str] = set()
@@ -175,14 +178,13 @@ def _ended(ended: str | int, data: Mapping[str, Any] | None, words: str, limits:
         return Outcome(INTERRUPTED)
     if ended == 0 and data is not None:
         return Outcome(data["state"], data.get("result"), printable_lines(data.get("log", "")))
+    how = f"ended with status {ended}"
     if isinstance(ended, int) and ended < 0:
-        if "MemoryError" in words or "bad_alloc" in words:
-            return Outcome(OUT_OF_MEMORY, log=words)
-        name = signal.Signals(-ended).name
-        return Outcome(DIED, log=f"its process was ended by {name}\n{words}".rstrip())
-    starved = "MemoryError" in words
-    log = f"its process ended with status {ended}\n{words}".rstrip()
-    return Outcome(OUT_OF_MEMORY if starved else FAILED, log=log)
+        how = f"was ended by {signal.Signals(-ended).name}"
+    log = f"its process {how}\n{words}".rstrip()
+    if re.search(_NO_MEMORY, words):
+        return Outcome(OUT_OF_MEMORY, log=log)
+    return Outcome(DIED if isinstance(ended, int) and ended < 0 else FAILED, log=log)
 
 
 def process_words(log: Path, lines: int = 40) -> str:

@@ -204,7 +204,7 @@ def open_workers(
         ModelError: Dask is not installed, or the scheduler does not answer.
     """
     check_installed()
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_dask()
     with _local(jobs) if scheduler is None else _remote(scheduler) as client:
         workers = Workers(client, files, limits, scheduler)
         try:
@@ -212,6 +212,15 @@ def open_workers(
         finally:
             workers.stop()
             end_supervised()
+
+
+def _silence_dask() -> None:
+    """Keeps Dask from logging what happens when a run ends early; what matters is an error here."""
+    import distributed
+
+    for name in [distributed.__name__, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] == distributed.__name__:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def check_installed() -> None:

@@ -90,6 +90,14 @@ def test_what_is_tried_again(store, state, limits, again, claim):
     assert store.claim(task(), limits, again=again) == claim
 
 
+def test_a_model_that_was_lost_is_made_again(store):
+    lost = Task("quantize", task().spec, "qcc quantize m.onnx")
+    store.put(lost, Outcome(DONE, {}), LIMITS)
+    assert store.claim(lost, LIMITS) == "ours"
+    store.put(lost, Outcome(DONE, {}, output=b"model"), LIMITS)
+    assert store.claim(lost, LIMITS) == "known"
+
+
 def test_stores_merge_and_what_ended_well_stays(store, tmp_path):
     store.put(task("a"), Outcome(DONE, {"from": 1}), LIMITS)
     store.put(task("b"), Outcome(FAILED), LIMITS)

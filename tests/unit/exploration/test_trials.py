@@ -96,6 +96,7 @@ def test_a_refusal_is_a_result(tmp_path):
     [
         ("hang", Limits(4.0, 4 << 30), OUT_OF_TIME, "took more than 4 s"),
         ("take", Limits(60.0, 400 << 20), OUT_OF_MEMORY, ""),
+        ("none", Limits(60.0, 50 << 20), OUT_OF_MEMORY, ""),
         ("die", LIMITS, FAILED, "ended by SIGKILL"),
         ("end", LIMITS, FAILED, "status 7"),
     ],
