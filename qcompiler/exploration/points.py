@@ -29,11 +29,11 @@ _RESOURCES = {"luts": "LUT", "ffs": "FF", "dsps": "DSP", "brams": "BRAM"}
 
 @dataclass(frozen=True)
 class Point:
-    """A design, or a model that was to be quantized.
+    """A design, or what was to be found out about a model.
 
     Attributes:
         key: of its trial.
-        kind: `design` or `quantize`.
+        kind: `design`, `quantize` or `accuracy`.
         state: of its trial.
         model: the file that was compiled.
         options: that were given.
@@ -80,7 +80,10 @@ class Point:
 
 
 def points_of(trials: Sequence[Trial]) -> list[Point]:
-    """Returns the points of a store, with the accuracy that other trials of it found."""
+    """Returns the points of a store, with the accuracy that other trials of it found.
+
+    These other trials, and those that made models, are points only if they came to nothing.
+    """
     accuracies: dict[str, tuple[float, float]] = {}
     for trial in trials:
         task, result = trial.task, trial.outcome.result
@@ -92,7 +95,7 @@ def points_of(trials: Sequence[Trial]) -> list[Point]:
     return [
         _point(trial, accuracies)
         for trial in trials
-        if trial.task is None or trial.task.kind != "accuracy" or trial.state != DONE
+        if trial.task is None or trial.task.kind == "design" or trial.state != DONE
     ]
 
 

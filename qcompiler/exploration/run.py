@@ -30,7 +30,7 @@ class Exploration:
     """What is known of a space after a run.
 
     Attributes:
-        points: its designs, and models that could not be quantized.
+        points: its designs, and models that could not be quantized or evaluated.
         ran: trials of this run.
         known: trials that the store had.
         seconds: the run took.
