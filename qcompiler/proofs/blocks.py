@@ -1,5 +1,6 @@
 """Cuts a written design into blocks, each with its circuit, as far as its register slices."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,18 +34,28 @@ class Sources:
         return [path.stem for path in self.files if SLICE in path.stem]
 
     def of(self, module: str) -> list[Path]:
-        """Returns the files that a module may need: its own, its parts', and all slices."""
-        own = [path for path in self.files if path.stem == module]
-        parts = [path for path in self.files if path.stem.startswith(f"{module}_")]
-        slices = [path for path in self.files if SLICE in path.stem]
-        return list(dict.fromkeys([*slices, *parts, *own]))
+        """Returns the files that a module needs: its own, and those of all that it names."""
+        by_name = {path.name if path.suffix == ".mem" else path.stem: path for path in self.files}
+        found: dict[str, Path] = {}
+        todo = [module]
+        while todo:
+            name = todo.pop()
+            path = by_name.get(name)
+            if path is None or name in found:
+                continue
+            found[name] = path
+            if path.suffix == ".v":
+                words = re.findall(r"[A-Za-z_][\w.]*", path.read_text(encoding="utf-8"))
+                todo += sorted(set(words) & by_name.keys() - found.keys())
+        return list(found.values())
 
 
 def circuit_of(sources: Sources, module: str, limits: Limits) -> Circuit:
     """Returns the circuit of a module without the register slices in it. Raises as `elaborate`."""
-    opened = [name for name in sources.slices if name != module]
+    files = sources.of(module)
+    opened = [path.stem for path in files if SLICE in path.stem and path.stem != module]
     with scratch_folder() as folder:
-        return elaborate(folder, sources.of(module), module, opened, limits)
+        return elaborate(folder, files, module, opened, limits)
 
 
 def top_circuit(sources: Sources, limits: Limits) -> Circuit:

@@ -56,6 +56,14 @@ class Explorer:
         data: whether to compare what comes out; else data are anything at all.
         most: states, past which the proof is given up.
         end: monotonic time, past which it is.
+
+    Attributes:
+        control: registers that no data reach.
+        data_registers: the others.
+        cycle: computes one cycle.
+        cycles: that were computed.
+        in_beats: the words that come in, per input and beat of a unit.
+        bit: the constants 0 and 1.
     """
 
     def __init__(
@@ -66,20 +74,22 @@ class Explorer:
         self.terms = Terms(oldest=-meaning.held - 1)
         circuit = block.circuit
         tainted = circuit.tainted(port.data for port in block.inputs)
-        self._control = [state for state in circuit.states if state not in tainted]
-        self._data = [state for state in circuit.states if state in tainted] if data else []
+        self.control = [state for state in circuit.states if state not in tainted]
+        self.data_registers = (
+            [state for state in circuit.states if state in tainted] if data else []
+        )
         ports = (*block.inputs, *block.outputs)
-        roots = [circuit.next[state] for state in (*self._control, *self._data)]
+        roots = [circuit.next[state] for state in (*self.control, *self.data_registers)]
         roots += [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
         roots += [port.data for port in block.outputs] if data else []
         self.cycle = Cycle(circuit, self.terms, roots)
-        self._in_beats = [self._beats_of(i, port) for i, port in enumerate(block.inputs)]
-        self._bit = [self.terms.const(1, 0), self.terms.const(1, 1)]
+        self.in_beats = [self._beats_of(i, port) for i, port in enumerate(block.inputs)]
+        self.bit = [self.terms.const(1, 0), self.terms.const(1, 1)]
         self._counts_of_start: Counts = ((0, 0),) * len(ports)
         self._checked: set[tuple[int, int, Word, tuple[int, ...]]] = set()
         self._from: dict[State, tuple[State, Step] | None] = {}
         self._eager: dict[State, _Edge] = {}
-        self.cycles = 0
+        self.cycles: int = 0
 
     def _beats_of(self, number: int, port: Port) -> list[Word]:
         """Returns the words that the beats of a unit are."""
@@ -108,8 +118,7 @@ class Explorer:
         todo = [start]
         waiting = {start}
         while todo:
-            if time.monotonic() > self.end:
-                raise Undecided(f"it took too long, after {len(content)} states of its control")
+            self._keep_in_time(len(content))
             state = todo.pop()
             waiting.discard(state)
             for step in steps:
@@ -127,6 +136,10 @@ class Explorer:
                     todo.append(reached)
         return Explored(len(content), self.cycles, self.data, self._longest_wait())
 
+    def _keep_in_time(self, states: int) -> None:
+        if time.monotonic() > self.end:
+            raise Undecided(f"it took too long, after {states} states of its control")
+
     def _steps(self) -> list[Step]:
         """Returns the patterns of valid and ready to try."""
         block = self.block
@@ -138,13 +151,13 @@ class Explorer:
 
         Then a run with stalls is one without, in which some cycles last longer.
         """
-        block, terms, bit = self.block, self.terms, self._bit
+        block, terms, bit = self.block, self.terms, self.bit
         if len(block.outputs) != 1:
             return False
         (out,) = block.outputs
         if block.circuit.nodes[out.valid].kind != "state":
             return False
-        registers = (*self._control, *self._data)
+        registers = (*self.control, *self.data_registers)
         some: dict[int, Value] = {}
         for number in registers:
             sort = block.circuit.nodes[number].sort
@@ -164,10 +177,12 @@ class Explorer:
 
     def _start(self) -> tuple[State, tuple[Value, ...]]:
         """Returns the state after reset, whatever was before."""
-        values = self.cycle.compute({self.block.reset: self._bit[0]})
+        values = self.cycle.compute({self.block.reset: self.bit[0]})
         becomes = self.block.circuit.next
-        control = tuple(values[becomes[n]] for n in self._control)
-        return (control, self._counts_of_start), tuple(values[becomes[n]] for n in self._data)
+        control = tuple(values[becomes[n]] for n in self.control)
+        return (control, self._counts_of_start), tuple(
+            values[becomes[n]] for n in self.data_registers
+        )
 
     def _advance(
         self, state: State, content: tuple[Value, ...], step: Step
@@ -175,22 +190,22 @@ class Explorer:
         """Returns the state after a cycle, and what its registers of data hold."""
         self.cycles += 1
         block, (control, counts) = self.block, state
-        given: dict[int, Value] = dict(zip(self._control, control, strict=True))
-        given.update(zip(self._data, content, strict=True))
-        given[block.reset] = self._bit[1]
+        given: dict[int, Value] = dict(zip(self.control, control, strict=True))
+        given.update(zip(self.data_registers, content, strict=True))
+        given[block.reset] = self.bit[1]
         for i, port in enumerate(block.inputs):
-            given[port.valid] = self._bit[step[i]]
+            given[port.valid] = self.bit[step[i]]
             if step[i] and self.data:
-                given[port.data] = self._in_beats[i][counts[i][0]]
+                given[port.data] = self.in_beats[i][counts[i][0]]
         for port, ready in zip(block.outputs, step[len(block.inputs) :], strict=True):
-            given[port.ready] = self._bit[ready]
+            given[port.ready] = self.bit[ready]
         values = self.cycle.compute(given)
         moved = self._moved(values, step, state)
         self._check(values, moved, state, step)
         after, ended = self._count(counts, moved, state, step)
         becomes = block.circuit.next
-        control = tuple([values[becomes[n]] for n in self._control])
-        left = tuple([values[becomes[n]] for n in self._data])
+        control = tuple([values[becomes[n]] for n in self.control])
+        left = tuple([values[becomes[n]] for n in self.data_registers])
         for port in ended:
             left = tuple([self._older(value, port) for value in left])
         reached = (control, after)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from qcompiler.proofs.block import Block, Meaning, Refuted, Undecided
 from qcompiler.proofs.blocks import Sources, process_block, processes_of, slice_block
 from qcompiler.proofs.explore import Explored, Explorer
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
+from qcompiler.proofs.pipelined import PipelinedExplorer
 from qcompiler.proofs.reference import Table, tables_of
 from qcompiler.proofs.rules import check_ports, check_slice
 from qcompiler.proofs.traces import show
@@ -154,7 +156,7 @@ class Proofs:
         except Refuted as refuted:
             return "refuted", str(refuted), None
         except (Undecided, SynthesisError, ValueError) as error:
-            return "undecided", str(error).splitlines()[0], None
+            return "undecided", " ".join(str(error).splitlines()[:2]), None
 
     def _block(
         self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]
@@ -183,15 +185,12 @@ class Proofs:
             Refuted, Undecided: as `Explorer.explore`.
         """
         end = time.monotonic() + self.effort.seconds
-        for data in (True, False):
-            explorer = Explorer(block, meaning, data=data, most=self.effort.states, end=end)
-            try:
-                return explorer.explore()
-            except Undecided:
-                if not data:
-                    raise
-                end += self.effort.seconds
-        raise AssertionError("the second attempt returned or raised")
+        for kind in (PipelinedExplorer, Explorer) if len(block.outputs) == 1 else (Explorer,):
+            with suppress(Undecided):
+                most = self.effort.states
+                return kind(block, meaning, data=True, most=most, end=end).explore()
+        end = time.monotonic() + self.effort.seconds
+        return Explorer(block, meaning, data=False, most=self.effort.states, end=end).explore()
 
 
 def known(result: Result) -> Result:

@@ -19,6 +19,8 @@ _MOST_CASES = 1 << 20
 _MOST_VALUES = 1 << 24
 """Values of an accumulator that are gone through at most."""
 
+_AT_A_TIME = 1 << 15
+
 
 def units_of(op: stream.Process) -> int:
     """Returns into how many units, all alike, a frame falls."""
@@ -156,16 +158,18 @@ class ScalarMeaning(ProcessMeaning):
             what = terms.args[element][0]
             if (what.unit, what.index) != (units[0], index):
                 return Difference(f"channel {index} depends on another element")
-        cases = np.arange(self.table.lo[index], self.table.hi[index] + 1, dtype=np.int64)
-        bits = TermValues(terms, dict.fromkeys(elements, cases), len(cases))(word)
-        wanted = self.table.compute(index, cases)
-        wrong = np.flatnonzero(bits != wanted % (1 << terms.widths[word]))
-        if not wrong.size:
-            return None
-        at = int(wrong[0])
-        case = int(cases[at])
-        words = f"channel {index} makes {bits[at]} of {case}, must be {wanted[at]}"
-        return Difference(words, case)
+        lo, hi = int(self.table.lo[index]), int(self.table.hi[index])
+        for start in range(lo, hi + 1, _AT_A_TIME):
+            cases = np.arange(start, min(start + _AT_A_TIME, hi + 1), dtype=np.int64)
+            bits = TermValues(terms, dict.fromkeys(elements, cases), len(cases))(word)
+            wanted = self.table.compute(index, cases)
+            wrong = np.flatnonzero(bits != wanted % (1 << terms.widths[word]))
+            if wrong.size:
+                at = int(wrong[0])
+                case = int(cases[at])
+                words = f"channel {index} makes {bits[at]} of {case}, must be {wanted[at]}"
+                return Difference(words, case)
+        return None
 
 
 class SliceMeaning(Meaning):

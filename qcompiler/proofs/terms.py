@@ -94,6 +94,32 @@ class Terms:
         """Returns a word of which nothing is known but that it is equal to itself."""
         return self._make("fresh", width, name)
 
+    def fresh_names(self, word: Word) -> set[Any]:
+        """Returns the names of all fresh words that a word depends on."""
+        found: set[Any] = set()
+        seen: set[Word] = {UNKNOWN}
+        todo = [word]
+        while todo:
+            one = todo.pop()
+            if one in seen:
+                continue
+            seen.add(one)
+            if self.kinds[one] == "fresh":
+                found.add(self.args[one][0])
+            todo += self.operands(one)
+        return found
+
+    def operands(self, word: Word) -> list[Word]:
+        """Returns the words that a word is made of."""
+        kind, args = self.kinds[word], self.args[word]
+        if kind in ("const", "element", "fresh"):
+            return []
+        if kind == "sum":
+            return [element for element, _ in args[0]]
+        if kind == "pieces":
+            return [base for base, _, _ in args]
+        return [args[1]] if kind == "rom" else list(args)
+
     def rom(self, width: int, contents: tuple[Word, ...], address: Word) -> Word:
         """Returns a word of a memory of constants at an address that is not constant."""
         return self._make("rom", width, contents, address)

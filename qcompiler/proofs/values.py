@@ -164,15 +164,7 @@ def elements_of(terms: Terms, word: Word) -> set[Word]:
         if one in seen:
             continue
         seen.add(one)
-        kind, args = terms.kinds[one], terms.args[one]
-        if kind == "element":
+        if terms.kinds[one] == "element":
             found.add(one)
-        elif kind == "sum":
-            found.update(element for element, _ in args[0])
-        elif kind == "pieces":
-            todo += [base for base, _, _ in args]
-        elif kind == "rom":
-            todo.append(args[1])
-        elif kind != "const":
-            todo += args
+        todo += terms.operands(one)
     return found
