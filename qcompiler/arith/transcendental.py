@@ -19,7 +19,7 @@ _HALF = Fraction(1, 2)
 _SERIES_BITS = 8  # the series converges by this many bits a term
 
 
-def _exp_minus(bits: int, m: Fraction) -> Enclosure:
+def exp_minus(bits: int, m: Fraction) -> Enclosure:
     """Returns exp(-m) for m >= 0, to an absolute error of about 2**-bits."""
     if m == 0:
         return point(_ONE)
@@ -60,7 +60,7 @@ def _ratio(bits: int, top: Enclosure, bottom: Enclosure) -> Enclosure:
 def _sigmoid_at(bits: int, x: Fraction) -> Enclosure:
     if x == 0:
         return point(_HALF)
-    power = _exp_minus(bits, abs(x))
+    power = exp_minus(bits, abs(x))
     whole = Enclosure(1 + power.lo, 1 + power.hi)
     upper = _ratio(bits, point(_ONE), whole)
     return upper if x > 0 else Enclosure(1 - upper.hi, 1 - upper.lo)
@@ -113,7 +113,7 @@ def _normal_at(bits: int, x: Fraction) -> Enclosure:
     # The sum is at most exp(x**2 / 2) * sqrt(pi / 2), so it needs that many more bits.
     p = bits + math.ceil(2 * square) + 32
     total = _odd_series(x, p)
-    density = _exp_minus(p, square)
+    density = exp_minus(p, square)
     root = enclosures.sqrt(p, Enclosure(2 * pi(p).lo, 2 * pi(p).hi))
     low = _HALF + density.lo * total.lo / root.hi
     high = _HALF + density.hi * total.hi / root.lo

@@ -194,6 +194,14 @@ class QintFunctions(InterpreterFunctions):
         value = op.value.value.data
         return (np.pad(args[0], [(0, 0), *op.widths], constant_values=value),)
 
+    @impl(qint.RowReduceOp)
+    def row_reduce(self, i: Interpreter, op: qint.RowReduceOp, args: PythonValues) -> PythonValues:
+        return (check_range(op, qint.reduced(op.kind.data, args[0])),)
+
+    @impl(qint.FormulaOp)
+    def formula(self, i: Interpreter, op: qint.FormulaOp, args: PythonValues) -> PythonValues:
+        return (check_range(op, op.formula.evaluate(args)),)
+
     @impl(qint.ArgMaxOp)
     def arg_max(self, i: Interpreter, op: qint.ArgMaxOp, args: PythonValues) -> PythonValues:
         return (positions(args[0], last=op.takes_last),)

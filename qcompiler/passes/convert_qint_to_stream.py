@@ -43,7 +43,7 @@ from xdsl.rewriter import InsertPoint
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
-from qcompiler.passes.to_stream import elementwise, linear, moves
+from qcompiler.passes.to_stream import elementwise, linear, moves, rows
 from qcompiler.passes.to_stream.state import Conversion, channel_like
 from qcompiler.provenance.sources import place_of
 
@@ -52,6 +52,8 @@ _RULES: list[tuple[type[Operation], Callable[[Conversion, Any], None]]] = [
     (qint.ConvOp, linear.lower_conv),
     (qint.PoolOp, linear.lower_pool),
     (qint.SampleOp, linear.lower_sample),
+    (qint.RowReduceOp, rows.lower_row_reduce),
+    (qint.FormulaOp, rows.lower_formula),
     (qint.ArgMaxOp, linear.lower_arg_max),
     (qint.RequantizerOp, elementwise.lower_requantizer),
     (qint.ReshapeOp, moves.lower_reshape),

@@ -41,6 +41,7 @@ from qcompiler.dialects.qint.requantizers import (
     YieldOp,
     requantizer_op,
 )
+from qcompiler.dialects.qint.rows import REDUCTIONS, FormulaOp, RowReduceOp, reduced
 from qcompiler.dialects.qint.sampling import SampleOp, sampling_properties
 from qcompiler.dialects.qint.select import ArgMaxOp
 from qcompiler.dialects.qint.softmax import SoftmaxOp
@@ -60,6 +61,7 @@ QINT = Dialect(
     [
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp, SampleOp,
+        RowReduceOp, FormulaOp,
         AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp, SoftmaxOp,
         SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
@@ -68,13 +70,13 @@ QINT = Dialect(
 )  # fmt: skip
 
 __all__ = [
-    "QINT", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp", "DepthToSpaceOp",
-    "DequantizeOp", "FloatScaleOp", "Hardware", "IntRange", "IntType", "IntegerOp", "JoinOp",
-    "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise", "PoolOp", "QuantizeOp", "Rearrangement",
-    "RequantizeOp", "RequantizerOp", "ReshapeOp", "ResizeNearestOp", "SampleOp", "ScalarBody",
-    "ShiftOp", "SliceOp", "SoftmaxOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed",
-    "YieldOp", "affine_range", "conv_range", "element_of", "inherit_numerics", "initial_range",
-    "int_like", "int_parameter", "int_type_of", "matmul_range", "numerics_of", "parameter_array",
-    "pool_range", "range_of", "real_parameter", "requantizer_op", "sampling_properties",
-    "set_numerics", "set_state", "state_of",
+    "QINT", "REDUCTIONS", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp",
+    "DepthToSpaceOp", "DequantizeOp", "FloatScaleOp", "FormulaOp", "Hardware", "IntRange",
+    "IntType", "IntegerOp", "JoinOp", "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise",
+    "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp", "ReshapeOp",
+    "ResizeNearestOp", "RowReduceOp", "SampleOp", "ScalarBody", "ShiftOp", "SliceOp", "SoftmaxOp",
+    "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range",
+    "element_of", "inherit_numerics", "initial_range", "int_like", "int_parameter", "int_type_of",
+    "matmul_range", "numerics_of", "parameter_array", "pool_range", "range_of", "real_parameter",
+    "reduced", "requantizer_op", "sampling_properties", "set_numerics", "set_state", "state_of",
 ]  # fmt: skip

@@ -32,6 +32,7 @@ from qcompiler.dialects.stream.pipeline import (
 from qcompiler.dialects.stream.process import Pipe, Process, reader_lanes
 from qcompiler.dialects.stream.rearrange import BUFFERED_BLOCKS, ReorderOp, SliceOp
 from qcompiler.dialects.stream.reductions import PoolOp, VvauOp
+from qcompiler.dialects.stream.rows import FormulaOp, RowReduceOp
 from qcompiler.dialects.stream.sampling import SampleOp
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.state import RESTART, StateOp
@@ -47,6 +48,8 @@ STREAM = Dialect(
         SlidingWindowOp,
         LineWindowOp,
         SampleOp,
+        RowReduceOp,
+        FormulaOp,
         VvauOp,
         PoolOp,
         LabelSelectOp,
@@ -71,10 +74,10 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM", "AddOp",
-    "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "GatherOp",
-    "LabelSelectOp", "LineWindowOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe",
-    "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp", "SampleOp",
-    "Schedule", "SliceOp", "SlidingWindowOp", "StateOp", "View", "VvauOp", "WeightsOp",
-    "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
-    "set_lanes",
+    "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "FormulaOp",
+    "GatherOp", "LabelSelectOp", "LineWindowOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp",
+    "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp",
+    "RowReduceOp", "SampleOp", "Schedule", "SliceOp", "SlidingWindowOp", "StateOp", "View",
+    "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource", "beat_type", "channel_of",
+    "divisors", "reader_lanes", "set_lanes",
 ]  # fmt: skip

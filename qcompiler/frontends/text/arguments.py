@@ -240,7 +240,7 @@ def checked(make: Callable[[], Array], span: Span) -> Array:
 _EXAMPLES = {
     Kind.INT: "1", Kind.INTS: "[2, 2]", Kind.PADS: "same", Kind.BOOL: "true", Kind.REAL: "0.1",
     Kind.REALS: "0.1", Kind.INTEGERS: "0", Kind.MATRIX: "[[1, 2, 3]]", Kind.TYPE: "int8",
-    Kind.SHAPE: "[1, 16]",
+    Kind.SHAPE: "[1, 16]", Kind.TEXT: '"a + b"',
 }  # fmt: skip
 
 
@@ -381,6 +381,7 @@ _CONVERTERS: dict[Kind, Callable[[Param, Meaning], Any]] = {
     Kind.SHAPE: _ints,
     Kind.BOOL: lambda _, meaning: meaning if isinstance(meaning, bool) else None,
     Kind.WORD: _word,
+    Kind.TEXT: lambda _, meaning: meaning.text if isinstance(meaning, Word) else None,
     Kind.REAL: lambda _, meaning: _numbers(meaning, 0, integral=False),
     Kind.REALS: _reals_of,
     Kind.INTEGERS: _integers,

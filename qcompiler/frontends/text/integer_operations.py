@@ -125,6 +125,11 @@ def _sample(inputs: Sequence[SSAValue], values: Values, _region: Region | None) 
     return qint.SampleOp(*masked(inputs), Sampling(**parts))
 
 
+def _formula(inputs: Sequence[SSAValue], values: Values, _region: Region | None) -> Operation:
+    tables = {name: values[name] for name in "tuvw" if values[name] is not None}
+    return qint.FormulaOp(inputs, values["text"], tables)
+
+
 def _form(make: Any) -> Build:
     """Returns the builder of a hardware form of requantization."""
 
@@ -207,6 +212,9 @@ INTEGER_OPERATIONS = (
              Param("origins", Kind.INTS), Param("sources", Kind.INTS),
              Param("fraction", Kind.INT, 0), Param("offset_groups", Kind.INT, 1), SAMPLE_MODE,
              Param("border", Kind.BOOL, False), build=_sample),
+    _integer(qint.RowReduceOp, "x", Param("kind", Kind.WORD, words=qint.REDUCTIONS)),
+    _integer(qint.FormulaOp, "*inputs", Param("text", Kind.TEXT),
+             *(Param(table, Kind.INTEGERS, None) for table in "tuvw"), build=_formula),
     _integer(qint.ArgMaxOp, "x", Param("last", Kind.BOOL, False)),
     _integer(qint.SliceOp, "x", *SLICE, build=_per_axis(qint.SliceOp, "starts", "ends", "steps")),
     _integer(qint.PadOp, "x", Param("begin", Kind.INTS), Param("end", Kind.INTS),

@@ -239,6 +239,8 @@ class _Printer:
                 return "true" if value else "false"
             case Kind.WORD:
                 return str(value)
+            case Kind.TEXT:
+                return _quoted(value)
             case Kind.REAL:
                 return float_text(value, single=True)
             case Kind.REALS:

@@ -27,6 +27,7 @@ class Kind(Enum):
     PADS = "a list of integers, same or valid"
     BOOL = "true or false"
     WORD = "a word"
+    TEXT = "a text in quotes"
     REAL = "a number"
     REALS = "a number, or a list of one a channel"
     INTEGERS = "an integer, or a list of one a channel"
@@ -125,6 +126,7 @@ _ATTRIBUTES: dict[Kind, Callable[[Any], Any]] = {
     Kind.INTS: lambda a: list(a.get_values()),
     Kind.PADS: lambda a: list(a.get_values()),
     Kind.WORD: lambda a: a.data,
+    Kind.TEXT: lambda a: a.data,
     Kind.REAL: lambda a: float(a.value.data),
     Kind.INTEGERS: parameter_array,
     Kind.MATRIX: lambda a: numpy_from_dense(a).astype(np.int64),
