@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -26,6 +28,8 @@ class Task:
     test: tuple[Array, Array]
     epochs: int
     channels: int
+    attack: float = 0.0
+    """By how much each number of a training image is changed against the network."""
 
 
 def digits(*, pixels: bool = False) -> Task:
@@ -121,13 +125,44 @@ def trained(task: Task, path: Path, seed: int = 0) -> Path:
         order = torch.randperm(len(x))
         for start in range(0, len(x) - 63, 64):
             chosen = order[start : start + 64]
-            loss = nn.functional.cross_entropy(net(x[chosen]), y[chosen])
+            images = x[chosen]
+            if task.attack:
+                images = _worse(net, images, y[chosen], task.attack)
+            loss = nn.functional.cross_entropy(net(images), y[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
     export(net.eval(), x[:1], path)
     return path
+
+
+def _worse(net: nn.Module, x: Any, y: Any, by: float) -> Any:
+    """Returns images that were moved along the signs of the loss's gradient.
+
+    Source: Goodfellow et al., "Explaining and Harnessing Adversarial Examples", ICLR 2015.
+    """
+    x = x.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(nn.functional.cross_entropy(net(x), y), x)
+    return (x + by * slope.sign()).detach()
+
+
+def attacked(path: Path, task: Task, count: int, by: float = 0.2) -> Array:
+    """Returns test images that are hard for a network that was trained here."""
+    x, y = (torch.from_numpy(part[:count]) for part in task.test)
+    return _worse(of_file(path, task), x, y, by).numpy()
+
+
+def of_file(path: Path, task: Task) -> nn.Module:
+    """Returns the network that was exported."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    net = network(task.channels, 2 if task.train[0].shape[-1] > 8 else 1)
+    state = net.state_dict()
+    for name in state:
+        if not name.endswith("num_batches_tracked"):
+            state[name] = torch.from_numpy(np.array(arrays[name]))
+    net.load_state_dict(state)
+    return net.eval()
 
 
 def export(net: nn.Module, example: Any, path: Path) -> None:

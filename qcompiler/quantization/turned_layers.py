@@ -71,6 +71,14 @@ def keep_exact(graph: Graph, listed: Sequence[Group], activations: dict[Group, Q
             activations[group] = Quantizer(before.scale, _EXACT_BITS, signed=True)
 
 
+def turned_value(graph: Graph, value: str, turn: Turn) -> str:
+    """Adds nodes that turn a value along its last axis at a graph's end; returns the result."""
+    nodes = _Nodes(graph, value)
+    end = nodes.turn(value, turn, "turn", channels_first=False)
+    nodes.put(len(graph.nodes))
+    return end
+
+
 def _is_turned(graph: Graph, layer: Node) -> bool:
     shape, weights = graph.shapes[layer.inputs[0]], graph.weights(layer)
     if layer.kind == "matmul":
@@ -115,7 +123,7 @@ def _turn_inputs(graph: Graph, layer: Node, squares: Array, turn: Turn, done: se
     shape = _of_channels(graph.shapes[value], layer, scales)
     scaled = nodes.add("mul", "scaled", [value, nodes.constant("scales", 1 / shape)])
     scaled.fixed = Fixed(least_bits=TURN_BITS)
-    layer.inputs[0] = nodes.turn(scaled.output, turn, "in", layer.kind != "matmul")
+    layer.inputs[0] = nodes.turn(scaled.output, turn, "in", channels_first=layer.kind != "matmul")
     nodes.put(graph.nodes.index(layer))
 
 
@@ -146,7 +154,7 @@ def _turn_outputs(graph: Graph, layer: Node, turn: Turn) -> None:
     layer.fixed = Fixed(least_bits=TURN_BITS)
     graph.shapes[layer.output] = shape
     nodes = _Nodes(graph, output)
-    last = nodes.turn(layer.output, turn, "out", layer.kind != "matmul")
+    last = nodes.turn(layer.output, turn, "out", channels_first=layer.kind != "matmul")
     added = nodes.constant("turned_bias", _of_channels(shape, layer, bias))
     nodes.nodes.append(Node("add", place, [last, added], output))
     nodes.put(users + 1)
@@ -193,7 +201,7 @@ class _Nodes:
         """Puts the nodes into the graph."""
         self.graph.nodes[place:place] = self.nodes
 
-    def turn(self, value: str, turn: Turn, name: str, channels_first: bool) -> str:
+    def turn(self, value: str, turn: Turn, name: str, *, channels_first: bool) -> str:
         """Adds what turns a value along its axis of channels; returns the result."""
         shape = self.graph.shapes[value]
         p, q = len(turn.left), len(turn.right)
