@@ -20,8 +20,11 @@ ALL = (
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
     ("quantize_static", "--write-docs"),
+    ("turns",),
+    ("quantize_time",),
+    ("quantization", "--write-docs"),
 )
-"""Modules with their options; the slow one comes last."""
+"""Modules with their options; slow ones come last."""
 
 
 def main() -> int:
