@@ -18,17 +18,20 @@ help:
 	@echo "make bench   run the benchmarks (slow)"
 	@echo "make fuzz    random networks, graphs and bytes, without an end in sight (FUZZ_SECONDS=60)"
 
+# Setuptools frames a warning that a folder `qcompiler` elsewhere may be imported in its place.
+QUIETLY := PYTHONWARNINGS='ignore:Editable installation'
+
 $(STAMP): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(QUIETLY) $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
 # The demo needs the simulator only.
 $(DEMO_STAMP): pyproject.toml
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[sim]'
+	$(QUIETLY) $(BIN)/python -m pip install --quiet --editable '.[sim]'
 	touch $@
 
 demo: $(DEMO_STAMP)
