@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,10 @@ from qcompiler.arith.ranges import IntRange
 
 
 def _tie_fixed(total: IntArray, form: Shift | MulShift) -> IntArray:
-    """Returns total >> shift; a tie that lands on the wrong parity goes one down."""
+    """Returns total >> shift; a tie that lands on the wrong parity goes one down.
+
+    What `total` holds is lost.
+    """
     shift, tie_parity = max(form.shift, 0), form.tie_parity
     if tie_parity is None:
         return total >> shift
@@ -26,7 +30,8 @@ def _tie_fixed(total: IntArray, form: Shift | MulShift) -> IntArray:
     total = np.ascontiguousarray(total)
     y = total >> shift
     # Ties are rare: look at those alone.
-    ties = np.flatnonzero((total & (((1 << shift) - 1) >> form.tie_width << form.tie_width)) == 0)
+    total &= ((1 << shift) - 1) >> form.tie_width << form.tie_width
+    ties = np.flatnonzero(total == 0)
     at_ties = y.reshape(-1)[ties]
     y.reshape(-1)[ties] = at_ties - ((at_ties & 1) != tie_parity)
     return y
@@ -37,13 +42,25 @@ def _entered(form: Shift | MulShift, x: IntArray) -> IntArray:
     if not x.size:
         return x
     reached = IntRange(int(x.min()), int(x.max()))
+    end = 1 << reached.union(-reached).width_bits
+    return x if _fit(form, IntRange(-end, end)) or _fit(form, reached) else x.astype(object)
+
+
+@lru_cache(maxsize=1024)
+def _fit(form: Shift | MulShift, x: IntRange) -> bool:
+    """Whether 64 bits hold what becomes of accumulators."""
     # Products may exceed the sums that they become: a bias brings them back.
-    widest = max(form.sum_range(reached).width_bits, form.product_range(reached).width_bits)
-    return x if widest <= INT64_BITS else x.astype(object)
+    return max(form.sum_range(x).width_bits, form.product_range(x).width_bits) <= INT64_BITS
+
+
+def _plus(product: IntArray, bias: IntArray) -> IntArray:
+    """Returns a sum, in place of the product where it has the room."""
+    fits = np.broadcast_shapes(product.shape, bias.shape) == product.shape
+    return np.add(product, bias, out=product if fits else None)
 
 
 def _clamped(y: IntArray, form: Shift | MulShift) -> IntArray:
-    return np.clip(y, form.lo, form.hi).astype(np.int64, copy=False)
+    return np.clip(y, form.lo, form.hi, out=y).astype(np.int64, copy=False)
 
 
 INT64_BITS = 63
@@ -87,7 +104,8 @@ class Shift:
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         z = _entered(self, x) * along_axis(self.sign, x.ndim, channel_axis)
-        total = (z << max(-self.shift, 0)) + along_axis(self.bias, x.ndim, channel_axis)
+        z <<= max(-self.shift, 0)
+        total = _plus(z, along_axis(self.bias, x.ndim, channel_axis))
         return _clamped(_tie_fixed(total, self), self)
 
     def sum_range(self, x: IntRange) -> IntRange:
@@ -129,7 +147,7 @@ class MulShift:
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         product = _entered(self, x) * along_axis(self.multiplier, x.ndim, channel_axis)
-        total = product + along_axis(self.bias, x.ndim, channel_axis)
+        total = _plus(product, along_axis(self.bias, x.ndim, channel_axis))
         return _clamped(_tie_fixed(total, self), self)
 
     @property
@@ -204,8 +222,9 @@ class FloatScale:
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         # The definition itself: 24 + 24 significant bits of product are exact in a float64.
-        entered = (x + along_axis(self.offset, x.ndim, channel_axis)).astype(np.float64)
-        entered *= along_axis(self.multiplier, x.ndim, channel_axis) * 2.0**-self.shift
+        factor = along_axis(self.multiplier, x.ndim, channel_axis) * 2.0**-self.shift
+        entered = x.astype(np.float64) + along_axis(self.offset, x.ndim, channel_axis)
+        entered *= factor
         rounded = entered.astype(np.float32)
         np.rint(rounded, out=rounded)
         codes = rounded.astype(np.int64)

@@ -54,7 +54,7 @@ def run(
         InterpretationError: a value leaves its range, or an operation has no numpy semantics.
     """
     real = real_type(numerics(module))
-    interpreter = _interpreter(module, listener)
+    interpreter = _interpreter(module, listener, fast=listener is None)
     arguments = functions(module)[name].args
     typed = [
         _as_argument(array, argument.type, real)
@@ -69,13 +69,15 @@ def _for_batch(array: Array, batch: int) -> Array:
     return array if array.shape[0] == batch else np.repeat(array, batch, axis=0)
 
 
-def _interpreter(module: ModuleOp, listener: Listener | None = None) -> Interpreter:
+def _interpreter(
+    module: ModuleOp, listener: Listener | None = None, *, fast: bool = False
+) -> Interpreter:
     real = real_type(numerics(module))
     listeners = () if listener is None else (_Listening(listener),)
     interpreter = Interpreter(module, listeners=listeners)
     implementations = (
-        FunctionFunctions(), NNFunctions(real), QintFunctions(real), StreamFunctions(),
-        RegisteredFunctions(),
+        FunctionFunctions(), NNFunctions(real), QintFunctions(real, plain=not fast),
+        StreamFunctions(), RegisteredFunctions(),
     )  # fmt: skip
     for implementation in implementations:
         interpreter.register_implementations(implementation)

@@ -3,6 +3,8 @@
 Arrays are int64, or of Python's integers where ranges need more than 63 bits.
 """
 
+from functools import partial
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from qcompiler.arith import gemmlowp
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.requantizers import FloatScale
 from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -68,6 +71,20 @@ _ELEMENTS_AT_A_TIME = 2**16
 """Of accumulators: about as many as a cache holds beside what is made of them."""
 
 
+def _is_read_by(op: Operation, kinds: type[Operation] | UnionType) -> bool:
+    """Whether nothing but such operations reads a result: they take whole numbers of any type.
+
+    Large arrays are read and written faster in narrow types.
+    """
+    (result,) = op.results
+    return all(isinstance(use.operation, kinds) for use in result.uses)
+
+
+def _narrowest(range_: IntRange) -> np.dtype[np.signedinteger]:
+    """Returns the narrowest type that holds a range."""
+    return np.promote_types(np.min_scalar_type(range_.lo), np.min_scalar_type(-range_.hi - 1))
+
+
 def check_range(op: Operation, value: Array) -> Array:
     """Returns `value`, which must lie in the range of the operation's result.
 
@@ -76,7 +93,7 @@ def check_range(op: Operation, value: Array) -> Array:
     """
     range_ = qint.range_of(op.results[0].type)
     if value.size and not (range_.lo <= value.min() and value.max() <= range_.hi):
-        outside = value.min() if value.min() < range_.lo else value.max()
+        outside = int(value.min() if value.min() < range_.lo else value.max())
         raise InterpretationError(
             f"{source_of(op)}: value {outside} leaves its proven range [{range_.lo}, {range_.hi}]"
         )
@@ -85,10 +102,15 @@ def check_range(op: Operation, value: Array) -> Array:
 
 @register_impls
 class QintFunctions(InterpreterFunctions):
-    """Semantics of qint; reals are numpy values of type `real` (float64 for `exact`)."""
+    """Semantics of qint; reals are numpy values of type `real` (float64 for `exact`).
 
-    def __init__(self, real: Any):
+    Integers are int64 if `plain`. Else some that only operations of qint see have types that are
+    faster to read and write, and hold them exactly.
+    """
+
+    def __init__(self, real: Any, *, plain: bool = True):
         self.real = real
+        self._plain = plain
 
     @impl(qint.ConstantOp)
     def constant(self, i: Interpreter, op: qint.ConstantOp, args: PythonValues) -> PythonValues:
@@ -135,8 +157,17 @@ class QintFunctions(InterpreterFunctions):
     def conv(self, i: Interpreter, op: qint.ConvOp, args: PythonValues) -> PythonValues:
         x, weights = args
         pad, magnitude = op.pad_value.value.data, _largest(op.padded_range)
-        result = exact_windows.convolve(_images(x), weights, op.window, op.groups, pad, magnitude)
-        return (check_range(op, result.reshape(x.shape[0], *shape_of(op.result.type))),)
+        result = exact_windows.convolve(
+            _images(x),
+            weights,
+            op.window,
+            op.groups,
+            pad,
+            magnitude,
+            check=partial(check_range, op),
+            plain=self._plain or not _is_read_by(op, qint.RequantizerOp),
+        )
+        return (result.reshape(x.shape[0], *shape_of(op.result.type)),)
 
     @impl(qint.PoolOp)
     def pool(self, i: Interpreter, op: qint.PoolOp, args: PythonValues) -> PythonValues:
@@ -237,14 +268,18 @@ class QintFunctions(InterpreterFunctions):
 
     def _requantizer(self, op: qint.RequantizerOp, x: IntArray) -> PythonValues:
         axis = -1 if op.channel_axis is None else op.channel_axis + 1
-        form = op.requantizer
-        if x.ndim < 2 or x.size <= _ELEMENTS_AT_A_TIME:
-            return (check_range(op, form.apply(x, axis)),)
-        each = max(1, _ELEMENTS_AT_A_TIME * len(x) // x.size)
-        codes = np.empty(x.shape, np.int64)
+        form, kind = op.requantizer, np.dtype(np.int64)
+        if not self._plain and _is_read_by(op, qint.ConvOp | qint.MatMulOp | qint.PoolOp):
+            kind = _narrowest(qint.range_of(op.results[0].type))
+        codes = np.empty(x.shape, kind)
+        each = max(1, _ELEMENTS_AT_A_TIME * len(x) // max(1, x.size))
         for start in range(0, len(x), each):
-            codes[start : start + each] = form.apply(x[start : start + each], axis)
-        return (check_range(op, codes),)
+            entered = x[start : start + each]
+            if x.dtype.kind == "f" and not isinstance(form, FloatScale):  # which wants floats
+                entered = entered.astype(np.int64)
+            made = form.apply(entered, axis)
+            codes[start : start + each] = check_range(op, made)
+        return (codes,)
 
     @impl(qint.ShiftOp)
     def shift(self, i: Interpreter, op: qint.ShiftOp, args: PythonValues) -> PythonValues:

@@ -15,6 +15,7 @@ WINDOWS = [
     Window((2, 3), (2, 1), (1, 2), (0, 1), (1, 0)),
     Window((1, 1), (1, 1), (1, 1), (0, 0), (0, 0)),
     Window((3,), (2,), (2,), (1,), (3,)),
+    Window((2,), (1,), (2,), (1,), (0,)),
 ]
 SHAPES = [(1, 3, 2), (2, 4, 6), (4, 4, 4), (4, 4, 8), (1, 1, 3)]
 """(groups, channels, outputs)."""
@@ -60,8 +61,13 @@ def test_convolution(window, shape, bits, monkeypatch):
     weights = rng.integers(
         -magnitude, magnitude, (*window.kernel, channels // groups, outputs), endpoint=True
     )
-    monkeypatch.setattr(exact_windows, "_ELEMENTS_AT_A_TIME", 500)  # several runs over the batch
-    found = convolve(x, weights, window, groups, -5, magnitude)
+    for most in ("_ELEMENTS_AT_A_TIME", "_COPIED_AT_A_TIME"):
+        monkeypatch.setattr(exact_windows, most, 500)  # several runs over the batch
+    seen = []
+    found = convolve(x, weights, window, groups, -5, magnitude, seen.append)
+    assert (np.concatenate([sums.ravel() for sums in seen]) == found.ravel()).all()
+    fast = convolve(x, weights, window, groups, -5, magnitude, plain=False)
+    assert (fast.astype(np.int64) == found).all()
     for image, result in zip(x, found, strict=True):
         assert (result == expected_convolution(image, weights, window, groups, -5)).all()
 

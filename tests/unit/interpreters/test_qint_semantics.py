@@ -32,6 +32,44 @@ def test_a_batch_is_requantized_some_frames_at_a_time(monkeypatch):
         assert result_of(line, *types, frames) == whole
 
 
+CODES, SUMS, ENDS = (
+    f"tensor<1x4x2x!qint.int<{ends}>>" for ends in ("-128, 200", "-1500, 1500", "-4000, 4000")
+)
+WEIGHTS = "tensor<2x1x2x!qint.int<-9, 7>>"
+CHAIN = f"""
+func.func @f(%x : {CODES}) -> {ENDS} {{
+  %w = qint.constant dense<[[[7, -9]], [[4, 1]]]> : tensor<2x1x2xi8> -> {WEIGHTS}
+  %s = qint.conv %x, %w {{WINDOW}} : ({CODES}, {WEIGHTS}) -> {SUMS}
+  %c = qint.FORM : ({SUMS}) -> {CODES}
+  %y = qint.conv %c, %w {{WINDOW}} : ({CODES}, {WEIGHTS}) -> {ENDS}
+  func.return %y : {ENDS}
+}}
+"""
+WINDOW = (
+    "kernel = array<i64: 2>, strides = array<i64: 1>, dilations = array<i64: 1>, "
+    "pads_begin = array<i64: 1>, pads_end = array<i64: 0>, pad_value = 1 : i64, group = 2 : i64"
+)
+FORMS = [
+    "mul_shift %s {multiplier = 5 : i64, bias = 2 : i64, shift = 4 : i64}",
+    "float_scale %s {multiplier = 9000001 : i64, offset = -3 : i64, shift = 25 : i64, "
+    "zero_point = 100 : i64}",
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.split()[0])
+def test_integers_that_nobody_else_sees_are_the_same_in_narrow_types(form):
+    text = CHAIN.replace("FORM", form).replace("WINDOW", WINDOW)
+    module = Parser(make_context(), text).parse_module()
+    module.verify()
+    x = np.random.default_rng(2).integers(-128, 128, (5, 1, 4, 2))
+    seen = []
+    (heard,) = run(module, "f", [x], lambda op, made: seen.extend(y.dtype for y in made))
+    (alone,) = run(module, "f", [x])
+    assert alone.dtype == heard.dtype == np.int64
+    assert (alone == heard).all()
+    assert set(seen) == {np.dtype(np.int64)}
+
+
 ROUNDED = {
     "half_even": [-2, -2, 0, 0, 2, 2],
     "floor": [-3, -2, -1, 0, 1, 2],
