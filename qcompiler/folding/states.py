@@ -9,7 +9,11 @@ from math import lcm
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network, State
+from qcompiler.analysis.throughput import predict
 from qcompiler.dialects import stream
+
+_HELD = 2
+"""Restarts that the register slices of a duplicate hold."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ def loops_of(network: Network) -> Loops:
     states = network.states
     if not states:
         return Loops(None, [], [], [])
+    under_way = _frames_under_way(network)
     block = network.core.body.block
     restart = block.insert_arg(stream.RESTART, len(block.args))
     restart.name_hint = "restart"
@@ -43,6 +48,10 @@ def loops_of(network: Network) -> Loops:
         duplicate = stream.DuplicateOp(restart, len(states))
         before.append(("restart_duplicate", duplicate))
         flags = list(duplicate.results)
+    if under_way > _HELD:
+        fifos = [stream.FifoOp(flag, under_way) for flag in flags]
+        before += [(f"restart_{index}_fifo", fifo) for index, fifo in enumerate(fifos)]
+        flags = [fifo.result for fifo in fifos]
     keepers: list[tuple[str, stream.StateOp]] = []
     for index, (state, flag) in enumerate(zip(states, flags, strict=True)):
         name = f"state_{index}"
@@ -50,6 +59,15 @@ def loops_of(network: Network) -> Loops:
         made = stream.channel_of(state.taken)
         keepers.append((name, stream.StateOp(left, flag, state.initial, made)))
     return Loops(restart, before, keepers, [state.taken for state in states])
+
+
+def _frames_under_way(network: Network) -> int:
+    """Returns how many frames may have begun before the first of them is through.
+
+    The last layer takes the restart of a frame so long after the first layer does.
+    """
+    timing = predict(network)
+    return -(-timing.latency_cycles // timing.cycles_per_frame) + 1
 
 
 def _adapted(state: State, name: str, before: list[tuple[str, stream.Process]]) -> SSAValue:

@@ -91,8 +91,9 @@ class _Cut:
         self.core = [op for op in self.ops if self.in_core(op)]
 
     def _reach(self, ops: Iterable[Operation], *, forward: bool) -> set[Operation]:
-        """Returns the operations that depend on (or that feed) one of the core's."""
+        """Returns the operations that depend on (or that feed) one of the core's, or a state."""
         reached: set[Operation] = set()
+        kept = {*self.states} if forward else {*self.left}
         for op in ops:
             if op in self.constant:
                 continue
@@ -101,7 +102,8 @@ class _Cut:
                 if forward
                 else {use.operation for result in op.results for use in result.uses}
             )
-            if any(n in reached or n in self.compute for n in neighbours):
+            found = any(n in reached or n in self.compute for n in neighbours)
+            if found or not kept.isdisjoint(op.operands if forward else op.results):
                 reached.add(op)
         return reached
 
