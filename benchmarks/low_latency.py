@@ -1,7 +1,7 @@
 """Fully parallel networks: ours beside da4ml and alkaid, area and latency, in one run.
 
 `python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]
-    [--figures docs/low_latency.json]`
+    [--peer-seconds S] [--figures docs/low_latency.json]`
 
 `--figures` keeps what was measured, in place of what an earlier run found for the same; what
 `python -m benchmarks.low_latency_plot` draws.
@@ -9,12 +9,15 @@
 Every contender gets the same integers: matrices, biases, requantizers. Its results are compared
 with ours on random vectors and corners first; what differs is no contender. Peers' solvers run with
 each of their settings, and the cheapest by their own count is taken; their pipelines are cut at
-several lengths. One Yosys, one script: each addition keeps a carry chain, no hard multipliers. With
-`--place`, nextpnr-ecp5 places each with the same wrapper of registers around.
+several lengths. A setting that takes longer than `--peer-seconds` is left out, and said to be. One
+Yosys, one script: each addition keeps a carry chain, no hard multipliers. At the end stands, for
+each family, the geometric mean of our look-up tables over the better peer's. With `--place`,
+nextpnr-ecp5 places each with the same wrapper of registers around.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -26,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 import qcompiler
 from benchmarks.common import print_table
@@ -60,6 +64,8 @@ METHODS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 CUTOFFS = (2.0, 5.0, 10.0)
 VECTORS = 2000
+KWS_INPUT = "41"
+"""The tensor before the last three layers of kws_mlp_w3a3."""
 DEVICES = {"ecp5": "ecp5-85k", "xcup": "zu3eg"}
 
 
@@ -72,6 +78,29 @@ def matrix_case(size: int) -> str:
     )
 
 
+def from_tensor(path: Path, name: str, shape: Sequence[int]) -> onnx.ModelProto:
+    """Returns the part of a model behind one of its tensors, which becomes its only input."""
+    model = onnx.load(path)
+    wanted, nodes = {output.name for output in model.graph.output}, list[onnx.NodeProto]()
+    for node in reversed(model.graph.node):
+        if wanted & set(node.output) - {name}:
+            nodes.insert(0, node)
+            wanted |= set(node.input)
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in wanted]
+    for part in ("node", "input", "initializer", "value_info"):
+        model.graph.ClearField(part)
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(kept)
+    kind = onnx.TensorProto.FLOAT
+    model.graph.input.append(onnx.helper.make_tensor_value_info(name, kind, shape))
+    return model
+
+
+def last_layers_of_kws(zoo: Path) -> onnx.ModelProto:
+    """Returns the layers 256 x 256, 256 x 256 and 256 x 12 of kws_mlp_w3a3."""
+    return from_tensor(zoo / "kws_mlp_w3a3.onnx", KWS_INPUT, [1, 256])
+
+
 def cases(models: Path) -> dict[str, tuple[Path | str, dict[str, str]]]:
     """Returns model and inputs of each case; texts are of the model language."""
     zoo = models / "qonnx_zoo"
@@ -80,6 +109,7 @@ def cases(models: Path) -> dict[str, tuple[Path | str, dict[str, str]]]:
         "int8_64": (matrix_case(64), {}),
         "jet": (zoo / "jet_tagging_w6a6.onnx", {"global_in": "int16:0.0009765625"}),
         "unsw": (zoo / "unsw_nb15_mlp_w2a2.onnx", {"onnx::Add_0": "bipolar:1"}),
+        "kws": (zoo / "kws_mlp_w3a3.onnx", {KWS_INPUT: "uint3:0.1428571492433548"}),
     }
 
 
@@ -202,24 +232,35 @@ print(json.dumps({"top": design.name, "cycles": design.timing.latency_cycles, "m
 """
 
 
-def ask_peer(job: dict[str, Any]) -> dict[str, Any]:
-    """Returns what a peer made of a job."""
+def ask_peer(job: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Returns what a peer made of a job, or how it failed; it has so many seconds."""
     command = [sys.executable, "-m", "benchmarks.low_latency_peer"]
-    made = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True)
+    text = json.dumps(job)
+    try:
+        made = subprocess.run(command, input=text, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"no result within {seconds:g} s"}
     if made.returncode:
         return {"failed": made.stderr.strip().splitlines()[-1]}
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def peers_designs(job: dict[str, Any], cutoffs: Sequence[float], folder: Path) -> Iterator[Built]:
-    """Yields a peer's designs: of its cheapest setting, cut at several lengths."""
+def peers_designs(
+    job: dict[str, Any], cutoffs: Sequence[float], seconds: float, folder: Path
+) -> Iterator[Built]:
+    """Yields a peer's designs: of its cheapest setting, cut at several lengths.
+
+    Each setting and each cut has so many seconds.
+    """
     peer = job["peer"]
     settings = [dict(options) for options in METHODS[peer]]
     if any(set(layer.get("factor", [1])) - {1, -1} for layer in job["network"]["layers"]):
         settings += [{**options, "after": True} for options in settings]
-    tried = [(ask_peer({**job, "options": options}), options) for options in settings]
-    for found, options in tried:
+    tried: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for options in settings:
+        found = ask_peer({**job, "options": options}, seconds)
         print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
+        tried.append((found, options))
     exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]
     if not exact:
         print("  ", peer, "is not exact with any setting", flush=True)
@@ -227,7 +268,11 @@ def peers_designs(job: dict[str, Any], cutoffs: Sequence[float], folder: Path) -
     _, options = min(exact, key=lambda item: item[0]["cost"])
     for cutoff in cutoffs:
         where = folder / f"{peer}_{cutoff:g}"
-        found = ask_peer({**job, "options": options, "cutoff": cutoff, "folder": str(where)})
+        asked = {**job, "options": options, "cutoff": cutoff, "folder": str(where)}
+        found = ask_peer(asked, seconds)
+        if found.get("failed"):
+            print("  ", peer, f"cut at {cutoff:g}:", found["failed"], flush=True)
+            continue
         files = tuple(Path(f) for f in found["files"] if "wrapper" not in f)
         name = f"{peer} {found['version']}, {cutoff:g} adders a stage"
         yield Built(name, "peer", files, found["stages"], found["seconds"], found["mib"])
@@ -335,6 +380,11 @@ class Figure:
     ffs: int
     mhz: float | None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether qcompiler made it."""
+        return self.design.name.startswith("qcompiler")
+
 
 def keep(path: Path, figure: Figure) -> None:
     """Puts a figure into a file, in place of one of the same case, family and maker."""
@@ -366,27 +416,63 @@ def main() -> int:
     parser.add_argument("--mhz", nargs="+", type=float, default=[70.0])
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
+    parser.add_argument(
+        "--peer-seconds", type=float, default=900, help="for each setting of a peer"
+    )
     parser.add_argument("--cutoffs", nargs="+", type=float, default=CUTOFFS, help="of the peers")
     parser.add_argument("--figures", type=Path, help="a JSON file that keeps what was measured")
     parsed = parser.parse_args()
     known = cases(parsed.models)
     if unknown := [name for name in parsed.cases if name not in known]:
         parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(known)}")
+    measured: list[Figure] = []
     for name in parsed.cases:
         with tempfile.TemporaryDirectory() as folder:
-            _measure(name, known[name], parsed, Path(folder))
+            measured += _measure(name, known[name], parsed, Path(folder))
+    for family in parsed.family:
+        ratios = shares([figure for figure in measured if figure.family == family])
+        if ratios:
+            mean = math.prod(ratios.values()) ** (1 / len(ratios))
+            each = ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items())
+            print(f"{family}: of the better peer's look-up tables {mean:.3f} ({each})")
     return 0
 
 
-def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, folder: Path) -> None:
-    given, inputs = case
-    model = given if isinstance(given, Path) else folder / f"{name}.qnn"
+def shares(figures: Sequence[Figure]) -> dict[str, float]:
+    """Returns our fewest look-up tables over the peers' fewest, of each case that has both."""
+    found: dict[str, float] = {}
+    for case in dict.fromkeys(figure.case for figure in figures):
+        ours_, theirs = (
+            [f.luts for f in figures if f.case == case and f.is_ours == own]
+            for own in (True, False)
+        )
+        if ours_ and theirs:
+            found[case] = min(ours_) / min(theirs)
+    return found
+
+
+def _model_file(name: str, given: Path | str, folder: Path) -> Path:
+    """Returns the file of a case, written if it is not there as it is."""
     if isinstance(given, str):
+        model = folder / f"{name}.qnn"
         model.write_text(given, encoding="ascii")
+        return model
+    if name != "kws":
+        return given
+    onnx.save(last_layers_of_kws(given.parent), folder / "kws.onnx")
+    return folder / "kws.onnx"
+
+
+def _measure(
+    name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, folder: Path
+) -> list[Figure]:
+    given, inputs = case
+    model = _model_file(name, given, folder)
     passes = (*pipelines.QINT, *pipelines.STREAM[: pipelines.STREAM.index("build-adder-graphs")])
     module = qcompiler.compile(model, inputs=inputs, cycles=1, passes=passes).level("last")
     network, pipeline = network_of(module)
     rows: list[tuple[Any, ...]] = []
+    figures: list[Figure] = []
     for family in parsed.family:
         designs = [
             ours(model, inputs, DEVICES[family], mhz, folder / f"ours_{family}_{mhz:g}")
@@ -395,7 +481,8 @@ def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, fo
         if parsed.peers:
             job = {"network": network, "vectors": vectors(module, pipeline), "cutoff": 0}
             for peer in parsed.peers:
-                designs += peers_designs({**job, "peer": peer}, parsed.cutoffs, folder / family)
+                one, where = {**job, "peer": peer}, folder / family
+                designs += peers_designs(one, parsed.cutoffs, parsed.peer_seconds, where)
         for i, design in enumerate(designs):
             where = folder / f"{family}_{i}"
             luts, ffs = tables(synthesize(design, family, where), family)
@@ -409,9 +496,11 @@ def _measure(name: str, case: tuple[Path | str, dict[str, str]], parsed: Any, fo
                 )
             )  # fmt: skip
             print(name, *rows[-1], flush=True)
+            figures.append(Figure(name, family, design, luts, ffs, mhz))
             if parsed.figures is not None:
-                keep(parsed.figures, Figure(name, family, design, luts, ffs, mhz))
+                keep(parsed.figures, figures[-1])
     print_table(name, ("family", "made by", "LUT", "FF", "cycles", "MHz", "ns", "s", "MiB"), rows)
+    return figures
 
 
 if __name__ == "__main__":
