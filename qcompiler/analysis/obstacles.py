@@ -282,6 +282,14 @@ def _lacking(maker: Operation, consumer: str) -> Problem:
 
 
 def _unbuilt(op: Operation) -> Problem:
+    if isinstance(op, nn.SoftmaxOp):
+        return Problem(
+            place_of(op),
+            "stands between layers, and hardware computes it between quantizers only, of codes "
+            "with one scale for the tensor",
+            f"add a quantizer before it and after it ({_QUANTIZER})",
+            f"write {_GRID} before it and around it",
+        )
     return Problem(
         place_of(op),
         "stands between quantized layers, and is built for the host only, not in hardware",

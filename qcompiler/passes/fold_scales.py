@@ -25,7 +25,9 @@ its parameters in their new places: quantizers rise above moves, padding, concat
 windows; pools rise above what rises or falls (maxima) or is a line (averages); moves rise above what
 works on each element alone. Activations of several scales that meet before a layer become multiples
 of the largest number that divides all scales, if these have at most 32 bits.
-Leaves alone: moves that nothing but the host reads; functions that are no lines before an average;
+A softmax between quantizers becomes functions of a row of integers, within 2**-softmax_bits of a code
+of the real one before it is rounded; there `softmax_bits` counts.
+Leaves alone: softmax that nothing but outputs depend on; moves that nothing but the host reads; functions that are no lines before an average;
 scales without a common grid.
 """
 
@@ -40,6 +42,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
+from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.elementwise_steps import is_constant
@@ -50,6 +53,7 @@ from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
 from qcompiler.passes.fold_quantizers import RaiseQuantizers
 from qcompiler.passes.fold_rearrangements import ConcatPattern, RearrangementPattern
 from qcompiler.passes.fold_sampling import SamplePattern
+from qcompiler.passes.fold_softmax import SoftmaxPattern
 from qcompiler.passes.fold_transposed import ConvTransposePattern
 from qcompiler.passes.fold_windows import (
     ArgMaxPattern,
@@ -322,6 +326,7 @@ class FoldScalesPass(ModulePass):
     """Moves scales behind linear operations, so that those work on integers."""
 
     name = "fold-scales"
+    softmax_bits: int = BOUND_BITS
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         # What stands in the way of integers is tried in this order, one kind of obstacle at a time.
@@ -334,13 +339,13 @@ class FoldScalesPass(ModulePass):
             [JoinOnGrid()],
         )
         merge_equal(op)
-        apply_patterns(op, _linear_patterns())
+        apply_patterns(op, _linear_patterns(self.softmax_bits))
         while any(apply_patterns(op, patterns) for patterns in obstacles):
             merge_equal(op)
-            apply_patterns(op, _linear_patterns())
+            apply_patterns(op, _linear_patterns(self.softmax_bits))
 
 
-def _linear_patterns() -> list[RewritePattern]:
+def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
     """Returns the patterns that take integers out of one dequantize behind the next operation."""
     return [
         _SameCodes(),
@@ -353,6 +358,7 @@ def _linear_patterns() -> list[RewritePattern]:
         AveragePoolPattern(),
         ReduceMeanPattern(),
         ArgMaxPattern(),
+        SoftmaxPattern(softmax_bits),
         ConvTransposePattern(),
         RearrangementPattern(),
         ConcatPattern(),

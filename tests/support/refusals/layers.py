@@ -87,27 +87,21 @@ def gate_without_quantizer(net: Net, mended: bool):
     net.dense(net.quantized(y) if mended else y)
 
 
-@refused(_BETWEEN, "softmax inside the network", "softmax_0", _CUT)
-def softmax_inside(net: Net, mended: bool):
-    y = net.dense(net.quantized())
-    if not mended:
-        net.dense(net.quantized(net.op("Softmax", y)))
-
-
-@refused(_BETWEEN, "batch normalization and softmax inside the network", "softmax_0", _CUT,
-         shape=(1, 2, 5, 5))  # fmt: skip
+@refused(_BETWEEN, "batch normalization and softmax inside the network", "softmax_0",
+         "quantizers on both sides", shape=(1, 2, 5, 5))  # fmt: skip
 def softmax_behind_batch_norm(net: Net, mended: bool):
     parameters = [net.const(net.random.uniform(0.5, 2, 2)) for _ in range(4)]
     y = net.op("BatchNormalization", net.conv(net.quantized()), *parameters)
-    if not mended:
-        net.conv(net.quantized(net.op("Softmax", y, axis=1)))
+    y = net.quantized(y) if mended else y
+    net.conv(net.quantized(net.op("Softmax", y, axis=1)))
 
 
-@refused(_BETWEEN, "softmax straight into a layer", "softmax_0", _CUT)
+@refused(_BETWEEN, "softmax straight into a layer", "softmax_0", "quantizers on both sides")
 def softmax_without_quantizer(net: Net, mended: bool):
     y = net.dense(net.quantized())
-    if not mended:
-        net.dense(net.op("Softmax", y))
+    if mended:
+        y = net.quantized(net.op("Softmax", net.quantized(y)))
+    net.dense(y if mended else net.op("Softmax", y))
 
 
 @refused(_BETWEEN, "a convolution with weights from an input", "conv_0", "the weights constant",
