@@ -8,7 +8,6 @@ import pytest
 
 from qcompiler import pipelines
 from qcompiler.dialects import nn, qint
-from qcompiler.errors import ModelError
 from qcompiler.frontends.onnx import import_onnx, inspect_problems, parse_input_option
 from qcompiler.interpreters import functions, run_model
 from qcompiler.passes.pipeline import run_passes
@@ -109,9 +108,3 @@ def test_type_of_the_input_is_asked_for(name):
     first, *_ = inspect_problems(MODELS / "dory" / f"{name}.onnx")
     assert "nothing bounds the values, which may leave int64" in first.what
     assert "--input NAME=uint8:1" in first.remedy
-
-
-@pytest.mark.parametrize("name", ["k_attention", "k_softmax_regular", "k_trueintegerdiv"])
-def test_operations_of_deeploy_alone_are_refused(name):
-    with pytest.raises(ModelError, match="is not supported"):
-        imported(MODELS / "deeploy" / f"{name}.onnx", "int16")
