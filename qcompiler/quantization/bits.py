@@ -5,7 +5,10 @@ general form in which the widths of weights and activations are separate, and co
 both.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,13 +100,14 @@ def _solve(
         row[: len(choices)] = [c.costs.get(kind, 0.0) for c in choices]
         unit = max(row.max(), 1e-300)
         constraints.append(optimize.LinearConstraint(row / unit, -np.inf, most / unit))
-    found = optimize.milp(
-        cost,
-        integrality=np.ones(count),
-        bounds=optimize.Bounds(0, 1),
-        constraints=constraints,
-        options={"mip_rel_gap": 0.0},
-    )
+    with _quiet():
+        found = optimize.milp(
+            cost,
+            integrality=np.ones(count),
+            bounds=optimize.Bounds(0, 1),
+            constraints=constraints,
+            options={"mip_rel_gap": 0.0},
+        )
     if found.x is None:
         return None
     taken = [c for c, x in zip(choices, found.x, strict=False) if x > 0.5]
@@ -114,6 +118,24 @@ def _solve(
         for kind, amount in choice.costs.items():
             costs[kind] = costs.get(kind, 0.0) + amount
     return Chosen(widths, sum(c.sensitivity for c in taken), costs)
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keeps the solver's own lines out of the standard output, where `--json` writes.
+
+    HiGHS in scipy 1.17 prints "HighsMipSolverData::transformNewInteger..." now and then, whatever
+    it is told of printing.
+    """
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Rows:

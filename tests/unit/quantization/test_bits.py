@@ -1,11 +1,14 @@
 """Bits by exact optimization: small programs by hand, and configurations that others published."""
 
 import json
+import os
+import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from qcompiler.errors import ModelError
 from qcompiler.quantization.bits import Choice, least_sensitive, pareto
@@ -103,6 +106,19 @@ def total(items, bits, measure):
 
 def uniform_cost(items, bits, kind):
     return total(items, [bits] * len(items), lambda c: c.costs[kind])
+
+
+def test_the_solver_prints_nothing(monkeypatch, capfd):
+    solve = optimize.milp
+
+    def loud(*args, **more):
+        os.write(1, b"a line of the solver")
+        return solve(*args, **more)
+
+    monkeypatch.setattr(optimize, "milp", loud)
+    least_sensitive(random_items(0), {"size": 1e9})
+    sys.stdout.write("a line of ours\n")
+    assert capfd.readouterr().out == "a line of ours\n"
 
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published figures are not here")
