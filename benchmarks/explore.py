@@ -1,6 +1,6 @@
 """qcc explore on digits_cnn: 72 designs with one worker and with two, each equal to `qcc compile`.
 
-`python -m benchmarks.explore [--points N]`: exit status 1 if a result differs, or if two workers
+`python -m benchmarks.explore [--small]`: exit status 1 if a result differs, or if two workers
 are less than 1.7 times as fast as one, which needs two cores that are free: the load is printed.
 """
 
@@ -21,7 +21,7 @@ from qcompiler.exploration.space import space_of
 from qcompiler.exploration.store import Store, open_store
 
 MODEL = REPOSITORY / "examples" / "digits_cnn" / "digits_cnn_qonnx.onnx"
-SPACE = {
+SPACE: dict[str, Any] = {
     "models": [str(MODEL)],
     "options": {
         "device": ["ecp5-85k", "zynq-7020", "u280"],
@@ -30,14 +30,13 @@ SPACE = {
         "requantizer": ["auto", "threshold", "mul_shift"],
     },
 }
+SMALL = {"device": "u280", "fps": [10_000, 50_000], "multipliers": "hard"}
 WANTED = 1.7
 
 
-def run(folder: Path, jobs: int, fewer: int) -> tuple[Exploration, Path]:
+def run(folder: Path, jobs: int, *, small: bool) -> tuple[Exploration, Path]:
     """Explores with so many workers, in a store of its own."""
-    options = dict(SPACE["options"])
-    if fewer < 72:
-        options["fps"] = options["fps"][: max(1, fewer // 18)]
+    options = {**SPACE["options"], **(SMALL if small else {})}
     path = folder / f"{jobs}.sqlite"
     with open_store(path, make=True) as store:
         found = explore(space_of({**SPACE, "options": options}, folder), store, jobs=jobs)
@@ -83,15 +82,15 @@ def differences(store: Store, folder: Path) -> int:
 def main() -> int:
     """Runs it all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=int, default=72, help="18, 36, 54 or 72")
+    parser.add_argument("--small", action="store_true", help="six designs instead of 72")
     parser.add_argument("--no-ratio", action="store_true", help="run with two workers only")
     parsed = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        two, path = run(folder, 2, parsed.points)
+        two, path = run(folder, 2, small=parsed.small)
         ratio = None
         if not parsed.no_ratio:
-            one, _ = run(folder, 1, parsed.points)
+            one, _ = run(folder, 1, small=parsed.small)
             ratio = one.seconds / two.seconds
             print(f"two workers are {ratio:.2f} times as fast as one", flush=True)
         start = time.monotonic()
