@@ -121,7 +121,8 @@ class Workers:
             if not isinstance(error, KilledWorker):
                 return Outcome(FAILED, log=f"{type(error).__name__}: {error}")
             tries = error.allowed_failures + 1
-            log = f"the worker died that ran it, {tries} times; the last was {error.last_worker}"
+            last = error.last_worker.address
+            log = f"the worker died that ran it, {tries} times; the last was {last}"
             return Outcome(DIED, log="\n".join([log, *self._told(future.key)]))
         raise OSError("its trials are gone")  # the client gave up on the scheduler
 

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from browser import browser, pages
 from cli_runner import qcc, saved_mlp
 
+import qcompiler
 from qcompiler.exploration.page import build_page
 from qcompiler.exploration.points import Point, points_of
 from qcompiler.exploration.store import open_store
@@ -140,6 +142,15 @@ def test_an_interrupted_run_keeps_what_it_has(folder, tmp_path):
         trials = opened.trials()
     assert 1 <= len(trials) < 4
     assert {trial.state for trial in trials} == {"done"}, "no claim is left"
+
+
+def test_two_runs_on_one_store_share_the_work(folder, tmp_path):
+    space = {"models": [str(folder / "net.onnx")], "options": {"cycles": [1, 4]}}
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(qcompiler.explore, space, tmp_path / "s.sqlite") for _ in range(2)]
+        found = [run.result() for run in runs]
+    assert [run.counts for run in found] == [{"done": 2}] * 2
+    assert sum(run.ran for run in found) == 2
 
 
 def ended(store):
