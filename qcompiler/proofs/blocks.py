@@ -11,7 +11,7 @@ from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.dialects import stream
 from qcompiler.proofs.block import Block, Port
-from qcompiler.proofs.circuit import Circuit, elaborate
+from qcompiler.proofs.circuit import Circuit, elaborate, flattening
 
 SLICE = "_register_slice_w"
 
@@ -23,10 +23,12 @@ class Sources:
     Attributes:
         top: name of its top module, with which all names of modules begin.
         files: Verilog and contents of memories, in a folder.
+        changes: commands of Yosys on a block that is flat, which make mutants of it.
     """
 
     top: str
     files: tuple[Path, ...]
+    changes: tuple[str, ...] = ()
 
     @property
     def slices(self) -> list[str]:
@@ -52,17 +54,29 @@ class Sources:
 
 def circuit_of(sources: Sources, module: str, limits: Limits) -> Circuit:
     """Returns the circuit of a module without the register slices in it. Raises as `elaborate`."""
+    files, flat = flat_block(sources, module)
+    with scratch_folder() as folder:
+        return elaborate(folder, [*flat, *sources.changes], files, module, limits)
+
+
+def flat_block(sources: Sources, module: str) -> tuple[list[Path], list[str]]:
+    """Returns the files of a module, and the commands of Yosys that make it flat."""
     files = sources.of(module)
     opened = [path.stem for path in files if SLICE in path.stem and path.stem != module]
-    with scratch_folder() as folder:
-        return elaborate(folder, files, module, opened, limits)
+    return files, flattening(files, module, opened)
 
 
 def top_circuit(sources: Sources, limits: Limits) -> Circuit:
     """Returns the circuit of the top module without its blocks. Raises as `elaborate`."""
-    opened = [p.stem for p in sources.files if p.suffix == ".v" and p.stem != sources.top]
+    flat = flat_top(sources)
     with scratch_folder() as folder:
-        return elaborate(folder, sources.files, sources.top, opened, limits)
+        return elaborate(folder, [*flat, *sources.changes], sources.files, sources.top, limits)
+
+
+def flat_top(sources: Sources) -> list[str]:
+    """Returns the commands of Yosys that leave the top module without its blocks."""
+    opened = [p.stem for p in sources.files if p.suffix == ".v" and p.stem != sources.top]
+    return flattening(sources.files, sources.top, opened)
 
 
 def process_block(sources: Sources, name: str, op: stream.Process, limits: Limits) -> Block:

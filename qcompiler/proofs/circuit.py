@@ -156,19 +156,37 @@ def _node(kind: str, sort: Sort, words: Sequence[str]) -> Node:
     return Node(kind, sort, tuple(map(int, words)))
 
 
-def elaborate(
-    folder: Path, sources: Sequence[Path], top: str, opened: Sequence[str], limits: Limits
-) -> Circuit:
-    """Returns the circuit of a module, with the modules in it but those that are `opened`.
-
-    The ports of an opened instance become inputs and outputs of the circuit, by their names
-    `INSTANCE.PORT`: what it is made of is proven elsewhere.
+def flattening(sources: Sequence[Path], top: str, opened: Sequence[str]) -> list[str]:
+    """Returns the commands of Yosys that make one module of a module and those in it.
 
     Args:
-        folder: where Yosys works; the files of memories are in it.
-        sources: Verilog.
+        sources: Verilog, by name in the folder where Yosys works.
         top: the module.
         opened: names of modules that stay outside.
+    """
+    return [
+        *(f"read_verilog {path.name}" for path in sources if path.suffix == ".v"),
+        f"hierarchy -check -top {top}",
+        "proc",
+        *(f"blackbox {name}" for name in opened),
+        "flatten",
+        "delete t:$scopeinfo",
+    ]
+
+
+def elaborate(
+    folder: Path, flat: Sequence[str], sources: Sequence[Path], top: str, limits: Limits
+) -> Circuit:
+    """Returns the circuit of a module.
+
+    The ports of an instance that is no part of it become inputs and outputs of the circuit, by
+    their names `INSTANCE.PORT`: what it is made of is proven elsewhere.
+
+    Args:
+        folder: where Yosys works.
+        flat: commands that lead to one flat module, see `flattening`.
+        sources: Verilog, and files of memories.
+        top: the module.
         limits: of Yosys.
 
     Raises:
@@ -182,11 +200,7 @@ def elaborate(
     for path in sources:
         (folder / path.name).write_bytes(path.read_bytes())
     commands = [
-        *(f"read_verilog {path.name}" for path in sources if path.suffix == ".v"),
-        f"hierarchy -check -top {top}",
-        "proc",
-        *(f"blackbox {name}" for name in opened),
-        "flatten",
+        *flat,
         "expose -evert",
         "opt_expr",
         "opt_clean",

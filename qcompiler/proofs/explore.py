@@ -23,6 +23,9 @@ State: TypeAlias = tuple[tuple[Value, ...], Counts]
 Step: TypeAlias = tuple[int, ...]
 """Valid of each input, then ready of each output."""
 
+_MOST_WORDS = 20_000_000
+"""Words that all states together may keep."""
+
 
 @dataclass(frozen=True)
 class Explored:
@@ -82,6 +85,10 @@ class Explorer:
         roots = [circuit.next[state] for state in (*self.control, *self.data_registers)]
         roots += [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
         roots += [port.data for port in block.outputs] if data else []
+        if data:  # each state keeps a word for each register and each word of memory
+            sorts = [circuit.nodes[state].sort for state in self.data_registers]
+            words = sum(1 << sort.address for sort in sorts)
+            self.most = min(most, _MOST_WORDS // (words + 1))
         self.cycle = Cycle(circuit, self.terms, roots)
         self.in_beats = [self._beats_of(i, port) for i, port in enumerate(block.inputs)]
         self.bit = [self.terms.const(1, 0), self.terms.const(1, 1)]

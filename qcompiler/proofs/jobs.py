@@ -38,10 +38,12 @@ class Effort:
     Attributes:
         seconds: for each block.
         states: of its control.
+        traces: whether to look for runs that show what is wrong.
     """
 
     seconds: float = 600.0
-    states: int = 200_000
+    states: int = 1_000_000
+    traces: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,19 @@ class Proofs:
             return self.processes[name].name.removeprefix("stream.")
         return "top module" if name == TOP else "register slice"
 
+    def module(self, name: str) -> str:
+        """Returns the module that a name stands for."""
+        if name in self.processes:
+            return f"{self.sources.top}_{name}"
+        return self.sources.top if name == TOP else name
+
     def key(self, name: str) -> str:
         """Returns a hash of all that the result of a proof depends on."""
         digest = hashlib.sha256()
         for path in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(path.read_bytes())
         process = self.processes.get(name)
-        module = name if process is None else f"{self.sources.top}_{name}"
-        files = self.sources.files if name == TOP else self.sources.of(module)
+        files = self.sources.of(self.module(name))
         for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         levels = ["nn", "stream"] if isinstance(process, stream.RequantizeOp) else ["stream"]
@@ -166,11 +173,12 @@ class Proofs:
                 rule(block)
             explored = self._explore(block, meaning)
         except Refuted as refuted:
-            trace = show(block, meaning, refuted) if refuted.steps else None
+            looks = refuted.steps and self.effort.traces
+            trace = show(block, meaning, refuted) if looks else None
             if trace is None:
-                status: Status = "undecided" if refuted.steps else "refuted"
-                shown = "; no run that shows it was found" if refuted.steps else ""
-                return status, f"{refuted}{shown}", None
+                if refuted.certain or not refuted.steps:
+                    return "refuted", str(refuted), None
+                return "undecided", f"{refuted}; no run that shows it was found", None
             path = self.directory / "proofs" / f"{block.name}.vcd"
             path.parent.mkdir(exist_ok=True)
             trace.write(path)
