@@ -1,0 +1,64 @@
+"""What requantizers must compute comes from the model's parameters, not from the form chosen."""
+
+import numpy as np
+import pytest
+from cli_runner import qcc, small_mlp
+from onnx_models import save
+
+import qcompiler
+from qcompiler.proofs.jobs import Effort, Proofs
+from qcompiler.proofs.reference import FORM, MODEL
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    qcompiler.compile(save(small_mlp(), folder), cycles=8).write(folder / "m")
+    return folder / "m"
+
+
+def test_the_function_is_the_models(design):
+    (table,) = Proofs.read(design, Effort()).tables.values()
+    assert table.source == MODEL
+    x = np.arange(table.lo[0], table.hi[0] + 1)
+    codes = table.compute(0, x)
+    assert codes.min() == 0
+    assert codes.max() > 1
+    assert (np.diff(codes) >= 0).all()
+
+
+def test_without_the_model_it_is_that_of_the_form(design):
+    proofs = Proofs.read(design, Effort())
+    del proofs.design.levels["nn"]
+    (table,) = proofs.tables.values()
+    assert table.source == FORM
+
+
+def test_a_table_that_is_not_the_models_is_refused(design, capfd):
+    lane = design / "rtl" / "net_rq_requantize_lane.v"
+    good = lane.read_text(encoding="utf-8")
+    assert "= 4'hf" in good
+    lane.write_text(good.replace("= 4'hf", "= 4'he", 1), encoding="utf-8")
+    try:
+        found = qcc(capfd, "prove", design, "--only", "rq_requantize", "--no-cache", "--json")
+    finally:
+        lane.write_text(good, encoding="utf-8")
+    assert found.status == 1
+    assert '"status": "refuted"' in found.out
+    assert '"trace": "proofs/rq_requantize.vcd"' in found.out
+    assert (design / "proofs" / "rq_requantize.vcd").exists()
+
+
+def test_results_are_known_the_next_time(design, tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for known in ("false", "true"):
+        found = qcc(capfd, "prove", design, "--only", "slice_w4", "--json")
+        assert found.status == 0
+        assert f'"cached": {known}' in found.out
+
+
+def test_what_is_not_there_is_said(design, capfd):
+    found = qcc(capfd, "prove", design, "--only", "nothing")
+    assert found.status == 1
+    assert "has nothing to prove that is called nothing" in found.words
+    assert "there are top," in found.words
