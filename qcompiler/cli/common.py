@@ -241,6 +241,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="an ONNX file, a .tflite file, a .qnn file, textual IR (.mlir), or a project file "
         "(.toml) that names one (default: qcc.toml)",
     )
+    parser.set_defaults(wrong_usage=parser.error)
     add_meaning_arguments(parser)
     parser.add_argument(
         "--state",

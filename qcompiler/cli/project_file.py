@@ -96,14 +96,17 @@ def follow_project(parsed: argparse.Namespace) -> None:
     The file is MODEL if that ends in `.toml`, and `qcc.toml` if no MODEL is given.
 
     Raises:
-        ModelError: there is no model to compile, or something is wrong with the file.
+        ModelError: something is wrong with the file.
+        SystemExit: there is neither a model nor a file.
     """
     if parsed.model is not None and Path(parsed.model).suffix != ".toml":
         return
     path = Path(parsed.model or FILE)
     if parsed.model is None and not path.is_file():
-        what = f"there is no MODEL on the command line, and no {FILE} in this directory"
-        raise ModelError([Problem("qcc", what, f"give a model, or write {FILE}")])
+        said = (
+            f"the following arguments are required: MODEL, as there is no {FILE} in this directory"
+        )
+        parsed.wrong_usage(said)
     told = read_project(path)
     for plugin in told.pop("plugin", []):
         load_plugin(plugin)

@@ -46,8 +46,8 @@ def test_the_command_line_wins(project, capfd):
 def test_without_model_the_file_here_is_followed(project, capfd, monkeypatch):
     project('model = "net.onnx"', 'output = "out"')
     refused = qcc(capfd, "compile")
-    assert refused.status == 1
-    assert "no MODEL on the command line, and no qcc.toml" in refused.words
+    assert refused.status == 2
+    assert "required: MODEL, as there is no qcc.toml in this directory" in refused.words
     monkeypatch.chdir("net")
     assert "net.onnx: compiles" in qcc(capfd, "check").out
     assert qcc(capfd, "compile", "--emit", "qint").status == 0, "nothing is written"
