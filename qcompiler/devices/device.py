@@ -51,6 +51,25 @@ class Dsp:
 
 
 @dataclass(frozen=True)
+class Dram:
+    """Memory outside of the device, and links to others of its kind: what `qcc estimate` asks for.
+
+    Attributes:
+        kind: as the vendor calls it.
+        channels: that work independently.
+        gigabytes: in all.
+        gigabytes_per_second: of all channels.
+        link_gigabits_per_second: to other devices, of all links; 0 without any.
+    """
+
+    kind: str
+    channels: int
+    gigabytes: float
+    gigabytes_per_second: float
+    link_gigabits_per_second: float
+
+
+@dataclass(frozen=True)
 class Delays:
     """How long signals take, in ns, the wire that leads to a cell included.
 
@@ -134,6 +153,7 @@ class Device:
         synthesis: Yosys.
         place: nextpnr, None where there is none.
         vendor: None where there is none.
+        dram: None where there is none, or nothing is known of it.
         file: its path, if it was given by that; None for a device that is known by its name.
     """
 
@@ -148,6 +168,7 @@ class Device:
     synthesis: Synthesis
     place: PlaceAndRoute | None
     vendor: Vendor | None
+    dram: Dram | None = None
     file: str | None = field(default=None, compare=False)
 
     def capacity(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from qcompiler.devices.device import (
     BlockRam,
     Delays,
     Device,
+    Dram,
     Dsp,
     Logic,
     PlaceAndRoute,
@@ -137,6 +138,7 @@ def parse_device(data: dict[str, Any], file: str) -> Device:
         synthesis=_synthesis(top.table("synthesis", _NO_SYNTHESIS), family),
         place=_place(top.table("place", ""), family) if "place" in top else None,
         vendor=_vendor(top.table("vendor", "")) if "vendor" in top else None,
+        dram=_dram(top.table("dram", "")) if "dram" in top else None,
     )
     if _is_taken(device.name, Path(file)):
         what = f"{device.name} is that of a shipped device, and this is another file"
@@ -183,6 +185,20 @@ def _block_ram(table: TomlTable) -> BlockRam:
         table.integer("count", 1, 56),
         table.pairs("shapes", "[[18, 1024], [9, 2048]]"),
         table.choice("role", ("block", "large"), "block"),
+    )
+    table.close()
+    return made
+
+
+def _dram(table: TomlTable) -> Dram:
+    made = Dram(
+        table.text("kind", r"[\w.-]{1,20}", "HBM2"),
+        table.integer("channels", 1, 32),
+        table.number("gigabytes", 8),
+        table.number("gigabytes_per_second", 460),
+        table.number("link_gigabits_per_second", 200)
+        if "link_gigabits_per_second" in table
+        else 0.0,
     )
     table.close()
     return made
