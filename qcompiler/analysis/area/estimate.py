@@ -78,6 +78,8 @@ def count_modules(
 ) -> dict[str, Counts]:
     """Returns the counts of each layer of a design, by its name in the network, and of the rest.
 
+    What keeps states is beside the layers, by the names of its instances.
+
     Args:
         module: at the rtl level.
         network: at the stream level: names the layers.
@@ -93,8 +95,9 @@ def count_modules(
     }
     rules = FAMILIES[family]
     estimator = Estimator(modules, rules if dsp else rules.without_multipliers())
+    named = [name for name, _ in network.named() if name in instances]
     layers = {
-        name: estimator.count(instances[name]) for name, _ in network.named() if name in instances
+        name: estimator.count(instances[name]) for name in dict.fromkeys([*named, *instances])
     }
     layers[GLUE] = estimator.count_alone(top.sym_name.data)
     if rules.constants_for:
