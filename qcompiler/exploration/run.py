@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class _Run:
         self._space, self._planner, self._store, self._workers = space, planner, store, workers
         self._again, self._progress = again, progress
         self._durations = durations_in(store)
-        self._keys: list[str] = []
+        self._keys: dict[str, None] = {}  # in their order
         self._ran, self._known, self._bad = 0, 0, 0
         self._left: dict[Group, int] = {}
         self._places = 1
@@ -157,7 +158,7 @@ class _Run:
             self._designs((v, o) for v, o in self._space.grid() if v in variants)
         else:
             self._search(variants)
-        wanted = set(self._keys)
+        wanted = self._keys
         found = [trial for trial in self._store.trials() if trial.key in wanted]
         seconds = round(time.monotonic() - start, 3)
         return Exploration(tuple(points_of(found)), self._ran, self._known, seconds)
@@ -172,7 +173,7 @@ class _Run:
         for variant, task in made:
             if (model := self._store.output(task.key)) is not None:
                 self._planner.made(variant, model)
-                self._keys.remove(task.key)
+                del self._keys[task.key]
         return [variant for variant in self._space.variants if self._planner.is_ready(variant)]
 
     def _designs(self, grid: Iterable[tuple[Variant, dict[str, Any]]]) -> None:
@@ -259,8 +260,7 @@ class _Run:
 
     def _begin(self, task: Task, tell: Told, told: dict[str, Told]) -> bool:
         """Starts a trial, or takes it as known; returns False if another run is at it."""
-        if task.key not in self._keys:
-            self._keys.append(task.key)
+        self._keys[task.key] = None
         claim = self._store.claim(task, self._space.limits, again=self._again)
         if claim == "ours":
             told[task.key] = tell
@@ -345,7 +345,10 @@ class _Planning:
                 self._planner.made(variant, model)
             yield group_of(task), task
         seen: set[str] = set()
-        for variant, options in self._space.grid():
+        search = self._space.search
+        # Which designs a search will ask for, nobody knows yet: others of the grid stand for them.
+        most = None if search is None else search.trials
+        for variant, options in islice(self._space.grid(), most):
             if not self._planner.is_ready(variant):
                 yield ("design", variant.name, *self._space.steps), None
                 continue
@@ -363,10 +366,8 @@ class _Planning:
         ]
         known = len(tasks) - len(missing)
         left = total_left(group for group, _ in missing)
-        designs = self._space.size
-        if (search := self._space.search) is not None and search.trials < designs:
-            share, designs = search.trials / designs, search.trials
-            left = {group: max(1, round(number * share)) for group, number in left.items()}
+        search = self._space.search
+        designs = self._space.size if search is None else min(self._space.size, search.trials)
         durations = Durations() if self._store is None else durations_in(self._store)
         basis = "trials of the store"
         if left and not any(map(durations.knows, left)):

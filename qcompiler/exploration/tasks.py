@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 DONE, REFUSED, FAILED, RUNNING = "done", "refused", "failed", "running"
@@ -48,7 +49,7 @@ class Task:
     spec: Mapping[str, Any]
     command: str = field(compare=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The address of its result: a hash of all that it depends on."""
         return digest(canonical({"kind": self.kind, **self.spec}).encode())
