@@ -22,6 +22,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget, Foldings, Trial
+from qcompiler.folding.choices import Choices
 from qcompiler.folding.evaluate import evaluate, evaluate_within, folded
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
@@ -77,6 +78,7 @@ class Search:
             plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
             self._options[name] = [(f, layer.cycles(f), self._area(name, f)) for f in foldings]
+        self._known_choices: dict[tuple[str, int], Choices] = {}
         self._trials: dict[_Key, Trial] = {}
         self._refused: set[_Key] = set()
         self._most_trials = max(
@@ -129,16 +131,22 @@ class Search:
         self, target_cycles: int, weights: Mapping[str, float], *, styles: bool
     ) -> tuple[Foldings, Area]:
         chosen: dict[str, Folding] = {}
-        for name, all_ in self._options.items():
-            options = [o for o in all_ if styles or o[0].style == self._given_style(name)]
-            fast = [o for o in options if o[1] <= target_cycles]
-            fast = fast or [min(options, key=lambda o: o[1])]
-            best = min(
-                (_priced(area + self._behind(name, folding, target_cycles), weights), cycles, i)
-                for i, (folding, cycles, area) in enumerate(fast)
-            )
-            chosen[name] = fast[best[2]][0]
+        for name, options in self._options.items():
+            choices = self._choices(name, target_cycles)
+            chosen[name] = options[choices.cheapest(target_cycles, weights, styles=styles)][0]
         return chosen, self._guessed(chosen, target_cycles)
+
+    def _choices(self, name: str, target_cycles: int) -> Choices:
+        """Returns a layer's options, with what their requantizers take at a rate."""
+        key = name, target_cycles
+        if key not in self._known_choices:
+            options, given = self._options[name], self._given_style(name)
+            self._known_choices[key] = Choices.of(
+                [cycles for _, cycles, _ in options],
+                [area + self._behind(name, f, target_cycles) for f, _, area in options],
+                [f.style == given for f, _, _ in options],
+            )
+        return self._known_choices[key]
 
     @property
     def _most_multipliers(self) -> float:
@@ -447,7 +455,3 @@ class Search:
 
 def _key(foldings: Foldings) -> _Key:
     return tuple(sorted(foldings.items(), key=lambda item: item[0]))
-
-
-def _priced(area: Area, weights: Mapping[str, float]) -> float:
-    return sum(weights[kind] * number for kind, number in area.as_dict().items())
