@@ -1,5 +1,10 @@
 """Inputs where there are no data: made to have the statistics that batch normalizations remember.
 
+Inputs themselves are asked to have a mean and a deviation, too: 0 and 1 in the paper, whose
+networks take normalized images. Others do not (pixels of 0 to 255), and what the first batch
+normalization remembers tells. It begins with normal numbers of that reach, and steps are in units
+of it.
+
 Source: Cai et al., "ZeroQ: A Novel Zero Shot Quantization Framework", CVPR 2020, equation 3 and
 appendix; optimizer, learning rate and schedule as there.
 """
@@ -15,7 +20,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization.batch_norm import Statistics, statistics
 from qcompiler.quantization.cost import multiplications
-from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.graph import Graph, output_axis
 
 FRAMES = 32
 ITERATIONS = 500
@@ -71,27 +76,52 @@ def distilled(graph: Graph, seed: int = 0, progress: Progress = silent) -> dict[
     from qcompiler.quantization import torch_ops
 
     torch, (frames, iterations) = torch_ops.torch, effort(graph)
-    inputs = {name: torch_ops.tensor(x) for name, x in gaussian(graph, frames, seed).items()}
-    for x in inputs.values():
+    units = {name: torch_ops.tensor(x) for name, x in gaussian(graph, frames, seed).items()}
+    for x in units.values():
         x.requires_grad_(True)
-    optimizer = torch.optim.Adam([*inputs.values()], lr=_LEARNING_RATE)
+    reach = {name: input_statistics(graph, name) for name in graph.inputs}
+    optimizer = torch.optim.Adam([*units.values()], lr=_LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, min_lr=_LEAST_RATE, patience=_PATIENCE
     )
     loss = _Loss(graph, remembered)
-    best, kept = float("inf"), {name: x.detach().clone() for name, x in inputs.items()}
+    best, kept = float("inf"), dict[str, Any]()
     for done in range(iterations):
         progress(f"distilling inputs: {done} of {iterations} iterations")
         optimizer.zero_grad()
-        found = loss(inputs)
+        inputs = {name: reach[name][0] + x * reach[name][1] for name, x in units.items()}
+        found = loss(inputs, units)
         number = float(found.detach())
-        if number < best:
+        if number < best or not kept:
             best = number
             kept = {name: x.detach().clone() for name, x in inputs.items()}
         found.backward()
         optimizer.step()
         schedule.step(number)
     return {name: x.numpy() for name, x in kept.items()}
+
+
+def input_statistics(graph: Graph, name: str) -> tuple[float, float]:
+    """Returns the mean and deviation that an input has, by the batch normalization after a layer.
+
+    A layer's output has the mean `m * sum(w) + b` for inputs of mean m, and for independent ones of
+    deviation s the variance `s**2 * sum(w**2)`: m is of least squared error over the channels, s
+    the median. Without such a layer, they are 0 and 1.
+    """
+    for found in statistics(graph):
+        layer = graph.maker(found.value)
+        if layer is None or layer.inputs[0] != name or not graph.is_layer(layer):
+            continue
+        weights = graph.weights(layer).astype(np.float64)
+        rows = np.moveaxis(weights, output_axis(layer, weights), 0).reshape(len(found.mean), -1)
+        sums, squares = rows.sum(1), np.square(rows).sum(1)
+        kept = squares > 0
+        if not kept.any() or not np.square(sums).sum() > 0:
+            continue
+        mean = ((found.mean - graph.bias(layer)) * sums).sum() / np.square(sums).sum()
+        variances = np.square(found.deviation.astype(np.float64))[kept] / squares[kept]
+        return float(mean), float(np.sqrt(np.median(variances)))
+    return 0.0, 1.0
 
 
 class _Loss:
@@ -106,9 +136,9 @@ class _Loss:
             (s.value, torch_ops.tensor(s.mean), torch_ops.tensor(s.deviation)) for s in remembered
         ]
 
-    def __call__(self, inputs: dict[str, Any]) -> Any:
-        """Returns the loss, a tensor."""
-        parts = [self._distance(x, 0.0, 1.0) for x in inputs.values()]
+    def __call__(self, inputs: dict[str, Any], units: dict[str, Any]) -> Any:
+        """Returns the loss, a tensor; `units` are the inputs in units of their reach."""
+        parts = [self._distance(x, 0.0, 1.0) for x in units.values()]
 
         def hook(mean: Any, deviation: Any) -> Callable[[Any], Any]:
             def look(x: Any) -> Any:

@@ -64,10 +64,40 @@ def test_distilled_inputs_come_closer(tmp_path, monkeypatch):
     made, again = distill.distilled(graph, 3), distill.distilled(graph, 3)
     np.testing.assert_array_equal(made["image"], again["image"])
     losses = [
-        float(loss({"image": torch_ops.tensor(x["image"])}))
+        float(loss({"image": torch_ops.tensor(x["image"])}, {}))
         for x in (distill.gaussian(graph, distill.FRAMES, 3), made)
     ]
     assert losses[1] < 0.3 * losses[0]
+
+
+def pixels(tmp_path, mean, deviation):
+    """A network that was trained on inputs of another reach, as its batch norm says."""
+    b = Builder(2)
+    x = b.norm(b.conv("image", "c0", 1, 8), "n0", 8)
+    b.op("GlobalAveragePool", b.op("Relu", x, "r0"), "scores")
+    w = b.constants["c0_w"].reshape(8, -1)
+    b.constants["n0_mean"] = (mean * w.sum(1)).astype(np.float32)
+    b.constants["n0_var"] = (deviation**2 * np.square(w).sum(1)).astype(np.float32)
+    return read_float_model(save(b.model([1, 8, 8], ["scores"]), tmp_path))
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.0, 1.0), (100.0, 50.0), (0.3, 0.3)])
+def test_inputs_have_the_reach_that_a_batch_norm_tells(mean, deviation, tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "ITERATIONS", 20)
+    graph = pixels(tmp_path, mean, deviation)
+    found = distill.input_statistics(graph, "image")
+    assert found == pytest.approx((mean, deviation), rel=1e-2, abs=1e-3)
+    made = distill.distilled(graph)["image"]
+    assert made.mean() == pytest.approx(mean, abs=0.5 * deviation)
+    assert made.std() == pytest.approx(deviation, rel=0.5)
+
+
+def test_without_a_layer_at_the_input_its_reach_is_one(tmp_path):
+    b = Builder()
+    x = b.op("Relu", "image", "first")
+    b.norm(b.conv(x, "c0", 1, 4), "scores", 4)
+    graph = read_float_model(save(b.model([1, 8, 8], ["scores"]), tmp_path))
+    assert distill.input_statistics(graph, "image") == (0.0, 1.0)
 
 
 def test_large_networks_get_less_effort(tmp_path):
