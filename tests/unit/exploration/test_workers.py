@@ -1,0 +1,70 @@
+"""Clusters that are not as they should be: other versions, no workers, no scheduler."""
+
+import subprocess
+import sys
+
+import pytest
+
+from qcompiler.errors import ModelError
+from qcompiler.exploration import workers
+from qcompiler.exploration.files import Files
+from qcompiler.exploration.store import open_store
+from qcompiler.exploration.tasks import Limits
+from qcompiler.exploration.workers import Workers
+
+
+class Client:
+    """Stands for a client of Dask."""
+
+    def __init__(self, status="running", threads=(), versions=None):
+        self.status, self._threads, self._versions = status, dict(threads), versions
+
+    def nthreads(self):
+        return self._threads
+
+    def run(self, function, *arguments):
+        return self._versions
+
+
+def cluster(**said):
+    return Workers(Client(**said), Files(), Limits(), "tcp://host:1")
+
+
+def test_places_are_threads_of_workers():
+    assert cluster(threads={"a": 2, "b": 3}).places() == 5
+
+
+def test_workers_with_other_versions_are_refused():
+    versions = {"tcp://a": [], "tcp://b": ["numpy 1, not 2"], "tcp://c": ImportError("no module")}
+    with pytest.raises(ModelError) as error:
+        cluster(versions=versions).check({"numpy": "2"}, ["estimate"])
+    assert [str(problem).partition(";")[0] for problem in error.value.problems] == [
+        "worker tcp://b: has numpy 1, not 2",
+        "worker tcp://c: cannot tell its versions: no module",
+    ]
+
+
+def test_a_cluster_without_workers_is_not_waited_for_without_end(monkeypatch):
+    found = cluster()
+    assert found.places() == 0
+    monkeypatch.setattr(workers, "_LOST_SECONDS", -1.0)
+    with pytest.raises(ModelError, match=r"scheduler tcp://host:1: has no worker left"):
+        found.places()
+
+
+def test_a_lost_scheduler_is_said():
+    with pytest.raises(ModelError, match=r"connection was lost.*run the same command again"):
+        cluster(status="connecting").places()
+
+
+def test_looking_at_a_store_needs_nothing_else(tmp_path):
+    with open_store(tmp_path / "s.sqlite", make=True):
+        pass
+    script = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['dask', 'distributed', 'optuna', 'psutil']))\n"
+        "from qcompiler.cli.main import main\n"
+        "sys.exit(main(['explore', 'report', '--store', 's.sqlite', '--html', 'r.html']))\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
