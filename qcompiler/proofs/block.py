@@ -115,3 +115,7 @@ class Refuted(Exception):
 
 class Undecided(Exception):
     """A proof came to no end; the message says why."""
+
+
+class TooLarge(Undecided):
+    """A block has too many states for the time or memory that a proof may take."""

@@ -4,9 +4,11 @@ Source: Niemetz et al., "Btor2, BtorMC and Boolector 3.0", CAV 2018, for the for
 """
 
 import importlib.util
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.synthesis.yosys import run_script
@@ -191,7 +193,7 @@ def elaborate(
 
     Raises:
         SynthesisError: Yosys is absent, or failed.
-        ValueError: the circuit has something that none of ours has.
+        ValueError: the circuit has something that none of ours has, such as a second clock.
     """
     if importlib.util.find_spec("pyosys") is None:
         raise SynthesisError(
@@ -207,7 +209,34 @@ def elaborate(
         "memory -nordff -nomap",
         "dffunmap",
         "opt_clean",
+        f"write_json {top}.json",
         f"write_btor {top}.btor",
     ]
     run_script(commands, folder, limits, silent, top)
+    flat_json = json.loads((folder / f"{top}.json").read_text(encoding="utf-8"))
+    check_clocks(flat_json["modules"][top])
     return read_btor((folder / f"{top}.btor").read_text(encoding="utf-8"))
+
+
+def check_clocks(module: Mapping[str, Any]) -> None:
+    """Requires that every register and memory of a module follows the rising edge of `ap_clk`.
+
+    BTOR2 has one clock, which it does not name.
+
+    Args:
+        module: flat, in Yosys' JSON.
+
+    Raises:
+        ValueError: one does not.
+    """
+    clock = module["ports"].get("ap_clk", {"bits": []})["bits"]
+    for name, cell in module["cells"].items():
+        parameters, wires = cell["parameters"], cell["connections"]
+        for port in ("CLK", "WR_CLK", "RD_CLK"):
+            used = int(parameters.get(f"{port}_ENABLE", "1"), 2)
+            rising = int(parameters.get(f"{port}_POLARITY", "1"), 2)
+            for number, wire in enumerate(wires.get(port, [])):
+                if used >> number & 1 and ([wire] != clock or not rising >> number & 1):
+                    raise ValueError(f"{name} does not follow the rising edge of ap_clk")
+        if cell["type"].startswith(("$adff", "$aldff", "$dffsr", "$dlatch", "$sr")):
+            raise ValueError(f"{name} changes without ap_clk")

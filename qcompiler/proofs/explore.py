@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias
 
-from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, Undecided
+from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, TooLarge
 from qcompiler.proofs.cycle import Cycle, Value, Values, joined
 from qcompiler.proofs.terms import Element, Terms, Word
+from qcompiler.proofs.values import UnsetError
 
 Counts: TypeAlias = tuple[tuple[int, int], ...]
 """Of each port, inputs first: beats of its unit that moved, and the unit."""
@@ -116,7 +117,7 @@ class Explorer:
 
         Raises:
             Refuted: the block does something else than it must.
-            Undecided: there are too many states.
+            TooLarge: there are too many states.
         """
         start, held = self._start()
         content: dict[State, tuple[Value, ...]] = {start: held}
@@ -134,7 +135,7 @@ class Explorer:
                 if known is None:
                     self._from[reached] = (state, step)
                     if len(content) >= self.most:
-                        raise Undecided(f"its control has more than {self.most} states")
+                        raise TooLarge(f"its control has more than {self.most} states")
                 elif (left := joined(known, left)) == known:
                     continue
                 content[reached] = left
@@ -145,7 +146,7 @@ class Explorer:
 
     def _keep_in_time(self, states: int) -> None:
         if time.monotonic() > self.end:
-            raise Undecided(f"it took too long, after {states} states of its control")
+            raise TooLarge(f"it took too long, after {states} states of its control")
 
     def _steps(self) -> list[Step]:
         """Returns the patterns of valid and ready to try."""
@@ -291,7 +292,10 @@ class Explorer:
             place = number, beat * port.lanes + lane
             if not self.terms.is_known(part):
                 return Difference(f"lane {lane} depends on more than its inputs")
-            problem = self.meaning.difference(self.terms, place, part, units)
+            try:
+                problem = self.meaning.difference(self.terms, place, part, units)
+            except UnsetError:
+                return Difference(f"lane {lane} reads a word of a memory that nothing set")
             if problem is not None:
                 return replace(problem, words=f"lane {lane}: {problem.words}")
         self._checked.add(key)

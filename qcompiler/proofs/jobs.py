@@ -15,7 +15,7 @@ from qcompiler.backends.layout import Layout
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.written import load_design
 from qcompiler.dialects import stream
-from qcompiler.proofs.block import Block, Meaning, Refuted, Undecided
+from qcompiler.proofs.block import Block, Meaning, Refuted, TooLarge, Undecided
 from qcompiler.proofs.blocks import Sources, process_block, processes_of, slice_block
 from qcompiler.proofs.explore import Explored, Explorer
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
@@ -192,13 +192,14 @@ class Proofs:
         Raises:
             Refuted, Undecided: as `Explorer.explore`.
         """
-        end = time.monotonic() + self.effort.seconds
-        for kind in (PipelinedExplorer, Explorer) if len(block.outputs) == 1 else (Explorer,):
+        end, most = time.monotonic() + self.effort.seconds, self.effort.states
+        if len(block.outputs) == 1:
             with suppress(Undecided):
-                most = self.effort.states
-                return kind(block, meaning, data=True, most=most, end=end).explore()
+                return PipelinedExplorer(block, meaning, data=True, most=most, end=end).explore()
+        with suppress(TooLarge):
+            return Explorer(block, meaning, data=True, most=most, end=end).explore()
         end = time.monotonic() + self.effort.seconds
-        return Explorer(block, meaning, data=False, most=self.effort.states, end=end).explore()
+        return Explorer(block, meaning, data=False, most=most, end=end).explore()
 
 
 def known(result: Result) -> Result:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qcompiler.dialects.attributes import Array
-from qcompiler.proofs.block import Undecided
 from qcompiler.proofs.terms import Terms, Word
 
 Bits = NDArray[Any]
@@ -39,6 +38,10 @@ _PLAIN: Mapping[str, Callable[..., Bits]] = {
     "mul": np.multiply,
     "neg": np.negative,
 }
+
+
+class UnsetError(Exception):
+    """A word of a memory is read that nothing set."""
 
 
 class TermValues:
@@ -93,7 +96,7 @@ class TermValues:
     def _rom(self, contents: tuple[Word, ...], address: Bits, width: int) -> Bits:
         values = [self.terms.value(word) for word in contents]
         if any(values[at] is None for at in np.unique(address).tolist()):
-            raise Undecided("it reads a word of a memory that nothing set")
+            raise UnsetError
         words: Bits = np.array([value or 0 for value in values], self._kind_of_array(width))
         return words[address]
 

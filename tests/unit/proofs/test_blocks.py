@@ -82,6 +82,16 @@ BROKEN = [
 ]  # fmt: skip
 
 
+def test_another_clock_is_refused(proofs, tmp_path):
+    sources = [Path(shutil.copy(path, tmp_path)) for path in proofs.sources.files]
+    (fifo,) = [path for path in sources if path.stem == "network_n_fifo"]
+    text = fifo.read_text(encoding="utf-8")
+    fifo.write_text(text.replace("posedge ap_clk", "negedge ap_clk", 1), encoding="utf-8")
+    result = Proofs(proofs.design, sources, tmp_path).prove("n_fifo")
+    assert result.status == "undecided"
+    assert "does not follow the rising edge of ap_clk" in result.words
+
+
 @pytest.mark.parametrize(("name", "good", "bad", "words"), BROKEN)
 def test_broken_hardware_is_refused(proofs, tmp_path, name, good, bad, words):
     sources = [Path(shutil.copy(path, tmp_path)) for path in proofs.sources.files]

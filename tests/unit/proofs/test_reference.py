@@ -49,6 +49,20 @@ def test_a_table_that_is_not_the_models_is_refused(design, capfd):
     assert (design / "proofs" / "rq_requantize.vcd").exists()
 
 
+def test_a_table_with_a_hole_is_refused(design, capfd):
+    lane = design / "rtl" / "net_rq_requantize_lane.v"
+    good = lane.read_text(encoding="utf-8")
+    (line,) = [line for line in good.splitlines() if "y_mem[53] = " in line]
+    lane.write_text(good.replace(line, ""), encoding="utf-8")
+    try:
+        found = qcc(capfd, "prove", design, "--only", "rq_requantize", "--no-cache", "--json")
+    finally:
+        lane.write_text(good, encoding="utf-8")
+    assert found.status == 1
+    assert '"status": "refuted"' in found.out
+    assert ", not 11" in found.out
+
+
 def test_results_are_known_the_next_time(design, tmp_path, capfd, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for known in ("false", "true"):
