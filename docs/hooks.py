@@ -11,6 +11,7 @@ from qcompiler.universe import DIALECTS
 
 _GUIDES = (
     "quantize-a-model",
+    "estimate-a-transformer",
     "look-inside",
     "command-line",
     "stream-with-state",
