@@ -141,6 +141,9 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.SoftmaxOp: lambda op: HostCall(numpy_ops.softmax, {"axis": op.axis.value.data}),
     nn.LogSoftmaxOp: lambda op: HostCall(numpy_ops.log_softmax, {"axis": op.axis.value.data}),
     qint.SoftmaxOp: lambda op: HostCall(gemmlowp.softmax_codes, dict(op.parameters)),
+    nn.LayerNormOp: lambda op: HostCall(
+        numpy_ops.layer_norm, {"epsilon": op.epsilon.value.data, "centered": op.takes_mean}
+    ),
     nn.ReduceMeanOp: _reduce_mean,
     nn.ArgMaxOp: _arg_max,
     nn.MatMulOp: lambda op: HostCall(numpy_ops.matmul, {}),

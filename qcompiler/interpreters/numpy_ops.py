@@ -200,6 +200,15 @@ def softmax(x: Array, axis: int) -> Array:
     return powers / powers.sum(axis=axis + 1, keepdims=True)
 
 
+def layer_norm(x: Array, scale: Array, bias: Array, epsilon: float, centered: bool) -> Array:
+    """Returns the rows along the last axis, normalized by their variance, or mean square."""
+    wide = x.astype(np.float64)
+    if centered:
+        wide = wide - wide.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt((wide * wide).mean(axis=-1, keepdims=True) + np.float32(epsilon))
+    return (wide / deviation * scale.reshape(-1) + bias.reshape(-1)).astype(x.dtype)
+
+
 def log_softmax(x: Array, axis: int) -> Array:
     """Returns the logarithm of the softmax along `axis` (not counting the batch axis)."""
     shifted = x - x.max(axis=axis + 1, keepdims=True)

@@ -49,6 +49,7 @@ from qcompiler.passes.elementwise_steps import is_constant
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
 from qcompiler.passes.fold_moves import RaiseMoves
+from qcompiler.passes.fold_normalization import LayerNormPattern
 from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
 from qcompiler.passes.fold_quantizers import RaiseQuantizers
 from qcompiler.passes.fold_rearrangements import ConcatPattern, RearrangementPattern
@@ -359,6 +360,7 @@ def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
         ReduceMeanPattern(),
         ArgMaxPattern(),
         SoftmaxPattern(softmax_bits),
+        LayerNormPattern(),
         ConvTransposePattern(),
         RearrangementPattern(),
         ConcatPattern(),

@@ -43,7 +43,7 @@ class SoftmaxPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
         made = op.input.owner
-        if not isinstance(made, nn.SoftmaxOp) or op.scale_array.size > 1 or _is_last(op):
+        if not isinstance(made, nn.SoftmaxOp) or op.scale_array.size > 1 or only_outputs_read(op):
             return
         source = grid_of(made.input)
         if source is None or op.rounding.data not in _QUOTIENTS:
@@ -99,7 +99,7 @@ def grid_of(value: SSAValue) -> tuple[SSAValue, Fraction] | None:
     return source.input, factor * Fraction(float(source.scale_array[0]))
 
 
-def _is_last(op: qint.QuantizeOp) -> bool:
+def only_outputs_read(op: qint.QuantizeOp) -> bool:
     """Whether nothing but the host's outputs are made of codes."""
     readers = [use.operation for use in op.result.uses]
     while readers:

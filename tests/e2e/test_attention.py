@@ -103,3 +103,45 @@ def test_the_table_is_as_wide_as_the_bound_takes(tmp_path):
     ]
     wanted = Softmax.within(Fraction(1, 16), Fraction(1, 256), 255, 8)
     assert [table.tolist() for table in tables] == [wanted.table.tolist()]
+
+
+def normalized(kind, scale, rng):
+    """x -> normalization -> product, between quantizers of a scale."""
+    weights = {"w_q": rng.integers(-9, 9, (8, 3)).astype(np.int8)}
+    numbers = {
+        "gain": rng.uniform(0.5, 2, 8).astype(F32) if scale else np.full(8, 1.5, F32),
+        "shift": rng.normal(size=8).astype(F32) if scale else np.full(8, 0.25, F32),
+        "s": F32(scale or 2**-4),
+        "z": U8(100),
+    }
+    inputs = ["xr", "gain"] + ["shift"] * (kind == "LayerNormalization")
+    nodes = [
+        *qdq("x", "xr", "s", "z"),
+        node(kind, inputs, ["n"], axis=-1),
+        *qdq("n", "nr", "s", "z"),
+        node("DequantizeLinear", ["w_q", "s2", "zw"], ["w"]),
+        node("MatMul", ["nr", "w"], ["m"]),
+        *qdq("m", "y", "s3", "z3"),
+    ]
+    proto = model(nodes, CONSTANTS | weights | numbers, inputs={"x": [1, 4, 8]}, opset=23)
+    proto.ir_version = 10
+    return proto
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize("kind", ["LayerNormalization", "RMSNormalization"])
+@pytest.mark.parametrize("scale", [0.0, 0.037])
+def test_normalizations(kind, scale, tmp_path):
+    rng = np.random.default_rng(3)
+    path = save(normalized(kind, scale, rng), tmp_path)
+    x = rng.normal(size=(30, 1, 4, 8)).astype(F32)
+    design = qcompiler.compile(path, cycles=96)
+    wanted = runtime(path, x)
+    np.testing.assert_array_equal(np.reshape(design.predict({"x": x}), wanted.shape), wanted)
+    if not scale and kind == "LayerNormalization":
+        integers = design.quantize({"x": x[:8]})
+        stalls = {"stall_probability_in": 0.3, "stall_probability_out": 0.3}
+        rtl = design.rtl_design(tmp_path / "rtl")
+        (got,), _ = design.simulate_rtl(rtl, integers, tool="verilator", **stalls)
+        (want,) = design.core(integers)
+        np.testing.assert_array_equal(want.reshape(got.shape), got)

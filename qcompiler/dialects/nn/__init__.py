@@ -38,7 +38,7 @@ from qcompiler.dialects.nn.elementwise import (
     same_op,
 )
 from qcompiler.dialects.nn.layout import ConcatOp, PadOp, concat_shape
-from qcompiler.dialects.nn.linear import BatchNormOp, MatMulOp, matmul_shape
+from qcompiler.dialects.nn.linear import BatchNormOp, LayerNormOp, MatMulOp, matmul_shape
 from qcompiler.dialects.nn.moves import (
     DepthToSpaceOp,
     Move,
@@ -88,7 +88,8 @@ NN = Dialect(
         FloorOp, CeilOp, TruncOp, RoundOp, RoundToOp, GreaterEqualOp, ErfOp,
         ReluOp, ClipOp, LeakyReluOp, PReluOp, SigmoidOp, TanhOp, HardSigmoidOp, HardSwishOp, GeluOp,
         SoftmaxOp, LogSoftmaxOp, ReduceMeanOp, ArgMaxOp,
-        MatMulOp, BatchNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp, SampleOp,
+        MatMulOp, BatchNormOp, LayerNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
+        SampleOp,
         ReshapeOp, TransposeOp, ConcatOp, SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
     ],
 )  # fmt: skip
@@ -114,6 +115,7 @@ __all__ = [
     "GreaterEqualOp",
     "HardSigmoidOp",
     "HardSwishOp",
+    "LayerNormOp",
     "LeakyReluOp",
     "LogSoftmaxOp",
     "MatMulOp",

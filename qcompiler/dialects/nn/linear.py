@@ -1,9 +1,10 @@
 """Matrix products and batch normalization."""
 
-from xdsl.dialects.builtin import Float32Type, FloatAttr, TensorType
+from xdsl.dialects.builtin import BoolAttr, Float32Type, FloatAttr, TensorType
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     IRDLOperation,
+    ParsePropInAttrDict,
     irdl_op_definition,
     operand_def,
     prop_def,
@@ -109,5 +110,53 @@ class BatchNormOp(IRDLOperation):
             if shape_of(parameter.type) != (shape[1],):
                 raise VerifyException(
                     f"parameters must have shape [{shape[1]}], got {parameter.type}"
+                )
+        verify_same_shape(self.input.type, self.result.type)
+
+
+@irdl_op_definition
+class LayerNormOp(IRDLOperation):
+    """Normalizes rows, the last axis: `y = scale * (x - mean) / sqrt(variance + epsilon) + bias`.
+
+    Where it is not `centered`, the mean counts as 0: root-mean-square normalization.
+
+    Example: `%y = nn.layer_norm %x, %s, %b {epsilon = 1.0e-05 : f32, centered = true}
+        : (tensor<1x3x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<1x3x4xf32>`
+    """
+
+    name = "nn.layer_norm"
+    input = operand_def(FLOAT_TENSOR)
+    scale = operand_def(FLOAT_TENSOR)
+    bias = operand_def(FLOAT_TENSOR)
+    epsilon = prop_def(FloatAttr[Float32Type])
+    centered = prop_def(BoolAttr)
+    result = result_def(FLOAT_TENSOR)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = "$input `,` $scale `,` $bias attr-dict `:` functional-type(operands, results)"
+
+    def __init__(
+        self, input: SSAValue, scale: SSAValue, bias: SSAValue, epsilon: float, centered: bool
+    ):
+        super().__init__(
+            operands=[input, scale, bias],
+            properties={
+                "epsilon": FloatAttr(epsilon, f32),
+                "centered": BoolAttr.from_bool(centered),
+            },
+            result_types=[real_like(input.type)],
+        )
+
+    @property
+    def takes_mean(self) -> bool:
+        """Whether the mean is taken away."""
+        return bool(self.centered.value.data)
+
+    def verify_(self) -> None:
+        shape = shape_of(self.input.type)
+        for parameter in (self.scale, self.bias):
+            if not shape or shape_of(parameter.type) != shape[-1:]:
+                raise VerifyException(
+                    f"scale and bias must have shape {list(shape[-1:])}, got {parameter.type}"
                 )
         verify_same_shape(self.input.type, self.result.type)

@@ -47,8 +47,7 @@ _ADVICE: tuple[_Advice, ...] = (
     ),
     _group("ArgMin", "selection of the smallest is not supported", "negate, and use ArgMax"),
     _group(
-        "LayerNormalization InstanceNormalization GroupNormalization LRN LpNormalization "
-        "MeanVarianceNormalization RMSNormalization",
+        "InstanceNormalization GroupNormalization LRN LpNormalization MeanVarianceNormalization",
         "normalization by statistics of the input is not supported",
         "use batch normalization",
     ),

@@ -202,6 +202,8 @@ REAL_OPERATIONS = (
     _real(nn.ArgMaxOp, "x", AXIS, _KEEPDIMS, Param("last", Kind.BOOL, False)),
     _real(nn.MatMulOp, "a b"),
     _real(nn.BatchNormOp, "x scale bias mean var", Param("epsilon", Kind.REAL, REQUIRED)),
+    _real(nn.LayerNormOp, "x scale bias", Param("epsilon", Kind.REAL, REQUIRED),
+          Param("centered", Kind.BOOL, True)),
     _real(nn.ConvOp, "x weights", _STRIDES, _DILATIONS, _PADS, _GROUP, build=_conv),
     _real(nn.ConvTransposeOp, "x weights", _STRIDES, _DILATIONS, _PADS,
           Param("output_padding", Kind.INTS, _spatial(1, 0)), _GROUP, build=_conv_transpose),

@@ -25,18 +25,6 @@ for _kind in ("Elu", "Selu", "Celu", "Mish", "Softplus", "Softsign", "Abs", "Exp
     _activation(_kind)
 
 
-@refused(_CHAPTER, "layer normalization", "layernormalization_0", "BatchNormalization",
-         shape=(1, 4))  # fmt: skip
-def layer_normalization(net: Net, mended: bool):
-    y = net.dense(net.quantized())
-    if mended:
-        parameters = [net.const(net.random.uniform(0.5, 2, 4)) for _ in range(4)]
-        y = net.op("BatchNormalization", y, *parameters)
-    else:
-        y = net.op("LayerNormalization", y, net.normal(4))
-    net.dense(net.quantized(y))
-
-
 @refused(_CHAPTER, "an operation that nobody knows", "mything_0", _HOST)
 def unknown(net: Net, mended: bool):
     y = net.dense(net.quantized())

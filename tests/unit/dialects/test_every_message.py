@@ -143,6 +143,8 @@ CASES = [
      "input needs an innermost axis with elements, got [1, 0]"),
     ("stream.gather", "order = array<i64: 4,", "order = array<i64: 8,",
      "order must list places in the block of 8 elements, got"),
+    ("nn.layer_norm", "tensor<4xf32>, tensor<4xf32>", "tensor<4xf32>, tensor<3xf32>",
+     "scale and bias must have shape [4], got tensor<3xf32>"),
     ("qint.row_reduce", '"sum"', '"mean"', "kind must be one of max, min, sum, got mean"),
     ("qint.row_reduce", "-> tensor<1x3x1x", "-> tensor<1x3x2x",
      "rows of [1, 3, 4] do not reduce to"),

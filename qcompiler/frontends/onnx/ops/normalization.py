@@ -1,4 +1,4 @@
-"""Batch normalization and softmax."""
+"""Batch and layer normalization, softmax."""
 
 from math import prod
 
@@ -30,6 +30,37 @@ def _batch_normalization(node: NodeContext) -> Value:
         )
     x, scale, bias, mean, var = (node.operand(index) for index in range(5))
     return node.emit(nn.BatchNormOp(x, scale, bias, mean, var, epsilon))
+
+
+@importer("", "LayerNormalization")
+def _layer_normalization(node: NodeContext) -> Value:
+    return _normalized_rows(node, centered=True)
+
+
+@importer("", "RMSNormalization")
+def _rms_normalization(node: NodeContext) -> Value:
+    return _normalized_rows(node, centered=False)
+
+
+def _normalized_rows(node: NodeContext, *, centered: bool) -> SSAValue:
+    """Emits the normalization of the last axis."""
+    x, scale = node.operand(0), node.operand(1)
+    shape = shape_of(x.type)
+    axis = axis_in(node.int_attribute("axis", -1), len(shape))
+    node.int_attribute("stash_type", 1)
+    epsilon = node.float_attribute("epsilon", 1e-5)
+    if axis != len(shape) - 1:
+        raise RefusalError(
+            f"normalizes axes {axis} to {len(shape) - 1}, and only the last one is supported",
+            "flatten these axes before it",
+        )
+    if not epsilon > 0:
+        raise RefusalError(f"epsilon must be positive, got {shortest(epsilon)}", "export it again")
+    if len(node.proto.output) > 1:
+        raise RefusalError("mean and deviation as outputs are not supported", "leave them out")
+    none = np.zeros(shape[-1:], np.float32)
+    bias = node.operand(2) if node.has_input(2) else node.emit(nn.ConstantOp(none))
+    return node.emit(nn.LayerNormOp(x, scale, bias, epsilon, centered))
 
 
 _NORMALIZED: dict[str, type[nn.Softmax]] = {
