@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any, cast
 from uuid import uuid4
 
@@ -24,6 +25,8 @@ _LOST_SECONDS = 20.0
 """How long to wait for workers to come back."""
 _NOWHERE = "127.0.0.1:0"
 """Where Dask serves its pages: it always does, so here on any port that nobody else can reach."""
+_starting = Lock()
+"""Dask imports more of itself while a cluster starts, which two threads must not do at once."""
 _STOP_SECONDS = 5.0
 _TELL_SECONDS = 5.0
 
@@ -238,15 +241,16 @@ def _local(jobs: int) -> Generator[Any]:
 
     with scratch_folder(prefix="qcompiler-dask") as folder:
         # Workers are threads: each of them only watches a trial, which is a process of its own.
-        cluster: Any = LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            processes=False,
-            dashboard_address=_NOWHERE,
-            worker_dashboard_address=_NOWHERE,
-            memory_limit=0,
-            local_directory=str(folder),
-        )
+        with _starting:
+            cluster: Any = LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                processes=False,
+                dashboard_address=_NOWHERE,
+                worker_dashboard_address=_NOWHERE,
+                memory_limit=0,
+                local_directory=str(folder),
+            )
         with cluster, Client(cluster) as client:
             yield client
 
