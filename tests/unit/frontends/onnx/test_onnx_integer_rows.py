@@ -151,6 +151,21 @@ def test_what_is_no_integer_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("change", "outputs", "message"),
+    [
+        ({"axis": 1}, ["y"], "normalizes axes 1 to 2, and only the last one is supported"),
+        ({"epsilon": 0.0}, ["y"], "epsilon must be positive, got 0"),
+        ({}, ["y", "mean"], "mean and deviation as outputs are not supported"),
+    ],
+)
+def test_other_normalizations_are_refused(change, outputs, message, tmp_path):
+    made = node("LayerNormalization", ["x", "w"], outputs, **{"axis": -1, **change})
+    constants = {"w": np.ones(4, F32) if change.get("axis") != 1 else np.ones((3, 4), F32)}
+    said = messages(model([made], constants, inputs={"x": [1, 3, 4]}), tmp_path, BYTES)
+    assert any(message in text for text in said)
+
+
+@pytest.mark.parametrize(
     ("name", "given"),
     [
         ("k_softmax_regular", "int8"),
