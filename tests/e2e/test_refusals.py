@@ -79,7 +79,7 @@ NEEDS_NO_CASE = {
     "one of its outputs has several": "IR that no front end makes",
     "it has no handshake, and is not": "IR that no front end makes",
     "it has no process": "IR that no front end makes",
-    "it is not a result of integer arithmetic": "a state is left as its input is quantized; a guard",
+    "it is not a result of integer arithmetic": "a state leaves as its input is quantized",
     "is not ready for hardware": "IR that no front end makes",
     "one of its operands is constant": "constants are folded; a guard",
     "activations are joined for all": "codes of more than 8 bits have exact numerics; a guard",
