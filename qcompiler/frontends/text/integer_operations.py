@@ -212,6 +212,8 @@ INTEGER_OPERATIONS = (
              Param("origins", Kind.INTS), Param("sources", Kind.INTS),
              Param("fraction", Kind.INT, 0), Param("offset_groups", Kind.INT, 1), SAMPLE_MODE,
              Param("border", Kind.BOOL, False), build=_sample),
+    _integer(qint.SoftmaxOp, "x", Param("multiplier", Kind.INT), Param("shift", Kind.INT),
+             Param("least", Kind.INT)),
     _integer(qint.RowReduceOp, "x", Param("kind", Kind.WORD, words=qint.REDUCTIONS)),
     _integer(qint.FormulaOp, "*inputs", Param("text", Kind.TEXT),
              *(Param(table, Kind.INTEGERS, None) for table in "tuvw"), build=_formula),

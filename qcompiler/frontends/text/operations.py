@@ -7,13 +7,13 @@ from qcompiler.frontends.text.signatures import Kind, Param, Signature
 OPERATIONS: dict[str, list[Signature]] = {}
 """By short name (`add`: of reals or of integers, whichever is given) and full name (`qint.add`)."""
 
-LAYOUTS_DIFFER = frozenset({"conv", "pool", "depth_to_space", "sample"})
-"""Operations of qint whose channels are last: their short names mean nn, channels first."""
+MEANINGS_DIFFER = frozenset({"conv", "pool", "depth_to_space", "sample", "softmax"})
+"""Operations of qint whose short names mean nn: channels are last here, softmax is fixed point."""
 
 
 def spoken_name(signature: Signature) -> str:
     """Returns how the printer calls an operation: briefly, where that is clear."""
-    if signature.integers and signature.name in LAYOUTS_DIFFER:
+    if signature.integers and signature.name in MEANINGS_DIFFER:
         return signature.kind.name
     return signature.name
 

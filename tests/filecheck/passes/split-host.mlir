@@ -58,7 +58,7 @@ func.func @main(%x : tensor<1x1xf32>) -> tensor<1x1xf32> {
 
 // -----
 
-// CHECK: Softmax_4 (nn.softmax): stands between quantized layers, and is built for the host only, not in hardware; end the model before it, or leave it out
+// CHECK: Softmax_4 (nn.softmax): stands between layers, and hardware computes it between quantizers only, of codes with one scale for the tensor; add a quantizer before it and after it (QuantizeLinear and DequantizeLinear, or Quant)
 func.func @main(%x : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 2>> {
   %w = qint.constant dense<1> : tensor<2x2xi8> -> tensor<2x2x!qint.int<1, 1>>
   %a = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<1, 1>>) -> tensor<1x2x!qint.int<0, 2>>

@@ -212,6 +212,8 @@ CASES = [
     ("stream.requantize", "} : (!stream",
      "} {stream.turns = 3 : i64, stream.number_pieces = 2 : i64} : (!stream",
      "turns must be a multiple of the pieces of the accumulator, got 3 and 2"),
+    ("stream.line_window", "frame = [1, 8, 2], lanes = 8", "frame = [1, 8, 2], lanes = 1",
+     "beats must be whole pixels of [H, W, C], got"),
     ("stream.gather", "array<i64: 4, 5, 0, 1, 0, 1>", "array<i64: 4, 5, 0, 1, 0, 8>",
      "order must list places in the block of 8 elements, got [4, 5, 0, 1, 0, 8]"),
     ("stream.adder_graph", "dense<[[0, 3, 0], [0, 3, 0]]> : tensor<2x3xi8>",
