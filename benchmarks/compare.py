@@ -125,7 +125,7 @@ def picture(name: str) -> dict[str, Any]:
         **{kind: placed["total"][kind] for kind in ("LUT", "FF", "BRAM", "DSP")},
         "MHz": round(placed["timing"]["fmax_mhz"], 1),
         "frames/s": int(clock * 1e6 / cycles),
-        "command": f"{command}; qcc synth DIR --place",
+        "command": f"{command} -o DIR; qcc synth DIR --place",
         "version": VERSION,
         "date": _today(),
     }

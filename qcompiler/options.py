@@ -1,5 +1,6 @@
 """What a user may ask for, and how it travels with a module."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -63,9 +64,10 @@ class Option:
             return None
         if self.kind == "choice" and value not in self.choices:
             return f"must be one of {', '.join(self.choices)}, got {value}", "choose one of them"
-        if self.kind in ("rate", "count") and not value > 0:
+        if self.kind in ("rate", "count") and not 0 < value < math.inf:
             what = "a rate" if self.kind == "rate" else "a number of them"
-            return f"must be positive, got {value}", f"give {what}"
+            wanted = "finite" if value == math.inf else "positive"
+            return f"must be {wanted}, got {value}", f"give {what}"
         return None
 
 

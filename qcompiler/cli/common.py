@@ -294,7 +294,7 @@ def _add_option(parser: argparse._ActionsContainer, name: str) -> None:  # pyrig
         flag(name),
         type=_TYPES[row.kind],
         choices=row.choices or None,
-        default=row.silent,
+        default=None,  # also where silence has a value: that may be said, too
         metavar=row.metavar,
         help=row.help,
     )
@@ -393,6 +393,9 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
         states=_given_states(parsed.state),
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),
-        **{name: getattr(parsed, name) for name in DECLARED},
+        **{
+            name: row.silent if (value := getattr(parsed, name)) is None else value
+            for name, row in DECLARED.items()
+        },
         **more,
     )

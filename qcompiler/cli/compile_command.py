@@ -1,6 +1,7 @@
 """qcc compile: from a model to a directory with Verilog, test bench, driver, IR and reports."""
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -271,7 +272,7 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
     _show_area(design)
     _show_host(report)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
-    out.print(f"next:    qcc verify {escape(str(directory))}")
+    out.print(f"next:    qcc verify {escape(shlex.quote(str(directory)))}")
     err.print(f"compiled in {seconds:.1f} s")
 
 

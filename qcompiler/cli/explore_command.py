@@ -3,6 +3,7 @@
 import argparse
 import csv
 import os
+import shlex
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -107,7 +108,8 @@ def run(parsed: argparse.Namespace) -> int:
         return 0
     _show(made.points, str(Path(parsed.what).name), every=False)
     err.print(f"{made.ran} trials in {made.seconds:.1f} s, {made.known} were known")
-    err.print(f"next:    qcc explore report --store {escape(str(parsed.store))} --html report.html")
+    store = escape(shlex.quote(str(parsed.store)))
+    err.print(f"next:    qcc explore report --store {store} --html report.html")
     return 0
 
 

@@ -1,6 +1,8 @@
 """qcc package: a design as other tools take it in: IP-XACT, FuseSoC, a list of files."""
 
 import argparse
+import re
+import shlex
 from pathlib import Path
 
 from rich.markup import escape
@@ -10,7 +12,7 @@ from qcompiler.backends.package.write import FORMATS, write_package
 from qcompiler.cli.common import out, print_json
 
 _NEXT = {
-    "ipxact": "in Vivado: set_property ip_repo_paths {folder} [current_project]; update_ip_catalog",
+    "ipxact": "in Vivado: set_property ip_repo_paths {braced} [current_project]; update_ip_catalog",
     "fusesoc": "fusesoc --cores-root {folder} run --target=sim {vlnv}",
     "filelist": "cd {folder} && verilator --lint-only -Wall -f {file} --top-module {top}",
 }
@@ -44,6 +46,13 @@ def run(parsed: argparse.Namespace) -> int:
         print_json({**paths, "top": made.top, "vlnv": made.vlnv})
         return 0
     out.print(f"package: {escape(str(made.file))}, top module {escape(made.top)}")
-    words = {"folder": made.folder, "vlnv": made.vlnv, "file": made.file.name, "top": made.top}
+    words = {"folder": shlex.quote(str(made.folder)), "braced": _tcl_word(str(made.folder))}
+    words |= {"vlnv": made.vlnv, "file": made.file.name, "top": made.top}
     out.print(f"next:    {escape(_NEXT[parsed.format].format(**words))}")
     return 0
+
+
+def _tcl_word(text: str) -> str:
+    """Returns a path as one element of a list, in the words of Tcl."""
+    element = re.sub(r"[^\w./-]", r"\\\g<0>", text)
+    return element if element == text else f"{{{element}}}"

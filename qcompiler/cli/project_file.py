@@ -123,7 +123,7 @@ def follow_project(parsed: argparse.Namespace) -> None:
     for name, value in told.items():
         row = DECLARED[name]
         other = getattr(parsed, row.excludes) if row.excludes else None
-        if getattr(parsed, name) == row.silent and other is None:
+        if getattr(parsed, name) is None and other is None:
             setattr(parsed, name, value)
 
 

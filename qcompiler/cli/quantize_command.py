@@ -1,6 +1,7 @@
 """qcc quantize: from a float model to one that computes in integers."""
 
 import argparse
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def _show(result: Result, path: Path) -> None:
     if result.plan is not None:
         _show_plan(result.plan)
     out.print(f"written: {escape(str(path))}")
-    err.print(f"next:    qcc compile {escape(str(path))}")
+    err.print(f"next:    qcc compile {escape(shlex.quote(str(path)))}")
 
 
 def _show_plan(plan: Plan) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,15 @@ def test_block_design_is_tcl(folder, tmp_path, part):
     assert sorted(made) == ["core", "dma_0", "m_axis_0_width", "ps", "s_axis_0_width"]
 
 
+def test_block_design_needs_a_handshake(folder):
+    """A DMA that is not told of the end of a frame, and cannot stall, would lose beats."""
+    package = write_package(folder / "plain", "ipxact")
+    script = (package.folder / "vivado" / "block_design.tcl").read_text()
+    said = 'puts stderr "s_axis_0, m_axis_0: no handshake, which a DMA needs'
+    assert said in script
+    assert script.index(said) < script.index("exit 1") < script.index("axi_dma dma_0")
+
+
 def test_board_moves_frames(folder, tmp_path):
     """The driver for PYNQ with memory, DMA and core that stand in: it gives the model's outputs."""
     package = write_package(folder / "design", "ipxact", status=True)
@@ -188,6 +198,34 @@ def test_command_line(folder, capfd, kind):
     before = contents(Path(told["package"]))
     assert qcc(capfd, *words).status == 0
     assert contents(Path(told["package"])) == before, "the same again"
+
+
+def test_what_to_do_next_can_be_pasted(folder, capfd, tmp_path):
+    place = tmp_path / "it's [mine]"
+    shutil.copytree(folder / "design", place / "design")
+    said = {kind: qcc(capfd, "package", place / "design", "--format", kind).out for kind in FORMATS}
+    (made,) = re.findall(r"next: +cd (.+) && verilator", said["filelist"])
+    assert shlex.split(made) == [str(place / "design/package/filelist")]
+    assert str(place / "design/package/fusesoc") in shlex.split(
+        said["fusesoc"].partition("next:")[2]
+    )
+    escaped = str(place / "design/package/ipxact").replace("it's [mine]", r"it\'s\ \[mine\]")
+    assert f"ip_repo_paths {{{escaped}}} [current_project]" in said["ipxact"]
+
+
+def test_files_that_others_left_in_a_design(folder, tmp_path):
+    design = tmp_path / "design"
+    shutil.copytree(folder / "design", design)
+    (design / "driver" / "__pycache__").mkdir()
+    for place in ("rtl/x: {y.mem", "tb/net_tb_\n      - x.mem"):
+        (design / place).write_text("")
+    for kind in FORMATS:
+        assert contents(write_package(design, kind).folder) == contents(
+            write_package(folder / "design", kind).folder
+        )
+    (design / "tb" / "net_tb.v").unlink()
+    with pytest.raises(ModelError, match=r"lacks tb/net_tb\.v"):
+        write_package(design, "filelist")
 
 
 def test_refusals(folder, tmp_path):

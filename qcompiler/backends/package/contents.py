@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
     made = emit_verilog(shell.module).files
     place = folder / RTL
     place.mkdir(parents=True)
-    memories = sorted(rtl.sources[0].parent.glob("*.mem"))
+    memories = _plainly_named(rtl.sources[0].parent.glob("*.mem"))
     for path in (*rtl.sources, *memories):
         shutil.copyfile(path, place / path.name)
     for file, text in made.items():
@@ -152,6 +152,11 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w .,-]", "_", text, flags=re.ASCII)
 
 
+def _plainly_named(paths: Iterable[Path]) -> list[Path]:
+    """Returns the paths whose names can stand in any list of files; ours all can."""
+    return sorted(path for path in paths if re.fullmatch(r"\w[\w.]*", path.name, re.ASCII))
+
+
 def _free(name: str, taken: set[str]) -> str:
     """Returns a name that no name which is taken begins with."""
     while any(other.startswith(name) for other in taken):
@@ -163,10 +168,13 @@ def _bench(directory: Path, folder: Path, top: str) -> tuple[str, ...]:
     """Copies the test bench; its vectors are found where it runs, as memories are."""
     source = Layout(directory).testbench
     bench = source / f"{top}_tb.v"
+    if not bench.is_file():
+        what = f"lacks {bench.relative_to(directory)}"
+        raise ModelError([Problem(str(directory), what, "compile it again")])
     place = folder / BENCH
     place.mkdir()
     text = bench.read_text(encoding="utf-8")
-    files = [bench, *sorted(source.glob(f"{top}_tb_*.mem"))]
+    files = [bench, *_plainly_named(source.glob(f"{top}_tb_*.mem"))]
     for vectors in files[1:]:
         shutil.copyfile(vectors, place / vectors.name)
         text = re.sub(rf'"[./]*{BENCH}/{re.escape(vectors.name)}"', f'"{vectors.name}"', text)

@@ -161,7 +161,7 @@ def write_block_design(contents: Contents) -> None:
     registers = status.registers([name for name, _, _ in streams])
     controlled = any(one.name == CONTROL for one in contents.shell.interfaces)
     head = _HEAD.format(vlnv=contents.vlnv, mhz=contents.mhz)
-    lines = [*_wide(streams), *_dmas(inputs, outputs)]
+    lines = [*_impossible(contents, streams), *_dmas(inputs, outputs)]
     if controlled:
         lines.append(f"axi $control /core/{CONTROL} core/{CONTROL}")
     body = "\n".join(lines) + "\n"
@@ -174,7 +174,8 @@ def write_block_design(contents: Contents) -> None:
     )
     contents.write("pynq/board.py", text)
     for file in sorted(Layout(contents.source).driver.iterdir()):
-        shutil.copyfile(file, contents.folder / "pynq" / file.name)
+        if file.is_file():  # Python leaves a folder beside what it has imported
+            shutil.copyfile(file, contents.folder / "pynq" / file.name)
 
 
 def _streams(contents: Contents) -> list[tuple[str, int, bool]]:
@@ -184,8 +185,12 @@ def _streams(contents: Contents) -> list[tuple[str, int, bool]]:
     return [(one.name, widths[f"{one.name}_tdata"] // 8, one.is_slave) for one in axis]
 
 
-def _wide(streams: list[tuple[str, int, bool]]) -> list[str]:
-    """Returns what ends the script where AMD's converters end."""
+def _impossible(contents: Contents, streams: list[tuple[str, int, bool]]) -> list[str]:
+    """Returns what ends the script where AMD's converters end, or a DMA would lose beats."""
+    wires = {wire for wire, _, _ in contents.shell.wires()}
+    if bare := [name for name, _, _ in streams if f"{name}_tready" not in wires]:
+        said = "no handshake, which a DMA needs; compile with --interface stream"
+        return [f'puts stderr "{", ".join(bare)}: {said}"', "exit 1"]
     wide = [name for name, size, _ in streams if 8 * size > _WIDEST_CONVERTER]
     if not wide:
         return []

@@ -41,6 +41,9 @@ def test_the_command_line_wins(project, capfd):
     fps = ("--fps", 25e6, "--mhz", 100, "-o", "here")
     assert qcc(capfd, "compile", path, *fps).status == 0
     assert made("here")[:2] == (4, 100.0)
+    path = project('model = "net.onnx"', "cycles = 1", 'interface = "plain"')
+    assert qcc(capfd, "compile", path, "--interface", "stream", "-o", "there").status == 0
+    assert made("there")[2] == "qcc compile net.onnx --cycles 1", "also with what is the default"
 
 
 def test_without_model_the_file_here_is_followed(project, capfd, monkeypatch):
@@ -72,6 +75,7 @@ def test_every_problem_at_once(project):
     [
         (("model = ",), "cannot be read"),
         (('model = "net.onnx"', "fps = 3", "cycles = 3"), "says the same as cycles"),
+        (('model = "net.onnx"', "mhz = inf"), "must be finite, got inf"),
         (('model = "net.onnx"', "[input]", 'x = "uint9000:1"'), "input.x"),
         (('model = "net.onnx"', "[input]", "x = 1"), "must be a table of texts"),
         (('model = "net.onnx"', "plugin = ['gone.py']"), "is no file of Python"),
