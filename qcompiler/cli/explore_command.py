@@ -159,11 +159,13 @@ def _show_plan(found: Any, jobs: int, *, as_json: bool) -> None:
         return
     shown = table(f"{found.designs} designs", "what", "model", "steps", "trials to run")
     for (kind, model, *steps), number in found.left.items():
-        shown.add_row(kind, escape(model), ", ".join(steps), str(number))
+        shown.add_row(kind, escape(printable(model)), ", ".join(steps), str(number))
     print_table(shown)
     out.print(f"known:   {found.known} trials are in the store")
-    words = time_words(found.seconds).removesuffix(" left")
-    if found.to_run:
+    if found.to_run and found.seconds is None:
+        out.print(f"time:    {escape(found.basis)}")
+    elif found.to_run:
+        words = time_words(found.seconds).removesuffix(" left")
         out.print(f"time:    {words} with {jobs} at once, by {escape(found.basis)}")
     for command in found.commands:
         out.print(f"runs:    {escape(printable(command, 1000))}")
@@ -231,7 +233,7 @@ def csv_text(points: Sequence[Point]) -> str:
             "fault",
             "model",
             "steps",
-            *map(flag, options),
+            *(f"options.{flag(name).removeprefix('--')}" for name in options),
             *MEASURES,
             "command",
             "log",

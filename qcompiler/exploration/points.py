@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from qcompiler.exploration.store import Trial
-from qcompiler.exploration.tasks import DONE, RUNNING, STATES, Task, canonical
+from qcompiler.exploration.tasks import DONE, RUNNING, STATES, Task, canonical, digest
+from qcompiler.exploration.trial import DEVICES
 
 MEASURES: Mapping[str, tuple[str, int]] = {
     "rate": ("frames/s", -1),
@@ -43,6 +44,7 @@ class Point:
         command: the command line that makes it.
         log: last words of a trial that is not done.
         host: the machine.
+        network: what tells its model from others of the same file name; "" is the name alone.
     """
 
     key: str
@@ -56,6 +58,7 @@ class Point:
     command: str
     log: str
     host: str
+    network: str = ""
 
     @property
     def device(self) -> str:
@@ -102,9 +105,21 @@ def points_of(trials: Sequence[Trial]) -> list[Point]:
 def _same_integers(task: Task) -> str:
     """Returns what all tasks share whose designs compute the same integers."""
     spec = task.spec
-    model = {n: h for n, h in spec["files"].items() if "/" not in n}
     numerics = spec.get("options", {}).get("numerics")
-    return canonical([model, spec.get("inputs"), numerics, spec["versions"].get("qcompiler")])
+    return canonical([_network(task), numerics, spec["versions"].get("qcompiler")])
+
+
+def _network(task: Task) -> str:
+    """Returns what all tasks of one model share: its files, what it names beside it, its inputs."""
+    spec = task.spec
+    options = spec.get("options", {})
+    others = spec.get("data"), options.get("folding"), options.get("device")
+    model = {
+        name: key
+        for name, key in spec["files"].items()
+        if name not in others and not name.startswith(f"{DEVICES}/")
+    }
+    return digest(canonical([model, spec.get("inputs"), spec.get("plugins")]).encode())
 
 
 def _point(trial: Trial, accuracies: Mapping[str, tuple[float, float]]) -> Point:
@@ -125,7 +140,7 @@ def _point(trial: Trial, accuracies: Mapping[str, tuple[float, float]]) -> Point
     log = "" if trial.state == DONE else outcome.log
     return Point(
         trial.key, task.kind, trial.state, spec["model"], options, tuple(spec["steps"]), measures,
-        fault, task.command, log, outcome.host,
+        fault, task.command, log, outcome.host, _network(task),
     )  # fmt: skip
 
 
@@ -170,7 +185,7 @@ def front_of(points: Sequence[Point], measures: Sequence[str] = FRONT) -> list[P
     for point in points:
         if is_good(point) and all(name in point.measures for name in needed):
             known = "accuracy" in point.measures and "accuracy" in measures
-            group = point.device, "" if known else point.model
+            group = point.device, "" if known else point.network or point.model
             groups.setdefault((*group, str(known)), []).append(point)
     found: list[Point] = []
     for group in groups.values():

@@ -35,7 +35,7 @@ class Durations:
             places: how many run at once.
         """
         known = [seconds for group in self._seconds.values() for seconds in group]
-        if len(known) < _FEWEST or not places:
+        if not known or not places:
             return None
         total, variance, last = 0.0, 0.0, 0.0
         for group, number in left.items():

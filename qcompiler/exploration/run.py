@@ -22,6 +22,7 @@ from qcompiler.exploration.workers import Workers, open_workers
 from qcompiler.progress import Progress, silent
 
 _LOOK_SECONDS = 0.5
+_UNKNOWN = "not known"
 
 Told = Callable[[Outcome], None]
 
@@ -250,8 +251,11 @@ class _Run:
                     elsewhere.append(entry)
                 self._store.hear()
             self._tell(len(elsewhere))
-            for task, outcome in self._workers.ended(_LOOK_SECONDS):
-                self._end(task, outcome, told.pop(task.key))
+            for task, outcome in self._workers.ended(_LOOK_SECONDS if told or elsewhere else 0.0):
+                if outcome.state == INTERRUPTED:  # a worker gave it up, and this run did not
+                    self._workers.start(task)
+                else:
+                    self._end(task, outcome, told.pop(task.key))
             for _ in range(len(elsewhere) if self._workers.running < self._places else 0):
                 entry = elsewhere.popleft()
                 if not self._begin(*entry, told):
@@ -274,8 +278,6 @@ class _Run:
         return claim != "elsewhere"
 
     def _end(self, task: Task, outcome: Outcome, tell: Told) -> None:
-        if outcome.state == INTERRUPTED:
-            return  # its claim is given back at the end
         self._store.put(task, outcome, self._space.limits)
         self._ran += 1
         if outcome.state in (DONE, REFUSED):
@@ -372,14 +374,18 @@ class _Planning:
         basis = "trials of the store"
         if left and not any(map(durations.knows, left)):
             basis = self._time_one([t for _, t in missing if t is not None], durations, progress)
+        # What was timed of other models may tell something, but of other steps it does not.
+        seconds = None if basis.startswith(_UNKNOWN) else durations.range(left, jobs)
         commands = tuple(task.command for _, task in missing[:5] if task is not None)
-        return Plan(designs, known, left, durations.range(left, jobs), basis, commands)
+        return Plan(designs, known, left, seconds, basis, commands)
 
     def _time_one(self, tasks: Sequence[Task], durations: Durations, progress: Progress) -> str:
         """Times two designs up to their estimates; returns in words what that tells."""
         if self._space.steps != ("estimate",):
-            return "nothing: no synthesis or simulation of this model is in the store"
+            return f"{_UNKNOWN}: no synthesis or simulation of this model is in the store"
         chosen = [task for task in tasks if task.kind == "design"]
+        if not chosen:
+            return f"{_UNKNOWN}: the models are still to be made"
         for task in [*chosen[:1], *chosen[1:][-1:]]:
             progress("timing a trial")
             outcome = run_trial(task, Limits(60.0), self._planner.files.of_task(task))

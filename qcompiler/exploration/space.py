@@ -157,8 +157,8 @@ def space_of(data: Mapping[str, Any], folder: Path, name: str = "space") -> Spac
         _steps(data.get("steps", "estimate"), reader),
         reader.file(data, "data", folder),
         tuple(folder / p for p in reader.texts(data.get("plugins", []), "plugins")),
-        reader.table(data, "synth", {"seed": int, "no-dsp": bool}),
-        reader.table(data, "verify", {"vectors": int}),
+        reader.numbers(data, "synth", {"seed": 1}, **{"no-dsp": bool}),
+        reader.numbers(data, "verify", {"vectors": 1}),
         _search(data, reader),
         limits_of(data, reader),
     )
@@ -221,7 +221,7 @@ def _steps(data: Any, reader: Reader) -> tuple[str, ...]:
 def _search(data: Mapping[str, Any], reader: Reader) -> Search | None:
     if "search" not in data:
         return None
-    table = reader.table(data, "search", {"trials": int, "objectives": list, "seed": int})
+    table = reader.numbers(data, "search", {"trials": 1, "seed": 0}, objectives=list)
     objectives = reader.texts(table.get("objectives", ["rate", "luts"]), "search.objectives")
     wrong = [word for word in objectives if word not in OBJECTIVES]
     if wrong or not objectives:
@@ -230,7 +230,7 @@ def _search(data: Mapping[str, Any], reader: Reader) -> Search | None:
     if "accuracy" in objectives and "data" not in data:
         remedy = 'give data = "FILE.npz", with labels'
         reader.refuse("search.objectives", "has accuracy, and there are no data", remedy)
-    trials = table.get("trials", 0)
-    if trials < 1:
-        reader.refuse("search.trials", "must be a positive number", "give trials = 100")
-    return Search(max(1, trials), tuple(objectives), table.get("seed", 0))
+    given_ = data["search"]
+    if isinstance(given_, dict) and "trials" not in given_:
+        reader.refuse("search.trials", "is missing", "give trials = 100")
+    return Search(table.get("trials", 1), tuple(objectives), table.get("seed", 0))

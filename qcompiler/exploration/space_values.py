@@ -15,6 +15,8 @@ from qcompiler.quantization.settings import Settings
 _SETTINGS = {entry.name: entry for entry in fields(Settings)}
 _WORDS: Mapping[type, str] = {int: "an integer", bool: "true or false", str: "a text",
                               dict: "a table", list: "a list", float: "a number"}  # fmt: skip
+_MOST_LIMIT = 10**9
+"""Seconds, or GiB: what the store and the system can hold."""
 
 
 class Reader:
@@ -76,6 +78,18 @@ class Reader:
                 found[key] = item
         return found
 
+    def numbers(
+        self, data: Mapping[str, Any], name: str, least: Mapping[str, int], **types: type
+    ) -> dict[str, Any]:
+        """Returns a table's entries, `least` of which are integers with a smallest value."""
+        found = self.table(data, name, {**dict.fromkeys(least, int), **types})
+        for key, smallest in least.items():
+            if not smallest <= found.get(key, smallest) < 1 << 31:
+                remedy = f"give an integer from {smallest} to {(1 << 31) - 1}"
+                self.refuse(f"{name}.{key}", f"is {found[key]}", remedy)
+                del found[key]
+        return found
+
 
 def _is(value: Any, kind: type) -> bool:
     if kind is float:
@@ -90,12 +104,15 @@ def _values(value: Any) -> list[Any]:
 def limits_of(data: Mapping[str, Any], reader: Reader) -> Limits:
     """Returns the limits of each trial: seconds, and memory in GiB."""
     table = reader.table(data, "limits", {"seconds": float, "memory": float})
-    for key, value in table.items():
-        if not value > 0:
-            reader.refuse(f"limits.{key}", f"is {value}", "give a positive number")
     usual = Limits()
-    memory = table.get("memory", usual.memory_bytes / 2**30)
-    return Limits(float(table.get("seconds", usual.seconds)), int(memory * 2**30))
+    found = {"seconds": usual.seconds, "memory": usual.memory_bytes / 2**30}
+    for key, value in table.items():
+        if 0 < value <= _MOST_LIMIT:
+            found[key] = float(value)
+        else:
+            remedy = f"give a positive number, {_MOST_LIMIT:,} at most"
+            reader.refuse(f"limits.{key}", f"is {value}", remedy)
+    return Limits(found["seconds"], int(found["memory"] * 2**30))
 
 
 def options_of(data: Any, folder: Path, reader: Reader) -> dict[str, tuple[Any, ...]]:
@@ -173,6 +190,8 @@ def settings_of(
         # Widths that are chosen from are one value; [[2, 4], [2, 8]] are two.
         one = name == "widths" and not any(isinstance(item, list) for item in _values(value))
         lists[name] = [value] if one else _values(value)
+        if not lists[name]:
+            reader.refuse(f"{where}.{key}", "has no value", "give one, or leave it out")
     names = list(lists)
     for values in product(*lists.values()):
         chosen = dict(zip(names, values, strict=True))

@@ -7,6 +7,7 @@ told by its checksum; a file that SQLite cannot read is refused, and `rescue` re
 
 import json
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -323,13 +324,16 @@ def _refusing_damage(path: Path) -> Generator[None]:
             raise _error(path, said, "another program holds it; try again later") from None
         raise _error(path, said, "check the folder, its space and permissions") from None
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            what = f"is no store of qcc explore ({error})"
+            raise _error(path, what, "name another file with --store") from None
         raise _damaged(path, str(error)) from None
 
 
 def _damaged(path: Path, said: str) -> ModelError:
     remedy = (
         "it is left as it is: qcc explore merge takes what can be read into another store, "
-        f"`qcc explore merge {path.name} --store NEW.sqlite`"
+        f"`qcc explore merge {shlex.quote(str(path))} --store NEW.sqlite`"
     )
     return _error(path, f"is damaged ({said})", remedy)
 

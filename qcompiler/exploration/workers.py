@@ -262,9 +262,11 @@ def _remote(address: str) -> Generator[Any]:
 
     try:
         client: Any = Client(address, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        said = str(error).splitlines()[0]
+    except (OSError, ValueError, TypeError) as error:  # TypeError: of TLS without certificates
+        said = next(iter(str(error).splitlines()), type(error).__name__)
         remedy = "start one with `dask scheduler`, and workers with `dask worker ADDRESS`"
+        if isinstance(error, TypeError):
+            remedy = "name its certificates in Dask's configuration, distributed.comm.tls"
         problem = Problem(f"scheduler {address}", f"does not answer: {said}", remedy)
         raise ModelError([problem]) from None
     try:

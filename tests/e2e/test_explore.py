@@ -79,7 +79,7 @@ def test_reports(folder, capfd):
     assert report(capfd, folder, "--csv", folder / "r.csv", "--html", folder / "r.html").status == 0
     rows = list(csv.DictReader(io.StringIO((folder / "r.csv").read_text())))
     assert [row["key"] for row in rows] == [point["key"] for point in told["points"]]
-    assert {row["--cycles"] for row in rows} == {"1", "4"}
+    assert {row["options.cycles"] for row in rows} == {"1", "4"}
     merged = qcc(
         capfd, "explore", "merge", folder / "s.sqlite", "--store", folder / "m.sqlite", "--json"
     )

@@ -1,6 +1,6 @@
 """What trials say of designs: accuracies of their integers, clocks that were reached, faults."""
 
-from qcompiler.exploration.points import points_of
+from qcompiler.exploration.points import front_of, points_of
 from qcompiler.exploration.store import Trial
 from qcompiler.exploration.tasks import DONE, REFUSED, Limits, Outcome, Task
 
@@ -12,7 +12,7 @@ ESTIMATE = {
 }
 
 
-def trial(kind, result, state=DONE, files=None, ended=0.0, **options):
+def trial(kind, result, state=DONE, files=None, ended=0.0, data=None, **options):
     spec = {
         "model": "m.onnx",
         "files": {"m.onnx": "hash", **(files or {})},
@@ -21,6 +21,9 @@ def trial(kind, result, state=DONE, files=None, ended=0.0, **options):
         "steps": ["estimate"],
         "versions": {"qcompiler": "1"},
     }
+    if data is not None:
+        spec["data"] = data
+        spec["files"][data] = f"hash of {data}"
     task = Task(kind, spec, "qcc compile m.onnx")
     return Trial(task.key, task, Outcome(state, result), Limits(), ended)
 
@@ -36,14 +39,29 @@ def test_an_accuracy_is_that_of_all_designs_that_compute_the_same():
             trial("design", design(), cycles=2),
             trial("design", design(), numerics="exact"),
             trial("design", design(), files={"m.onnx": "other"}),
-            trial("accuracy", {"accuracy": 0.8}, files={"data/a.npz": "a"}, ended=1.0),
-            trial("accuracy", {"accuracy": 0.9}, files={"data/b.npz": "b"}, ended=2.0),
+            trial("accuracy", {"accuracy": 0.8}, data="data/a.npz", ended=1.0),
+            trial("accuracy", {"accuracy": 0.9}, data="data/b.npz", ended=2.0),
+            trial("design", design(), files={"w/a.npy": "other weights"}),
+            trial("design", design(), files={"devices/d.toml": "d"}, device="d"),
+            trial("design", design(), files={"folding/f.json": "f"}, folding="folding/f.json"),
             trial("quantize", {}),
             trial("quantize", None, state=REFUSED),
         ]
     )
-    assert [point.measures.get("accuracy") for point in found] == [0.9, 0.9, None, None, None]
-    assert [point.kind for point in found] == ["design"] * 4 + ["quantize"]
+    accuracies = [point.measures.get("accuracy") for point in found]
+    assert accuracies == [0.9, 0.9, None, None, None, 0.9, 0.9, None]
+    assert [point.kind for point in found] == ["design"] * 7 + ["quantize"]
+
+
+def test_models_of_one_file_name_are_not_compared():
+    found = points_of(
+        [
+            trial("design", design(luts=90), files={"m.onnx": "8 bits"}, cycles=1),
+            trial("design", design(luts=50), files={"m.onnx": "4 bits"}, cycles=1),
+            trial("design", design(luts=60), files={"m.onnx": "4 bits"}, cycles=2),
+        ]
+    )
+    assert sorted(point.measures["luts"] for point in front_of(found)) == [50, 90]
 
 
 def test_what_is_measured_takes_the_place_of_estimates():

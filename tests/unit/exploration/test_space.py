@@ -68,7 +68,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         "ecp5-26k",
         "space: options.effort, --effort: must be one of 0, 1, 2, 3, got 7",
         "space: options.mhz: has 'fast'; give a number, or false to leave it out",
-        "space: search.trials: must be a positive number",
+        "space: search.trials: is 0; give an integer from 1 to",
         "space: search.objectives: has speed",
         "space: limits.seconds: is -1",
     ):
@@ -90,6 +90,13 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         ({"models": [{"file": "m", "input": {"x": "huge:1"}}]}, "models[0].input"),
         ({"options": {"mhz": list(range(1, 502)), "cycles": list(range(1, 501))}}, "has 250,500"),
         ({"search": {"trials": 3, "objectives": ["accuracy"]}}, "there are no data"),
+        ({"search": {}}, "search.trials: is missing"),
+        ({"search": {"trials": 3, "seed": -1}}, "search.seed: is -1; give an integer from 0"),
+        ({"synth": {"seed": 0}}, "synth.seed: is 0; give an integer from 1"),
+        ({"verify": {"vectors": 0}}, "verify.vectors: is 0; give an integer from 1"),
+        ({"limits": {"memory": float("inf")}}, "limits.memory: is inf; give a positive number"),
+        ({"limits": {"seconds": float("nan")}}, "limits.seconds: is nan"),
+        ({"models": [{"file": "m", "quantize": {"weight-bits": []}}]}, "has no value"),
     ],
 )
 def test_refusals(tmp_path, changes, words):

@@ -1,5 +1,6 @@
 """The store: nothing is lost, nothing runs twice, damage is told."""
 
+import re
 import sqlite3
 
 import pytest
@@ -136,7 +137,8 @@ def test_a_damaged_file_is_refused_left_alone_and_rescued(path, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 8192] = bytes(8192)
     path.write_bytes(data)
-    with pytest.raises(ModelError, match=r"is damaged .*qcc explore merge"), open_store(path):
+    merging = f"is damaged .*`qcc explore merge {re.escape(str(path))} --store NEW.sqlite`"
+    with pytest.raises(ModelError, match=merging), open_store(path):
         pass
     with open_store(tmp_path / "new", make=True) as new, open_store(path, rescue=True) as old:
         assert 20 < new.merge(old) < 40
@@ -145,7 +147,7 @@ def test_a_damaged_file_is_refused_left_alone_and_rescued(path, tmp_path):
 
 def test_files_that_are_no_stores(tmp_path):
     (tmp_path / "text").write_text("no database, however long it is " * 50)
-    with pytest.raises(ModelError, match="is damaged"), open_store(tmp_path / "text", make=True):
+    with pytest.raises(ModelError, match="is no store"), open_store(tmp_path / "text", make=True):
         pass
     other = sqlite3.connect(tmp_path / "other")
     with other:

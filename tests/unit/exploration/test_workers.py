@@ -68,3 +68,16 @@ def test_looking_at_a_store_needs_nothing_else(tmp_path):
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("tls://127.0.0.1:1", "name its certificates in Dask's configuration"),
+        ("here", "does not answer: missing port number"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_said(address, words):
+    opened = workers.open_workers(Files(), Limits(), jobs=1, scheduler=address)
+    with pytest.raises(ModelError, match=rf"scheduler {address}: .*{words}"), opened:
+        pass
