@@ -13,7 +13,7 @@ _qcc() {
         COMPREPLY=($(compgen -W "$_qcc_commands --help --version" -- "$word"))
         return
     fi
-    local values=${_qcc_values[${COMP_WORDS[1]} $before]-}
+    local values=${_qcc_values[${COMP_WORDS[1]}$before]-}
     if [ -n "$values" ]; then
         COMPREPLY=($(compgen -W "$values" -- "$word"))
     elif [ "${word:0:1}" = - ]; then
@@ -54,10 +54,11 @@ def bash(commands: Mapping[str, str], parsers: Parsers) -> Iterator[str]:
         options = list(_options(parser))
         words = " ".join(option for option, _, _ in options)
         yield f"_qcc_options[{name}]={shlex.quote(words)}\n"
-        given = [(f"{name} {option}", values) for option, values, _ in options if values]
+        given = [(f"{name}{option}", values) for option, values, _ in options if values]
         for key, values in [(name, _positional(parser)), *given]:
             if values:
-                yield f"_qcc_values[{shlex.quote(key)}]={shlex.quote(' '.join(values))}\n"
+                # No quotes around a key: zsh would keep them as a part of it.
+                yield f"_qcc_values[{key}]={shlex.quote(' '.join(values))}\n"
     yield _BASH
 
 

@@ -1,5 +1,6 @@
 """Shells complete what the parsers know."""
 
+import re
 import shutil
 import subprocess
 
@@ -37,6 +38,28 @@ def test_bash(scripts, tmp_path, words, completed):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == completed
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+@pytest.mark.parametrize(("words", "completed"), CASES)
+def test_zsh(scripts, tmp_path, words, completed):
+    """As bashcompinit calls it, in the ways of sh; zsh itself takes what begins with the word."""
+    (tmp_path / "qcc.zsh").write_text(scripts["zsh"])
+    code = 'source ./qcc.zsh; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+    code += "() { emulate -L sh; setopt kshglob noshglob braceexpand; _qcc }; "
+    code += 'print -rl -- "${COMPREPLY[@]}"'
+    command = ["zsh", "-fc", code, "zsh", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    offered = [word for word in done.stdout.split() if word.startswith(words[-1])]
+    assert offered == completed
+
+
+def test_keys_are_words_without_quotes(scripts):
+    """Zsh keeps quotes as a part of a key, so that nothing is found by it."""
+    for shell in ("bash", "zsh"):
+        keys = re.findall(r"^_qcc_\w+\[(.*)\]=", scripts[shell], re.M)
+        assert "compile--emit" in keys
+        assert all(re.fullmatch(r"[\w-]+", key) for key in keys)
 
 
 def test_other_shells_have_all_commands(scripts):
