@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
-.PHONY: help demo test check quick docs dist format bench fuzz clean
+.PHONY: help demo test check quick docs dist format bench sweep fuzz clean
 
 help:
 	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
@@ -16,6 +16,7 @@ help:
 	@echo "make dist    build the source distribution and the wheel into dist/"
 	@echo "make format  format the code"
 	@echo "make bench   run the benchmarks (slow)"
+	@echo "make sweep   the tests that take too long for every change"
 	@echo "make fuzz    random networks, graphs and bytes, without an end in sight (FUZZ_SECONDS=60)"
 
 # Setuptools frames a warning that a folder `qcompiler` elsewhere may be imported in its place.
@@ -52,7 +53,7 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile tests
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not sweep" tests
 	$(BIN)/lit -q tests/filecheck
 
 # The wheel is built of the source distribution, so what that lacks is missed.
@@ -66,6 +67,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+sweep: $(STAMP)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m sweep tests
 
 fuzz: $(STAMP)
 	$(BIN)/python -m benchmarks.fuzz --seconds $(or $(FUZZ_SECONDS),60)

@@ -1,0 +1,91 @@
+"""Trains the detector in all forms and seeds asked for, and writes the models.
+
+    python examples/moving_shapes/train.py                      # the shipped model
+    python examples/moving_shapes/train.py --all --seeds 0 1 2  # the table of docs/deformable.md
+
+Needs the extra `train`. A form takes some minutes on one core.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from detector import FORMS, Detector, average_precision, detections, loss, targets
+from shapes import sequences
+
+from qcompiler import train
+
+HERE = Path(__file__).parent
+_SEQUENCES, _FRAMES, _TESTED = 1600, 2, 60
+_EPOCHS, _BATCH, _RATE = 16, 32, 4e-3
+
+
+def trained(form, seed, epochs=_EPOCHS):
+    """Returns a detector that has learned."""
+    torch.manual_seed(seed)
+    model = Detector(form)
+    with torch.no_grad():
+        model.heads.bias[:3] = -2.0 / model.heads.bias_unit / model.output.scale
+    images, boxes = sequences(_SEQUENCES, seed, _FRAMES)
+    x, wanted = torch.tensor(images, dtype=torch.float32), targets(boxes)
+    named = list(model.named_parameters())
+    offsets = [p for name, p in named if ".where." in name or ".offsets." in name]
+    others = [p for name, p in named if ".where." not in name and ".offsets." not in name]
+    # Deformable ConvNets (arXiv 1703.06211) learn offsets at a tenth of the rate.
+    rates = [_RATE, _RATE / 10][: 2 if offsets else 1]
+    groups = [{"params": group} for group in (others, offsets) if group]
+    optimizer = torch.optim.Adam(groups, lr=_RATE)
+    steps = epochs * -(-len(x) // _BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
+    for epoch in range(epochs):
+        total = 0.0
+        for batch in torch.randperm(len(x)).split(_BATCH):
+            optimizer.zero_grad()
+            value = loss(model(x[batch]), *(each[batch] for each in wanted))
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            total += value.item() * len(batch)
+        print(f"  epoch {epoch + 1}: loss {total / len(x):.3f}", flush=True)
+    return model.eval()
+
+
+def precision(model, seed=1000):
+    """Returns the average precision on sequences that were not trained on, in integers."""
+    images, boxes = sequences(_TESTED, seed)
+    made = train.fixed(model, images.astype(np.float32)).numbers
+    return average_precision(detections(made), boxes)
+
+
+def main():
+    """Trains, tests and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="all forms, nothing written but results")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=_EPOCHS)
+    parsed = parser.parse_args()
+    torch.set_num_threads(1)
+    results = {}
+    for name in FORMS if parsed.all else ["square, rounded"]:
+        for seed in parsed.seeds:
+            print(f"{name}, seed {seed}", flush=True)
+            model = trained(FORMS[name], seed, parsed.epochs)
+            results.setdefault(name, []).append(precision(model))
+            print(f"{name}, seed {seed}: AP50 {results[name][-1]:.3f}", flush=True)
+    if parsed.all:
+        path = HERE / "precision.json"
+        path.write_text(json.dumps({"seeds": parsed.seeds, "AP50": results}, indent=1) + "\n")
+        return
+    train.export(model, HERE / "detector.onnx")
+    images, _ = sequences(4, 2000)
+    outputs = train.fixed(model, images.astype(np.float32)).numbers
+    np.savez_compressed(
+        HERE / "test_vectors.npz", inputs=images, outputs=outputs.astype(np.float32)
+    )
+
+
+if __name__ == "__main__":
+    main()
