@@ -9,7 +9,7 @@ DEMO_STAMP := $(VENV)/.installed-for-demo
 
 help:
 	@echo "make demo    compile a model that ships with the project, simulate it, show the result"
-	@echo "make test    install and run all tests, simulation included"
+	@echo "make test    install and run the tests, simulation included"
 	@echo "make check   ruff, pyright, docs"
 	@echo "make quick   make check, filecheck tests, and the unit tests that simulate nothing"
 	@echo "make docs    build the documentation site into build/site"
