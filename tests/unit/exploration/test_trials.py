@@ -59,6 +59,15 @@ def trial(folder, monkeypatch=None, word=None, **changes):
     return task, files.of_task(task)
 
 
+def starting(folder, monkeypatch, word):
+    """The same, but what `word` says is done before the trial has imported anything."""
+    (folder / "start").mkdir()
+    (folder / "start" / "sitecustomize.py").write_text(PLUGIN)
+    monkeypatch.setenv("QCC_TEST", word)
+    monkeypatch.setenv("PYTHONPATH", str(folder / "start"))
+    return trial(folder)
+
+
 def marked():
     """Processes that carry the mark of a trial."""
     found = []
@@ -92,17 +101,17 @@ def test_a_refusal_is_a_result(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("word", "limits", "state", "words"),
+    ("made", "word", "limits", "state", "words"),
     [
-        ("hang", Limits(4.0, 4 << 30), OUT_OF_TIME, "took more than 4 s"),
-        ("take", Limits(60.0, 400 << 20), OUT_OF_MEMORY, ""),
-        ("none", Limits(60.0, 50 << 20), OUT_OF_MEMORY, ""),
-        ("die", LIMITS, FAILED, "ended by SIGKILL"),
-        ("end", LIMITS, FAILED, "status 7"),
+        (starting, "hang", Limits(2.0, 4 << 30), OUT_OF_TIME, "took more than 2 s"),
+        (trial, "take", Limits(60.0, 400 << 20), OUT_OF_MEMORY, ""),
+        (trial, "none", Limits(60.0, 50 << 20), OUT_OF_MEMORY, ""),
+        (starting, "die", LIMITS, FAILED, "ended by SIGKILL"),
+        (starting, "end", LIMITS, FAILED, "status 7"),
     ],
 )
-def test_limits_and_faults(tmp_path, monkeypatch, word, limits, state, words):
-    task, files = trial(tmp_path, monkeypatch, word)
+def test_limits_and_faults(tmp_path, monkeypatch, made, word, limits, state, words):
+    task, files = made(tmp_path, monkeypatch, word)
     outcome = run_trial(task, limits, files)
     assert outcome.state == state
     assert words in outcome.log
