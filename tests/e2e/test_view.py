@@ -109,7 +109,7 @@ def test_colours_follow_what_is_chosen(cnn, opened):
 def test_ir_folds_and_is_searched(cnn, opened):
     page = opened(cnn, "ir/07-fuse-requantize")
     assert texts(page, ".steps a")[:2] == ["import", "fold-constants"]
-    assert len(texts(page, ".steps:visible a")) == 20
+    assert len(texts(page, ".steps:visible a")) == 21
     count = "made.get('ir').view.list.rows.length"
     rows = page.evaluate(count)
     page.locator(".row", has_text="qint.requantize").first.locator(".fold").click()
@@ -135,9 +135,9 @@ def test_the_difference_between_any_two_steps(cnn, opened):
     page.locator(".gap").first.click()
     assert page.locator(".dsame").first.inner_text().startswith("1")
     page.get_by_label("from", exact=True).select_option("nn")
-    page.get_by_label("to", exact=True).select_option("19-convert-stream-to-rtl")
+    page.get_by_label("to", exact=True).select_option("20-convert-stream-to-rtl")
     assert "more" in page.locator(".count:visible").inner_text()
-    page.get_by_label("from", exact=True).select_option("19-convert-stream-to-rtl")
+    page.get_by_label("from", exact=True).select_option("20-convert-stream-to-rtl")
     assert page.locator(".count:visible").inner_text() == "no difference"
 
 

@@ -66,7 +66,7 @@ def check_read(node: NodeProto, read: Collection[str], opset: int) -> None:
 def _defaults(node: NodeProto, opset: int) -> set[str]:
     """Returns the attributes that say what the node does without them, too."""
     domain = naming.domain_of(node)
-    if domain or not defs.has(node.op_type, domain):
+    if domain or not defs.has(node.op_type, opset, domain):
         return set()
     known = defs.get_schema(node.op_type, opset, domain).attributes
     return {
@@ -80,7 +80,7 @@ def _defaults(node: NodeProto, opset: int) -> set[str]:
 
 def _unknown(node: NodeProto, names: set[str], opset: int) -> set[str]:
     domain = naming.domain_of(node)
-    if domain or not defs.has(node.op_type, domain):
+    if domain or not defs.has(node.op_type, opset, domain):
         return set()
     return names - set(defs.get_schema(node.op_type, opset, domain).attributes)
 
