@@ -1,5 +1,6 @@
 """Clusters that are not as they should be: other versions, no workers, no scheduler."""
 
+import re
 import subprocess
 import sys
 
@@ -78,6 +79,19 @@ def test_looking_at_a_store_needs_nothing_else(tmp_path):
     ],
 )
 def test_an_address_that_cannot_be_used_is_said(address, words):
-    opened = workers.open_workers(Files(), Limits(), jobs=1, scheduler=address)
-    with pytest.raises(ModelError, match=rf"scheduler {address}: .*{words}"), opened:
-        pass
+    """In a process of its own: Dask's loop is one a process, and others have theirs here."""
+    script = (
+        "from qcompiler.errors import ModelError\n"
+        "from qcompiler.exploration import workers\n"
+        "from qcompiler.exploration.files import Files\n"
+        "from qcompiler.exploration.tasks import Limits\n"
+        "try:\n"
+        f"    with workers.open_workers(Files(), Limits(), jobs=1, scheduler={address!r}):\n"
+        "        pass\n"
+        "except ModelError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert re.search(rf"scheduler {address}: .*{words}", done.stdout)
