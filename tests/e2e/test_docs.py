@@ -3,8 +3,23 @@
 import pytest
 from doc_pages import PLACING, Reader, pages
 
+LONG = {
+    "docs/guides/command-line.md",
+    "docs/guides/explore-designs.md",
+    "docs/guides/quantize-a-model.md",
+    "docs/guides/write-a-device.md",
+    "docs/guides/write-an-operation.md",
+}
+"""Pages whose commands take long, and show what other tests show as well."""
+
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("page", sorted(set(pages()) - PLACING))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.sweep] if str(page) in LONG else [])
+        for page in sorted(set(pages()) - PLACING)
+    ],
+)
 def test_page(page, tmp_path):
     Reader(tmp_path).follow(page)

@@ -30,6 +30,7 @@ def multiplies(design, module):
 
 
 @pytest.mark.simulation
+@pytest.mark.sweep
 def test_two_shifts():
     load_plugin(TWO_SHIFTS)
     after = {"convert-qint-to-stream": "two-shifts{at-least=400}"}

@@ -158,7 +158,14 @@ def test_deform_conv(case, tmp_path):
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize(("depthwise", "fraction"), [(True, 0), (False, 0), (True, 1)])
+@pytest.mark.parametrize(
+    ("depthwise", "fraction"),
+    [
+        (True, 0),
+        pytest.param(False, 0, marks=pytest.mark.sweep),
+        pytest.param(True, 1, marks=pytest.mark.sweep),
+    ],
+)
 def test_a_square_takes_a_pixel_a_cycle(depthwise, fraction, tmp_path):
     rng = np.random.default_rng(4)
     proto = square(rng, depthwise=depthwise, fraction=fraction)

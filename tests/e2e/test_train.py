@@ -12,7 +12,13 @@ from qcompiler import train
 from qcompiler.adder_graphs.digits import weight
 
 torch.set_num_threads(1)
-each_width = pytest.mark.parametrize("bits", [2, 3, 4, 8])
+each_width = pytest.mark.parametrize(
+    "bits",
+    [
+        pytest.param(bits, marks=[pytest.mark.sweep] if bits in (3, 8) else [])
+        for bits in (2, 3, 4, 8)
+    ],
+)
 
 
 def images(bits):

@@ -162,7 +162,11 @@ CLOCKS = (100, 200, 400)
 @pytest.fixture(
     scope="module",
     params=[(name, None) for name in NETWORKS]
-    + [(name, mhz) for name in PIPELINED for mhz in CLOCKS],
+    + [
+        pytest.param((name, mhz), marks=[pytest.mark.sweep] if mhz < max(CLOCKS) else [])
+        for name in PIPELINED
+        for mhz in CLOCKS
+    ],
     ids=lambda param: f"{param[0]}-{param[1]}",
 )
 def simulated(request, tmp_path_factory):

@@ -155,6 +155,7 @@ def example(tmp_path):
     return synthesize
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("device", ["ice40-up5k", "zynq-7020"])
 def test_the_fault_of_the_tool_is_found(example, device):
     """If this fails, the tool has mended it: then say so in docs/synthesis.md."""
@@ -176,6 +177,7 @@ endmodule
 """
 
 
+@pytest.mark.sweep
 def test_multipliers_of_nexus_share_a_register(tmp_path):
     (tmp_path / "top.v").write_text(SHARED, encoding="ascii")
     job = Job("top", ("top.v",), load_device("lifcl-40"))
@@ -192,6 +194,7 @@ def test_multipliers_of_nexus_share_a_register(tmp_path):
     assert all(len(set(bits)) == 12 for pair in factors for bits in pair)
 
 
+@pytest.mark.sweep
 def test_what_avoids_it(example, tmp_path):
     example("ice40-up5k", dsp=False)
     example("ice40-up5k", width=12)
