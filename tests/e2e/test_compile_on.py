@@ -26,7 +26,13 @@ def written(request, tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize(("number", "name"), [*enumerate(pipelines.DEFAULT, 1)])
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [
+        pytest.param(number, name, marks=[pytest.mark.sweep] if number % 3 else [])
+        for number, name in enumerate(pipelines.DEFAULT, 1)
+    ],
+)
 def test_from_every_pass(written, tmp_path, number, name):
     path = written / "ir" / f"{number:02}-{name}.mlir"
     assert main(["compile", str(path), "--from", name, "-o", str(tmp_path / "out")]) == 0

@@ -7,8 +7,11 @@ LONG = {
     "docs/guides/command-line.md",
     "docs/guides/explore-designs.md",
     "docs/guides/quantize-a-model.md",
+    "docs/guides/train-for-the-hardware.md",
     "docs/guides/write-a-device.md",
+    "docs/guides/write-a-pass.md",
     "docs/guides/write-an-operation.md",
+    "docs/language.md",
 }
 """Pages whose commands take long, and show what other tests show as well."""
 

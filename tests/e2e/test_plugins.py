@@ -247,6 +247,7 @@ def test_a_family_of_an_installed_package(tmp_path):
 
 
 @pytest.mark.simulation
+@pytest.mark.sweep
 def test_the_netlist_of_a_family_of_a_plugin(capfd, tmp_path):
     plugin = EXAMPLES / "plugins" / "gatemate.py"
     options = ("--device", "ccgm1a1", "--plugin", plugin)

@@ -150,7 +150,15 @@ CASES = {
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case, marks=[pytest.mark.sweep] if case in ("dense", "the whole frame") else []
+        )
+        for case in CASES
+    ],
+)
 def test_deform_conv(case, tmp_path):
     rng = np.random.default_rng(3)
     cycles, attributes = CASES[case]
