@@ -9,6 +9,12 @@ def test_the_pages_are_there():
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("page", sorted(PLACING))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.sweep] if page == "docs/tutorial.md" else [])
+        for page in sorted(PLACING)
+    ],
+)
 def test_page(page, tmp_path):
     Reader(tmp_path).follow(page)

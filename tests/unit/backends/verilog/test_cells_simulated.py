@@ -68,11 +68,18 @@ def _stimuli(inputs: dict[str, int]) -> list[list[int]]:
     ("family", "command", "memories"),
     [
         ("xilinx", "synth_xilinx -family xcup -noiopad", {"RAMB18E2"}),
-        ("xilinx", "synth_xilinx -family xc7 -noiopad", {"RAMB18E1"}),
+        pytest.param(
+            "xilinx", "synth_xilinx -family xc7 -noiopad", {"RAMB18E1"}, marks=pytest.mark.sweep
+        ),
         ("ecp5", "synth_ecp5", {"DP16KD"}),
         ("nexus", "synth_nexus -noiopad", {"PDPSC16K"}),
         ("gowin", "synth_gowin -noiopads", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
-        ("gowin", "synth_gowin -noiopads -family gw2a", {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"}),
+        pytest.param(
+            "gowin",
+            "synth_gowin -noiopads -family gw2a",
+            {"SP", "SPX9", "DPB", "DPX9B", "SDPX9B"},
+            marks=pytest.mark.sweep,
+        ),
         ("ice40", "synth_ice40 -device u", {"SB_RAM40_4K"}),
         ("cyclonev", "synth_intel_alm -family cyclonev -noiopad -noclkbuf", {"MISTRAL_M10K"}),
     ],
