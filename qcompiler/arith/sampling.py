@@ -188,6 +188,17 @@ class Sampling:
         scaled = split * factors.transpose(0, 1, 2, 4, 3, 5)
         return scaled.reshape(samples.shape)
 
+    def side_by_side(self, samples: IntArray) -> IntArray:
+        """Returns the samples of `sample` as an image: [batch, oh * rows, ow * columns, channels].
+
+        A convolution of the kernel, with strides of its extents, takes window after window.
+        """
+        batch, height, width, _, channels = samples.shape
+        rows, columns = self.kernel
+        tiled = samples.reshape(batch, height, width, rows, columns, channels)
+        tiled = tiled.transpose(0, 1, 3, 2, 4, 5)
+        return tiled.reshape(batch, height * rows, width * columns, channels)
+
     def _at(self, x: IntArray, at: IntArray) -> IntArray:
         if self.mode == "nearest":
             return _read(x, nearest(at, self.fraction).astype(np.int64))

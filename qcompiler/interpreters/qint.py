@@ -178,9 +178,9 @@ class QintFunctions(InterpreterFunctions):
 
     @impl(qint.SampleOp)
     def sample(self, i: Interpreter, op: qint.SampleOp, args: PythonValues) -> PythonValues:
-        samples = op.sampling.sample(*(_images(x) for x in _holding_results(op, args)))
-        rows, columns = op.sampling.kernel
-        tiled = samples.reshape(*samples.shape[:3], rows, columns, -1).transpose(0, 1, 3, 2, 4, 5)
+        sampling = op.sampling
+        samples = sampling.sample(*(_images(x) for x in _holding_results(op, args)))
+        tiled = sampling.side_by_side(samples)
         return (check_range(op, tiled.reshape(len(args[0]), *shape_of(op.result.type))),)
 
     @impl(qint.ReshapeOp)

@@ -25,12 +25,10 @@ from torch.nn import functional
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.sampling import Sampling
 from qcompiler.arith.windows import Window
-from qcompiler.interpreters.exact_windows import convolve
 from qcompiler.train.layer import Fixed
 from qcompiler.train.linear import Extent, QuantConv2d
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.requantizer import Requantizer
-from qcompiler.train.tensors import integers_of
 
 _OPSET = 19  # of DeformConv
 
@@ -186,34 +184,30 @@ class QuantDeformConv2d(QuantConv2d):
             windows = torch.arange(codes.shape[2 + axis], dtype=codes.dtype, device=codes.device)
             taps = torch.arange(extent, dtype=codes.dtype, device=codes.device)
             starts = windows * self.stride[axis] - self.padding[axis]
-            grid = [1, 1, 1, 1]
-            grid[axis] = extent
-            places = (taps * self.dilation[axis]).reshape(grid[:2]).expand(self.kernel)
-            line = starts.reshape(-1, 1) if axis == 0 else starts
-            found.append(moved[:, axis::2] + places.reshape(-1, 1, 1) + line)
+            places = taps * self.dilation[axis]
+            if axis == 0:
+                places, starts = places.reshape(-1, 1), starts.reshape(-1, 1)
+            places = places.expand(self.kernel)
+            found.append(moved[:, axis::2] + places.reshape(-1, 1, 1) + starts)
         return found[0], found[1]
 
     def fixed(self, *x: Fixed) -> Fixed:
         """Returns sums; between elements they have the places of two weights more."""
         given, offsets = x
         sampling = self.sampling(self.fraction + offsets.fraction)
-        sampled = sampling.sample(
-            np.moveaxis(given.codes, 1, -1), np.moveaxis(offsets.codes, 1, -1)
-        )
-        beside = Fixed(_side_by_side(sampled, sampling.kernel), given.fraction + sampling.unit_bits)
+        images, codes = (np.moveaxis(each.codes, 1, -1) for each in x)
+        tiled = sampling.side_by_side(sampling.sample(images, codes))
+        beside = Fixed(np.moveaxis(tiled, -1, 1), given.fraction + sampling.unit_bits)
         return super().fixed(beside)
 
     def integers(self, *x: IntArray) -> IntArray:
         """Returns the codes of sums, for inputs and offsets that are integers."""
         return self.fixed(*(Fixed(each) for each in x)).codes
 
-    def sums(self, x: IntArray) -> IntArray:
-        """Returns sums of products of samples that stand side by side."""
+    def window(self) -> Window:
+        """Returns the windows of samples that stand side by side."""
         none = (0,) * len(self.kernel)
-        window = Window(self.kernel, self.kernel, (1,) * len(self.kernel), none, none)
-        weights = np.moveaxis(integers_of(self.codes()), (0, 1), (-1, -2))
-        magnitude = int(np.abs(x).max(initial=0))
-        return np.moveaxis(convolve(x, weights, window, self.groups, 0, magnitude), -1, 1)
+        return Window(self.kernel, self.kernel, (1,) * len(self.kernel), none, none)
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a DeformConv; codes become offsets by a factor a channel."""
@@ -231,13 +225,6 @@ class QuantDeformConv2d(QuantConv2d):
 def _pair(values: tuple[int, ...]) -> tuple[int, int]:
     rows, columns = values
     return rows, columns
-
-
-def _side_by_side(samples: IntArray, kernel: tuple[int, int]) -> IntArray:
-    """Returns samples [batch, oh, ow, taps, channels] as an image of windows, channels last."""
-    batch, rows, columns, _, channels = samples.shape
-    split = samples.reshape(batch, rows, columns, *kernel, channels).transpose(0, 1, 3, 2, 4, 5)
-    return split.reshape(batch, rows * kernel[0], columns * kernel[1], channels)
 
 
 def _sampled(x: Tensor, positions: tuple[Tensor, Tensor]) -> Tensor:

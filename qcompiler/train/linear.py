@@ -245,13 +245,18 @@ class _Conv(LinearLayer):
         weights, added = self.values(), self.bias_values()
         return apply(x, weights, added, self.stride, self.padding, self.dilation, self.groups)
 
+    def window(self) -> Window:
+        """Returns the windows that sums are made of."""
+        return Window(self.kernel, self.stride, self.dilation, self.padding, self.padding)
+
     def sums(self, x: IntArray) -> IntArray:
         """Returns sums of products of codes [batch, channels, *space]."""
-        window = Window(self.kernel, self.stride, self.dilation, self.padding, self.padding)
         weights = np.moveaxis(integers_of(self.codes()), (0, 1), (-1, -2))
         images = np.moveaxis(x, 1, -1)
         magnitude = int(np.abs(images).max(initial=0))
-        return np.moveaxis(convolve(images, weights, window, self.groups, 0, magnitude), -1, 1)
+        return np.moveaxis(
+            convolve(images, weights, self.window(), self.groups, 0, magnitude), -1, 1
+        )
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a Conv, its weights quantized."""
