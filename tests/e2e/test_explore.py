@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from browser import browser, pages
 from cli_runner import qcc, saved_mlp
 
 import qcompiler
+from qcompiler.errors import ModelError
 from qcompiler.exploration.page import build_page
 from qcompiler.exploration.points import Point, points_of
 from qcompiler.exploration.store import open_store
@@ -158,7 +160,7 @@ def ended(store):
     try:
         with open_store(store) as opened:
             return sum(trial.state != "running" for trial in opened.trials())
-    except Exception:  # it is just being made
+    except (ModelError, sqlite3.Error):  # it is just being made
         return 0
 
 

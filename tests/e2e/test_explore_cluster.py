@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from cli_runner import qcc, saved_mlp
 
 import qcompiler
+from qcompiler.errors import ModelError
 from qcompiler.exploration.store import open_store
 
 QCC = [sys.executable, "-m", "qcompiler.cli.main"]
@@ -94,7 +96,7 @@ def states(folder):
     try:
         with open_store(folder / "explore.sqlite") as store:
             return [trial.state for trial in store.trials()]
-    except Exception:  # it is just being made
+    except (ModelError, sqlite3.Error):  # it is just being made
         return []
 
 

@@ -14,14 +14,15 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.linear import ConstantOp, MatMulOp
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
+from qcompiler.dialects.stream.matrix_unit import MatrixUnit
 from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.weights import WeightsOp, find_weights
-from qcompiler.dialects.stream.windows import Foldable, WindowSource
+from qcompiler.dialects.stream.windows import WindowSource
 
 
 @irdl_op_definition
-class MvauOp(Foldable):
+class MvauOp(MatrixUnit):
     """Multiplies each vector of a frame by a constant matrix: `y = x @ W`.
 
     With `groups` > 1 a vector of MW elements has so many equal parts, one after the other, and each
@@ -40,8 +41,6 @@ class MvauOp(Foldable):
 
     name = "stream.mvau"
     weights = prop_def(SymbolRefAttr)
-    pe = prop_def(IntegerAttr[I64])
-    simd = prop_def(IntegerAttr[I64])
     groups = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
     assembly_format = (
         "$input `weights` $weights `pe` $pe `simd` $simd (`groups` $groups^)? attr-dict `:` "
@@ -86,16 +85,6 @@ class MvauOp(Foldable):
         return self.mw // self.groups.value.data, self.mh // self.groups.value.data
 
     @property
-    def folds(self) -> tuple[int, int]:
-        """(neuron fold, synapse fold) of one group: outputs / pe, inputs / simd."""
-        inputs, outputs = self.matrix_shape
-        return outputs // self.pe.value.data, inputs // self.simd.value.data
-
-    @property
-    def folding(self) -> tuple[int, int]:
-        return self.pe.value.data, self.simd.value.data
-
-    @property
     def input_lanes(self) -> int:
         return self.simd.value.data
 
@@ -107,23 +96,8 @@ class MvauOp(Foldable):
         return self.groups.value.data
 
     @property
-    def terms(self) -> int:
-        return self.matrix_shape[0]
-
-    @property
     def work(self) -> int:
         return self.vectors * self.mh * self.terms
-
-    @property
-    def legal_pe(self) -> tuple[int, ...]:
-        return tuple(divisors(self.matrix_shape[1]))
-
-    def legal_simd(self, window: WindowSource | None) -> tuple[int, ...]:
-        return tuple(divisors(self.terms))
-
-    @property
-    def shares_inputs(self) -> bool:
-        return True
 
     def one_tap(self, window: WindowSource | None) -> int:
         if window is None:
@@ -149,10 +123,6 @@ class MvauOp(Foldable):
         weights.result.name_hint = self.weights.root_reference.data
         product = MatMulOp(inputs[0], weights.result)
         return [weights, product], [product.result]
-
-    def fold(self, pe: int, simd: int) -> None:
-        self.properties["pe"] = IntegerAttr(pe, i64)
-        super().fold(pe, simd)
 
     @property
     def headline(self) -> str:
@@ -205,13 +175,8 @@ class MvauOp(Foldable):
 
     def schedule(self) -> Schedule:
         neuron, synapse = self.folds
-        consume = np.arange(synapse, dtype=np.int64)
-        produce = np.arange(1, neuron + 1, dtype=np.int64) * synapse - 1
-        # issue -> operands -> partial sum (-> accumulator) -> output register
-        latency = 4 if synapse > 1 else 3
-        latency += self.added_latency
         turns = self.vectors * self.groups.value.data
-        return Schedule.pipe(neuron * synapse, consume, produce, latency, turns)
+        return Schedule.pipe(neuron * synapse, *self.vector_slots, self.latency, turns)
 
     def verify_(self) -> None:
         groups = self.groups.value.data
@@ -219,15 +184,7 @@ class MvauOp(Foldable):
             raise VerifyException(
                 f"groups must divide {self.mw} inputs and {self.mh} outputs, got {groups}"
             )
-        inputs, outputs = self.matrix_shape
-        for name, factor, extent in (
-            ("pe", self.pe.value.data, outputs),
-            ("simd", self.simd.value.data, inputs),
-        ):
-            if factor < 1 or extent % factor:
-                raise VerifyException(
-                    f"{name} must divide {extent}, got {factor}; legal: {divisors(extent)}"
-                )
+        self.verify_folding()
         vectors = self.input_channel.frame_shape[:-1], self.output_channel.frame_shape[:-1]
         if vectors[0] != vectors[1]:
             raise VerifyException(
@@ -237,6 +194,7 @@ class MvauOp(Foldable):
             raise VerifyException(
                 f"output must have pe = {self.pe.value.data} lanes, got {self.output_channel}"
             )
+        inputs = self.matrix_shape[0]
         if self.weights_op.value.get_shape() != (inputs, self.mh):
             raise VerifyException(
                 f"weights must have shape [{inputs}, {self.mh}], got {self.weights_op.value.type}"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
-from xdsl.dialects.builtin import I64, IntegerAttr, UnitAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, UnitAttr, i64
 from xdsl.ir import SSAValue
-from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, prop_def
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.exact_products import exact_matmul
@@ -15,17 +15,18 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.linear import product_range
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffering, read_rows, rows_needed_by
-from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
+from qcompiler.dialects.stream.channel import ChannelType, channel_of
+from qcompiler.dialects.stream.matrix_unit import MatrixUnit
 from qcompiler.dialects.stream.process import Facts
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
-from qcompiler.dialects.stream.windows import Foldable, WindowSource
+from qcompiler.dialects.stream.windows import WindowSource
 
 KEPT_MATRICES = 2
 """Matrices in the memory: one is used while the next one comes."""
 
 
 @irdl_op_definition
-class MatMulOp(Foldable):
+class MatMulOp(MatrixUnit):
     """Multiplies the vectors of one frame by the matrices of another: `y[g] = x[g] @ m[g]`.
 
     The second frame is one or more matrices [K, N], or [N, K] where it is `transposed`. Two of them
@@ -45,8 +46,6 @@ class MatMulOp(Foldable):
     input = operand_def(ChannelType)
     matrix = operand_def(ChannelType)
     transposed = opt_prop_def(UnitAttr)
-    pe = prop_def(IntegerAttr[I64])
-    simd = prop_def(IntegerAttr[I64])
     assembly_format = (
         "$input `,` $matrix (`transposed` $transposed^)? `pe` $pe `simd` $simd attr-dict `:` "
         "functional-type(operands, results)"
@@ -94,16 +93,6 @@ class MatMulOp(Foldable):
         return prod(self.input_channel.frame_shape[:-1]) // self.matrices
 
     @property
-    def folds(self) -> tuple[int, int]:
-        """(neuron fold, synapse fold): outputs / pe, inputs / simd."""
-        inputs, outputs = self.matrix_shape
-        return outputs // self.pe.value.data, inputs // self.simd.value.data
-
-    @property
-    def folding(self) -> tuple[int, int]:
-        return self.pe.value.data, self.simd.value.data
-
-    @property
     def wanted_lanes(self) -> tuple[int, ...]:
         pe, simd = self.folding
         return simd, simd if self.is_transposed else pe
@@ -113,10 +102,6 @@ class MatMulOp(Foldable):
         return next(lanes for given, lanes in inputs if given == channel)
 
     @property
-    def terms(self) -> int:
-        return self.matrix_shape[0]
-
-    @property
     def work(self) -> int:
         return self.matrices * self.vectors * prod(self.matrix_shape)
 
@@ -124,23 +109,8 @@ class MatMulOp(Foldable):
         matrix = prod(self.matrix_shape) // (simd if self.is_transposed else pe)
         return max(super().folded_cycles(pe, simd), self.matrices * matrix)
 
-    @property
-    def legal_pe(self) -> tuple[int, ...]:
-        return tuple(divisors(self.matrix_shape[1]))
-
-    def legal_simd(self, window: WindowSource | None) -> tuple[int, ...]:
-        return tuple(divisors(self.terms))
-
-    @property
-    def shares_inputs(self) -> bool:
-        return True
-
     def one_tap(self, window: WindowSource | None) -> int:
         return self.terms
-
-    def fold(self, pe: int, simd: int) -> None:
-        self.properties["pe"] = IntegerAttr(pe, i64)
-        super().fold(pe, simd)
 
     @property
     def macs_per_cycle(self) -> int:
@@ -188,18 +158,11 @@ class MatMulOp(Foldable):
         made = exact_matmul(x.reshape(len(kept), self.vectors, self.terms), kept, largest)
         return (made.reshape(len(x), *self.output_channel.frame_shape),)
 
-    @property
-    def latency(self) -> int:
-        """Cycles from the issue of a beat of the result to its appearance."""
-        # issue -> operands -> partial sum (-> accumulator) -> output register
-        return (4 if self.folds[1] > 1 else 3) + self.added_latency
-
     def _turn(self) -> Schedule:
         """Returns what one matrix does, but for its own coming."""
         neuron, synapse = self.folds
         start = np.arange(self.vectors, dtype=np.int64)[:, None] * (neuron * synapse)
-        consume = (start + np.arange(synapse)).reshape(-1)
-        produce = (start + np.arange(1, neuron + 1) * synapse - 1).reshape(-1)
+        consume, produce = ((start + each).reshape(-1) for each in self.vector_slots)
         cycles = self.vectors * neuron * synapse
         return Schedule.pipe(cycles, consume, produce, self.latency, self.matrices)
 
@@ -262,14 +225,8 @@ class MatMulOp(Foldable):
             raise VerifyException(
                 f"{self.matrices} matrices must divide the vectors of {list(given.frame_shape)}"
             )
-        inputs, outputs = self.matrix_shape
-        pe, simd = self.folding
-        for name, factor, extent in (("pe", pe, outputs), ("simd", simd, inputs)):
-            if factor < 1 or extent % factor:
-                raise VerifyException(
-                    f"{name} must divide {extent}, got {factor}; legal: {divisors(extent)}"
-                )
-        frame = (*given.frame_shape[:-1], outputs)
+        self.verify_folding()
+        pe, frame = self.folding[0], (*given.frame_shape[:-1], self.matrix_shape[1])
         if made.frame_shape != frame or made.lanes.data != pe:
             raise VerifyException(
                 f"result must have frame {list(frame)} and {pe} lanes (pe), got {made}"
