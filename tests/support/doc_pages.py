@@ -31,6 +31,8 @@ from qcompiler.passes.pipeline import make_context
 
 ROOT = Path(__file__).parents[2]
 FAILS = "# fails"
+LONGEST = 600
+"""Seconds a command of a page may take; what takes more is shown as `text`."""
 PLACING = {"docs/synthesis.md", "docs/tutorial.md"}
 """Pages with a minute of place and route."""
 
@@ -84,7 +86,14 @@ class Reader:
         path = f"{self.top / '.bin'}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            command, shell=True, cwd=self.here, env=env, capture_output=True, text=True, check=False
+            command,
+            shell=True,
+            cwd=self.here,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST,
         )
         said = f"{place}: {command}\n{(done.stdout + done.stderr)[-3000:]}"
         assert (done.returncode != 0) == command.endswith(FAILS), said
