@@ -43,7 +43,7 @@ from qcompiler.train.model import Model, Sequential, fixed, initialize, integers
 from qcompiler.train.pools import SumPool1d, SumPool2d
 from qcompiler.train.price import Cost, Price
 from qcompiler.train.regularizers import multiplier_length
-from qcompiler.train.requantizer import Requantizer
+from qcompiler.train.requantizer import NormRequantizer, Requantizer
 
 __all__ = [
     "Add",
@@ -58,6 +58,7 @@ __all__ = [
     "FixedLinear",
     "Input",
     "Model",
+    "NormRequantizer",
     "Output",
     "Price",
     "QuantConv1d",

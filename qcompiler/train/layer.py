@@ -99,7 +99,8 @@ def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
     if not layer.training or torch.compiler.is_compiling():
         return
     assert isinstance(layer, Layer), "registered there"
-    if not bool(torch.isfinite(output).all()):
+    # Both ends are lost with any number, and cost one pass.
+    if not bool(torch.isfinite(torch.stack(torch.aminmax(output.detach()))).all()):
         said = [name for name, p in layer.named_parameters() if not bool(torch.isfinite(p).all())]
         what = f"its {said[0]} is no longer finite" if said else "its output is not finite"
         remedy = "lower the learning rate, or clip gradients, and start from the last good state"

@@ -39,7 +39,8 @@ class LinearLayer(Layer):
     Attributes:
         weight: trained real numbers.
         log2_step: of what one code of a weight stands for, per output or for all.
-        bias: in units of `bias_unit` sums, or None.
+        bias: in units of `bias_unit`, or None.
+        bias_unit: about the root mean square of sums, so that biases learn as fast as weights do.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class LinearLayer(Layer):
         rows = shape[0] if per_channel else 1
         self.log2_step = nn.Parameter(torch.zeros(rows))
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
-        self.bias_unit = max(1.0, sqrt(self.terms) * self.range.hi)
+        self.bias_unit: Tensor
+        self.register_buffer("bias_unit", torch.tensor(max(1.0, sqrt(self.terms) * self.range.hi)))
         self.fit_step()
 
     def fit_step(self) -> None:
@@ -142,8 +144,14 @@ class LinearLayer(Layer):
         return float(rows.max()) * x[0] + offset
 
     def spread(self, *x: float) -> float:
-        """Returns that of sums of independent products."""
-        return sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
+        """Returns that of sums of independent products; biases are counted in it from then on."""
+        expected = sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
+        if self.bias is not None:
+            with torch.no_grad():
+                unit = max(1.0, expected)
+                self.bias.mul_(self.bias_unit / unit)
+                self.bias_unit.fill_(unit)
+        return expected
 
     def _write(self, graph: OnnxGraph, operation: str, x: Sequence[str], **attributes: Any) -> str:
         """Adds the operation on [x, weights, any other operand, bias]."""

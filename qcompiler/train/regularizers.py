@@ -20,11 +20,12 @@ def multiplier_length(model: nn.Module) -> Tensor:
     terms: list[Tensor] = []
     for module in model.modules():
         if isinstance(module, Requantizer):
-            scale = torch.exp2(module.log2_scale.detach().double())
+            trained = module.scale()
+            scale = trained.detach()
             for digits in _DIGITS:
                 bits, most = module.multiplier_bits, module.largest_shift
                 multiplier, shift = dyadic(scale, bits, digits, most)
                 target = torch.log2(multiplier.double()) - shift
-                distance = (module.log2_scale - target.to(module.log2_scale.dtype)).abs().mean()
+                distance = (torch.log2(trained) - target).abs().mean().float()
                 terms.append(distance * 2.0 ** (1 - digits))
     return torch.stack(terms).mean() * len(_DIGITS) if terms else torch.zeros(())

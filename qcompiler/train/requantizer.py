@@ -14,6 +14,7 @@ identity (straight through) and (M, S) as m itself:
 """
 
 from math import sqrt
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,7 +28,6 @@ from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import (
     along_axis,
-    floor_through,
     integers_of,
     round_through,
     straight_to,
@@ -36,6 +36,44 @@ from qcompiler.train.tensors import (
 _FLOAT32_BITS = 24
 _HEADROOM = 2.5
 """Root mean squares of a sum that the codes reach at the start."""
+_SMALLEST_VARIANCE = 1e-3
+"""Added to variances of sums of integers, so that channels that are constant divide by no zero."""
+
+
+def _requantized(acc: Tensor, scale: Tensor, offset: Tensor, lo: int, hi: int) -> Tensor:
+    """Returns clamp(floor(acc * scale + 1/2) + offset, lo, hi).
+
+    As one operation it keeps what its gradients need and no more; torch.compile takes it as it is.
+    """
+    # In float64 products and sums are exact.
+    y = (acc.double() * scale).add_(0.5).floor_().add_(offset)
+    return y.clamp_(lo, hi).to(acc.dtype)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    acc, scale, offset, lo, hi = inputs
+    ctx.save_for_backward(acc, scale, offset)
+    ctx.bounds = (lo, hi)
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    """Returns those of the head of this module."""
+    acc, scale, offset = ctx.saved_tensors
+    lo, hi = ctx.bounds
+    y = (acc.double() * scale).add_(0.5).floor_().add_(offset)
+    passed = grad * ((y >= lo) & (y <= hi))
+    to_scale = (passed * acc).sum_to_size(scale.shape).double()
+    to_offset = passed.sum_to_size(offset.shape).double()
+    return passed * scale.to(passed.dtype), to_scale, to_offset, None, None
+
+
+def _like(acc: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(acc)
+
+
+_requantize: Any = torch.library.custom_op("qcompiler::requantize", _requantized, mutates_args=())
+_requantize.register_fake(_like)
+_requantize.register_autograd(_gradients, setup_context=_keep)
 
 
 class Requantizer(Layer):
@@ -74,10 +112,20 @@ class Requantizer(Layer):
         self.log2_scale = nn.Parameter(torch.full((rows,), -4.0))
         self.bias = nn.Parameter(torch.zeros(rows)) if bias else None
 
+    def scale(self) -> Tensor:
+        """Returns the trained real number that M * 2**-S is next to, float64 [channels or 1]."""
+        return torch.exp2(self.log2_scale.double())
+
     def multiplier_and_shift(self) -> tuple[Tensor, Tensor]:
         """Returns M and S, int64 [channels or 1]."""
-        scale = torch.exp2(self.log2_scale.double())
+        return self._dyadic(self.scale())
+
+    def _dyadic(self, scale: Tensor) -> tuple[Tensor, Tensor]:
         return dyadic(scale, self.multiplier_bits, self.multiplier_digits, self.largest_shift)
+
+    def _middle(self) -> Tensor | None:
+        """Returns whole numbers that are taken from sums first, float64 [channels], or None."""
+        return None
 
     def _offset(self) -> Tensor:
         """Returns B, float64 [channels or 1]."""
@@ -87,14 +135,14 @@ class Requantizer(Layer):
 
     def forward(self, acc: Tensor) -> Tensor:
         """Returns codes; acc has channels along axis 1."""
-        multiplier, shift = self.multiplier_and_shift()
+        return self._requantized(acc, self.scale())
+
+    def _requantized(self, acc: Tensor, trained: Tensor) -> Tensor:
+        multiplier, shift = self._dyadic(trained)
         exact = multiplier.double() * torch.exp2(-shift.double())
-        trained = torch.exp2(self.log2_scale.double())
         scale = along_axis(straight_to(exact, trained), acc.dim(), 1)
-        # In float64 products and sums are exact.
-        rounded = floor_through(acc.double() * scale + 0.5)
-        y = rounded + along_axis(self._offset(), acc.dim(), 1)
-        return torch.clamp(y, self.range.lo, self.range.hi).to(acc.dtype)
+        offset = along_axis(self._offset(), acc.dim(), 1)
+        return cast(Tensor, _requantize(acc, scale, offset, self.range.lo, self.range.hi))
 
     def form(self, fraction: int = 0) -> MulShift:
         """Returns the same as the compiler's arithmetic has it, with one shift for all channels.
@@ -107,7 +155,11 @@ class Requantizer(Layer):
         most = max(int(shift.max()), 1)
         bias = (integers_of(self._offset()) << most) + (1 << most >> 1)
         # A channel's own half, 2**(S - 1), is the common one: both are half of what is shifted out.
-        return MulShift(multiplier << (most - shift), bias, most, self.range.lo, self.range.hi)
+        multiplier = multiplier << (most - shift)
+        middle = self._middle()
+        if middle is not None:
+            bias = bias - multiplier * (integers_of(middle) << fraction)
+        return MulShift(multiplier, bias, most, self.range.lo, self.range.hi)
 
     def integers(self, *x: IntArray) -> IntArray:
         """Returns codes of accumulators with channels along axis 1."""
@@ -143,10 +195,98 @@ class Requantizer(Layer):
             graph.notes.append(f"{self.where()}: its product has more than 24 bits")
         scales = graph.along_channels(multiplier / 2.0**shift, x[0])
         summands = graph.along_channels(offset + 0.5, x[0])
-        scaled = graph.node("Mul", [x[0], graph.constant("multiplier", scales)], "scaled")
+        source = x[0]
+        middle = self._middle()
+        if middle is not None:
+            means = graph.along_channels(integers_of(middle), source)
+            source = graph.node("Sub", [source, graph.constant("middle", means)], "centred")
+        scaled = graph.node("Mul", [source, graph.constant("multiplier", scales)], "scaled")
         moved = graph.node("Add", [scaled, graph.constant("offset", summands)], "moved")
         return graph.quant(moved, self.range, self.bits, "", mode="FLOOR")
 
     def extra_repr(self) -> str:
         """Returns what `print` shows."""
         return f"{self.bits}, signed={self.range.signed}, channels={self.log2_scale.numel()}"
+
+
+class NormRequantizer(Requantizer):
+    """A requantizer behind a batch normalization, which it is at the same time.
+
+        y = clamp(((M * (acc - m) + 2**(S - 1)) >> S) + B, lo, hi)
+
+    m is the rounded mean of a channel's sums, and M * 2**-S is next to 2**log2_scale through their
+    standard deviation: of the batch in training, and running averages of these afterwards, as
+    torch.nn.BatchNorm2d has them. Networks train as quickly as float ones with normalizations, and
+    the hardware is that of a requantizer. The biases of layers in front have no effect.
+
+    Args:
+        bits: as a `Requantizer` has them, and all that follow.
+        channels: of axis 1.
+        signed: likewise.
+        multiplier_bits: likewise.
+        multiplier_digits: likewise.
+        momentum: share of a batch in the running averages.
+    """
+
+    def __init__(
+        self,
+        bits: int,
+        channels: int,
+        *,
+        signed: bool = False,
+        multiplier_bits: int = 8,
+        multiplier_digits: int | None = None,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__(
+            bits,
+            channels,
+            signed=signed,
+            multiplier_bits=multiplier_bits,
+            multiplier_digits=multiplier_digits,
+        )
+        self.momentum = momentum
+        self.running_mean: Tensor
+        self.running_variance: Tensor
+        self.register_buffer("running_mean", torch.zeros(channels, dtype=torch.float64))
+        self.register_buffer("running_variance", torch.ones(channels, dtype=torch.float64))
+
+    def scale(self) -> Tensor:
+        """Returns that of sums, with the running averages."""
+        return self._over(self.running_variance)
+
+    def _over(self, variance: Tensor) -> Tensor:
+        return super().scale() / torch.sqrt(variance + _SMALLEST_VARIANCE)
+
+    def _middle(self) -> Tensor:
+        return torch.round(self.running_mean)
+
+    def _offset(self) -> Tensor:
+        """Returns B: the trained bias is in standard deviations, as of a normalization."""
+        assert self.bias is not None, "made with one"
+        trained = self.bias.double() * super().scale()
+        return round_through(torch.clamp(trained, -(2**self.bits), 2**self.bits))
+
+    def forward(self, acc: Tensor) -> Tensor:
+        """Returns codes; acc has channels along axis 1."""
+        if not self.training:
+            return self._requantized(acc - self._row(self._middle(), acc), self.scale())
+        others = [axis for axis in range(acc.dim()) if axis != 1]
+        exact = acc.double()
+        variance, mean = torch.var_mean(exact, others, correction=0)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_variance.lerp_(variance, self.momentum)
+        return self._requantized(acc - self._row(round_through(mean), acc), self._over(variance))
+
+    @staticmethod
+    def _row(values: Tensor, acc: Tensor) -> Tensor:
+        return along_axis(values, acc.dim(), 1).to(acc.dtype)
+
+    def spread(self, *x: float) -> float:
+        """Chooses the scale: the codes reach some standard deviations."""
+        target = max(self.range.hi, 1) / _HEADROOM
+        with torch.no_grad():
+            self.log2_scale.fill_(np.log2(target))
+            self.running_variance.fill_(max(x[0], 2**-20) ** 2)
+        return target if self.range.signed else target / sqrt(2)

@@ -17,11 +17,6 @@ def round_through(x: Tensor) -> Tensor:
     return straight_to(torch.round(x), x)
 
 
-def floor_through(x: Tensor) -> Tensor:
-    """Returns the largest integers not above x; the gradient passes straight through."""
-    return straight_to(torch.floor(x), x)
-
-
 def along_axis(row: Tensor, ndim: int, axis: int) -> Tensor:
     """Returns values per channel [C], or one for all [1], so that they broadcast along an axis."""
     if row.numel() == 1:
