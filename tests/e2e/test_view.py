@@ -191,6 +191,7 @@ def test_text_of_a_hostile_model_is_text(tmp_path, opened, capfd):
     assert "</" not in data.partition("</script>")[0]
     page = opened(file, "graph/nn")
     page.locator(".node", has_text="matmul").first.click()
+    page.locator(".details", has_text="hacked").wait_for()
     assert HOSTILE in page.locator(".details").inner_text()
     for place in ("graph/stream", "ir/nn", "diff", "widths", "verilog"):
         page = opened(file, place)
