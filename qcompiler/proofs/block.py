@@ -8,6 +8,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.terms import Terms, Word
+from qcompiler.proofs.vcd import Trace
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Refuted(Exception):
         steps: valid of each input and ready of each output, cycle by cycle after reset.
         value: see `Difference`.
         certain: whether any data show it, as it is about when beats move.
+        trace: that shows it, where it is known without a run.
     """
 
     def __init__(
@@ -107,8 +109,10 @@ class Refuted(Exception):
         value: int | None = None,
         *,
         certain: bool = False,
+        trace: Trace | None = None,
     ):
         super().__init__(words)
+        self.trace = trace
         self.steps = tuple(steps)
         self.value, self.certain = value, certain
 

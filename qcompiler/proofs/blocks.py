@@ -59,6 +59,13 @@ def circuit_of(sources: Sources, module: str, limits: Limits) -> Circuit:
         return elaborate(folder, [*flat, *sources.changes], files, module, limits)
 
 
+def whole_circuit(sources: Sources, module: str, limits: Limits) -> Circuit:
+    """Returns the circuit of a module with all that is in it. Raises as `elaborate`."""
+    files = sources.of(module)
+    with scratch_folder() as folder:
+        return elaborate(folder, flattening(files, module, ()), files, module, limits)
+
+
 def flat_block(sources: Sources, module: str) -> tuple[list[Path], list[str]]:
     """Returns the files of a module, and the commands of Yosys that make it flat."""
     files = sources.of(module)

@@ -79,6 +79,16 @@ class Circuit:
                 todo += self.nodes[number].args
         return found
 
+    def registers_behind(self, roots: Iterable[int]) -> list[int]:
+        """Returns the registers and memories that `roots` depend on, from earlier cycles too."""
+        found: set[int] = set()
+        todo = list(roots)
+        while todo:
+            new = {n for n in self.cone(todo) if n in self.next} - found
+            found |= new
+            todo = [self.next[n] for n in new]
+        return sorted(found)
+
     def tainted(self, sources: Iterable[int]) -> set[int]:
         """Returns all nodes that depend on `sources`, in later cycles too."""
         tainted = set(sources)

@@ -11,16 +11,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, TooLarge
-from qcompiler.proofs.cycle import Cycle, Value, Values, joined
+from qcompiler.proofs.contents import Contents, Counts, State
+from qcompiler.proofs.cycle import Cycle, Value, Values
 from qcompiler.proofs.terms import Element, Terms, Word
 from qcompiler.proofs.values import UnsetError
 
-Counts: TypeAlias = tuple[tuple[int, int], ...]
-"""Of each port, inputs first: beats of its unit that moved, and the unit."""
-State: TypeAlias = tuple[tuple[Value, ...], Counts]
 Step: TypeAlias = tuple[int, ...]
 """Valid of each input, then ready of each output."""
 
@@ -45,8 +43,7 @@ class Explored:
     longest: int
 
 
-@dataclass(frozen=True)
-class _Edge:
+class _Edge(NamedTuple):
     state: State
     moved: bool
 
@@ -60,6 +57,7 @@ class Explorer:
         data: whether to compare what comes out; else data are anything at all.
         most: states, past which the proof is given up.
         end: monotonic time, past which it is.
+        share: whether what memories hold is kept as `Contents` does, else in each state.
 
     Attributes:
         control: registers that no data reach.
@@ -71,7 +69,14 @@ class Explorer:
     """
 
     def __init__(
-        self, block: Block, meaning: Meaning, *, data: bool, most: int, end: float = math.inf
+        self,
+        block: Block,
+        meaning: Meaning,
+        *,
+        data: bool,
+        most: int,
+        end: float = math.inf,
+        share: bool = True,
     ):
         self.block, self.meaning, self.data = block, meaning, data
         self.most, self.end = most, end
@@ -86,8 +91,10 @@ class Explorer:
         roots = [circuit.next[state] for state in (*self.control, *self.data_registers)]
         roots += [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
         roots += [port.data for port in block.outputs] if data else []
-        if data:  # each state keeps a word for each register and each word of memory
-            sorts = [circuit.nodes[state].sort for state in self.data_registers]
+        self._deciding = [self._decides(n) if share else None for n in self.data_registers]
+        if data:  # each state keeps a word for each register, and for some words of memories
+            own = zip(self.data_registers, self._deciding, strict=True)
+            sorts = [circuit.nodes[state].sort for state, places in own if places is None]
             words = sum(1 << sort.address for sort in sorts)
             self.most = min(most, _MOST_WORDS // (words + 1))
         self.cycle = Cycle(circuit, self.terms, roots)
@@ -98,6 +105,23 @@ class Explorer:
         self._from: dict[State, tuple[State, Step] | None] = {}
         self._eager: dict[State, _Edge] = {}
         self.cycles: int = 0
+
+    @property
+    def shares(self) -> bool:
+        """Whether it keeps what some memory holds for several states together."""
+        return any(places is not None for places in self._deciding)
+
+    def _decides(self, register: int) -> list[int] | None:
+        """Returns the places in the control that decide what a memory is written, see `Contents`.
+
+        None for a register, and where they are all of the control.
+        """
+        circuit = self.block.circuit
+        if not circuit.nodes[register].sort.address:
+            return None
+        reads = circuit.cone([circuit.next[register]])
+        places = [place for place, state in enumerate(self.control) if state in reads]
+        return places if len(places) < len(self.control) else None
 
     def _beats_of(self, number: int, port: Port) -> list[Word]:
         """Returns the words that the beats of a unit are."""
@@ -120,29 +144,31 @@ class Explorer:
             TooLarge: there are too many states.
         """
         start, held = self._start()
-        content: dict[State, tuple[Value, ...]] = {start: held}
+        content = Contents(self._deciding, len(self.block.inputs))
+        content.add(start, held)
         self._from[start] = None
         steps = self._steps()
         todo = [start]
         waiting = {start}
         while todo:
-            self._keep_in_time(len(content))
+            self._keep_within(content)
             state = todo.pop()
             waiting.discard(state)
+            known = content.of(state)
             for step in steps:
-                reached, left = self._advance(state, content[state], step)
-                known = content.get(reached)
-                if known is None:
+                reached, left = self._advance(state, known, step)
+                if reached not in content:
                     self._from[reached] = (state, step)
-                    if len(content) >= self.most:
-                        raise TooLarge(f"its control has more than {self.most} states")
-                elif (left := joined(known, left)) == known:
-                    continue
-                content[reached] = left
-                if reached not in waiting:
-                    waiting.add(reached)
-                    todo.append(reached)
+                for one in content.add(reached, left):
+                    if one not in waiting:
+                        waiting.add(one)
+                        todo.append(one)
         return Explored(len(content), self.cycles, self.data, self._longest_wait())
+
+    def _keep_within(self, content: Contents) -> None:
+        if len(content) > self.most or content.words > _MOST_WORDS:
+            raise TooLarge(f"its control has more than {len(content) - 1} states")
+        self._keep_in_time(len(content))
 
     def _keep_in_time(self, states: int) -> None:
         if time.monotonic() > self.end:

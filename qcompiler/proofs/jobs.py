@@ -12,17 +12,26 @@ from typing import Literal, TypeAlias
 
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.layout import Layout
+from qcompiler.backends.report.liveness import LIVENESS
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.written import load_design
 from qcompiler.dialects import stream
 from qcompiler.proofs.block import Block, Meaning, Refuted, TooLarge, Undecided
-from qcompiler.proofs.blocks import Sources, process_block, processes_of, slice_block
+from qcompiler.proofs.blocks import (
+    Sources,
+    process_block,
+    processes_of,
+    slice_block,
+    whole_circuit,
+)
 from qcompiler.proofs.explore import Explored, Explorer
+from qcompiler.proofs.liveness import Certificate, check
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
 from qcompiler.proofs.pipelined import PipelinedExplorer
 from qcompiler.proofs.reference import Table, tables_of
 from qcompiler.proofs.rules import check_ports, check_slice
 from qcompiler.proofs.traces import show
+from qcompiler.proofs.vcd import Trace
 from qcompiler.proofs.wiring import prove_top
 
 Status: TypeAlias = Literal["proven", "control", "refuted", "undecided"]
@@ -109,20 +118,21 @@ class Proofs:
 
     @property
     def names(self) -> list[str]:
-        """All that is to be proven: the top module, register slices, processes."""
-        return [TOP, *self.sources.slices, *self.processes]
+        """All that is to be proven: the top module, FIFO sizes, register slices, processes."""
+        fifos = [LIVENESS] if self.design.network.has_handshake else []
+        return [TOP, *fifos, *self.sources.slices, *self.processes]
 
     def kind(self, name: str) -> str:
         """Returns what a name stands for."""
         if name in self.processes:
             return self.processes[name].name.removeprefix("stream.")
-        return "top module" if name == TOP else "register slice"
+        return {TOP: "top module", LIVENESS: "FIFO sizes"}.get(name, "register slice")
 
     def module(self, name: str) -> str:
         """Returns the module that a name stands for."""
         if name in self.processes:
             return f"{self.sources.top}_{name}"
-        return self.sources.top if name == TOP else name
+        return self.sources.top if name in (TOP, LIVENESS) else name
 
     def key(self, name: str) -> str:
         """Returns a hash of all that the result of a proof depends on."""
@@ -134,8 +144,9 @@ class Proofs:
         for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         levels = ["nn", "stream"] if isinstance(process, stream.RequantizeOp) else ["stream"]
-        for level in levels if name == TOP or process is not None else []:
-            file = Layout(self.directory).level(level)
+        layout = Layout(self.directory)
+        read = [layout.level(level) for level in levels] if name not in self.sources.slices else []
+        for file in [*read, layout.report(LIVENESS)] if name == LIVENESS else read:
             digest.update(file.read_bytes() if file.is_file() else b"none")
         digest.update(json.dumps([name, asdict(self.effort)]).encode())
         return digest.hexdigest()
@@ -152,6 +163,8 @@ class Proofs:
         try:
             if name == TOP:
                 return "proven", prove_top(self.sources, self.design.network, limits), None
+            if name == LIVENESS:
+                return "proven", self._liveness(limits), None
             if name not in self.processes:
                 block = slice_block(self.sources, name, limits)
                 return self._block(block, SliceMeaning(), [check_slice])
@@ -161,9 +174,27 @@ class Proofs:
             block = process_block(self.sources, name, process, limits)
             return self._block(block, meaning_of(process, self.tables), [check_ports])
         except Refuted as refuted:
-            return "refuted", str(refuted), None
+            return "refuted", str(refuted), self._written(name, refuted.trace)
         except (Undecided, SynthesisError, ValueError) as error:
             return "undecided", " ".join(str(error).splitlines()[:2]), None
+
+    def _written(self, name: str, trace: Trace | None) -> str | None:
+        """Writes a trace into the design; returns its path there."""
+        if trace is None or not self.effort.traces:
+            return None
+        path = self.directory / "proofs" / f"{name}.vcd"
+        path.parent.mkdir(exist_ok=True)
+        trace.write(path)
+        return str(path.relative_to(self.directory))
+
+    def _liveness(self, limits: Limits) -> str:
+        """Checks the certificate of FIFO sizes. Raises as `liveness.check`."""
+        certificate = Certificate.read(Layout(self.directory).report(LIVENESS))
+        return check(
+            certificate,
+            self.design.network,
+            lambda name: whole_circuit(self.sources, self.module(name), limits),
+        )
 
     def _block(
         self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]
@@ -174,15 +205,12 @@ class Proofs:
             explored = self._explore(block, meaning)
         except Refuted as refuted:
             looks = refuted.steps and self.effort.traces
-            trace = show(block, meaning, refuted) if looks else None
+            trace = show(block, meaning, refuted) if looks else refuted.trace
             if trace is None:
                 if refuted.certain or not refuted.steps:
                     return "refuted", str(refuted), None
                 return "undecided", f"{refuted}; no run that shows it was found", None
-            path = self.directory / "proofs" / f"{block.name}.vcd"
-            path.parent.mkdir(exist_ok=True)
-            trace.write(path)
-            return "refuted", trace.words, str(path.relative_to(self.directory))
+            return "refuted", trace.words, self._written(block.name, trace)
         words = f"{explored.states} states, {explored.cycles} cycles"
         return "proven" if explored.data else "control", words, None
 
@@ -197,9 +225,24 @@ class Proofs:
             with suppress(Undecided):
                 return PipelinedExplorer(block, meaning, data=True, most=most, end=end).explore()
         with suppress(TooLarge):
-            return Explorer(block, meaning, data=True, most=most, end=end).explore()
+            return self._with_data(block, meaning, end)
         end = time.monotonic() + self.effort.seconds
         return Explorer(block, meaning, data=False, most=most, end=end).explore()
+
+    def _with_data(self, block: Block, meaning: Meaning, end: float) -> Explored:
+        """Explores with data; again with each memory in each state if it seems to be wrong."""
+        explorer = Explorer(block, meaning, data=True, most=self.effort.states, end=end)
+        try:
+            return explorer.explore()
+        except Refuted as refuted:
+            if refuted.certain or not explorer.shares:
+                raise
+            again = Explorer(
+                block, meaning, data=True, most=self.effort.states, end=end, share=False
+            )
+            with suppress(TooLarge):
+                return again.explore()
+            raise
 
 
 def known(result: Result) -> Result:

@@ -5,10 +5,13 @@ the slices keep the rules, and that no ready of a block's input waits for a read
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from qcompiler.proofs.block import Block, Refuted
 from qcompiler.proofs.cycle import Cycle, Value
 from qcompiler.proofs.terms import Terms
+from qcompiler.proofs.traces import differs, two_cycles
+from qcompiler.proofs.vcd import Trace
 
 
 def check_slice(block: Block) -> None:
@@ -22,7 +25,8 @@ def check_slice(block: Block) -> None:
     for name, node in (("in_ready", taken.ready), ("out_valid", given.valid)):
         through = circuit.cone([node]) & set(circuit.inputs.values())
         if through:
-            raise Refuted(f"{name} depends on an input in the same cycle")
+            words = f"{name} depends on an input in the same cycle"
+            raise Refuted(words, trace=_passing(block, words, node))
     if circuit.nodes[given.data].kind != "state" or circuit.nodes[given.valid].kind != "state":
         raise Refuted("out_data or out_valid is no register")
     terms = Terms()
@@ -40,10 +44,18 @@ def check_slice(block: Block) -> None:
         taken.data: terms.fresh(circuit.nodes[taken.data].sort.width, "data"),
     }
     values = cycle.compute(waits)
-    if values[circuit.next[given.valid]] != one:
-        raise Refuted("out_valid may fall while out_ready is low")
-    if values[circuit.next[given.data]] != some[given.data]:
-        raise Refuted("out_data may change while out_ready is low")
+    for node, words in ((given.valid, "out_valid may fall"), (given.data, "out_data may change")):
+        if values[circuit.next[node]] != (one if node == given.valid else some[given.data]):
+            words = f"{words} while out_ready is low"
+            fixed = {block.reset: 1, given.valid: 1, given.ready: 0}
+            shows = partial(differs, node)
+            raise Refuted(words, trace=two_cycles(block.name, circuit, words, shows, fixed=fixed))
+
+
+def _passing(block: Block, words: str, node: int) -> Trace:
+    """Returns two cycles with the same registers, in which a node follows an input."""
+    shows = partial(differs, node)
+    return two_cycles(block.name, block.circuit, words, shows, moving=False)
 
 
 def check_ports(block: Block) -> None:
@@ -68,11 +80,14 @@ def check_ports(block: Block) -> None:
         ]
         for name, one, other in wires:
             if one is None or one != other:
-                raise Refuted(f"{name} is not what the register slice of {port.name} connects")
+                words = f"{name} is not what the register slice of {port.name} connects"
+                trace = two_cycles(block.name, circuit, words, lambda first, second: True)
+                raise Refuted(words, trace=trace)
     for port in block.inputs:
         through = circuit.cone([port.ready]) & ready_inputs
         if through:
-            raise Refuted(f"{port.name}_ready depends on the ready of an output in the same cycle")
+            words = f"{port.name}_ready depends on the ready of an output in the same cycle"
+            raise Refuted(words, trace=_passing(block, words, port.ready))
 
 
 def _input(block: Block, name: str) -> int:

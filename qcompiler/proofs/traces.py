@@ -1,62 +1,58 @@
-"""Runs of a block with values, to show what a proof found: as a trace (VCD) of all its signals.
+"""Runs of a block with values, to show what a proof found: as a trace (VCD) of all its signals."""
 
-Source: IEEE Std 1364-2005, clause 18, for value change dumps.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from qcompiler.dialects.attributes import Array
 from qcompiler.proofs.block import Block, Meaning, Port, Refuted
+from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.cycle import Cycle, Value, Values
 from qcompiler.proofs.terms import UNKNOWN, Terms, Word
+from qcompiler.proofs.vcd import Trace
 
 _RUNS = 40
 _MORE_CYCLES = 400
+_SHOWN = 256
+"""Cycles of a trace that can be long: its last ones."""
 
 
-@dataclass
-class Trace:
-    """What happened, cycle by cycle.
+class Recorder:
+    """Collects the values of all signals of a circuit.
 
-    Attributes:
-        block: name.
-        signals: names and widths.
-        cycles: of each cycle, the values; None for unknown ones.
-        words: what is wrong in the last one.
+    Args:
+        circuit: the circuit.
+        terms: of its values.
     """
 
-    block: str
-    signals: list[tuple[str, int]]
-    cycles: list[list[int | None]]
-    words: str
+    def __init__(self, circuit: Circuit, terms: Terms):
+        self._terms = terms
+        named = {**circuit.inputs, **circuit.names}
+        self.named = {
+            name: node
+            for name, node in named.items()
+            if name != "ap_clk" and not circuit.nodes[node].sort.address
+        }
+        self._widths = [(name, circuit.nodes[node].sort.width) for name, node in self.named.items()]
+        self._cycles: list[list[int | None]] = []
 
-    def write(self, path: Path) -> None:
-        """Writes it as VCD, a cycle in 10 ns."""
-        lines = [
-            f"$comment {self.block}: {self.words} $end",
-            "$timescale 1ns $end",
-            f"$scope module {self.block} $end",
-            "$var wire 1 ! ap_clk $end",
-        ]
-        ids = [f"s{number}" for number in range(len(self.signals))]
-        for mark, (name, width) in zip(ids, self.signals, strict=True):
-            lines.append(f"$var wire {width} {mark} {name.replace('.', '_')} $end")
-        lines += ["$upscope $end", "$enddefinitions $end"]
-        before: list[int | None] = [-1] * len(ids)
-        for number, values in enumerate(self.cycles):
-            lines += [f"#{10 * number}", "1!"]
-            for mark, (_, width), value, old in zip(ids, self.signals, values, before, strict=True):
-                if value != old:
-                    bits = "x" if value is None else format(value, "b")
-                    lines.append(f"b{bits} {mark}" if width > 1 else f"{bits}{mark}")
-            lines += [f"#{10 * number + 5}", "0!"]
-            before = values
-        path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    def add(self, values: Values) -> None:
+        """Notes a cycle."""
+        self._cycles.append([self.value(values[node]) for node in self.named.values()])
+
+    def value(self, word: Any) -> int | None:
+        """Returns the value of a word, None if it is unknown."""
+        return self._terms.value(word) if word != UNKNOWN else None
+
+    def trace(self, name: str, words: str) -> Trace:
+        """Returns the cycles that were noted.
+
+        Args:
+            name: of the block.
+            words: what is wrong in the last one.
+        """
+        return Trace(name, self._widths, self._cycles, words)
 
 
 class _Run:
@@ -66,17 +62,9 @@ class _Run:
         self.block, self.meaning, self.steps = block, meaning, steps
         self.terms = Terms()
         circuit = block.circuit
-        hidden = {block.circuit.inputs.get("ap_clk")}
-        named = {**circuit.inputs, **circuit.names}
-        self.named = {
-            name: node
-            for name, node in named.items()
-            if node not in hidden and not circuit.nodes[node].sort.address
-        }
-        roots = [*circuit.next.values(), *self.named.values()]
+        self.recorder = Recorder(circuit, self.terms)
+        roots = [*circuit.next.values(), *self.recorder.named.values()]
         self.cycle = Cycle(circuit, self.terms, roots)
-        widths = [(name, circuit.nodes[node].sort.width) for name, node in self.named.items()]
-        self.trace = Trace(block.name, widths, [], "")
         self.taken: list[list[Array]] = [[] for _ in block.inputs]
         self.given = [0] * len(block.outputs)
 
@@ -97,15 +85,12 @@ class _Run:
                 beats.append(beat)
                 given[port.data] = word
             values = self.cycle.compute(given)
-            self.trace.cycles.append([self._value(values[node]) for node in self.named.values()])
+            self.recorder.add(values)
             problem = self._look(values, step, beats) if number >= 0 else None
             if problem is not None:
                 return problem
             state = {n: values[circuit.next[n]] for n in circuit.states}
         return None
-
-    def _value(self, word: Any) -> int | None:
-        return self.terms.value(word) if word != UNKNOWN else None
 
     def _beat(self, port: Port, rng: np.random.Generator, value: int | None) -> tuple[Array, Word]:
         range_ = port.element
@@ -123,13 +108,13 @@ class _Run:
         block = self.block
         inputs = len(block.inputs)
         for i, port in enumerate(block.inputs):
-            ready = self._value(values[port.ready])
+            ready = self.recorder.value(values[port.ready])
             if ready is None:
                 return f"ready of {port.name} is unknown"
             if step[i] and ready:
                 self.taken[i].append(beats[i])
         for number, port in enumerate(block.outputs):
-            valid = self._value(values[port.valid])
+            valid = self.recorder.value(values[port.valid])
             if valid is None:
                 return f"valid of {port.name} is unknown"
             if not (valid and step[inputs + number]):
@@ -156,7 +141,8 @@ class _Run:
         wanted = self.meaning.evaluate(units)[number][0]
         width = port.element.width_bits
         for lane in range(port.lanes):
-            found = self._value(self.terms.slice(word, width * port.lanes, lane * width, width))
+            part = self.terms.slice(word, width * port.lanes, lane * width, width)
+            found = self.recorder.value(part)
             must = int(wanted[beat * port.lanes + lane]) % (1 << width)
             if found != must:
                 shown = "unknown" if found is None else found
@@ -183,6 +169,93 @@ def show(block: Block, meaning: Meaning, refuted: Refuted) -> Trace | None:
         if refuted.certain:
             problem = str(refuted)
         if problem is not None:
-            run.trace.words = problem
-            return run.trace
+            return run.recorder.trace(block.name, problem)
     return None
+
+
+def differs(node: int, first: Values, second: Values) -> bool:
+    """Whether a node has another value in the second of two cycles."""
+    return first[node] != second[node]
+
+
+def two_cycles(
+    name: str,
+    circuit: Circuit,
+    words: str,
+    shows: Callable[[Values, Values], bool],
+    *,
+    fixed: Mapping[int, int] | None = None,
+    moving: bool = True,
+) -> Trace:
+    """Returns two cycles of a circuit from a state and inputs that are random.
+
+    Args:
+        name: of the block.
+        circuit: the circuit.
+        words: what is wrong.
+        shows: whether two cycles show it; some that do are looked for.
+        fixed: values of registers in the first cycle, and of inputs.
+        moving: whether the second cycle follows the first; else it is another one of the same
+            state, with other inputs.
+    """
+    terms, rng, fixed = Terms(), np.random.default_rng(0), fixed or {}
+    given = list(circuit.inputs.values())
+    recorder = Recorder(circuit, terms)
+    for _ in range(_RUNS):
+        recorder = Recorder(circuit, terms)
+        cycle = Cycle(circuit, terms, [*circuit.next.values(), *recorder.named.values()])
+
+        def words_of(numbers: Sequence[int], rng: np.random.Generator = rng) -> dict[int, Value]:
+            return {n: _random_value(circuit, terms, n, rng, fixed.get(n)) for n in numbers}
+
+        state = words_of(circuit.states)
+        first = cycle.compute({**state, **words_of(given)})
+        recorder.add(first)
+        if moving:
+            state = {n: first[circuit.next[n]] for n in circuit.states}
+        second = cycle.compute({**state, **words_of(given)})
+        recorder.add(second)
+        if shows(first, second):
+            break
+    return recorder.trace(name, words)
+
+
+def last_cycles(
+    name: str, circuit: Circuit, driven: Mapping[int, Sequence[int]], end: int, words: str
+) -> Trace:
+    """Returns the last cycles of a run from reset with given valid and ready, and data unknown.
+
+    Args:
+        name: of the block.
+        circuit: the circuit.
+        driven: per input, when it is high: for each cycle of a period, from which cycle on.
+        end: the last cycle.
+        words: what is wrong in it.
+    """
+    terms = Terms()
+    recorder = Recorder(circuit, terms)
+    cycle = Cycle(circuit, terms, [*circuit.next.values(), *recorder.named.values()])
+    bit = terms.const(1, 0), terms.const(1, 1)
+    state: dict[int, Value] = {}
+    for at in range(-1, end + 1):
+        given: dict[int, Value] = {circuit.inputs["ap_rst_n"]: bit[at >= 0]}
+        for node, starts in driven.items():
+            given[node] = bit[at >= 0 and starts[at % len(starts)] <= at]
+        values = cycle.compute({**state, **given})
+        state = {n: values[circuit.next[n]] for n in circuit.states}
+        if at > end - _SHOWN:
+            recorder.add(values)
+    return recorder.trace(name, words)
+
+
+def _random_value(
+    circuit: Circuit, terms: Terms, number: int, rng: np.random.Generator, fixed: int | None
+) -> Value:
+    sort = circuit.nodes[number].sort
+    words = [
+        terms.const(sort.width, int.from_bytes(rng.bytes(sort.width // 8 + 1)))
+        for _ in range(1 << sort.address)
+    ]
+    if sort.address:
+        return tuple(words)
+    return words[0] if fixed is None else terms.const(sort.width, fixed)

@@ -1,6 +1,7 @@
 """Proves the top module: that it connects blocks as the network says, and that TLAST is right."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from xdsl.ir import SSAValue
 
@@ -12,6 +13,11 @@ from qcompiler.proofs.blocks import Sources, find_input, find_output, top_circui
 from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.cycle import Cycle, Value
 from qcompiler.proofs.terms import Terms, Word
+from qcompiler.proofs.traces import Recorder, differs, two_cycles
+from qcompiler.proofs.vcd import Trace
+
+_SHOWN = 64
+"""Cycles of a trace of TLAST: its last ones."""
 
 
 class Wiring:
@@ -46,7 +52,10 @@ class Wiring:
         for name, found, wanted in self._connections():
             count += 1
             if found != wanted:
-                raise Refuted(f"{name} is not connected as the network says")
+                words = f"{name} is not connected as the network says"
+                node = find_output(self.circuit, name.removeprefix("padding of "))
+                trace = two_cycles("top", self.circuit, words, partial(differs, node))
+                raise Refuted(words, trace=trace)
         return count
 
     def _connections(self) -> Iterator[tuple[str, Word, Word]]:
@@ -56,13 +65,13 @@ class Wiring:
                 continue
             for wire in ("ap_clk", "ap_rst_n"):
                 yield f"{name}.{wire}", self.taken(f"{name}.{wire}"), self.given(wire)
-            for port, value in _ports("in", process.operands):
-                data, valid, ready = sources[_source(value)]
+            for port, value in ports_of("in", process.operands):
+                data, valid, ready = sources[source_of(value)]
                 yield f"{name}.{port}_data", self.taken(f"{name}.{port}_data"), data
                 yield f"{name}.{port}_valid", self.taken(f"{name}.{port}_valid"), valid
                 yield ready, self.taken(ready), self.given(f"{name}.{port}_ready")
         for index, value in enumerate(self.network.outputs):
-            data, valid, ready = sources[_source(value)]
+            data, valid, ready = sources[source_of(value)]
             width = stream.channel_of(value).width_bits
             name = f"m_axis_{index}"
             whole = self.circuit.nodes[find_output(self.circuit, f"{name}_tdata")].sort.width
@@ -84,7 +93,7 @@ class Wiring:
             sources[value] = data, self.given(f"{name}_tvalid"), f"{name}_tready"
         for name, process in self.network.named():
             if not process.is_wires:
-                for port, value in _ports("out", process.results):
+                for port, value in ports_of("out", process.results):
                     data = self.given(f"{name}.{port}_data")
                     valid = self.given(f"{name}.{port}_valid")
                     sources[value] = data, valid, f"{name}.{port}_ready"
@@ -94,16 +103,39 @@ class Wiring:
         """Proves that TLAST of an output marks the last beat of each frame, and no other.
 
         Returns:
-            The values of the counter that were met.
+            The values of valid and ready that were met.
 
         Raises:
             Refuted: it does not.
         """
+        try:
+            return self._count_beats(index)
+        except Refuted as refuted:
+            raise Refuted(str(refuted), trace=self._beats(index, str(refuted))) from None
+
+    def _beats(self, index: int, words: str) -> Trace:
+        """Returns the end of a run in which a beat moves in each cycle of a frame, and two more."""
+        name, circuit, terms = f"m_axis_{index}", self.circuit, self.terms
+        beats = stream.channel_of(self.network.outputs[index]).beats
+        recorder = Recorder(circuit, terms)
+        moves = find_output(circuit, f"{name}_tvalid"), find_input(circuit, f"{name}_tready")
+        reset = find_input(circuit, "ap_rst_n")
+        state: dict[int, Value] = {}
+        for cycle in range(-1, beats + 2):
+            given = dict.fromkeys(moves, terms.const(1, cycle >= 0))
+            values = self.cycle.compute({**state, **given, reset: terms.const(1, cycle >= 0)})
+            state = {n: values[circuit.next[n]] for n in circuit.states}
+            if cycle > beats - _SHOWN:
+                recorder.add(values)
+        return recorder.trace("top", words)
+
+    def _count_beats(self, index: int) -> list[tuple[int, int]]:
+        """Goes through the states of an output's counter. Raises as `check_last`."""
         name = f"m_axis_{index}"
         beats = stream.channel_of(self.network.outputs[index]).beats
         circuit, terms = self.circuit, self.terms
         last = find_output(circuit, f"{name}_tlast")
-        counters = self._registers_behind(last)
+        counters = circuit.registers_behind([last])
         zero, one = terms.const(1, 0), terms.const(1, 1)
         reset = find_input(circuit, "ap_rst_n")
         moves = find_output(circuit, f"{name}_tvalid"), find_input(circuit, f"{name}_tready")
@@ -130,25 +162,14 @@ class Wiring:
             state = reached
         raise Refuted(f"{name}_tlast does not come again after {beats} beats")
 
-    def _registers_behind(self, node: int) -> list[int]:
-        """Returns the registers that a node depends on, in later cycles too."""
-        circuit = self.circuit
-        found: set[int] = set()
-        todo = [node]
-        while todo:
-            for number in circuit.cone([todo.pop()]):
-                if number in circuit.next and number not in found:
-                    found.add(number)
-                    todo.append(circuit.next[number])
-        return sorted(found)
 
-
-def _ports(kind: str, values: Sequence[SSAValue]) -> Iterator[tuple[str, SSAValue]]:
+def ports_of(kind: str, values: Sequence[SSAValue]) -> Iterator[tuple[str, SSAValue]]:
+    """Yields the names of a block's ports, and their channels."""
     for number, value in enumerate(values):
         yield (kind if len(values) == 1 else f"{kind}{number}"), value
 
 
-def _source(value: SSAValue) -> SSAValue:
+def source_of(value: SSAValue) -> SSAValue:
     """Returns the channel that a value is, past processes that are wires only."""
     while isinstance(value.owner, stream.Process) and value.owner.is_wires:
         value = value.owner.operands[0]
