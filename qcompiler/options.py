@@ -20,14 +20,14 @@ from qcompiler import pipelines
 from qcompiler.arith.requantizer_selection import ALL_FORMS
 from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.errors import ModelError, Problem
+from qcompiler.folding.pixels import MOST_PIXELS
 from qcompiler.frontends.onnx import InputSpec
 from qcompiler.frontends.tflite.numerics import KERNELS
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
 
-MULTIPLIERS = ("hard", "any")
+MULTIPLIERS = ("hard", "any", "shifts")
 EFFORTS = ("0", "1", "2", "3")
 INTERFACES = ("stream", "plain")
-MOST_PIXELS = 64
 _FOLDING = ("fps", "cycles", "folding", "max_luts", "max_dsps", "max_brams", "multipliers")
 """Options that say how much of a network is parallel."""
 
@@ -132,7 +132,7 @@ class Options:
     pixels_per_clock: int | None = _declare(
         "count",
         "P pixels of a line enter a clock, and as many leave: networks of 1-D convolutions, all of "
-        "it parallel; a power of two up to 64",
+        "it parallel; a power of two up to 64 (default: as many as --fps or --cycles ask for)",
         follower="pack-pixels",
         metavar="P",
     )
@@ -160,7 +160,8 @@ class Options:
     )
     multipliers: str | None = _declare(
         "choice",
-        "`any` lets logic multiply where there are no hard multipliers left (default: hard)",
+        "`any` lets logic multiply where hard multipliers run out; with `shifts` none is used, and "
+        "weights have few signed digits (default: hard)",
         follower="select-folding",
         choices=MULTIPLIERS,
     )

@@ -8,6 +8,7 @@ With --onnx, writes the model of 4 bits. Some ten seconds a model on one core th
 import argparse
 import json
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 import torch
@@ -42,8 +43,12 @@ def run(seed: int, bits: list[int], results: Path, onnx: Path | None) -> None:
 
 def _note(results: Path, seed: int, name: str, result: Result) -> None:
     known = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
-    known.setdefault(str(seed), {})[name] = asdict(result)
-    results.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    # Strict JSON has no NaN: what found nothing has no error.
+    known.setdefault(str(seed), {})[name] = {
+        key: None if isnan(value) else value for key, value in asdict(result).items()
+    }
+    text = json.dumps(known, indent=1, sort_keys=True, allow_nan=False)
+    results.write_text(text + "\n", encoding="utf-8")
 
 
 def main() -> None:

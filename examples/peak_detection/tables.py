@@ -23,9 +23,15 @@ ROWS = ("argmax", "centre of mass", "FIR zero crossing", "parabola", "2 bits", "
 
 
 def gathered(results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
-    """Returns the results of each row, over the seeds that have it."""
+    """Returns the results of each row, over the seeds that have it; NaN where nothing was found."""
     found = {name: [seed[name] for seed in results.values() if name in seed] for name in ROWS}
-    return {name: rows for name, rows in found.items() if rows}
+    return {
+        name: [
+            {key: np.nan if value is None else value for key, value in row.items()} for row in rows
+        ]
+        for name, rows in found.items()
+        if rows
+    }
 
 
 def _spread(values: Any, digits: int = 3) -> str:

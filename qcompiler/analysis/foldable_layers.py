@@ -9,6 +9,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.family import Multiplier
 from qcompiler.dialects import stream
+from qcompiler.rtl.blocks.shift_codes import SHIFTS, fit_shifts
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, signed_width
 
 CHOICE = "stream.choice"
@@ -94,7 +95,13 @@ class Layer:
             return []
         if self.weight_range.lo >= -1 and self.weight_range.hi <= 1:
             return []
-        return [LOGIC, PAIRS] if self.op.shares_inputs and folding.pe % 2 == 0 else [LOGIC]
+        legal = [LOGIC, PAIRS] if self.op.shares_inputs and folding.pe % 2 == 0 else [LOGIC]
+        return [*legal, SHIFTS] if self._fits_shifts else legal
+
+    @cached_property
+    def _fits_shifts(self) -> bool:
+        assert self.op.weights_op is not None, "it has no weights"
+        return fit_shifts(self.op.weights_op.array)
 
     @cached_property
     def weight_range(self) -> IntRange:

@@ -1,10 +1,12 @@
 """Several pixels a clock: every channel of a network of lines becomes that wide."""
 
+import numpy as np
+from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, int_dense, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.provenance.sources import place_of
 
@@ -39,6 +41,65 @@ def pack_pixels(network: Network, pixels: int) -> None:
     network.update_type()
 
 
+MOST_PIXELS = 64
+"""That enter a clock."""
+PIXELS = "stream.pixels"
+"""Attribute of the core: how many enter a clock, where a rate asks for more than one."""
+
+
+def pixels_of_rate(network: Network, target_cycles: int) -> int:
+    """Returns how many pixels must enter a clock for a frame to take so many cycles at most.
+
+    A power of two; 0 where one is enough, or where no number would do.
+    """
+    frames = [stream.channel_of(value).frame_shape for value in network.inputs]
+    processes = network.processes
+    channels = [c for p in processes for c in (*p.input_channels, *p.output_channels)]
+    windows = [p.window for p in processes if isinstance(p, stream.SlidingWindowOp)]
+    are_lines = all(len(c.frame_shape) == 3 and c.frame_shape[1] > 1 for c in channels)
+    if not (target_cycles and windows and are_lines and all(w.kernel[0] == 1 for w in windows)):
+        return 0
+    longest = max(frame[0] * frame[1] for frame in frames)
+    pixels = 1 << (-(-longest // target_cycles) - 1).bit_length()
+    fits = pixels <= MOST_PIXELS and all(frame[1] % pixels == 0 for frame in frames)
+    return pixels if fits and longest > target_cycles else 0
+
+
+def pixels_a_clock(network: Network) -> int:
+    """Returns how many pixels select-folding has chosen for a rate; 0 if it has not."""
+    found = network.core.attributes.get(PIXELS)
+    return found.value.data if isinstance(found, IntegerAttr) else 0
+
+
+def without_groups(network: Network) -> None:
+    """Makes products in groups dense: zeros between groups, which take no hardware as constants."""
+    for process in network.processes:
+        if not isinstance(process, stream.MvauOp) or process.window_groups == 1:
+            continue
+        weights, groups = process.weights_op, process.window_groups
+        if len(weights.array) != process.mw:  # else another unit of the same weights was here
+            window = process.window
+            taps = 1 if window is None else process.mw // window.frame_channel.channels
+            weights.properties["value"] = int_dense(_dense(weights.array, groups, taps))
+        process.properties["groups"] = IntegerAttr(1, i64)
+
+
+def _dense(weights: Array, groups: int, taps: int) -> Array:
+    """Returns the matrix of all inputs, [taps * channels, outputs], of that of groups.
+
+    Args:
+        weights: of all groups, side by side, [taps * channels / groups, outputs].
+        groups: of inputs and of outputs.
+        taps: of the window, each with all channels.
+    """
+    inputs, outputs = len(weights) // taps, weights.shape[1] // groups
+    parts = weights.reshape(taps, inputs, groups, outputs)
+    dense = np.zeros((taps, groups, inputs, groups, outputs), np.int64)
+    for group in range(groups):
+        dense[:, group, :, group] = parts[:, :, group]
+    return dense.reshape(taps * groups * inputs, groups * outputs)
+
+
 class _NoPixels(Exception):
     """A process cannot work on several pixels a clock: why, and what helps."""
 
@@ -71,12 +132,7 @@ def _refused(process: stream.Process) -> tuple[str, str]:
     if isinstance(process, stream.RequantizeOp):
         form = process.facts["form"]
         return f"{what} in the form {form}", "give it another one (--requantizer mul_shift)"
-    remedy = "leave --pixels-per-clock out, or end the model before it"
-    if isinstance(process, stream.MvauOp):
-        groups = process.window_groups
-        if groups > 1:
-            return f"{what} in {groups} groups", "make it dense, or one group a channel (depthwise)"
-    return what, remedy
+    return what, "leave --pixels-per-clock out, or end the model before it"
 
 
 def _pack(process: stream.Process) -> None:

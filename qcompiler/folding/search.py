@@ -144,7 +144,7 @@ class Search:
             self._known_choices[key] = Choices.of(
                 [cycles for _, cycles, _ in options],
                 [area + self._behind(name, f, target_cycles) for f, _, area in options],
-                [f.style == given for f, _, _ in options],
+                [f.style in (given, None) for f, _, _ in options],
             )
         return self._known_choices[key]
 

@@ -47,6 +47,7 @@ from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
 from qcompiler.folding.pipelines import form_pipelines, take_handshake
+from qcompiler.folding.pixels import pixels_a_clock
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class FormPipelinesPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
+        pixels = self.pixels or pixels_a_clock(network)
         plain = self.interface == "plain"
-        form_pipelines(network, without_products=plain or self.pixels > 0)
+        form_pipelines(network, without_products=plain or pixels > 0)
         if plain:
             take_handshake(network)

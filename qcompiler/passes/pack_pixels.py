@@ -27,13 +27,13 @@ func.func @core(%x : !stream.channel<!qint.int<0, 3>, frame = [1, 8, 1], lanes =
   func.return %y : !stream.channel<!qint.int<0, 9>, frame = [1, 8, 1], lanes = 4>
 }
 ```
-Options: `pixels` is how many enter a clock; 0 leaves everything as it is.
+Options: `pixels` is how many enter a clock; 0 takes what select-folding has chosen for a rate.
 
 Requires: form-pipelines with `pixels`, which takes all that works beat by beat into pipelines.
 Keeps: every integer. The cycles of a frame become those of its input's beats.
-Leaves alone: networks of which one pixel is enough, without the option. What cannot work on several
+Leaves alone: networks of which one pixel a clock is enough, without the option. What cannot work on several
 pixels is an error: windows of several lines, lines that do not come as whole beats, convolutions that
-make fewer pixels than their stride leaves, grouped ones, processes that rearrange.
+make fewer pixels than their stride leaves, processes that rearrange.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.network import Network
-from qcompiler.folding.pixels import pack_pixels
+from qcompiler.folding.pixels import pack_pixels, pixels_a_clock
 
 
 @dataclass(frozen=True)
@@ -55,5 +55,8 @@ class PackPixelsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
-        if network is not None and self.pixels:
-            pack_pixels(network, self.pixels)
+        if network is None:
+            return
+        pixels = self.pixels or pixels_a_clock(network)
+        if pixels:
+            pack_pixels(network, pixels)

@@ -28,12 +28,15 @@ gets 64 multipliers and the others follow); each layer takes the fewest multipli
 areas are estimated: with `target-cycles`, the folding is the cheapest that reaches it; without, the one
 with most frames a second within the limits. Of a device that comes without limits of its own, three
 quarters of the LUTs are used, so that it can be routed. Where hard multipliers run out, two outputs share
-one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). Requantizers
+one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). With `multipliers=shifts`, no weight takes a
+hard multiplier: products are sums of at most three shifts (`shifts`), and it is an error if a weight has more
+signed digits. Requantizers
 multiply piece by piece where their channel leaves them the time and that is cheaper. It is an error if nothing fits: the message says
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
-the choice; the names are those of the report, a style is `pairs` or `logic`. Factors that do not divide the layer are an error that lists the legal
-ones. With `pixels`, how many pack-pixels lets enter a clock, all of every layer is parallel. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
+the choice; the names are those of the report, a style is `pairs`, `logic` or `shifts`. Factors that do not divide the layer are an error that lists the legal
+ones. With `pixels`, how many pack-pixels lets enter a clock, all of every layer is parallel; so it is
+where a network of lines has a rate of more than one pixel a clock: then `pixels` follow from that. SIMD of a convolution divides the elements of its windows, of a group's channels; where they do
 not come as channels of one tap or as a block of taps (a part of a kernel row that divides it, or whole
 rows), a width adapter goes between. For `vvau` and `pool` SIMD counts the taps of such a block.
 """
@@ -44,7 +47,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DictionaryAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
@@ -59,13 +62,17 @@ from qcompiler.analysis.foldable_layers import (
 from qcompiler.analysis.network import Network
 from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
+from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold
+from qcompiler.folding.pixels import PIXELS, pixels_of_rate, without_groups
 from qcompiler.folding.search import Search
 from qcompiler.folding.turns import take_turns
 from qcompiler.json_files import read_json
 from qcompiler.provenance.sources import own_nodes, place_of
+from qcompiler.rtl.blocks.shift_codes import MOST_DIGITS, SHIFTS, fit_shifts
+from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 _DEFAULT_MULTIPLIERS = 64
 _USABLE = {"LUT": 0.75}
@@ -166,6 +173,33 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
     return bound
 
 
+def _by_shifts(
+    layers: Mapping[str, Layer], bound: Mapping[str, list[Folding]]
+) -> dict[str, list[Folding]]:
+    """Returns foldings in which no weight takes a hard multiplier, of those that are left.
+
+    Raises:
+        ModelError: weights have too many digits; all such layers.
+    """
+    found = dict(bound)
+    problems: list[Problem] = []
+    for name, layer in layers.items():
+        given = bound.get(name, layer.foldings)
+        if layer.op.weights_op is None or given[0].style is not None:
+            continue
+        if not fit_shifts(layer.op.weights_op.array):
+            what = f"weights have more than {MOST_DIGITS} signed digits, too many for shifts"
+            remedy = f"train them with digits={MOST_DIGITS} or fewer, or use --multipliers any"
+            problems.append(Problem(place_of(layer.op), what, remedy))
+        found[name] = [
+            replace(folding, style=SHIFTS) if SHIFTS in layer.legal_styles(folding) else folding
+            for folding in given
+        ]
+    if problems:
+        raise ModelError(problems)
+    return found
+
+
 def _names(process: str, layer: Layer) -> tuple[str, ...]:
     """Returns what a layer goes by: its process `fc1_mvau`, and the model's node."""
     return process, process.rpartition("_")[0], *own_nodes(layer.op)[:1]
@@ -195,17 +229,24 @@ class SelectFoldingPass(ModulePass):
         network = Network.of(op)
         if network is None:
             return
+        pixels = self.pixels or self._pixels_of_rate(network)
+        if pixels:
+            network.core.attributes[PIXELS] = IntegerAttr(pixels, i64)
+            without_groups(network)
         layers = foldable_layers(network)
         largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
-        if self.pixels:
+        if pixels:
             fold(network, {name: layer.widest for name, layer in layers.items()}, 1)
             return
         bound = {} if self.folding is None else _bound(layers, Path(self.folding))
+        if self.multipliers == SHIFTS:
+            bound = _by_shifts(layers, bound)
         budget = self._budget()
         if budget is None or not layers:
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}
             fold(network, chosen, target)
+            self._end(network)
             return
         model = DelayModel.of(self.device, self.mhz)
         search, trial = self._searched(op, budget, bound, model)
@@ -213,8 +254,20 @@ class SelectFoldingPass(ModulePass):
         cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
         slowest = max(cycles.values())
         fold(network, trial.foldings, slowest)
-        take_turns(network, slowest, budget)
+        self._end(network)
+        if self.multipliers != SHIFTS:
+            take_turns(network, slowest, budget)
         network.core.attributes[CHOICE] = _choice(search, trial)
+
+    def _end(self, network: Network) -> None:
+        """Lets requantizers multiply as layers do."""
+        for process in network.processes:
+            if self.multipliers == SHIFTS and isinstance(process, stream.RequantizeOp):
+                process.style = LOGIC
+
+    def _pixels_of_rate(self, network: Network) -> int:
+        given = (self.folding, self.max_luts, self.max_dsps, self.max_brams)
+        return 0 if any(given) else pixels_of_rate(network, self.target_cycles)
 
     def _searched(
         self, op: ModuleOp, budget: Budget, bound: Mapping[str, list[Folding]], model: DelayModel

@@ -29,8 +29,12 @@ def tree_levels(model: DelayModel, count: int, ns: Callable[[int], float]) -> tu
         levels += 1
 
 
-def multiply(model: DelayModel, cut: str, a: int, b: int, width: int) -> list[Segment]:
+def multiply(
+    model: DelayModel, cut: str, a: int, b: int, width: int, *, in_logic: bool = False
+) -> list[Segment]:
     """Returns a product: in one, or in pieces and their sum."""
+    if in_logic:
+        return [Segment(cut, model.multiply_in_logic(a, b, width))]
     whole = model.product(cut, a, b, width)
     if whole.ns <= model.budget or not model.is_long(a, b, width):
         return [whole]

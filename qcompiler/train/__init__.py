@@ -35,6 +35,7 @@ if find_spec("torch") is None:
 from qcompiler.train.binary_point import Cast, FixedBatchNorm, FixedConv1d, FixedConv2d, FixedLinear
 from qcompiler.train.boundary import Input, Output
 from qcompiler.train.convert import Config, quantize_modules
+from qcompiler.train.crop import crop, cropped_widths
 from qcompiler.train.deformable import BoundedOffsets, QuantDeformConv2d
 from qcompiler.train.export import export
 from qcompiler.train.joints import Add, Concat
@@ -69,6 +70,8 @@ __all__ = [
     "Sequential",
     "SumPool1d",
     "SumPool2d",
+    "crop",
+    "cropped_widths",
     "export",
     "fixed",
     "initialize",

@@ -6,7 +6,7 @@ float model makes of it. Weights, biases and requantizers start from these.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod, sqrt
 from typing import Any, cast
 
@@ -47,6 +47,7 @@ class Config:
         per_channel: whether each channel has a step and a requantizer of its own.
         digits: most signed digits of weights; None for any number.
         multiplier_bits: of requantizers.
+        multiplier_digits: most signed digits of these, 1 for shifts alone; None for any number.
         bits_of: weight bits of some layers, by their names in the float model.
     """
 
@@ -58,6 +59,7 @@ class Config:
     per_channel: bool = True
     digits: int | None = None
     multiplier_bits: int = 8
+    multiplier_digits: int | None = None
     bits_of: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -134,6 +136,7 @@ class _Value:
         rms: of real numbers, expected.
         signed: whether codes have a sign.
         is_codes: whether they are codes of few bits, not sums.
+        layer: whose sums these are, if one reader takes them: its step may still be chosen.
     """
 
     node: torch.fx.Node
@@ -141,6 +144,24 @@ class _Value:
     rms: float
     signed: bool
     is_codes: bool = True
+    layer: LinearLayer | None = None
+
+    def up_to_powers_of_two(self, unit: float = 1.0) -> "_Value":
+        """Returns this with scales of powers of two times `unit`, if its layer can be changed.
+
+        The layer's steps grow to that, so that no weight is clamped.
+        """
+        if self.layer is None:
+            return self
+        wanted = torch.log2(self.scale / unit)
+        grow = torch.ceil(wanted - 1e-6) - wanted
+        step, bias = self.layer.log2_step, self.layer.bias
+        assert step is not None, "layers of integers have steps"
+        assert bias is not None, "asked for"
+        with torch.no_grad():
+            step.add_(grow)
+            bias.div_(torch.exp2(grow))
+        return replace(self, scale=self.scale * torch.exp2(grow))
 
 
 class _Conversion:
@@ -187,7 +208,7 @@ class _Conversion:
 
     def _output(self, node: torch.fx.Node) -> None:
         (result,) = node.all_input_nodes
-        value = self.values[result]
+        value = self.values[result].up_to_powers_of_two()
         layer = Output(float(torch.log2(value.scale.mean()).round()))
         self.graph.output(self._add("output", layer, value.node))
 
@@ -243,9 +264,12 @@ class _Conversion:
             rows if rows > 1 else None,
             signed=signed,
             multiplier_bits=config.multiplier_bits,
+            multiplier_digits=config.multiplier_digits,
         )
         largest = self.observed.get(node.name, _HEADROOM * value.rms)
         scale = max(largest, 2.0**-40) / layer.range.hi
+        if config.multiplier_digits == 1:
+            value = value.up_to_powers_of_two(scale)
         with torch.no_grad():
             layer.log2_scale.copy_(torch.log2(value.scale / scale))
         made = self._add(name, layer, value.node)
@@ -279,7 +303,10 @@ class _Conversion:
             layer.bias.copy_(bias / scale / layer.bias_unit)
         made = self._add(name, layer, given.node)
         rms = norm or sqrt(layer.terms * float((weight**2).mean())) * given.rms
-        self.values[node] = _Value(made, scale, rms, signed=True, is_codes=False)
+        (user, *_) = node.users
+        readers = user.users if user in self.skipped else node.users
+        alone = layer if len(readers) == 1 else None
+        self.values[node] = _Value(made, scale, rms, signed=True, is_codes=False, layer=alone)
 
     def _folded(self, node: torch.fx.Node, module: Any) -> tuple[Tensor, Tensor, float]:
         """Returns weight and bias of a layer, and its output's root mean square if it is known.

@@ -55,8 +55,25 @@ network image(x: uint4[1, 1, 3, 8] scale 1) {{
   return quantize(conv(h, v, pads: same), int6, scale: 2)
 }}
 """
-TEXTS = {"residual": RESIDUAL, "branches": BRANCHES, "long": LONG, "image": IMAGE}
+GROUPED = f"""\
+network grouped(x: uint4[1, 4, 16] scale 1) {{
+  w: int3[6, 2, 3] scale 1 = {kernel(6, 2, 3)}
+  v: int3[6, 2, 1] scale 1 = {kernel(6, 2, 1)}
+  u: int3[4, 3, 4] scale 1 = {kernel(4, 3, 4)}
+  h = requantize(relu(conv(x, w, pads: same, group: 2)), uint4, scale: 4)
+  g = requantize(conv(h, v, group: 3), int4, scale: 4)
+  return quantize(conv(g, u, group: 2, strides: [2], pads: [1, 1]), int6, scale: 2)
+}}
+"""
+TEXTS = {
+    "grouped": GROUPED,
+    "residual": RESIDUAL,
+    "branches": BRANCHES,
+    "long": LONG,
+    "image": IMAGE,
+}
 INPUTS = {
+    "grouped": (0, 15, (4, 16)),
     "residual": (0, 15, (1, 32)),
     "branches": (-8, 7, (2, 32)),
     "long": (0, 7, (1, 16)),
@@ -73,7 +90,7 @@ def written(folder, name, text=""):
 
 @pytest.mark.parametrize(
     ("name", "pixels"),
-    [("residual", 1), ("branches", 2), ("branches", 8), ("long", 2), ("image", 8)],
+    [("grouped", 4), ("residual", 1), ("branches", 2), ("branches", 8), ("long", 2), ("image", 8)],
 )
 def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
     path = written(tmp_path, name)
@@ -85,8 +102,28 @@ def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
     assert design.timing.cycles_per_frame == int(np.prod(shape[1:])) // pixels
 
 
+@pytest.mark.parametrize(
+    ("name", "rate", "cycles"),
+    [
+        ("residual", {"cycles": 5}, 4),  # a power of two
+        ("image", {"fps": 20e6, "mhz": 100.0}, 3),
+        ("grouped", {"cycles": 8, "device": "ecp5-85k"}, 8),
+        ("long", {"cycles": 16}, 16),  # one is enough
+    ],
+)
+def test_a_rate_says_how_many_pixels(tmp_path, name, rate, cycles):
+    path = written(tmp_path, name)
+    design = qcompiler.compile(path, **rate)
+    assert design.timing.cycles_per_frame == cycles
+    low, high, shape = INPUTS[name]
+    x = RANDOM.integers(low, high + 1, (20, *shape))
+    np.testing.assert_array_equal(design.predict(x), qcompiler.compile(path).predict(x))
+
+
 @pytest.mark.simulation
-@pytest.mark.parametrize(("name", "pixels"), [("residual", 4), ("branches", 8), ("long", 1)])
+@pytest.mark.parametrize(
+    ("name", "pixels"), [("residual", 4), ("branches", 8), ("long", 1), ("grouped", 8)]
+)
 def test_the_verilog_makes_as_many_pixels_a_clock(tmp_path, capfd, name, pixels):
     """Back to back, then with stalls: no beat is lost, and none is waited for."""
     path = written(tmp_path, name)

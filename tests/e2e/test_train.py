@@ -170,8 +170,9 @@ def test_weights_of_few_digits_take_no_multiplier(digits, tmp_path):
     assert max(weight(number) for number in weights) == digits
     design = assert_equal_everywhere(shaken(model), tmp_path, cycles=8)
     assert design.report().area["DSP"] > 0, "folded, hard multipliers are used where they are"
-    parallel = assert_equal_everywhere(model, tmp_path, cycles=1)
-    assert parallel.report().area["DSP"] == 0
+    for options in ({"cycles": 1}, {"cycles": 8, "multipliers": "shifts"}):
+        without = assert_equal_everywhere(model, tmp_path, **options)
+        assert without.report().area["DSP"] == 0
 
 
 @pytest.mark.parametrize("make", [images, Branches])

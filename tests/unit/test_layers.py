@@ -29,7 +29,7 @@ LAYERS = (
     ("design",),
     ("compiler",),
     ("quantization", "proofs"),
-    ("exploration",),
+    ("exploration", "cropping"),
     ("__init__",),
     ("train",),
     ("cli",),

@@ -19,6 +19,7 @@ from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.devices.family import Family
 from qcompiler.devices.memories import Memory
 from qcompiler.dialects import qint, stream
+from qcompiler.rtl.blocks.shift_codes import SHIFTS, ShiftsCode
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS, PairCode, WeightCode
 
 _CONTROL = Area(60, 40)
@@ -134,10 +135,17 @@ class LayerGuess:
             borrows = round(count / 2 * (long + short) * _ADDER_BIT)
             return Area(tree + borrows, 0, 0, count // 2 * each)
         made = self.layer.op.input_channel.element.range * self.layer.weight_range
+        if folding.style == SHIFTS:
+            return Area(round(count * made.width_bits * self._shifts.adders_a_bit) + tree)
         each = multiplier.count(long, short, made.width_bits) if multiplier else 0
         if each and folding.style != LOGIC:
             return Area(tree, 0, 0, count * each)
         return Area(round(count * long * short * _LOGIC_MULTIPLIER) + tree)
+
+    @cached_property
+    def _shifts(self) -> ShiftsCode:
+        assert self.layer.op.weights_op is not None, "it multiplies by them"
+        return ShiftsCode.of_weights(self.layer.op.weights_op.array)
 
     @cached_property
     def _pair(self) -> PairCode:
@@ -147,7 +155,11 @@ class LayerGuess:
         weights, count = self.layer.op.weights_op, folding.pe * folding.simd
         assert weights is not None, "the caller looked"
         words = max(1, len(weights.value) // count)
-        width = count // 2 * self._pair.width if folding.style == PAIRS else count * code.width
+        width = count * code.width
+        if folding.style == PAIRS:
+            width = count // 2 * self._pair.width
+        elif folding.style == SHIFTS:
+            width = count * self._shifts.width
         return self._memory(Memory(words, width, rom=True)) if words > 1 else Area()
 
     def _replay(self, op: stream.Foldable, folding: Folding, x: int) -> Iterable[Area]:

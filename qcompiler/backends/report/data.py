@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from qcompiler.analysis.host_part import HostPart
+from qcompiler.rtl.blocks.shift_codes import SHIFTS
 from qcompiler.rtl.blocks.weight_codes import LOGIC, PAIRS
 
 
@@ -89,7 +90,11 @@ class ReportData:
             if "SIMD" in layer.detail
         }
         for layer in self.layers:
-            if layer.detail.get("style") in (LOGIC, PAIRS):  # others are their plug-in's to set
+            if layer.detail.get("style") in (
+                LOGIC,
+                PAIRS,
+                SHIFTS,
+            ):  # others are their plug-in's to set
                 foldings[layer.name]["style"] = layer.detail["style"]
         return {
             "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},

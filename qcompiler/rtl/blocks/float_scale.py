@@ -8,6 +8,7 @@ from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.rtl.blocks.requantizer_lane import Lane, clamped, parameters_of, signed_width
 from qcompiler.rtl.blocks.serial_product import serial_segments
+from qcompiler.rtl.blocks.weight_codes import LOGIC
 from qcompiler.rtl.builder import Signal
 from qcompiler.rtl.cuts import multiply, range_of, read_and
 from qcompiler.rtl.numbers import Number, total
@@ -88,7 +89,7 @@ def float_scale_cuts(
     if op.turns.count > 1:
         long = serial_segments(model, "entered", op.turns, entered, range_of(form.multiplier))
     else:
-        long = multiply(model, "entered", a, b, width)
+        long = multiply(model, "entered", a, b, width, in_logic=op.style == LOGIC)
     segments = [Segment("operands", model.add(2, a)), *long]
     found = read_and(model, op, [form.multiplier, form.offset], segments)
     if op.turns.count == 1 and len(long) > 1:

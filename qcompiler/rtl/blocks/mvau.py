@@ -21,6 +21,7 @@ from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.provenance.sources import place_of
+from qcompiler.rtl.blocks.shift_codes import MOST_DIGITS, SHIFTS
 from qcompiler.rtl.blocks.weight_codes import (
     LOGIC,
     PAIRS,
@@ -312,6 +313,9 @@ def dot_product(
         product = Segment("operands", model.add(2, width) + model.device.delays.lut)
     elif op.style == LOGIC:
         product = Segment("operands", model.multiply_in_logic(*factors, width))
+    elif op.style == SHIFTS:
+        chosen = model.tables(signed_width(weights)) + model.add(MOST_DIGITS, width)
+        product = Segment("operands", chosen)
     elif op.style == PAIRS:
         both = PairCode.of_range(weights, x).factor_width
         product = model.product("operands", factors[0], both, factors[0] + both)

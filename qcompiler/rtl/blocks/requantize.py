@@ -38,6 +38,7 @@ from qcompiler.rtl.blocks.requantizer_lane import (
     signed_width,
     threshold_cuts,
 )
+from qcompiler.rtl.blocks.weight_codes import LOGIC
 from qcompiler.rtl.builder import Signal
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number
@@ -257,6 +258,7 @@ def _hardware(place: Place, op: stream.RequantizeOp) -> hw.HWModuleOp:
             form=scalar.requantizer,
             registers=op.registers,
             turns=op.turns,
+            in_logic=op.style == LOGIC,
         ),
     )
 

@@ -12,6 +12,7 @@ from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.rtl.blocks.serial_product import serial_product, serial_segments
+from qcompiler.rtl.blocks.weight_codes import LOGIC, LogicCode
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.cuts import multiply, range_of, read_and, tree_levels
 from qcompiler.rtl.numbers import Number
@@ -33,6 +34,7 @@ class RequantizeConfig:
         form: what is computed.
         registers: at each cut.
         turns: in which a product is made.
+        in_logic: whether no hard multiplier makes it.
     """
 
     prefix: str
@@ -45,6 +47,7 @@ class RequantizeConfig:
     form: Requantizer
     registers: Registers = field(default_factory=dict[str, int])
     turns: Turns = ONCE
+    in_logic: bool = False
 
     @property
     def folds(self) -> int:
@@ -134,6 +137,9 @@ class Lane(ModuleBuilder):
                 self, x, factor, turns, turn=turn, enable=self.enable, registers=registers
             )
             return Number.of(made.wide(width), range_)
+        if self.config.in_logic:
+            code = LogicCode("integer", factor.width, factor.range.signed)
+            return Number.of(code.multiply(self, x, factor, width, x.range.signed), range_)
         if not self.registers_at("pieces"):
             return Number.of(x.times(factor, width), range_)
         terms: list[Signal] = []
@@ -216,7 +222,7 @@ def mul_shift_cuts(
         return found | model.cuts(_to_code(model, form, sums))
     a, b = signed_width(x), signed_width(range_of(form.multiplier))
     width = signed_width(sums)
-    segments = multiply(model, "operands", a, b, width)
+    segments = multiply(model, "operands", a, b, width, in_logic=op.style == LOGIC)
     segments.append(Segment("products", model.add(2, width)))
     found = read_and(model, op, [form.multiplier, form.bias], segments)
     if len(segments) > 2:

@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from refusals.cases import refused
 from refusals.net import Net
 
@@ -47,6 +49,14 @@ _layer("one layer by two names", "folding.json: fc_mvau", "one of them",
          options={"max_luts": 10}, mended_options={"max_luts": 10_000})  # fmt: skip
 def budget(net: Net, mended: bool):
     net.dense(net.quantized())
+
+
+@refused(_CHAPTER, "weights of four signed digits, multiplied by shifts", "fc", "three digits",
+         options={"multipliers": "shifts"})  # fmt: skip
+def many_digits(net: Net, mended: bool):
+    codes = net.const([[84 if mended else 85] * 4] * 4, np.int8)
+    weights = net.dq(codes, 0.0625, 0, np.int8)
+    net.op("MatMul", net.quantized(), weights, name="fc")
 
 
 @refused(_CHAPTER, "a requantizer that cannot be a shift", "quantizelinear_1", "any form",

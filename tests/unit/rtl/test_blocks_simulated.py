@@ -55,9 +55,12 @@ def styled_matrix_units() -> StreamNetwork:
     n.mvau(INT4, every_pair(-8, 7), pe=4, simd=1, style="logic")
     n.mvau(uint8, every_pair(0, 15), pe=4, simd=1, style="logic")
     n.mvau(IntRange(-300, 2), every_pair(-15, 0), pe=4, simd=1, style="logic")
+    n.mvau(INT4, every_pair(-8, 7), pe=4, simd=1, style="shifts")
+    n.mvau(IntRange(-300, 2), every_pair(-15, 0), pe=4, simd=1, style="shifts")
+    n.mvau(UINT2, np.full((1, 512), 6), pe=4, simd=1, style="shifts")
     extremes = RANDOM.choice([-128, -127, -1, 0, 127], (16, 64))
     for x in (int8, uint8):
-        for style in ("pairs", "logic"):
+        for style in ("pairs", "logic", "shifts"):
             n.mvau(x, extremes, pe=4, simd=2, style=style)
             n.mvau(x, extremes[:4, :32], pe=2, simd=1, vectors=(2,), style=style)
     return n

@@ -1,0 +1,244 @@
+"""Removes channels of a float model before it is trained; see `qcompiler.cropping`.
+
+>>> import torch
+>>> from torch import nn
+>>> model = nn.Sequential(nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU(),
+...                       nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+>>> small = crop(model, torch.zeros(1, 1, 8, 8), keep=0.25, densities="convex")
+>>> [tuple(layer.weight.shape) for layer in (small[0], small[2], small[6])]
+[(10, 1, 3, 3), (11, 10, 3, 3), (10, 11)]
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch.fx
+from torch import Tensor, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from qcompiler.arith.arrays import IntArray
+from qcompiler.cropping.densities import convex
+from qcompiler.cropping.groups import (
+    Channels,
+    Group,
+    Kept,
+    Span,
+    Spans,
+    Taker,
+    best,
+    elements,
+    flattened,
+    made_by_layer,
+    of_group,
+    tie,
+)
+from qcompiler.cropping.widths import Widths, within
+from qcompiler.errors import ModelError, Problem
+from qcompiler.train.layer import named_modules
+from qcompiler.train.synaptic_flow import Flow
+
+Densities = Literal["synflow", "convex"]
+_LINEAR = (nn.Conv1d, nn.Conv2d, nn.Linear)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_PASSING = (
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.Hardtanh, nn.Sigmoid, nn.Tanh, nn.Identity),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d),
+    *(nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Hardsigmoid, nn.Hardswish),
+)
+_PASSING_FUNCTIONS = ("relu", "sigmoid", "tanh", "dropout", "hardtanh")
+_MEETING = ("add", "iadd", "sub", "isub", "mul", "imul")
+
+
+def crop(
+    model: nn.Module,
+    example: Tensor,
+    keep: float = 0.5,
+    *,
+    densities: Densities = "synflow",
+    multiple: int = 1,
+) -> nn.Module:
+    """Returns a model with fewer channels, to be trained; those with most synaptic flow stay.
+
+    Args:
+        model: of torch.nn's layers, float; it is not changed.
+        example: one input or more, with the batch axis.
+        keep: share of the weights of convolutions and dense layers that stay, about, in (0, 1].
+        densities: of layers: `synflow` from this model's weights, `convex` from sizes alone.
+        multiple: that widths are a multiple of, where it divides the channels that there are.
+
+    Raises:
+        ModelError: channels meet what is not known to keep them apart; all such places.
+        ValueError: `keep` is outside (0, 1].
+    """
+    widths = cropped_widths(model, example, keep, densities=densities, multiple=multiple)
+    layers = widths.channels.layers
+    scores = {
+        name: score.numpy()
+        for name, score in Flow(model, example, [layer.name for layer in layers]).scores().items()
+    }
+    kept = {group: _chosen(group, count, layers, scores) for group, count in widths.kept.items()}
+    small = copy.deepcopy(model)
+    modules = named_modules(small)
+    for taker in widths.channels.takers:
+        _slice(modules[taker.name], taker, kept)
+    return small
+
+
+def cropped_widths(
+    model: nn.Module,
+    example: Tensor,
+    keep: float,
+    *,
+    densities: Densities = "synflow",
+    multiple: int = 1,
+) -> Widths:
+    """Returns how many channels `crop` leaves; arguments and errors are the same."""
+    channels = _channels_of(model, example)
+    layers = channels.layers
+    if densities == "convex" or not 0 < keep <= 1:
+        found = convex([layer.weights for layer in layers], keep)
+    else:
+        found = Flow(model, example, [layer.name for layer in layers]).densities(keep)
+    return within(channels, found, keep, multiple)
+
+
+def _chosen(
+    group: Group, count: int, layers: Sequence[Taker], scores: Mapping[str, np.ndarray]
+) -> IntArray:
+    """Returns the channels of a group that stay: those with most flow in and out."""
+    total = np.zeros(group.channels)
+    for layer in layers:
+        score = scores[layer.name].reshape(*scores[layer.name].shape[:2], -1).sum(axis=2)
+        total += of_group(group, layer.made, score.sum(axis=1))
+        if layer.groups == 1:
+            total += of_group(group, layer.taken, score.sum(axis=0))
+    return best(group, total, count)
+
+
+def _slice(module: Any, taker: Taker, kept: Kept) -> None:
+    """Leaves out of a module's parameters what is of channels that go."""
+    made, taken = (torch.tensor(elements(s, kept)) for s in (taker.made, taker.taken))
+    if not taker.weights:
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            _cut(module, name, lambda values: values[made])
+        module.num_features = len(made)
+        return
+    _cut(module, "weight", lambda values: _weights_left(values, taker, made, taken))
+    _cut(module, "bias", lambda values: values[made])
+    if taker.is_depthwise:
+        module.groups = len(taken)
+    if isinstance(module, nn.Linear):
+        module.in_features, module.out_features = len(taken), len(made)
+    else:
+        module.in_channels, module.out_channels = len(taken), len(made)
+
+
+def _weights_left(values: Tensor, taker: Taker, made: Tensor, taken: Tensor) -> Tensor:
+    """Returns weights [outputs, inputs of a group, ...] without channels that go."""
+    if taker.is_depthwise:
+        return values[made]
+    inputs = taken.reshape(taker.groups, -1) % values.shape[1]
+    rows = values[made].reshape(taker.groups, -1, *values.shape[1:])
+    return torch.cat([part[:, at] for part, at in zip(rows, inputs, strict=True)])
+
+
+def _cut(module: Any, name: str, part: Callable[[Tensor], Tensor]) -> None:
+    values = cast("Tensor | None", getattr(module, name, None))
+    if values is None:
+        return
+    left = part(values.detach()).clone()
+    setattr(module, name, nn.Parameter(left) if isinstance(values, nn.Parameter) else left)
+
+
+def _channels_of(model: nn.Module, example: Tensor) -> Channels:
+    """Returns the groups of a model.
+
+    Raises:
+        ModelError: something in the model has channels of which nothing is known; all such places.
+    """
+    traced = torch.fx.symbolic_trace(copy.deepcopy(model).eval())
+    with torch.no_grad():
+        ShapeProp(traced).propagate(example)
+    reader = _Reader(named_modules(traced))
+    for node in traced.graph.nodes:
+        reader.read(node)
+    if reader.problems:
+        raise ModelError(reader.problems)
+    return reader.found
+
+
+def _shape(node: torch.fx.Node) -> tuple[int, ...]:
+    return tuple(node.meta["tensor_meta"].shape)
+
+
+class _Reader:
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        self.modules = modules
+        self.spans: dict[torch.fx.Node, Spans] = {}
+        self.found = Channels()
+        self.problems: list[Problem] = []
+
+    def read(self, node: torch.fx.Node) -> None:
+        """Notes the spans of what a node makes."""
+        known = [self.spans[each] for each in node.all_input_nodes if each in self.spans]
+        if len(known) < len(node.all_input_nodes):
+            return  # behind a problem
+        if node.op == "placeholder":
+            self.spans[node] = (Span(Group(_shape(node)[1], is_fixed=True)),)
+        elif node.op == "output":
+            for span in (span for spans in known for span in spans):
+                span.group.root().is_fixed = True
+        elif node.op == "call_module":
+            self._module(node, str(node.target), known[0])
+        else:
+            self._function(node, getattr(node.target, "__name__", str(node.target)), known)
+
+    def _module(self, node: torch.fx.Node, name: str, given: Spans) -> None:
+        module: Any = self.modules[name]
+        if isinstance(module, _LINEAR):
+            groups = getattr(module, "groups", 1)
+            made = made_by_layer(given, len(module.weight), groups)
+            if made is None:
+                what = "its groups do not fit the channels that enter"
+                remedy = "let it be dense, depthwise, or take what one layer makes"
+                self.problems.append(Problem(f"{name} ({type(module).__name__})", what, remedy))
+                return
+            self.found.takers.append(Taker(name, given, made, module.weight.numel(), groups))
+            self.spans[node] = made
+        elif isinstance(module, _NORMS):
+            self.found.takers.append(Taker(name, given, given))
+            self.spans[node] = given
+        elif isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
+            self.spans[node] = flattened(given, prod(_shape(node.all_input_nodes[0])[2:]))
+        elif isinstance(module, _PASSING):
+            self.spans[node] = given
+        else:
+            self._unknown(name, type(module).__name__)
+
+    def _function(self, node: torch.fx.Node, name: str, given: Sequence[Spans]) -> None:
+        name = name.strip("_")
+        if name in _PASSING_FUNCTIONS or (name == "mean" and 1 not in _dimensions(node)):
+            self.spans[node] = given[0]
+        elif name == "flatten" and node.args[1:] in ((1,), (1, -1)):
+            self.spans[node] = flattened(given[0], prod(_shape(node.all_input_nodes[0])[2:]))
+        elif name in ("cat", "concat") and 1 in (*node.args[1:2], node.kwargs.get("dim")):
+            self.spans[node] = tuple(span for spans in given for span in spans)
+        elif name in _MEETING and tie(given):
+            self.spans[node] = given[0]
+        else:
+            self._unknown(node.name, name)
+
+    def _unknown(self, where: str, kind: str) -> None:
+        what = f"what {kind} does with channels is not known"
+        remedy = "leave it out, or crop the parts of the model before and behind it"
+        self.problems.append(Problem(f"{where} ({kind})", what, remedy))
+
+
+def _dimensions(node: torch.fx.Node) -> tuple[int, ...]:
+    said: Any = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 1)
+    given = (said,) if isinstance(said, int) else tuple(said)
+    rank = len(_shape(node.all_input_nodes[0]))
+    return tuple(each % rank for each in given)
