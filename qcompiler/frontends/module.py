@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, Block, Region
+from xdsl.ir import Attribute, Block, BlockArgument, Region
+from xdsl.rewriter import Rewriter
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array
@@ -74,3 +75,12 @@ def _erase_unused(block: Block) -> None:
     for op in reversed(list(block.ops)):
         if op is not block.last_op and all(r.first_use is None for r in op.results):
             block.erase_op(op)
+
+
+def retyped(argument: BlockArgument, type_: Attribute) -> BlockArgument:
+    """Gives an argument another type; returns it, with its name and place."""
+    location = argument.location
+    made = Rewriter.replace_value_with_new_type(argument, type_)
+    assert isinstance(made, BlockArgument)
+    made.location = location
+    return made

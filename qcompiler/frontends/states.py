@@ -14,6 +14,7 @@ from qcompiler.arith.rounding import round_float
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
+from qcompiler.frontends.module import retyped
 
 _QUANTIZE = "put a quantizer right behind the input that the state comes from"
 
@@ -79,8 +80,11 @@ def keep_states(module: ModuleOp, pairs: Mapping[str, str]) -> None:
         missing = "input" if not inputs else "output"
         what = f"all of the model's {missing}s are states"
         raise ModelError([Problem("--state", what, f"leave an {missing} that is none")])
+    nodes = module.attributes.pop("nn.nodes", None)  # in the order of all front ends
     for key, names in (("inputs", inputs), ("outputs", outputs), ("states", list(pairs))):
         module.attributes[f"nn.{key}"] = ArrayAttr([StringAttr(name) for name in names])
+    if nodes is not None:
+        module.attributes["nn.nodes"] = nodes
 
 
 def _names(module: ModuleOp, which: str) -> list[str]:
@@ -164,7 +168,7 @@ def _quantizer(argument: BlockArgument) -> qint.QuantizeOp | None:
         quantizer.result.replace_all_uses_with(argument)
         quantizer.detach()
         quantizer.erase()
-    Rewriter.replace_value_with_new_type(argument, first.result.type)
+    retyped(argument, first.result.type)
     return first
 
 

@@ -162,7 +162,7 @@ class Annotations:
             StatementError: they differ.
         """
         if isinstance(meaning, Constant):
-            made = _array(meaning, wanted, span)
+            made = array_of(meaning, wanted, span)
             _check_shape(made.shape, wanted, span, what)
             return
         if not isinstance(meaning, SSAValue):
@@ -189,7 +189,7 @@ class Annotations:
     ) -> Constant:
         """Returns numbers with an operation that holds them, where one can."""
         span = value.span
-        array = constant.array if given is None else _array(constant, given, span, value)
+        array = constant.array if given is None else array_of(constant, given, span, value)
         if given is not None:
             _check_shape(array.shape, given, span, "the value")
         if scope.scalar or not array.size:
@@ -255,7 +255,7 @@ def _remedy_for(value: SSAValue, wanted: TypeValue, what: str) -> str:
     return f"write {type_text(value)}" if what == "the value" else "change the type, or the value"
 
 
-def _array(constant: Constant, given: TypeValue, span: Span, value: Value | None = None) -> Array:
+def array_of(constant: Constant, given: TypeValue, span: Span, value: Value | None = None) -> Array:
     """Returns numbers as a type wants them.
 
     Raises:

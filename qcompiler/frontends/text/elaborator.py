@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Block, SSAValue
@@ -16,10 +15,8 @@ from qcompiler.dialects import nn, qint
 from qcompiler.errors import suggestion
 from qcompiler.frontends import naming
 from qcompiler.frontends.module import finished_module
-from qcompiler.frontends.onnx.refusal import RefusalError
-from qcompiler.frontends.onnx.tensors import check_elements
 from qcompiler.frontends.text.annotations import Annotations
-from qcompiler.frontends.text.arguments import any_broken, is_integer, matched, spoken
+from qcompiler.frontends.text.arguments import any_broken, is_integer, matched
 from qcompiler.frontends.text.diagnostics import (
     Diagnostics,
     ExhaustedError,
@@ -27,9 +24,9 @@ from qcompiler.frontends.text.diagnostics import (
     StatementError,
 )
 from qcompiler.frontends.text.evaluator import Evaluator
+from qcompiler.frontends.text.interface import input_type, output_name
 from qcompiler.frontends.text.scope import (
     BLOCK_VALUES,
-    ELEMENTS,
     Counter,
     Naming,
     Recorder,
@@ -37,6 +34,13 @@ from qcompiler.frontends.text.scope import (
     Site,
     TextPlace,
     context_of,
+)
+from qcompiler.frontends.text.states import (
+    TextState,
+    check_left,
+    check_no_state,
+    first_codes,
+    returned,
 )
 from qcompiler.frontends.text.syntax import (
     Assign,
@@ -91,6 +95,8 @@ class Elaborator:
         self._diagnostics = diagnostics
         self._recorder = recorder
         self._exhausted = False
+        self._states: list[TextState] = []
+        self._kept: list[str] = []  # names of states, of those that are wrong, too
         self._evaluator = Evaluator(
             self._call_block, self._fill_region, list(library.blocks), recorder
         )
@@ -117,9 +123,11 @@ class Elaborator:
         scope = Scope(source, block, Counter(self._library.blocks))
         chosen = self._numerics(network, scope)
         inputs: list[str] = []
+        self._states = []
+        self._kept = [p.name.text for p in network.parameters if p.default is not None]
         for parameter in network.parameters:
             try:
-                inputs.append(self._input(parameter, scope, inputs))
+                self._input(parameter, scope, inputs)
             except StatementError as error:
                 self._report(scope, error)
                 scope.variables.setdefault(parameter.name.text, _broken(parameter.name.span))
@@ -137,7 +145,13 @@ class Elaborator:
         if self._diagnostics.all:
             return Made(None, numerics or chosen, places)
         module = finished_module(
-            block, network.name.text, inputs, outputs, numerics or chosen, scope.counter.nodes
+            block,
+            network.name.text,
+            inputs,
+            outputs,
+            numerics or chosen,
+            scope.counter.nodes,
+            {state.original: state.first for state in self._states},
         )
         return Made(module, numerics or chosen, places)
 
@@ -157,45 +171,34 @@ class Elaborator:
                 chosen = clause.value.name
         return chosen
 
-    def _input(self, parameter: Parameter, scope: Scope, before: Sequence[str]) -> str:
-        """Adds an input of the network; returns the model's name of it."""
+    def _input(self, parameter: Parameter, scope: Scope, inputs: list[str]) -> None:
+        """Adds an input of the network, or a state; appends the model's name of it."""
         name = parameter.name
         original = name.text if parameter.alias is None else parameter.alias.value
+        before = [*inputs, *(state.original for state in self._states)]
         if name.text in scope.variables or original in before:
             raise StatementError(name.span, f"{name.text!r} is defined twice", "rename one")
-        if parameter.annotation is None or parameter.default is not None:
-            raise StatementError(
-                name.span,
-                f"input {name.text!r} needs a type, and no value",
-                f"write {name.text}: uint8[1, 16] scale 1/255",
-            )
-        given = self._annotations.type_of(parameter.annotation, scope)
-        if given.shape is None:
-            raise StatementError(
-                parameter.annotation.type.span,
-                "the type of an input needs a shape",
-                f"write {given}[1, 16]",
-            )
-        element = given.element
+        given = input_type(parameter, self._annotations, scope)
+        element, shape = given.element, given.shape or ()
         codes = qint.IntType(element.lo, element.hi) if isinstance(element, IntRange) else nn.f32
-        if element == np.float64:
-            raise StatementError(
-                parameter.annotation.type.span, "inputs are float32 or integers", "write float32"
-            )
-        try:
-            check_elements(given.shape)
-        except RefusalError as error:
-            raise StatementError(parameter.annotation.type.span, error.what, ELEMENTS) from None
-        index = len(scope.block.args)
-        argument = scope.block.insert_arg(TensorType(codes, given.shape), index)
+        names = Naming(scope.naming(name.text).hint, original)
+        first = None
+        if parameter.default is not None:  # a state
+            meaning = self._evaluator.evaluate(parameter.default, scope, names)
+            first = first_codes(meaning, given, parameter.default)
+        index = len(inputs) if first is None else len(scope.block.args)
+        argument = scope.block.insert_arg(TensorType(codes, shape), index)
         argument.location = naming.location(original)
         scope.counter.note(original, TextPlace(scope.source, name.span, ""))
-        names = Naming(scope.naming(name.text).hint, original)
         argument.name_hint = names.hint
+        assert parameter.annotation is not None
         meaning = self._annotations.scaled(argument, parameter.annotation, given, scope, names)
         scope.define(name, meaning)
         self._recorder.note(scope.source, name.span, meaning, name.span)
-        return original
+        if first is None:
+            inputs.append(original)
+        else:
+            self._states.append(TextState(name, original, argument, meaning, first))
 
     # -- bodies ------------------------------------------------------------------------------
 
@@ -265,32 +268,32 @@ class Elaborator:
         last = self._statements(body, scope)
         if last is None:
             return []
+        try:
+            check_left(self._kept, last)
+        except StatementError as error:
+            self._report(scope, error)
+            return []
         names: list[str] = []
         operands: list[SSAValue] = []
+        left: dict[str, SSAValue] = {}
         for output, meaning in zip(
             last.outputs, self._returned(last, scope, scope.naming("output")), strict=True
         ):
-            value = output.value
-            name = value.name if isinstance(value, Reference) else f"output{len(names)}"
-            if output.alias is not None:
-                name = output.alias.value
-            made = meaning.operation if isinstance(meaning, Constant) else meaning
-            if name in names:
-                error = StatementError(
-                    value.span,
-                    f"two outputs are called {name!r}",
-                    'give one another name: return y as "name"',
-                )
+            try:
+                made = returned(output, meaning, self._states)
+                if made is None:
+                    continue
+                if output.state is not None:
+                    left[output.state.text] = made
+                    continue
+                name = output_name(output, len(names), names)
+            except StatementError as error:
                 self._report(scope, error)
-            elif isinstance(made, SSAValue):
-                names.append(name)
-                operands.append(made)
-            elif not isinstance(made, Broken):
-                what = f"returns {spoken(meaning)}"
-                error = StatementError(value.span, what, "return what is computed from inputs")
-                self._report(scope, error)
-        if operands:
-            scope.block.add_op(ReturnOp(*operands))
+                continue
+            names.append(name)
+            operands.append(made)
+        if operands and not self._diagnostics.all:
+            scope.block.add_op(ReturnOp(*operands, *(left[s.name.text] for s in self._states)))
         return names
 
     def _check_quantized(self, network: NetworkDefinition, block: Block, scope: Scope) -> None:
@@ -311,6 +314,7 @@ class Elaborator:
         broken = StatementError(region.span, "the function is not complete", "end with return q")
         if last is None:
             raise broken
+        check_no_state(last)
         values = self._returned(last, scope, scope.naming("output"))
         if any_broken(values):
             raise broken
@@ -359,6 +363,8 @@ class Elaborator:
         if any_broken([v.meaning for v in inner.variables.values()]):
             return Broken()
         last = self._statements(block.body, inner)
+        if last is not None:
+            check_no_state(last)
         values = [Broken()] if last is None else self._returned(last, inner, names)
         if any_broken(values):
             return Broken()

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,21 +93,23 @@ class _Printer:
         main = functions(self._module).get("main")
         if main is None:
             raise ModelError([Problem("module", "has no function main", "print an imported model")])
-        if state_of(main):
-            what = "what frames leave for one another has no spelling in the language"
-            raise ModelError([Problem("model", what, "compile the model itself")])
         block = main.body.block
-        inputs, outputs = (_texts(self._module, f"nn.{what}") for what in ("inputs", "outputs"))
+        kinds = ("inputs", "outputs", "states")
+        inputs, outputs, states = (_texts(self._module, f"nn.{what}") for what in kinds)
+        first = state_of(main)
+        count = len(block.args) - len(first)
         shown = [
-            self._parameter(argument, inputs[index] if index < len(inputs) else None)
-            for index, argument in enumerate(block.args)
+            self._parameter(argument, name)
+            for argument, name in zip_longest(block.args[:count], inputs[:count])
         ]
+        for argument, value, name in zip_longest(block.args[count:], first, states):
+            shown.append(f"{self._parameter(argument, name)} = {self._first(argument, value)}")
         name = _text(self._module.attributes.get("nn.name"), "model")
         spoken = name if _is_plain(name) else _quoted(name)
         numerics = _text(self._module.attributes.get("qint.numerics"), "exact")
         clause = "" if numerics == "exact" else f" numerics {numerics}"
         self._lines.append(f"network {spoken}({', '.join(shown)}){clause} {{")
-        self._body(block, outputs)
+        self._body(block, outputs, block.args[count:])
         self._lines.append("}")
         return PrintedNetwork(formatted("\n".join(self._lines) + "\n"), self._arrays)
 
@@ -149,19 +152,29 @@ class _Printer:
         alias = "" if original in (None, name) else f" as {_quoted(original or '')}"
         return f"{name}{alias}: {type_text(argument)}"
 
-    def _body(self, block: Block, outputs: Sequence[str]) -> None:
+    def _first(self, state: SSAValue, value: Array) -> str:
+        """Returns what a state is at first: one number, where all are alike."""
+        alike = bool((value == value.reshape(-1)[0]).all())
+        return self._numbers(
+            value.reshape(-1)[:1].reshape(()) if alike else value, self._names[state]
+        )
+
+    def _body(self, block: Block, outputs: Sequence[str], states: Sequence[SSAValue] = ()) -> None:
         for op in block.ops:
             if isinstance(op, ReturnOp | qint.YieldOp):
-                self._return(op, outputs)
+                self._return(op, outputs, states)
             else:
                 self._statement(op)
 
-    def _return(self, op: Operation, outputs: Sequence[str]) -> None:
+    def _return(self, op: Operation, outputs: Sequence[str], states: Sequence[SSAValue]) -> None:
         shown: list[str] = []
-        for index, value in enumerate(op.operands):
+        count = len(op.operands) - len(states)
+        for index, value in enumerate(op.operands[:count]):
             name = self._names[value]
             original = outputs[index] if index < len(outputs) else name
             shown.append(name if original == name else f"{name} as {_quoted(original)}")
+        for state, value in zip(states, op.operands[count:], strict=True):
+            shown.append(f"{self._names[state]} = {self._names[value]}")
         self._lines.append(f"return {', '.join(shown)}")
 
     def _statement(self, op: Operation) -> None:

@@ -154,8 +154,12 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One value that a body returns, perhaps under a name of its own."""
+    """One value that a body returns, perhaps under a name of its own.
 
+    With the name of a state it is what that is for the next frame.
+    """
+
+    state: Name | None
     value: Value
     alias: String | None
 

@@ -165,8 +165,9 @@ class TreeBuilder(Transformer[Token, File]):
         return Return(_span(meta), tuple(parts))
 
     def output(self, _meta: Any, parts: list[Any]) -> Output:
-        """`value as STRING`."""
-        return Output(*parts)
+        """`NAME = value as STRING`."""
+        state, value, alias = parts
+        return Output(None if state is None else _name(state), value, alias)
 
     def call(self, meta: Any, parts: list[Any]) -> Call:
         """`NAME (arguments) region`."""
