@@ -12,6 +12,8 @@ from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.corners import vectors_of
 from qcompiler.backends.layout import Layout
 from qcompiler.backends.report.page import renew_page
+from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
+from qcompiler.backends.simulators import Reset
 from qcompiler.backends.synthesis.gate_level import netlist_design
 from qcompiler.backends.vectors import read_arrays
 from qcompiler.backends.written import load_design
@@ -34,6 +36,7 @@ class Run:
         cycles_per_frame: measured over the later half of the frames; None for a single frame.
         latency_cycles: of the first frame.
         cycles_total: simulated.
+        resets: that came while frames passed; those that had begun are lost and not compared.
     """
 
     stalls: float
@@ -42,6 +45,7 @@ class Run:
     cycles_per_frame: float | None
     latency_cycles: int
     cycles_total: int
+    resets: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,11 +125,14 @@ def _integers(design: CompiledDesign, vectors: int, file: Path | None, seed: int
     return found
 
 
-def _differences(expected: Sequence[Array], got: Sequence[Array]) -> tuple[int, list[str]]:
+def _differences(
+    expected: Sequence[Array], got: Sequence[Array], resets: Sequence[Reset] = ()
+) -> tuple[int, list[str]]:
     count, lines = 0, list[str]()
     for port, (want, have) in enumerate(zip(expected, got, strict=True)):
         flat = want.reshape(have.shape)
-        wrong = np.argwhere(flat != have)
+        kept = frames_kept(len(have), f"m_axis_{port}", resets)
+        wrong = np.argwhere((flat != have) & kept.reshape(-1, *(1,) * (have.ndim - 1)))
         count += len(wrong)
         lines += [
             f"m_axis_{port}, frame {frame}, element {element}: "
@@ -135,6 +142,12 @@ def _differences(expected: Sequence[Array], got: Sequence[Array]) -> tuple[int, 
     return count, lines[:_SHOWN]
 
 
+def _plan(stalls: float, resets: int) -> list[tuple[float, int]]:
+    """Returns the runs: chance of a stall, and how many resets come while frames pass."""
+    plan = [(0.0, 0), (stalls, 0)] if stalls else [(0.0, 0)]
+    return [*plan, (stalls, resets)] if resets else plan
+
+
 def verify(
     directory: Path,
     *,
@@ -142,11 +155,12 @@ def verify(
     file: Path | None = None,
     seed: int = 0,
     stalls: float = 0.3,
+    resets: int = 0,
     tool: str = "verilator",
     netlist: Device | None = None,
     progress: Progress = silent,
 ) -> Verification:
-    """Simulates a written design twice, back to back and with random stalls.
+    """Simulates a written design back to back and with random stalls, and perhaps with resets.
 
     Args:
         directory: as `Design.write` made it.
@@ -154,6 +168,7 @@ def verify(
         file: model inputs to send instead.
         seed: of vectors and stalls.
         stalls: chance of a stall per cycle and port in the second run; 0 skips that run.
+        resets: that come at random cycles of a third run, with stalls as in the second; 0 skips it.
         tool: simulator.
         netlist: simulate what `qcc synth` made for this device, instead of the Verilog.
         progress: told what goes on: `back to back: 200 of 1000 frames`.
@@ -173,12 +188,13 @@ def verify(
     expected = design.core(integers)
     runs: list[Run] = []
     differences: list[str] = []
-    for probability in (0.0, stalls) if stalls else (0.0,):
-        run_name = "random stalls" if probability else "back to back"
+    for probability, count in _plan(stalls, resets):
+        how = "resets" if count else "random stalls" if probability else "back to back"
 
-        def tell(words: str, run_name: str = run_name) -> None:
-            progress(f"{run_name}: {words}" if "frames" in words else words)
+        def tell(words: str, how: str = how) -> None:
+            progress(f"{how}: {words}" if "frames" in words else words)
 
+        cycles = frames * design.timing.cycles_per_frame + design.timing.latency_cycles
         got, result = design.simulate_rtl(
             rtl,
             integers,
@@ -186,18 +202,22 @@ def verify(
             stall_probability_in=probability,
             stall_probability_out=probability,
             seed=seed,
+            resets=random_cycles(count, cycles, seed),
             progress=tell,
         )
-        mismatches, lines = _differences(expected, got)
+        came = result.resets
+        wanted = expected_after(design, integers, came) if came else expected
+        mismatches, lines = _differences(wanted, got, came)
         differences += lines + [str(error) for error in result.tlast_errors[:_SHOWN]]
         runs.append(
             Run(
                 probability,
                 frames,
                 mismatches + len(result.tlast_errors),
-                result.cycles_per_frame if frames > 1 else None,
+                result.cycles_per_frame if frames > 1 and not came else None,
                 result.latency_cycles,
                 result.cycles_total,
+                len(came),
             )
         )
     timing = design.timing

@@ -1,6 +1,7 @@
 """Runs emitted Verilog on frames of data, and writes the test bench that ships with it."""
 
 from qcompiler.backends.simulators.base import (
+    Reset,
     RtlDesign,
     SimulationError,
     SimulationResult,
@@ -16,6 +17,7 @@ from qcompiler.backends.simulators.toolchain import verilator_system, verilator_
 from qcompiler.backends.simulators.verilator import VerilatorSimulator
 
 __all__ = [
+    "Reset",
     "RtlDesign",
     "SimulationError",
     "SimulationResult",

@@ -129,6 +129,8 @@ class Stimulus:
         frame_gap_cycles: idle cycles of each source between frames; 0 is back to back.
         timeout_cycles: so many cycles without a beat on any port are a deadlock.
         drain_cycles: cycles watched for superfluous beats once all frames are through.
+        resets: cycles before which `ap_rst_n` is low once more, rising; frames that have begun
+            then are lost, and every source goes on with the first one that has begun nowhere.
 
     Raises:
         ValueError: an attribute is out of range.
@@ -141,6 +143,7 @@ class Stimulus:
     frame_gap_cycles: int = 0
     timeout_cycles: int = 100_000
     drain_cycles: int = 64
+    resets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("stall_probability_in", "stall_probability_out"):
@@ -152,6 +155,8 @@ class Stimulus:
             value = getattr(self, name)
             if not least <= value < 2**31:
                 raise ValueError(f"{name} must be in [{least}, 2**31), got {value}")
+        if list(self.resets) != sorted({*self.resets}) or min(self.resets, default=0) < 0:
+            raise ValueError(f"resets must be cycles, rising, got {list(self.resets)}")
 
     def n_frames(self, design: RtlDesign) -> int:
         """Returns the number of frames on each port, at least 1.
@@ -199,6 +204,21 @@ class TlastError(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reset:
+    """What a reset amid the frames did.
+
+    Attributes:
+        cycle: before which it was.
+        next_frame: with which every port went on.
+        delivered: frames that each output port had given in full, all the way from frame 0.
+    """
+
+    cycle: int
+    next_frame: int
+    delivered: dict[str, int]
+
+
+@dataclass(frozen=True)
 class SimulationResult:
     """What came out, and when.
 
@@ -210,6 +230,7 @@ class SimulationResult:
         last_out_cycle: per frame, the cycle of the last beat on the last output port.
         cycles_total: simulated cycles, without reset, with draining.
         tlast_errors: the wrong TLASTs, in order per port; at most 100 for each port.
+        resets: those that came before the last frame was through.
     """
 
     frames: dict[str, NDArray[np.uint8]]
@@ -219,6 +240,7 @@ class SimulationResult:
     last_out_cycle: NDArray[np.int64]
     cycles_total: int
     tlast_errors: list[TlastError] = field(default_factory=list[TlastError])
+    resets: list[Reset] = field(default_factory=list[Reset])
 
     @property
     def latency_cycles(self) -> int:

@@ -1,10 +1,10 @@
 """The files between Python and a running simulation, the same for every simulator.
 
-`config.txt` and one `<port>.in` per input port go in. `report.txt` comes out, its lines being
-`moved PORT BEATS`, `cycles N`, `tlast PORT BEAT VALUE`, `broken PORT CYCLE RULE`, `deadlock` and
-`end`, with one `<port>.out` (bytes of TDATA) per output port and one `<port>.cycles` (int64
-`[2, n_frames]`: first and last beat) per port. While it runs,
-`progress.txt` holds the number of frames that are through.
+`config.txt`, `resets.txt` and one `<port>.in` per input port go in. `report.txt` comes out, its
+lines being `moved PORT BEATS`, `cycles N`, `tlast PORT BEAT VALUE`, `reset CYCLE NEXT`, `delivered
+PORT FRAMES` (of the reset before), `broken PORT CYCLE RULE`, `deadlock` and `end`, with one
+`<port>.out` (bytes of TDATA) per output port and one `<port>.cycles` (int64 `[2, n_frames]`: first
+and last beat) per port. While it runs, `progress.txt` holds the number of frames that are through.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qcompiler.backends.simulators.base import (
     RESET_CYCLES,
+    Reset,
     RtlDesign,
     SimulationError,
     SimulationResult,
@@ -59,6 +60,8 @@ def write_stimulus(directory: Path, design: RtlDesign, stimulus: Stimulus) -> No
     lines = [" ".join(str(number) for number in numbers)]
     for index, port in enumerate(design.ports):
         lines.append(f"{port.beats} {port_seed(stimulus.seed, index, port)}")
+    resets = " ".join(map(str, stimulus.resets))
+    (directory / "resets.txt").write_text(resets + "\n", encoding="ascii")
     (directory / "config.txt").write_text("\n".join(lines) + "\n", encoding="ascii")
     for port in design.inputs:
         np.ascontiguousarray(stimulus.frames[port.name]).tofile(directory / f"{port.name}.in")
@@ -99,6 +102,7 @@ class SimulatorReport:
     cycles_total: int = 0
     moved: dict[str, int] = field(default_factory=dict[str, int])
     tlast: list[tuple[str, int, bool]] = field(default_factory=list[tuple[str, int, bool]])
+    resets: list[Reset] = field(default_factory=list[Reset])
     broken: tuple[str, int, str] | None = None
     deadlock: bool = False
     complete: bool = False
@@ -116,6 +120,10 @@ def read_report(path: Path) -> SimulatorReport:
                 report.moved[port] = int(beats)
             case ["tlast", port, beat, value]:
                 report.tlast.append((port, int(beat), value == "1"))
+            case ["reset", cycle, frame]:
+                report.resets.append(Reset(int(cycle), int(frame), {}))
+            case ["delivered", port, frames]:
+                report.resets[-1].delivered[port] = int(frames)
             case ["broken", port, cycle, rule]:
                 report.broken = (port, int(cycle), rule)
             case ["deadlock"]:
@@ -173,6 +181,7 @@ def read_result(
             TlastError(port, beat // beats[port], beat % beats[port], value)
             for port, beat, value in report.tlast
         ],
+        resets=report.resets,
     )
 
 

@@ -130,6 +130,16 @@ struct Port {
         held_last = *tlast;
     }
 
+    // Frames of which at least a part has moved.
+    uint64_t begun() const { return (moved + beats - 1) / beats; }
+
+    // After a reset: nothing is offered or held, and the port stands at the start of a frame.
+    void go_on(uint64_t frame) {
+        moved = frame * beats;
+        offered = held = false;
+        gap_left = 0;
+    }
+
     // Called between settling and the clock edge. Returns whether a beat moves at that edge.
     bool sample(int64_t cycle, FILE* report) {
         if (!is_input) check_held();
@@ -149,7 +159,7 @@ struct Port {
 struct Bench {
     std::string exchange;
     Config config{};
-    std::vector<uint64_t> beats, seeds;
+    std::vector<uint64_t> beats, seeds, resets;
     std::vector<Port> ports;
     FILE* report = nullptr;
     uint64_t told = 0;             // frames through, as progress.txt says
@@ -165,6 +175,10 @@ struct Bench {
             beats.push_back(beat_count);
             seeds.push_back(seed);
         }
+        std::fclose(file);
+        uint64_t before;
+        file = open_or_die(exchange + "/resets.txt", "r");
+        while (std::fscanf(file, "%" SCNu64, &before) == 1) resets.push_back(before);
         std::fclose(file);
     }
 
@@ -227,10 +241,31 @@ struct Bench {
         std::fclose(file);
     }
 
+    // Frames that have begun are lost; all ports go on with the first one that has begun nowhere.
     template <typename Eval>
-    int64_t stream(uint8_t* clock, const Eval& eval) {
+    void reset_amid(int64_t cycle, uint8_t* clock, uint8_t* reset_n, const Eval& eval) {
+        uint64_t next = 0;
+        for (const Port& port : ports)
+            if (port.begun() > next) next = port.begun();
+        std::fprintf(report, "reset %" PRId64 " %" PRIu64 "\n", cycle, next);
+        for (const Port& port : ports)
+            if (!port.is_input)
+                std::fprintf(report, "delivered %s %" PRIu64 "\n", port.name, port.moved / port.beats);
+        reset(clock, reset_n, eval);
+        for (Port& port : ports) port.go_on(next);
+    }
+
+    template <typename Eval>
+    int64_t stream(uint8_t* clock, uint8_t* reset_n, const Eval& eval) {
         uint64_t idle = 0, drained = 0;
+        size_t done = 0;
         for (int64_t cycle = 0;; ++cycle) {
+            if (done < resets.size() && uint64_t(cycle) == resets[done] && !all_through()) {
+                reset_amid(cycle, clock, reset_n, eval);
+                if (any_broken(cycle)) return cycle;
+                ++done;
+                idle = 0;
+            }
             for (Port& port : ports) port.drive();
             *clock = 0;
             eval();
@@ -255,7 +290,7 @@ struct Bench {
     int run(uint8_t* clock, uint8_t* reset_n, const Eval& eval) {
         set_up();
         reset(clock, reset_n, eval);
-        const int64_t cycles = any_broken(-1) ? 0 : stream(clock, eval);
+        const int64_t cycles = any_broken(-1) ? 0 : stream(clock, reset_n, eval);
         std::fprintf(report, "cycles %" PRId64 "\n", cycles);
         for (const Port& port : ports) {
             std::fprintf(report, "moved %s %" PRIu64 "\n", port.name, port.moved);

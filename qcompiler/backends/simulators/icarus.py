@@ -145,6 +145,10 @@ class IcarusSimulator:
     ) -> SimulationResult:
         """See `Simulator.run`."""
         n_frames = stimulus.n_frames(design)
+        if stimulus.resets:
+            raise SimulationError(
+                f"{design.top}: resets amid the frames are simulated by Verilator"
+            )
         progress("building the simulator")
         icarus_programs()
         with scratch_folder(prefix="qcompiler-sim") as temporary:
