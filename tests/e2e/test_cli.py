@@ -47,7 +47,7 @@ def test_missing_file(capfd, tmp_path):
 def _unsupported():
     nodes = [
         quant("x", "xq"),
-        node("LSTM", ["xq", "w", "w"], ["c"], name="memory", hidden_size=1),
+        node("RNN", ["xq", "w", "w"], ["c"], name="memory", hidden_size=1),
         node("LRN", ["xq"], ["p"], name="norm", size=3),
         node("Frobnicate", ["xq"], ["f"], name="mystery"),
     ]
@@ -58,7 +58,7 @@ def _unsupported():
 
 def test_all_unsupported_operations_at_once(capfd, tmp_path):
     words = (
-        "memory (ONNX LSTM)", "recurrent layers are not supported", "unroll the time steps",
+        "memory (ONNX RNN)", "this recurrent layer is not supported", "use LSTM or GRU",
         "norm (ONNX LRN)", "normalization by statistics", "use batch normalization",
         "mystery (ONNX Frobnicate)", "operation ONNX Frobnicate is not supported",
         "3 problems",

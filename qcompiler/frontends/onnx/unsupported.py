@@ -62,9 +62,9 @@ _ADVICE: tuple[_Advice, ...] = (
         "move it out of the network, or end the model before it",
     ),
     _group(
-        "LSTM GRU RNN",
-        "recurrent layers are not supported",
-        "unroll the time steps before the export, or use a feed-forward network",
+        "RNN",
+        "this recurrent layer is not supported",
+        "use LSTM or GRU, or write the cell step by step, with its states as inputs and outputs",
     ),
     _group("Attention MultiHeadAttention", "attention is not supported yet", "use dense layers"),
 )

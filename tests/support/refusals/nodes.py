@@ -32,14 +32,14 @@ def unknown(net: Net, mended: bool):
         net.quantized(net.op("MyThing", y, domain="my.operations"))
 
 
-@refused(_CHAPTER, "a recurrent layer", "lstm_0", "a dense layer", shape=(1, 1, 4))
+@refused(_CHAPTER, "a recurrent layer", "rnn_0", "a dense layer", shape=(1, 1, 4))
 def recurrent(net: Net, mended: bool):
     x = net.quantized()
     if mended:
         net.dense(x)
     else:
-        net.op("LSTM", x, net.normal(1, 16, 4), net.normal(1, 16, 4), hidden_size=4)
-        return net.model("lstm_0")
+        net.op("RNN", x, net.normal(1, 4, 4), net.normal(1, 4, 4), hidden_size=4)
+        return net.model("rnn_0")
     return None
 
 
