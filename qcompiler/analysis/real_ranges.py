@@ -201,6 +201,12 @@ def _merged(op: Operation, *parts: RealRange) -> RealRange:
     return RealRange(np.full(ones, lo), np.full(ones, hi), all(p.integral for p in parts))
 
 
+def _tensor_scatter(
+    op: nn.TensorScatterOp, x: RealRange, update: RealRange, _position: RealRange
+) -> RealRange:
+    return _merged(op, x, update)
+
+
 def _pad(op: nn.PadOp, x: RealRange) -> RealRange:
     value = np.full((1,) * x.lo.ndim, np.float64(np.float32(op.value.value.data)))
     return _merged(op, x, RealRange(value, value, _whole(value)))
@@ -319,6 +325,7 @@ _RULES: dict[type[Operation], Callable[..., RealRange]] = {
     nn.ReshapeOp: _merged,
     nn.SliceOp: _merged,
     nn.ConcatOp: _merged,
+    nn.TensorScatterOp: _tensor_scatter,
     nn.DepthToSpaceOp: _merged,
     nn.ResizeNearestOp: _merged,
     nn.PadOp: _pad,

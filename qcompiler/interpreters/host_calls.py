@@ -157,6 +157,9 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.TransposeOp: _transpose,
     qint.TransposeOp: _transpose,
     nn.ConcatOp: lambda op: HostCall(numpy_windows.concat, {"axis": op.axis.value.data}),
+    nn.TensorScatterOp: lambda op: HostCall(
+        numpy_windows.tensor_scatter, {"axis": op.axis.value.data}
+    ),
     nn.SliceOp: _slice,
     nn.PadOp: _pad,
     nn.ResizeNearestOp: lambda op: HostCall(

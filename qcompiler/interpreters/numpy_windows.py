@@ -167,6 +167,27 @@ def concat(*parts: Array, axis: int) -> Array:
     return np.concatenate(same, axis + 1)
 
 
+def tensor_scatter(x: Array, update: Array, position: Array, axis: int) -> Array:
+    """Returns a copy with `update` put in from a position on, along an axis.
+
+    Args:
+        x: [batch, ...].
+        update: [batch, ...], with a smaller extent along the axis.
+        position: [batch, one element], a whole number; what does not fit is left out.
+        axis: not counting the batch axis.
+    """
+    batch = max(len(x), len(update), len(position))
+    made = np.broadcast_to(x, (batch, *x.shape[1:])).copy()
+    rows = np.broadcast_to(update, (batch, *update.shape[1:]))
+    starts = np.broadcast_to(position.reshape(len(position), -1), (batch, 1))[:, 0]
+    count = update.shape[axis + 1]
+    for frame, start in enumerate(starts.astype(np.int64).tolist()):
+        into = np.moveaxis(made[frame], axis, 0)
+        fitting = max(0, min(count, len(into) - start))
+        into[start : start + fitting] = np.moveaxis(rows[frame], axis, 0)[:fitting]
+    return made
+
+
 def sample(
     x: Array,
     offsets: Array,

@@ -46,6 +46,7 @@ from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.passes.elementwise_steps import is_constant
+from qcompiler.passes.fold_caches import CachePattern
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
 from qcompiler.passes.fold_moves import RaiseMoves
@@ -364,6 +365,7 @@ def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
         ConvTransposePattern(),
         RearrangementPattern(),
         ConcatPattern(),
+        CachePattern(),
         _ScalarThroughMatMul(),
         _IntegerBias(),  # before the bias becomes a real parameter
         _ConstantSummand(),

@@ -1,5 +1,6 @@
-"""Operations that put elements side by side: concat, pad."""
+"""Operations that put elements side by side, or in place of others: concat, pad, tensor_scatter."""
 
+import math
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import I64, Float32Type, FloatAttr, IntegerAttr, TensorType, i64
@@ -112,3 +113,58 @@ class PadOp(IRDLOperation):
             )
         sizes = zip(shape, begin, end, strict=True)
         verify_shape(self.result.type, [b + extent + e for extent, b, e in sizes])
+
+
+@irdl_op_definition
+class TensorScatterOp(IRDLOperation):
+    """Puts `update` in place of a part of `input`, from a position on along an axis: a cache.
+
+    The position is one number, an integer from 0 to as far as the update fits.
+
+    Example: `%y = nn.tensor_scatter %x, %u, %p {axis = 1 : i64}
+        : (tensor<1x5x2xf32>, tensor<1x1x2xf32>, tensor<1xf32>) -> tensor<1x5x2xf32>`
+
+    Source: TensorScatter of the ONNX operator reference, mode linear, for a batch of one.
+    """
+
+    name = "nn.tensor_scatter"
+    input = operand_def(FLOAT_TENSOR)
+    update = operand_def(FLOAT_TENSOR)
+    position = operand_def(FLOAT_TENSOR)
+    axis = prop_def(IntegerAttr[I64])
+    result = result_def(FLOAT_TENSOR)
+    traits = traits_def(Pure())
+    irdl_options = (ParsePropInAttrDict(),)
+    assembly_format = (
+        "$input `,` $update `,` $position attr-dict `:` functional-type(operands, results)"
+    )
+
+    def __init__(self, input: SSAValue, update: SSAValue, position: SSAValue, axis: int):
+        super().__init__(
+            operands=[input, update, position],
+            properties={"axis": IntegerAttr(axis, i64)},
+            result_types=[TensorType(f32, shape_of(input.type))],
+        )
+
+    @property
+    def last_position(self) -> int:
+        """The largest position at which the update fits."""
+        axis = self.axis.value.data
+        return shape_of(self.input.type)[axis] - shape_of(self.update.type)[axis]
+
+    def verify_(self) -> None:
+        given, update = shape_of(self.input.type), shape_of(self.update.type)
+        axis = self.axis.value.data
+        verify_axis(axis, len(given))
+        rest = [extent for i, extent in enumerate(given) if i != axis]
+        if len(update) != len(given) or rest != [e for i, e in enumerate(update) if i != axis]:
+            raise VerifyException(
+                f"update of shape {list(update)} does not fit {list(given)} along axis {axis}"
+            )
+        if self.last_position < 0:
+            raise VerifyException(
+                f"update has {update[axis]} rows along axis {axis}, the input only {given[axis]}"
+            )
+        if math.prod(shape_of(self.position.type)) != 1:
+            raise VerifyException(f"position must be one number, got {self.position.type}")
+        verify_shape(self.result.type, given)

@@ -29,6 +29,7 @@ from qcompiler.frontends.onnx.interface import argument_type, has_open_batch, re
 from qcompiler.frontends.onnx.loader import load_model, opset_of
 from qcompiler.frontends.onnx.node import NodeContext, is_integer
 from qcompiler.frontends.onnx.order import in_order
+from qcompiler.frontends.onnx.places import narrow_places, says_place, wide_arguments
 from qcompiler.frontends.onnx.refusal import RefusalError, Value
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer
 from qcompiler.frontends.onnx.tensors import HALVES, array_of
@@ -131,6 +132,11 @@ class _GraphImporter:
                 self._import_node(node)
         outputs = [output.name for output in self.graph.output]
         self._return(outputs)
+        narrow_places(self.values.places)
+        for name in wide_arguments(self.block, inputs):
+            what = f"its places are computed from {name!r}, whose int64 nothing bounds"
+            remedy = "give the place itself as an input, without arithmetic between"
+            self.problems.append(Problem(f"{name} (input)", what, remedy))
         self._check_quantized(path.name, inputs)
         self._merge_dynamic()
         nodes = naming.node_types(self.graph.node)
@@ -218,7 +224,9 @@ class _GraphImporter:
         spec = self.specs.get(info.name)
         if has_open_batch(info):
             self.open_inputs.append(info.name)
-        argument = self.block.insert_arg(argument_type(info, spec), len(self.block.args))
+        places = says_place(self.graph.node, info.name)
+        type_ = argument_type(info, spec, says_place=places)
+        argument = self.block.insert_arg(type_, len(self.block.args))
         argument.location = naming.location(info.name)
         argument.name_hint = naming.hint(info.name)
         value: SSAValue = argument

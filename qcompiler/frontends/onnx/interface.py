@@ -18,11 +18,19 @@ from qcompiler.frontends.onnx.tensors import (
     check_elements,
     code_range,
     element_type_name,
+    integer_range,
 )
 
 
-def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
+def argument_type(
+    info: ValueInfoProto, spec: InputSpec | None, *, says_place: bool = False
+) -> Attribute:
     """Returns the type of the argument for a graph input; an open batch size is taken as 1.
+
+    Args:
+        info: of the input.
+        spec: which integers it takes, if the user says so.
+        says_place: it may have 64 bits: as many as the places need are left of them.
 
     Raises:
         RefusalError: it is no tensor of float32, shorter floats or small integers; or its shape
@@ -35,7 +43,7 @@ def argument_type(info: ValueInfoProto, spec: InputSpec | None) -> Attribute:
     element = info.type.tensor_type.elem_type
     shape = _static_shape(info)
     check_elements(shape, limit=MAX_ACTIVATION, what="an input")
-    codes = code_range(element)
+    codes = integer_range(element) if says_place else code_range(element)
     if spec is not None:
         codes = spec.range
     elif codes is None and element not in (TensorProto.FLOAT, *HALVES):

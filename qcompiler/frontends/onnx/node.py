@@ -7,6 +7,7 @@ from onnx import AttributeProto, NodeProto, TensorProto
 from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from qcompiler.analysis.real_ranges import RealRange
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.frontends.onnx import naming
@@ -199,6 +200,26 @@ class NodeContext:
             return operand
         one, zero = np.ones(1, np.float32), np.zeros(1, np.int64)
         return self.emit(qint.DequantizeOp(operand, one, zero))
+
+    def place(self, index: int, count: int) -> SSAValue:
+        """Returns an input that says a place among `count`, as a real from 0 to `count` - 1.
+
+        Other places mean nothing. So an input of the model that says one takes no others.
+
+        Raises:
+            RefusalError: it is a tensor of reals.
+        """
+        name = self.input_name(index)
+        if self.integer_type(index) is None:
+            raise RefusalError(
+                f"{name!r} says places, which are integers, but holds reals",
+                "export the model again, this node is not valid",
+            )
+        x, one, zero = self.number(index), np.ones(1, np.float32), np.zeros(1, np.int64)
+        inside = qint.QuantizeOp(x, one, zero, IntRange(0, count - 1))
+        codes = self.emit(inside)
+        self._values.places.append(inside)
+        return self.emit(qint.DequantizeOp(codes, one, zero))
 
     def range_of(self, value: SSAValue) -> RealRange:
         """Returns what is known of the reals of the IR."""

@@ -42,6 +42,7 @@ class Values:
             floats, whose every element such a float holds.
         short_constants: the element types of stored constants that are shorter floats, by name.
         ranges: of the tensors so far.
+        places: quantizers that take a place, whose codes are all places there are.
         numerics: what the model means, `exact` or `onnxruntime`.
     """
 
@@ -53,6 +54,7 @@ class Values:
         self.short_constants: dict[str, int] = {}
         self.ranges = RealRanges(numerics)
         self.constants: set[str] = set()
+        self.places: list[qint.QuantizeOp] = []
         self._evaluated: dict[str, Array] = {}
         self._constant_elements = 0
         self._computed_elements = -MAX_COMPUTED

@@ -2,6 +2,7 @@
 
 from qcompiler.frontends.onnx.ops import (
     activations,
+    caches,
     channels_last,
     constants,
     deeploy,
@@ -14,6 +15,7 @@ from qcompiler.frontends.onnx.ops import (
     qlinear,
     quantize_linear,
     quantizers,
+    recurrent,
     reductions,
     requant_shift,
     sampling,
@@ -24,6 +26,7 @@ from qcompiler.frontends.onnx.ops import (
 
 __all__ = [
     "activations",
+    "caches",
     "channels_last",
     "constants",
     "deeploy",
@@ -36,6 +39,7 @@ __all__ = [
     "qlinear",
     "quantize_linear",
     "quantizers",
+    "recurrent",
     "reductions",
     "requant_shift",
     "sampling",

@@ -95,4 +95,14 @@ def cast(node: NodeContext, data_type: int) -> SSAValue:
             f"a cast to {element_type_name(data_type)} is not supported",
             "cast to float, int32 or int64, or use a quantizer for rounding",
         )
+    held = node.integer_type(0)
+    if held is not None and _holds(data_type, held):
+        node.set_integers(data_type)
+        return x
     return integer_result(node, x, data_type)
+
+
+def _holds(data_type: int, other: int) -> bool:
+    """Whether every integer of an element type is one of another, too."""
+    wide, narrow = integer_range(data_type), integer_range(other)
+    return wide is not None and narrow is not None and wide.contains(narrow)

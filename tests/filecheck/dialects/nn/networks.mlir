@@ -63,3 +63,10 @@ func.func @pieces(%x: tensor<1x4x2x2xf32>) {
   %4 = nn.depth_to_space %x {block = 2 : i64, mode = "CRD"} : (tensor<1x4x2x2xf32>) -> tensor<1x1x4x4xf32>
   func.return
 }
+
+// CHECK-LABEL: func.func @cache(
+func.func @cache(%x : tensor<1x5x2xf32>, %u : tensor<1x1x2xf32>, %p : tensor<1xf32>) -> tensor<1x5x2xf32> {
+  // CHECK-NEXT: %y = nn.tensor_scatter %x, %u, %p {axis = 1 : i64} : (tensor<1x5x2xf32>, tensor<1x1x2xf32>, tensor<1xf32>) -> tensor<1x5x2xf32>
+  %y = nn.tensor_scatter %x, %u, %p {axis = 1 : i64} : (tensor<1x5x2xf32>, tensor<1x1x2xf32>, tensor<1xf32>) -> tensor<1x5x2xf32>
+  func.return %y : tensor<1x5x2xf32>
+}

@@ -1,0 +1,139 @@
+"""TensorScatter: a row of a cache is written at a position that is an input."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+from onnx_models import F32, messages, model, node, save
+
+import qcompiler
+from qcompiler.errors import ModelError
+
+CONSTANTS = {"s": F32(0.25), "z": np.uint8(7), "s2": F32(0.5), "w": np.eye(3, dtype=np.float32)}
+
+
+def qdq(x, y, scale="s"):
+    return [
+        node("QuantizeLinear", [x, scale, "z"], [f"{y}_q"]),
+        node("DequantizeLinear", [f"{y}_q", scale, "z"], [y]),
+    ]
+
+
+def cache(shape, axis, *, update=None, scale="s", position=TensorProto.INT64, places=("p", [])):
+    """past, x -> quantizers -> TensorScatter -> quantizer -> times two."""
+    name, moves = places
+    written = [*shape]
+    written[axis] = 1
+    nodes = [
+        *qdq("past", "before"),
+        *qdq("x", "row", scale),
+        *moves,
+        node("TensorScatter", ["before", "row", name], ["present"], axis=axis),
+        node("Add", ["present", "present"], ["twice"]),
+        *qdq("twice", "y"),
+    ]
+    inputs = {"past": shape, "x": written if update is None else update}
+    proto = model(nodes, CONSTANTS, inputs=inputs, outputs=["y", "present"], opset=24)
+    proto.ir_version = 10
+    proto.graph.input.append(helper.make_tensor_value_info("p", position, [1]))
+    return proto
+
+
+def by_reference(proto, frames, shape):
+    session, past, made = ReferenceEvaluator(proto), np.zeros(shape, F32), []
+    for x, place in frames:
+        y, past = session.run(None, {"past": past, "x": x, "p": place})
+        made.append(y)
+    return np.array(made)
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(
+    ("shape", "axis", "simulated"),
+    [
+        ((1, 2, 5, 3), 2, True),
+        ((1, 4, 6), 1, False),
+        ((1, 3, 4), -1, False),
+        ((1, 2, 1, 4), 2, False),
+    ],
+    ids=str,
+)
+def test_rows_stay_where_they_were_written(shape, axis, simulated, tmp_path):
+    proto = cache(list(shape), axis)
+    places = shape[axis]
+    random = np.random.default_rng(0)
+    count = 40
+    where = random.integers(0, places, (count, 1))
+    written = [*shape]
+    written[axis] = 1
+    x = (random.integers(-20, 21, (count, *written)) / 8).astype(F32)
+    wanted = by_reference(proto, zip(x, where, strict=True), shape)
+    design = qcompiler.compile(save(proto, tmp_path), states={"past": "present"}, validate=True)
+    got = design.predict({"x": x, "p": where})
+    np.testing.assert_array_equal(np.reshape(got, wanted.shape), wanted)
+    assert len(np.unique(wanted)) > 10
+    if simulated:
+        integers = design.quantize({"x": x, "p": where})
+        chances = {"stall_probability_in": 0.3, "stall_probability_out": 0.3, "seed": 5}
+        (made,), _ = design.simulate_core(integers, **chances)
+        (want,) = design.core(integers)
+        np.testing.assert_array_equal(made.reshape(want.shape), want)
+        assert 3 in {port.width_bits for port, _ in design.ports}  # five places
+
+
+def test_a_place_beyond_the_cache_is_refused(tmp_path):
+    design = qcompiler.compile(save(cache([1, 4, 6], 1), tmp_path), states={"past": "present"})
+    x = np.zeros((1, 1, 1, 6), F32)
+    for place in (-1, 4):
+        with pytest.raises(ValueError, match="this input takes integers from 0 to 3"):
+            design.predict({"x": x, "p": np.array([[place]])})
+
+
+def test_a_place_that_was_moved_and_cast(tmp_path):
+    moves = [
+        node("Cast", ["p"], ["p64"], to=TensorProto.INT64),
+        node("Unsqueeze", ["p64", "axis"], ["p2"]),
+        node("Reshape", ["p2", "axis1"], ["p1"]),
+    ]
+    proto = cache([1, 4, 6], 1, position=TensorProto.INT32, places=("p1", moves))
+    for name, value in (("axis", [0]), ("axis1", [1])):
+        proto.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], value))
+    design = qcompiler.compile(save(proto, tmp_path), states={"past": "present"})
+    with pytest.raises(ValueError, match="this input takes integers from 0 to 3"):
+        design.predict({"x": np.zeros((1, 1, 1, 6), F32), "p": np.array([[4]])})
+
+
+REFUSED = [
+    (cache([2, 4, 6], 1), "a cache is written for one sequence at a time"),
+    (cache([1, 4, 6], 0), "a cache is written for one sequence at a time"),
+    (cache([1, 4, 6], 1, update=[1, 5, 6]), "writes 5 rows into a cache of 4"),
+    (cache([1, 4, 6], 1, update=[1, 1, 5]), "does not fit [1, 4, 6] along axis 1"),
+    (cache([1, 4, 6], 1, position=TensorProto.FLOAT), "'p' says places, which are integers"),
+]
+
+
+@pytest.mark.parametrize(("proto", "what"), REFUSED, ids=[case[1] for case in REFUSED])
+def test_what_is_refused(proto, what, tmp_path):
+    found = messages(proto, tmp_path)
+    assert any(what in message for message in found), found
+
+
+def test_arithmetic_on_a_place_leaves_it_unbounded(tmp_path):
+    moves = [node("Add", ["p", "one"], ["p1"]), node("Cast", ["p1"], ["p2"], to=TensorProto.INT64)]
+    proto = cache([1, 4, 6], 1, places=("p2", moves))
+    proto.graph.initializer.append(helper.make_tensor("one", TensorProto.INT64, [1], [1]))
+    found = messages(proto, tmp_path)
+    assert any("int64" in message for message in found), found
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"scale": "s2"}, "what is written has another scale than the cache"),
+        ({"update": [1, 2, 6]}, "more than one row is written in a frame"),
+    ],
+)
+def test_what_no_hardware_is_built_for(options, what, tmp_path):
+    path = save(cache([1, 4, 6], 1, **options), tmp_path)
+    with pytest.raises(ModelError, match=what):
+        qcompiler.compile(path, states={"past": "present"})
