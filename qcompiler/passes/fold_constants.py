@@ -228,6 +228,8 @@ def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) 
     The quotient is rounded once to float64; where that lies so close to a point where the rounding
     switches that it could tip, the element is computed again with fractions. So the result is exact.
     """
+    shape = np.shape(reals)
+    reals, scale, zero_point = (np.reshape(part, -1) for part in (reals, scale, zero_point))
     scaled = np.clip(reals / scale + zero_point, -_LARGEST, _LARGEST)
     codes = round_float(scaled, mode).astype(np.int64)
     doubled = 2 * scaled
@@ -243,7 +245,7 @@ def _rounded(reals: Array, scale: Array, zero_point: Array, mode: RoundingMode) 
             quotient = Fraction(key[0]) / Fraction(key[1]) + key[2]
             exact[key] = min(max(round_fraction(quotient, mode), -_LARGEST), _LARGEST)
         codes[index] = exact[key]
-    return codes
+    return codes.reshape(shape)
 
 
 def fold_constant_patterns() -> list[RewritePattern]:
