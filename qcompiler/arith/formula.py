@@ -5,10 +5,10 @@ A formula is written as arithmetic on named integers, with names for its parts:
     e = t[max(b - a, 0)]; (512 * e + c) // (2 * c)
 
 Operands are called a, b, c and so on, tables t, u, v and w. There are + - *, // (rounded down), <<
-and >> by constants, comparisons (0 or 1), `x if condition else y`, max, min, abs, sqrt (rounded
-down), trunc_div (rounded towards zero, as in C), round_div (to nearest, ties to even), look-ups
-`table[index]`, `position`, the place of an element in its row, and `element`, its place in the
-frame. Every step is exact: there is no width but that of its range.
+and >> by constants, % of constant powers of two, comparisons (0 or 1), `x if condition else y`,
+max, min, abs, sqrt (rounded down), trunc_div (rounded towards zero, as in C), round_div (to
+nearest, ties to even), look-ups `table[index]`, `position`, the place of an element in its row, and
+`element`, its place in the frame. Every step is exact: there is no width but that of its range.
 """
 
 from __future__ import annotations
@@ -164,6 +164,13 @@ def _shift(sign: int) -> Callable[[IntRange, IntRange], IntRange]:
     return bounds
 
 
+def _mod_range(a: IntRange, b: IntRange) -> IntRange:
+    if b.size != 1 or b.lo < 1 or b.lo & (b.lo - 1):
+        raise FormulaError("remainders must be of a constant power of two")
+    rest = IntRange(0, b.lo - 1)
+    return a if rest.contains(a) else rest
+
+
 def _division(_given: Sequence[IntRange], made: IntRange) -> int:
     # operands, a stage for each bit of the quotient, the result
     return 2 + quotient_bits(made)
@@ -224,6 +231,10 @@ def _right(a: Any, b: Any) -> Any:
     return a >> b
 
 
+def _rest(a: Any, b: Any) -> Any:
+    return a % b
+
+
 def _times_itself(a: Any) -> Any:
     return a * a
 
@@ -265,6 +276,7 @@ RULES: Mapping[str, Rule] = {
     "neg": Rule(_negative_range, _negative),
     "shl": Rule(_shift(1), _left, _none),
     "shr": Rule(_shift(-1), _right, _none),
+    "mod": Rule(_mod_range, _rest, _none),
     "max": Rule(_hull(max), np.maximum),
     "min": Rule(_hull(min), np.minimum),
     "abs": Rule(_abs_range, np.abs),
@@ -285,7 +297,7 @@ RULES: Mapping[str, Rule] = {
 _OPERATORS: Mapping[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.FloorDiv: "floor_div", ast.LShift: "shl",
     ast.RShift: "shr", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq",
-    ast.NotEq: "ne",
+    ast.NotEq: "ne", ast.Mod: "mod",
 }  # fmt: skip
 _CALLS = {"max": 2, "min": 2, "abs": 1, "sqrt": 1, "trunc_div": 2, "round_div": 2}
 _TABLE_STAGES = 2  # address, word

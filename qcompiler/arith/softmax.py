@@ -4,7 +4,6 @@ For a row of codes x with scale s, and a quantizer with scale t and zero point z
 
     e[i] = round(2^f exp(-s (max(x) - x[i])))      a table of as many entries as there are codes
     y[i] = clip(round(e[i] / (t sum(e))) + z)      one exact quotient of integers
-
 The largest element has e = 2^f exactly, so sum(e) >= 2^f. Every other entry is off by at most
 d = (1/2 + 2^-16) 2^-f of it. With p the real softmax and E the sum of the row's errors,
 |E| <= (n - 1) d, the quotient is off by |e_i - p E| / (sum + E) <= d + p |E|. For the largest
@@ -13,14 +12,22 @@ element e_i is 0 and p <= 1; for the others p <= 1/2: never more than n d in all
     |e[i] / sum(e) - p[i]| / t <= n d / t          codes
 
 before the rounding, and the code is that of real softmax unless real softmax lies that near the
-border of two codes.
+border of two codes. Where a table would be long, e[i] is the product of two entries, of f + 18 bits
+each, rounded to f: these are off by 2^-18 of 2^-f together, a quarter of the 2^-16 that d has for
+it. An element that a mask leaves out has e = 0, which is no further off if it lies so far below the
+largest one, (f + 2) log(2), that its exponential is at most 2^-f / 4.
+
+A softmax that mixes rows of codes v with scale r needs no quantizer in between: with its quotients
+sum(e[i] v[i]) / sum(e), and v anywhere in an interval of length w, the errors of the p[i] add up to
+0, so that their products with v add up to no more than n d r w, which is the bound above for
+t / (r w) in place of t.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor, log2
+from math import ceil, floor, log, log2
 
 import numpy as np
 
@@ -32,6 +39,12 @@ BOUND_BITS = 12
 
 MOST_BITS = 48
 """Of a table's entries."""
+
+ONE_TABLE = 2**12
+"""Entries that it may have; for more, the exponential of a sum is a product of two entries."""
+
+GUARD_BITS = 18
+"""By which entries of two tables are longer than their product, once that is rounded."""
 
 _HALF = Fraction(1, 2)
 _SLACK_BITS = 16
@@ -87,24 +100,57 @@ class Softmax:
         return self.row * error / self.step
 
     @property
+    def negligible(self) -> float:
+        """Distance to the largest element from which on 0 is as good as an entry of the table."""
+        return (self.bits + 2) * log(2)
+
+    @property
+    def entries(self) -> int:
+        """An upper bound on those of the table that are not 0, before it is computed."""
+        return min(self.span, ceil(self.negligible / self.scale)) + 1
+
+    @property
+    def low_bits(self) -> int:
+        """Bits of a distance that a second table looks up; 0 where one table is enough."""
+        return 0 if self.entries <= ONE_TABLE else (self.entries - 1).bit_length() // 2
+
+    @property
     def table(self) -> IntArray:
         """Exponentials by the distance to the largest code, [span + 1]."""
-        places = self.bits + _SLACK_BITS + 2
-        found: list[int] = []
-        for distance in range(self.span + 1):
-            if found and not found[-1]:
-                found.append(0)  # it falls
-                continue
-            lo, hi = exp_minus(places, self.scale * distance)
-            found.append(floor((lo + hi) / 2 * (1 << self.bits) + _HALF))
-        return np.array(found, np.int64)
+        return self._exponentials(1, self.span + 1, self.bits)
+
+    @property
+    def tables(self) -> tuple[IntArray, IntArray]:
+        """Exponentials of the high bits of a distance, up to the first 0, and of its low ones."""
+        longer, size = self.bits + GUARD_BITS, 1 << self.low_bits
+        high = self._exponentials(size, self.span // size + 1, longer)
+        return high, self._exponentials(1, size, longer)
+
+    def _exponentials(self, step: int, count: int, bits: int) -> IntArray:
+        places = bits + _SLACK_BITS + 2
+        found = np.zeros(count, np.int64)
+        for index in range(count):
+            lo, hi = exp_minus(places, self.scale * (step * index))
+            found[index] = floor((lo + hi) / 2 * (1 << bits) + _HALF)
+            if not found[index]:  # it falls
+                break
+        return found
+
+    def exponentials(self, distances: IntArray) -> IntArray:
+        """Returns e of distances to the largest code."""
+        if not self.low_bits:
+            return self.table[distances]
+        high, low = (table.astype(object) for table in self.tables)
+        product = high[distances >> self.low_bits] * low[distances % (1 << self.low_bits)]
+        places = self.bits + 2 * GUARD_BITS
+        return ((product + (1 << places - 1)) >> places).astype(np.int64)
 
     def uncertain(self, codes: IntArray) -> IntArray:
         """Returns for each row, [..., row], how many codes may differ from real softmax's.
 
         Those whose quotient lies within the bound of a border between two codes.
         """
-        exps = self.table[codes.max(axis=-1, keepdims=True) - codes]
+        exps = self.exponentials(codes.max(axis=-1, keepdims=True) - codes)
         total = exps.sum(axis=-1, keepdims=True)
         quotient = exps / total / float(self.step)
         noise = 4 * np.spacing(quotient)  # of the two divisions here

@@ -26,7 +26,9 @@ windows; pools rise above what rises or falls (maxima) or is a line (averages); 
 works on each element alone. Activations of several scales that meet before a layer become multiples
 of the largest number that divides all scales, if these have at most 32 bits.
 A softmax between quantizers becomes functions of a row of integers, within 2**-softmax_bits of a code
-of the real one before it is rounded; there `softmax_bits` counts.
+of the real one before it is rounded; there `softmax_bits` counts. A mask, a constant added or put in
+place of scores, leaves elements of its rows out. A softmax that mixes rows of integers becomes numerator
+and denominator, which the next quantizer divides, or the host.
 Leaves alone: softmax that nothing but outputs depend on; moves that nothing but the host reads; functions that are no lines before an average;
 scales without a common grid.
 """
@@ -49,6 +51,7 @@ from qcompiler.passes.elementwise_steps import is_constant
 from qcompiler.passes.fold_caches import CachePattern
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
+from qcompiler.passes.fold_mixture import MixturePattern, RowQuotientPattern
 from qcompiler.passes.fold_moves import RaiseMoves
 from qcompiler.passes.fold_normalization import LayerNormPattern
 from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
@@ -361,6 +364,8 @@ def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
         ReduceMeanPattern(),
         ArgMaxPattern(),
         SoftmaxPattern(softmax_bits),
+        MixturePattern(softmax_bits),
+        RowQuotientPattern(),
         LayerNormPattern(),
         ConvTransposePattern(),
         RearrangementPattern(),

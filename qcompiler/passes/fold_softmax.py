@@ -1,5 +1,7 @@
 """Pattern of fold-scales for softmax between quantizers: exponentials in a table, a quotient."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -8,15 +10,16 @@ from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from qcompiler.arith.softmax import BOUND_BITS, Softmax
+from qcompiler.arith.softmax import BOUND_BITS, GUARD_BITS, Softmax
 from qcompiler.dialects import nn, qint
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
-from qcompiler.passes.rewriting import plain_dequantize, replace, scalar_constant
+from qcompiler.passes.masked_scores import EmptyRowError, scores_of
+from qcompiler.passes.rewriting import replace
 from qcompiler.provenance.sources import place_of
 
-MOST_CODES = 2**16
-"""Of a row, from the smallest to the largest that there may be: entries of the table."""
+MOST_ENTRIES = 2**24
+"""Of a table of exponentials, if it were one."""
 
 # A quotient n / d of integers, d positive, as each rounding has it; n is not negative.
 _QUOTIENTS = {
@@ -45,34 +48,127 @@ class SoftmaxPattern(RewritePattern):
         made = op.input.owner
         if not isinstance(made, nn.SoftmaxOp) or op.scale_array.size > 1 or only_outputs_read(op):
             return
-        source = grid_of(made.input)
-        if source is None or op.rounding.data not in _QUOTIENTS:
+        if op.rounding.data not in _QUOTIENTS:
             return
-        codes, scale = source
-        span = qint.range_of(codes.type).size - 1
-        if span >= MOST_CODES:
+        rows = Exponentials.of(made, Fraction(float(op.scale_array[0])), self.bound_bits)
+        if rows is None:
             return
-        row = shape_of(codes.type)[made.axis.value.data]
+        rank = len(shape_of(op.result.type))
+        axis = made.axis.value.data
+        rows.new.append(_codes(rows, op))
+        if axis != rank - 1:
+            order = [*(i for i in range(rank) if i != axis), axis]
+            back = [order.index(i) for i in range(rank)]
+            rows.new.append(qint.TransposeOp(rows.new[-1].results[0], back))
+        for created in rows.new:
+            created.location = made.location
+        replace(rewriter, op, rows.new)
+
+
+@dataclass
+class Exponentials:
+    """The exponentials of rows and their sums, as operations that are not in a block yet.
+
+    Attributes:
+        softmax: widths and table.
+        new: the operations, in order.
+        each: the exponentials; the rows lie along the last axis.
+        total: their sums.
+    """
+
+    softmax: Softmax
+    new: list[Operation]
+    each: SSAValue
+    total: SSAValue
+
+    @staticmethod
+    def of(made: nn.SoftmaxOp, step: Fraction, bound_bits: int) -> Exponentials | None:
+        """Returns those of a softmax of codes, masked or not; None for what is no such softmax.
+
+        Args:
+            made: the softmax.
+            step: of the codes that leave.
+            bound_bits: how near it must be, see `Softmax.within`.
+
+        Raises:
+            ModelError: it takes too many bits, or a row has no element that counts.
+        """
+        scores, axis = scores_of(made.input), made.axis.value.data
+        if scores is None:
+            return None
+        span = qint.range_of(scores.codes.type).size - 1
         try:
-            softmax = Softmax.within(
-                scale, Fraction(float(op.scale_array[0])), span, row, self.bound_bits
-            )
+            softmax = Softmax.within(scores.scale, step, span, scores.shape[axis], bound_bits)
+            if softmax.entries > MOST_ENTRIES:
+                return None
+            kept = scores.kept(axis, softmax.negligible)
+        except EmptyRowError:
+            what = "a mask leaves out every element of a row, whose softmax is then 0 / 0"
+            remedy = "let each row keep one element at least, such as a token itself"
+            raise ModelError([Problem(place_of(made), what, remedy)]) from None
         except ValueError as error:
             remedy = "quantize its result with a larger scale"
             raise ModelError([Problem(place_of(made), str(error), remedy)]) from None
+        if kept is None:
+            return None
+        return Exponentials._built(scores.codes, kept, axis, softmax)
+
+    @staticmethod
+    def _built(codes: SSAValue, kept: Array, axis: int, softmax: Softmax) -> Exponentials:
+        """Returns the largest of each row, exponentials, and their sum."""
         new: list[Operation] = []
-        axis, rank = made.axis.value.data, len(shape_of(codes.type))
+        rank = kept.ndim
         order = [*(i for i in range(rank) if i != axis), axis]
         if axis != rank - 1:
             new.append(qint.TransposeOp(codes, order))
             codes = new[-1].results[0]
-        new += _rows(codes, softmax, op)
-        if axis != rank - 1:
-            back = [order.index(i) for i in range(rank)]
-            new.append(qint.TransposeOp(new[-1].results[0], back))
-        for created in new:
-            created.location = made.location
-        replace(rewriter, op, new)
+        if not kept.all():
+            new.append(_masked(codes, np.transpose(kept, order)))
+            codes = new[-1].results[0]
+        largest = qint.RowReduceOp(codes, "max")
+        text, tables = _looked_up(softmax, qint.range_of(codes.type).size)
+        each = qint.FormulaOp([codes, largest.result], text, tables)
+        total = qint.RowReduceOp(each.result, "sum")
+        new += [largest, each, total]
+        return Exponentials(softmax, new, each.result, total.result)
+
+
+def _looked_up(softmax: Softmax, distances: int) -> tuple[str, dict[str, Array]]:
+    """Returns the formula of an exponential, and its tables, for distances below a number."""
+    size = 1 << softmax.low_bits
+    table = softmax.tables[0] if size > 1 else softmax.table
+    table = np.append(np.trim_zeros(table, "b"), 0)
+    # Beyond the last entry that is not 0 all are.
+    last = len(table) * size - 1
+    index = f"min(max(b - a, 0), {last})" if distances > last else "max(b - a, 0)"
+    if size == 1:
+        return f"t[{index}]", {"t": table[:distances]}
+    places = softmax.bits + 2 * GUARD_BITS
+    text = (
+        f"d = {index}; (t[d >> {softmax.low_bits}] * u[d % {size}] + {1 << places - 1}) >> {places}"
+    )
+    return text, {"t": table, "u": softmax.tables[1]}
+
+
+def _masked(codes: SSAValue, kept: Array) -> qint.FormulaOp:
+    """Returns codes, but numbers so low that they count nothing where `kept` is false."""
+    bounds = qint.range_of(codes.type)
+    varying = [axis for axis, extent in enumerate(kept.shape) if extent > 1 and _varies(kept, axis)]
+    flags = kept[(0,) * varying[0]].reshape(-1)
+    if varying[0] == kept.ndim - 1:
+        index = "position"
+    elif flags.size == kept.size:
+        index = "element"
+    elif flags.size & (flags.size - 1) == 0:
+        index = f"element % {flags.size}"
+    else:
+        index, flags = "element", kept.reshape(-1)
+    text = f"a if t[{index}] else {bounds.lo - bounds.size}"
+    return qint.FormulaOp([codes], text, {"t": flags.astype(np.int64)})
+
+
+def _varies(array: Array, axis: int) -> bool:
+    return bool((array != array.take([0], axis=axis)).any())
 
 
 def grid_of(value: SSAValue) -> tuple[SSAValue, Fraction] | None:
@@ -81,22 +177,10 @@ def grid_of(value: SSAValue) -> tuple[SSAValue, Fraction] | None:
     Positive factors and divisors behind a dequantize, such as the square root of a head's size,
     are part of the scale.
     """
-    factor = Fraction(1)
-    while isinstance(value.owner, nn.MulOp | nn.DivOp):
-        op = value.owner
-        number, inner = scalar_constant(op.rhs), op.lhs
-        if number is None and isinstance(op, nn.MulOp):
-            number, inner = scalar_constant(op.lhs), op.rhs
-        if number is None or not np.isfinite(number) or number <= 0:
-            return None
-        if shape_of(inner.type) != shape_of(op.result.type):
-            return None
-        factor *= Fraction(number) if isinstance(op, nn.MulOp) else 1 / Fraction(number)
-        value = inner
-    source = plain_dequantize(value)
-    if source is None or source.scale_array.size > 1:
+    scores = scores_of(value)
+    if scores is None or scores.changed is not None:
         return None
-    return source.input, factor * Fraction(float(source.scale_array[0]))
+    return scores.codes, scores.scale
 
 
 def only_outputs_read(op: qint.QuantizeOp) -> bool:
@@ -112,12 +196,9 @@ def only_outputs_read(op: qint.QuantizeOp) -> bool:
     return True
 
 
-def _rows(codes: SSAValue, softmax: Softmax, op: qint.QuantizeOp) -> list[Operation]:
-    """Returns the largest of each row, exponentials, their sum, and codes of the quotients."""
-    largest = qint.RowReduceOp(codes, "max")
-    table = {"t": softmax.table}
-    exps = qint.FormulaOp([codes, largest.result], "t[max(b - a, 0)]", table)
-    total = qint.RowReduceOp(exps.result, "sum")
+def _codes(rows: Exponentials, op: qint.QuantizeOp) -> qint.FormulaOp:
+    """Returns the codes of quotients of exponentials and their sums."""
+    softmax = rows.softmax
     zero, made = int(op.zero_point_array[0]), op.range
     one, step = 1 << softmax.bits, softmax.step
     inside = f" + {zero} * d" if zero and not op.adds_after_rounding else ""
@@ -127,5 +208,4 @@ def _rows(codes: SSAValue, softmax: Softmax, op: qint.QuantizeOp) -> list[Operat
         f"d = max(b, {one}) * {step.numerator}; n = a * {step.denominator}{inside}; "
         f"q = {quotient}{outside}; max(min(q, {made.hi}), {made.lo})"
     )
-    codes_of = qint.FormulaOp([exps.result, total.result], text)
-    return [largest, exps, total, codes_of]
+    return qint.FormulaOp([rows.each, rows.total], text)

@@ -1,71 +1,15 @@
-"""Attention with a real softmax between quantizers, one head and two.
-
-Scales are powers of two: float32 is exact in the runtime's products, and no tie is its noise.
-"""
+"""Attention with a real softmax between quantizers, one head and two."""
 
 from fractions import Fraction
 
 import numpy as np
-import onnxruntime
 import pytest
 from onnx_models import model, node, save
+from transformer_models import CONSTANTS, F32, U8, attention, qdq, runtime
 
 import qcompiler
 from qcompiler.arith.softmax import Softmax
 from qcompiler.dialects import stream
-
-U8, F32 = np.uint8, np.float32
-CONSTANTS = {
-    "s1": F32(2**-6), "z1": U8(128), "s2": F32(2**-7), "zw": np.int8(0), "s3": F32(2**-4),
-    "z3": U8(120), "s4": F32(1 / 256), "z4": U8(0), "root": F32(2.0),
-}  # fmt: skip
-
-
-def qdq(x, y, scale, zero):
-    return [
-        node("QuantizeLinear", [x, scale, zero], [f"{y}_q"]),
-        node("DequantizeLinear", [f"{y}_q", scale, zero], [y]),
-    ]
-
-
-def attention(tokens, channels, heads, rng):
-    """x -> q, k, v -> softmax(q k^T / 2) v, as a quantizer of onnxruntime writes it."""
-    each = channels // heads
-    weights = {f"w{n}": rng.integers(-60, 60, (channels, channels)).astype(np.int8) for n in "qkv"}
-    shapes = {
-        "split": np.array([1, tokens, heads, each]), "joined": np.array([1, tokens, channels])
-    }  # fmt: skip
-    nodes = qdq("x", "xr", "s1", "z1")
-    for name, perm in (("q", [0, 2, 1, 3]), ("k", [0, 2, 3, 1]), ("v", [0, 2, 1, 3])):
-        nodes += [
-            node("DequantizeLinear", [f"w{name}", "s2", "zw"], [f"w{name}r"]),
-            node("MatMul", ["xr", f"w{name}r"], [f"{name}m"]),
-            *qdq(f"{name}m", f"{name}r", "s3", "z3"),
-            node("Reshape", [f"{name}r", "split"], [f"{name}s"]),
-            node("Transpose", [f"{name}s"], [f"{name}t"], perm=perm),
-        ]
-    nodes += [
-        node("MatMul", ["qt", "kt"], ["scores"]),
-        node("Div", ["scores", "root"], ["scaled"]),
-        *qdq("scaled", "sr", "s3", "z3"),
-        node("Softmax", ["sr"], ["p"], axis=-1),
-        *qdq("p", "pr", "s4", "z4"),
-        node("MatMul", ["pr", "vt"], ["mixed"]),
-        *qdq("mixed", "mr", "s3", "z3"),
-        node("Transpose", ["mr"], ["back"], perm=[0, 2, 1, 3]),
-        node("Reshape", ["back", "joined"], ["y"]),
-    ]
-    proto = model(nodes, CONSTANTS | weights | shapes, inputs={"x": [1, tokens, channels]})
-    proto.ir_version = 10
-    return proto
-
-
-def runtime(path, x):
-    """Codes as onnxruntime computes them node by node, without fusing any."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options)
-    return np.stack([session.run(None, {"x": frame})[0] for frame in x])
 
 
 @pytest.mark.simulation

@@ -158,7 +158,7 @@ class MatMulOp(MatrixUnit):
         made = exact_matmul(x.reshape(len(kept), self.vectors, self.terms), kept, largest)
         return (made.reshape(len(x), *self.output_channel.frame_shape),)
 
-    def _turn(self) -> Schedule:
+    def turn(self) -> Schedule:
         """Returns what one matrix does, but for its own coming."""
         neuron, synapse = self.folds
         start = np.arange(self.vectors, dtype=np.int64)[:, None] * (neuron * synapse)
@@ -167,26 +167,27 @@ class MatMulOp(MatrixUnit):
         return Schedule.pipe(cycles, consume, produce, self.latency, self.matrices)
 
     @property
-    def _matrix_beats(self) -> int:
+    def matrix_beats(self) -> int:
+        """Beats in which a matrix comes."""
         return self.matrix_channel.with_lanes(self.wanted_lanes[1]).beats // self.matrices
 
     def schedule(self) -> Schedule:
         """Returns the using side's; `timing` knows both sides."""
-        turn, beats = self._turn(), self._matrix_beats
+        turn, beats = self.turn(), self.matrix_beats
         cycles = max(turn.cycles, beats)
         taken = np.linspace(0, cycles - 1, beats).astype(np.int64)
         return Schedule(cycles, (*turn.consume, taken), turn.produce, self.latency, self.matrices)
 
     def _buffering(self, busy: Busy, cycles: int) -> Buffering:
         each = [1] * self.matrices
-        beats = self._matrix_beats, len(busy.at)
+        beats = self.matrix_beats, len(busy.at)
         return Buffering(each, each, *beats, KEPT_MATRICES, busy.at, cycles)
 
     def timing(
         self, arrivals: Sequence[Times], frames: int, release: Times | None = None
     ) -> Timeline:
         """Returns the times of both sides: a matrix is used when it is whole."""
-        turn = self._turn()
+        turn = self.turn()
         busy = Busy.slots(turn)
         kind = arrivals[0].dtype
         earliest = np.zeros((frames * self.matrices, len(busy.at)), kind)
@@ -203,7 +204,7 @@ class MatMulOp(MatrixUnit):
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         """Returns by when vectors and matrices must have come."""
-        turn = self._turn()
+        turn = self.turn()
         busy = Busy.slots(turn)
         due = deadlines[0] - deadlines[0].dtype.type(self.latency)
         end = int(due[-1]) + turn.frame_cycles

@@ -33,6 +33,7 @@ from qcompiler.frontends.onnx.places import narrow_places, says_place, wide_argu
 from qcompiler.frontends.onnx.refusal import RefusalError, Value
 from qcompiler.frontends.onnx.registry import IMPORTERS, Importer
 from qcompiler.frontends.onnx.tensors import HALVES, array_of
+from qcompiler.frontends.onnx.tokens import token_range
 from qcompiler.frontends.onnx.unsupported import is_dynamic, reason_and_remedy
 from qcompiler.frontends.onnx.values import Values
 from qcompiler.provenance.keep_sources import NodeGraph, keep_nodes
@@ -117,7 +118,7 @@ class _GraphImporter:
         self.specs = inputs
         self.numerics = self._chosen(numerics)
         self.block = Block()
-        self.values = Values(self.block, folder, self.numerics)
+        self.values = Values(self.block, folder, self.numerics, self.graph)
         self.nodes = in_order(self.graph.node)
         self.made_by = {o: n for n in self.nodes for o in n.output if o}
         self.used = {i for n in self.graph.node for i in n.input}
@@ -225,7 +226,8 @@ class _GraphImporter:
         if has_open_batch(info):
             self.open_inputs.append(info.name)
         places = says_place(self.graph.node, info.name)
-        type_ = argument_type(info, spec, says_place=places)
+        tokens = token_range(self.graph, info.name)
+        type_ = argument_type(info, spec, tokens, says_place=places)
         argument = self.block.insert_arg(type_, len(self.block.args))
         argument.location = naming.location(info.name)
         argument.name_hint = naming.hint(info.name)

@@ -5,6 +5,7 @@ from onnx import TensorProto, TensorShapeProto, ValueInfoProto
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn
 from qcompiler.dialects.qint.boundary import DequantizeOp
 from qcompiler.dialects.qint.linear import AffineOp
@@ -23,13 +24,18 @@ from qcompiler.frontends.onnx.tensors import (
 
 
 def argument_type(
-    info: ValueInfoProto, spec: InputSpec | None, *, says_place: bool = False
+    info: ValueInfoProto,
+    spec: InputSpec | None,
+    tokens: IntRange | None = None,
+    *,
+    says_place: bool = False,
 ) -> Attribute:
     """Returns the type of the argument for a graph input; an open batch size is taken as 1.
 
     Args:
         info: of the input.
         spec: which integers it takes, if the user says so.
+        tokens: which integers the tables have that it indexes, if it does nothing else.
         says_place: it may have 64 bits: as many as the places need are left of them.
 
     Raises:
@@ -46,6 +52,8 @@ def argument_type(
     codes = integer_range(element) if says_place else code_range(element)
     if spec is not None:
         codes = spec.range
+    elif tokens is not None and element not in (TensorProto.FLOAT, *HALVES):
+        codes = tokens
     elif codes is None and element not in (TensorProto.FLOAT, *HALVES):
         raise RefusalError(
             f"elements must be float or integers of 2 to 32 bits, got {element_type_name(element)}",

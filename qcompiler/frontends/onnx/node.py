@@ -22,9 +22,10 @@ from qcompiler.frontends.onnx.tensors import (
     element_type_name,
     smallest_type,
 )
-from qcompiler.frontends.onnx.values import Values, shape_of_value
+from qcompiler.frontends.onnx.values import Values, check_real, evaluated, shape_of_value
 
 _LARGEST_EXACT = 2**53
+LOWEST = np.finfo(np.float32).min
 
 
 def is_integer(value: SSAValue) -> bool:
@@ -135,6 +136,33 @@ class NodeContext:
             )
         return operand
 
+    def mask(self, index: int) -> SSAValue:
+        """Returns an input as `operand` does; a constant may hold -inf, as masks of attention do.
+
+        Raises:
+            RefusalError: as `operand` and `mask_numbers`.
+        """
+        value = self.value(index)
+        if not isinstance(value, np.ndarray) or not (value == -np.inf).any():
+            return self.operand(index)
+        return self.emit(nn.ConstantOp(self.mask_numbers(index)))
+
+    def mask_numbers(self, index: int) -> Array:
+        """Returns a constant input whose -inf became the lowest float32.
+
+        That is the same where nothing but softmax and quantizers read the result: below every sum
+        of other numbers, both become 0 or the lowest code.
+
+        Raises:
+            RefusalError: it holds other numbers that are not finite, or others read the result.
+        """
+        name = self.input_name(index)
+        numbers = self._values.elements(name)
+        if self._values.saturates(self.proto.output[0]):
+            numbers = np.where(numbers == -np.inf, LOWEST, numbers)
+        check_real(numbers, name)
+        return numbers
+
     def any_operand(self, index: int) -> SSAValue:
         """Returns an input as a tensor of reals or integers; for nodes that only move elements."""
         return self._values.operand(self.input_name(index))
@@ -225,6 +253,10 @@ class NodeContext:
         """Returns what is known of the reals of the IR."""
         return self._values.ranges.of(value)
 
+    def is_constant(self, index: int) -> bool:
+        """Returns whether an input is known while compiling."""
+        return self._values.is_constant(self.input_name(index))
+
     def set_integers(self, data_type: int) -> None:
         """Says that the node's first output holds integers of an element type of ONNX."""
         self._values.integers[self.proto.output[0]] = data_type
@@ -268,6 +300,10 @@ class NodeContext:
             f"{what} must be constant, but {name!r} depends on the network's input",
             "export with fixed input shapes and fixed quantizer parameters",
         )
+
+    def elements(self, value: SSAValue) -> Array:
+        """Returns the elements of a value of the IR that depends on constants only."""
+        return evaluated(value)
 
     def integers(self, index: int, what: str) -> list[int]:
         """Returns a constant input that lists integers, such as a shape or axes.

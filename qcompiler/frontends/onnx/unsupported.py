@@ -66,7 +66,11 @@ _ADVICE: tuple[_Advice, ...] = (
         "this recurrent layer is not supported",
         "use LSTM or GRU, or write the cell step by step, with its states as inputs and outputs",
     ),
-    _group("Attention MultiHeadAttention", "attention is not supported yet", "use dense layers"),
+    _group(
+        "Attention MultiHeadAttention GroupQueryAttention",
+        "this fused form of attention is not supported",
+        "write it out as MatMul, Softmax and MatMul, or as ONNX's own Attention of opset 23",
+    ),
 )
 
 _CONTROL_FLOW = (

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from onnx import GraphProto, NodeProto
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.utils.hints import isa
@@ -25,6 +26,9 @@ from qcompiler.interpreters import run_constants
 MAX_CONSTANT_ELEMENTS = MAX_ELEMENTS
 """Bound on the elements of all constants: many tensors may name the same external data."""
 
+_SATURATE = ("Softmax", "LogSoftmax", "QuantizeLinear", "Quant")
+_PASS_ON = ("Add", "Where", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
+
 MAX_COMPUTED = 2**25
 """Bound on the elements of all constants that are computed, beyond as many as the file stores."""
 
@@ -46,7 +50,7 @@ class Values:
         numerics: what the model means, `exact` or `onnxruntime`.
     """
 
-    def __init__(self, block: Block, folder: Path, numerics: str):
+    def __init__(self, block: Block, folder: Path, numerics: str, graph: GraphProto | None = None):
         self.block = block
         self.folder = folder
         self.numerics = numerics
@@ -56,6 +60,11 @@ class Values:
         self.constants: set[str] = set()
         self.places: list[qint.QuantizeOp] = []
         self._evaluated: dict[str, Array] = {}
+        self._readers: dict[str, list[NodeProto]] = {}
+        for node in () if graph is None else graph.node:
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
+        self._outputs = [] if graph is None else [output.name for output in graph.output]
         self._constant_elements = 0
         self._computed_elements = -MAX_COMPUTED
         self._values: dict[str, Value] = {}
@@ -85,6 +94,23 @@ class Values:
         elif value.name_hint is None:
             value.name_hint = naming.hint(name)
         self._values[name] = value
+
+    def saturates(self, name: str) -> bool:
+        """Whether only softmax and quantizers read a tensor, if need be behind sums and moves."""
+        seen: set[str] = set()
+        pending = [name]
+        while pending:
+            name = pending.pop()
+            readers = self._readers.get(name, [])
+            if name in self._outputs or not readers:
+                return False
+            seen.add(name)
+            for node in readers:
+                if node.op_type in _PASS_ON:
+                    pending += [made for made in node.output if made not in seen]
+                elif node.op_type not in _SATURATE:
+                    return False
+        return True
 
     def derive(self, name: str, value: Value, note: str) -> str:
         """Binds what was made of tensor `name` without arithmetic; returns how it is called."""

@@ -178,6 +178,15 @@ def _shifted(p: _Pipeline, _name: str, given: Sequence[Number], step: Step) -> N
     return Number.of(p.b.concat([given[0], p.b.constant(0, places)]), step.range)
 
 
+def _low_bits(_p: _Pipeline, _name: str, given: Sequence[Number], step: Step) -> Number:
+    """Remainders of powers of two."""
+    bits = (given[1].range.lo - 1).bit_length()
+    number = given[0]
+    if number.range == step.range:
+        return number
+    return Number.of(number.wide(max(bits, number.width)).slice(0, bits), step.range)
+
+
 def _compared(predicate: str, one: Number, other: Number) -> Signal:
     hull = one.range.union(other.range)
     pair = [number.wide(hull.width_bits) for number in (one, other)]
@@ -323,7 +332,8 @@ def _finished(
 
 MAKERS: dict[str, _Maker] = {
     "add": _chained, "sub": _chained, "neg": _chained, "mul": _product, "square": _product,
-    "shl": _shifted, "shr": _shifted, "max": _extreme, "min": _extreme, "abs": _magnitude,
+    "shl": _shifted, "shr": _shifted, "mod": _low_bits, "max": _extreme, "min": _extreme,
+    "abs": _magnitude,
     "lt": _flag, "le": _flag, "gt": _flag, "ge": _flag, "eq": _flag, "ne": _flag,
     "select": _select, "sqrt": _root, "floor_div": _quotient, "trunc_div": _quotient,
     "round_div": _quotient, "table": _look_up,

@@ -1,6 +1,7 @@
 """Models that are refused, each with what its message says to do: for tests and a page."""
 
 from refusals import (
+    attention,
     attributes,
     elements,
     formats,
@@ -17,6 +18,7 @@ __all__ = [
     "CASES",
     "INTERNAL",
     "Case",
+    "attention",
     "attributes",
     "elements",
     "formats",

@@ -96,12 +96,13 @@ def softmax_behind_batch_norm(net: Net, mended: bool):
     net.conv(net.quantized(net.op("Softmax", y, axis=1)))
 
 
-@refused(_BETWEEN, "softmax straight into a layer", "softmax_0", "quantizers on both sides")
+@refused(_BETWEEN, "softmax along another axis than the layer sums over", "softmax_0",
+         "quantizers on both sides", shape=(1, 3, 4))  # fmt: skip
 def softmax_without_quantizer(net: Net, mended: bool):
     y = net.dense(net.quantized())
     if mended:
-        y = net.quantized(net.op("Softmax", net.quantized(y)))
-    net.dense(y if mended else net.op("Softmax", y))
+        y = net.quantized(net.op("Softmax", net.quantized(y), axis=1))
+    net.dense(y if mended else net.op("Softmax", y, axis=1))
 
 
 @refused(_BETWEEN, "a convolution with weights from an input", "conv_0", "the weights constant",

@@ -196,12 +196,3 @@ def control_flow(net: Net, mended: bool):
             [helper.make_tensor_value_info("taken", 1, [1, 4])],
         )  # fmt: skip
         net.dense(net.op("If", net.const(True, np.bool_), then_branch=branch, else_branch=branch))
-
-
-@refused(_CHAPTER, "attention in one node", "attention_0", "dense layers", shape=(1, 3, 4))
-def attention_node(net: Net, mended: bool):
-    x = net.quantized()
-    if mended:
-        net.dense(x)
-    else:
-        net.op("Attention", x, x, x, q_num_heads=1, kv_num_heads=1)

@@ -22,6 +22,7 @@ _ORDER = (
     "Between quantized layers",
     "Scales",
     "Sums and products of activations",
+    "Attention and embeddings",
     "Operations",
     "Quantizers",
     "Quantizers of particular tools",

@@ -28,6 +28,7 @@ FORMULAS = [
     ("sqrt(a)", (NIBBLE,)),
     ("t[a] + t[max(a - 3, 0)] * position + t[position]", (NIBBLE,)),
     ("a * element + t[element + 1]", (NIBBLE,)),
+    ("a % 8 - 5 * (b % 4) + a % 256 + (element % 4) * 3", (BYTE, SIGNED)),
     ("k = a >> 2; clipped = min(max(k * 7 // 3 + c, -30), 30); clipped - d",
      (BYTE, NIBBLE, SIGNED, NIBBLE)),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from qcompiler.frontends.onnx.ops import (
     activations,
+    attention,
     caches,
     channels_last,
     constants,
@@ -26,6 +27,7 @@ from qcompiler.frontends.onnx.ops import (
 
 __all__ = [
     "activations",
+    "attention",
     "caches",
     "channels_last",
     "constants",

@@ -4,11 +4,13 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
+from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.ops.integers import common_type, integer_result
 from qcompiler.frontends.onnx.refusal import RefusalError, Value
 from qcompiler.frontends.onnx.registry import importer
 
+_NOT_VALID = "export the model again, this node is not valid"
 _BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": nn.MulOp}
 
 
@@ -16,7 +18,8 @@ _BINARY: dict[str, type[nn.Binary]] = {"Add": nn.AddOp, "Sub": nn.SubOp, "Mul": 
 def _binary(node: NodeContext) -> Value:
     op, data_type = _BINARY[node.proto.op_type], common_type(node)
     if data_type is None:
-        return node.emit(op(node.operand(0), node.operand(1)))
+        take = node.mask if op is nn.AddOp else node.operand
+        return node.emit(op(take(0), take(1)))
     return integer_result(node, node.emit(op(node.number(0), node.number(1))), data_type)
 
 
@@ -64,3 +67,23 @@ def _relu(node: NodeContext) -> Value:
     data_type = common_type(node)
     y = node.emit(nn.ReluOp(node.number(0)))
     return y if data_type is None else integer_result(node, y, data_type)
+
+
+@importer("", "Where", moves_data=True)
+def _where(node: NodeContext) -> Value:
+    """Selects by a constant condition: what is not chosen counts 0 times."""
+    condition = node.constant(0, "condition")
+    if condition.dtype.kind != "b":
+        raise RefusalError(f"condition must be of booleans, got {condition.dtype}", _NOT_VALID)
+    chosen = [_kept(node, index, flags) for index, flags in ((1, condition), (2, ~condition))]
+    return node.emit(nn.AddOp(chosen[0], chosen[1]))
+
+
+def _kept(node: NodeContext, index: int, flags: Array) -> SSAValue:
+    """Returns an input where flags are set, else 0."""
+    value = node.value(index)
+    if isinstance(value, np.ndarray):
+        numbers = node.mask_numbers(index)
+        return node.emit(nn.ConstantOp(np.where(flags, numbers, np.float32(0))))
+    factors = node.emit(nn.ConstantOp(flags.astype(np.float32)))
+    return node.emit(nn.MulOp(node.operand(index), factors))

@@ -12,6 +12,7 @@ from qcompiler.arith.decimals import shortest
 from qcompiler.dialects import nn
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.onnx.node import NodeContext
+from qcompiler.frontends.onnx.ops.embedding import look_up
 from qcompiler.frontends.onnx.ops.shapes import axis_in
 from qcompiler.frontends.onnx.refusal import RefusalError, Value
 from qcompiler.frontends.onnx.registry import importer
@@ -46,6 +47,8 @@ def _sliced(node: NodeContext, axis: int, start: int, end: int, step: int = 1) -
 
 @importer("", "Gather", moves_data=True)
 def _gather(node: NodeContext) -> Value:
+    if not node.is_constant(1) and node.is_constant(0):
+        return look_up(node)
     shape = node.shape(0)
     axis = axis_in(node.int_attribute("axis", 0), len(shape))
     indices = node.constant(1, "indices")

@@ -1,0 +1,100 @@
+"""Patterns of fold-scales for a softmax that mixes rows of codes, with no quantizer in between.
+
+Numerators and denominators are products and sums of integers; what divides them is the quantizer
+behind the product, or the host.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
+
+from qcompiler.arith.softmax import BOUND_BITS
+from qcompiler.dialects import nn, qint
+from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.fold_softmax import Exponentials
+from qcompiler.passes.rewriting import accumulated, plain_dequantize, replace
+
+_ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)
+
+# A quotient n / d of integers, d positive, as each rounding has it.
+_QUOTIENTS = {
+    "half_even": "round_div(n, d)", "floor": "n // d", "down": "trunc_div(n, d)",
+    "ceil": "-(-n // d)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MixturePattern(RewritePattern):
+    """softmax(dequantize(x)) @ dequantize(v) is a quotient of two integers.
+
+    Attributes:
+        bound_bits: it is at most 2**-bound_bits of a code from the real one. What no quantizer
+            reads counts the interval of v as 2**bound_bits codes.
+    """
+
+    bound_bits: int = BOUND_BITS
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.MatMulOp, rewriter: PatternRewriter) -> None:
+        made, values = op.lhs.owner, plain_dequantize(op.rhs)
+        if not isinstance(made, nn.SoftmaxOp) or values is None or values.scale_array.size > 1:
+            return
+        if made.axis.value.data != len(shape_of(op.lhs.type)) - 1:
+            return
+        interval = Fraction(float(values.scale_array[0]))
+        interval *= max(1, qint.range_of(values.input.type).size - 1)
+        behind = _quantizer_behind(op.result)
+        step = Fraction(1, 1 << self.bound_bits)
+        if behind is not None:
+            step = Fraction(float(behind.scale_array[0])) / interval
+        rows = Exponentials.of(made, step, self.bound_bits)
+        if rows is None:
+            return
+        product = accumulated(op, lambda: qint.MatMulOp(rows.each, values.input))
+        total = qint.FormulaOp([rows.total], f"max(a, {1 << rows.softmax.bits})")
+        numerator = qint.DequantizeOp(product.result, values.scale_array, _ZERO)
+        denominator = qint.DequantizeOp(total.result, _ONE, _ZERO)
+        quotient = nn.DivOp(numerator.result, denominator.result)
+        for created in rows.new:
+            created.location = made.location
+        replace(rewriter, op, [*rows.new, product, total, numerator, denominator, quotient])
+
+
+def _quantizer_behind(value: SSAValue) -> qint.QuantizeOp | None:
+    """Returns the one reader of a value, past moves, if it is a quantizer with one scale."""
+    readers: list[Operation] = [use.operation for use in value.uses]
+    while len(readers) == 1 and isinstance(readers[0], nn.ReshapeOp | nn.TransposeOp):
+        readers = [use.operation for use in readers[0].result.uses]
+    if len(readers) != 1 or not isinstance(readers[0], qint.QuantizeOp):
+        return None
+    return readers[0] if readers[0].scale_array.size == 1 else None
+
+
+class RowQuotientPattern(RewritePattern):
+    """quantize(dequantize(n) / dequantize(d)), a divisor for each row, is a formula of integers."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
+        divided = op.input.owner
+        if not isinstance(divided, nn.DivOp) or op.rounding.data not in _QUOTIENTS:
+            return
+        above, below = plain_dequantize(divided.lhs), plain_dequantize(divided.rhs)
+        if above is None or below is None or isinstance(below.input.owner, qint.ConstantOp):
+            return
+        sizes = above.scale_array.size, below.scale_array.size, op.scale_array.size
+        rows, shape = shape_of(below.input.type), shape_of(above.input.type)
+        if max(sizes) > 1 or rows != (*shape[:-1], 1) or qint.range_of(below.input.type).lo < 1:
+            return
+        scales = [Fraction(float(o.scale_array[0])) for o in (above, below, op)]
+        ratio = scales[0] / (scales[1] * scales[2])
+        zero, made = int(op.zero_point_array[0]), op.range
+        inside = f" + {zero} * d" if zero and not op.adds_after_rounding else ""
+        outside = f" + {zero}" if zero and op.adds_after_rounding else ""
+        text = (
+            f"d = b * {ratio.denominator}; n = a * {ratio.numerator}{inside}; "
+            f"q = {_QUOTIENTS[op.rounding.data]}{outside}; max(min(q, {made.hi}), {made.lo})"
+        )
+        replace(rewriter, op, [qint.FormulaOp([above.input, below.input], text)])
