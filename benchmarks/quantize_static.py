@@ -114,7 +114,7 @@ def run_case(path: Path, network: str, setting: str, count: int) -> Case:
         found.differ[name] = int((np.abs(made - wanted) > allowed).sum())
     if min(found.differ.values()):
         found.apart = _apart(path, x)
-        replay = Replay(design, *_tensors(model, x))
+        replay = Replay(design.level("nn"), *_tensors(model, x))
         replay.run([x])
         found.codes, found.ties = replay.found.integers, int(replay.found.noise)
         found.mismatches, found.said = int(replay.found.mismatches), replay.found.notes

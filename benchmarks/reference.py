@@ -24,6 +24,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
 
@@ -153,8 +154,8 @@ class Replay:
         found: what the comparison of each quantizer's codes found.
     """
 
-    def __init__(self, design: Design, tensors: Mapping[str, Array], graph: onnx.GraphProto):
-        module = design.level("nn")
+    def __init__(self, module: ModuleOp, tensors: Mapping[str, Array], graph: onnx.GraphProto):
+        """Prepares a network at the nn level; a module of exact numerics for single operations."""
         self.interpreter = Interpreter(module)
         for implementation in (NNFunctions(np.float64), QintFunctions(np.float64)):
             self.interpreter.register_implementations(implementation)
@@ -316,7 +317,7 @@ def compare(
     count = len(next(iter(given.values())))
     fed = {n: a.reshape(count, *a.shape[2:]) for n, a in reals.items()}
     tensors, graph = executed(path, fed)
-    replay = Replay(design, tensors, graph)
+    replay = Replay(design.level("nn"), tensors, graph)
     replay.run([_argument(given[name]) for name in design.names("inputs")])
     found = replay.found
     found.frames = count

@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace {
-enum Kind { kGeneric, kFifo, kWindow, kWire };
+enum Kind { kGeneric, kFifo, kWindow, kWire, kProduct };
 
 struct Slice {  // register slice: two entries, in_ready is a register
   bool valid = false, spare = false, pushed = false, taken = false;
@@ -83,6 +83,19 @@ extern "C" int64_t simulate(int nodes, const int32_t* table, const int32_t* wire
         produce = enable && node.count > 0;
         if (push) slices[node.in[0]].taken = true;
         node.count += int(push) - int(produce);
+      } else if (node.kind == kProduct) {  // generic, while a matrix is whole
+        uint8_t flag = node.flags[node.slot];
+        bool push = slices[node.in[1]].valid && node.count != node.buffer_rows;
+        bool issue = enable && node.count > 0 && (!(flag & 1) || slices[node.in[0]].valid);
+        if (issue) {
+          if (flag & 1) slices[node.in[0]].taken = true;
+          produce = flag >> 7;
+          if (++node.slot == node.cycles) node.slot = 0, --node.count;
+        }
+        if (push) {
+          slices[node.in[1]].taken = true;
+          if (++node.beat == node.row_beats) node.beat = 0, ++node.count;
+        }
       } else {
         bool push = slices[node.in[0]].valid && node.count != node.buffer_rows;
         produce = enable && node.count >= node.want[node.row];

@@ -15,12 +15,26 @@ import numpy as np
 
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
+from qcompiler.dialects.stream.buffered import Buffered
+from qcompiler.dialects.stream.matmul import KEPT_MATRICES
 from qcompiler.dialects.stream.process import Process
-from qcompiler.dialects.stream.windows import SlidingWindowOp, rows_wanted
+from qcompiler.dialects.stream.schedule import Schedule
 
 UNBOUNDED = 10**8
 _SOURCE = Path(__file__).with_suffix(".cpp")
-_KINDS = {stream.FifoOp: 1, SlidingWindowOp: 2, stream.ReshapeOp: 3}
+_GENERIC, _FIFO, _BUFFER, _WIRE, _PRODUCT = range(5)
+
+
+def _kind(process: Process) -> int:
+    """Returns how the C++ code moves a process on."""
+    kinds = {
+        stream.FifoOp: _FIFO, Buffered: _BUFFER, stream.ReshapeOp: _WIRE,
+        stream.MatMulOp: _PRODUCT,
+    }  # fmt: skip
+    found = next((kind for known, kind in kinds.items() if isinstance(process, known)), _GENERIC)
+    if found == _GENERIC and type(process).timing is not Process.timing:
+        raise ValueError(f"{process.name} has a timing of its own, which is not modelled here")
+    return found
 
 
 class TokenSimulator:
@@ -96,29 +110,34 @@ class _Tables:
     """What the C++ code needs of one process."""
 
     def __init__(self, process: Process):
-        schedule = process.schedule()
-        kind = _KINDS.get(type(process), 0)
-        overridden = type(process).timing is not Process.timing
-        if kind == 0 and overridden:
-            raise ValueError(f"{process.name} has a timing of its own, which is not modelled here")
+        schedule, kind = process.schedule(), _kind(process)
         self.head = (kind, max(0, schedule.latency - 1), schedule.cycles, 0)
         self.window = (0, 0, 0, 0)
         self.rows = np.zeros(0, np.int64)
         self.flags = np.zeros(0, np.uint8)
-        if kind == 1:
+        if kind == _FIFO:
             self.head = (kind, 1, schedule.cycles, 0)
-        elif isinstance(process, SlidingWindowOp):
-            height, width, _ = process.input_channel.frame_shape
-            want, free = rows_wanted(process.window, height)
-            self.rows = np.array([*want, *free])
-            beats = process.output_channel.beats // len(want)
-            row_beats = width * process.channel_folds
-            self.window = (process.buffer_rows, row_beats, beats, len(want))
-        elif kind == 0:
-            self.flags = np.zeros(schedule.cycles, np.uint8)
-            for index, at in enumerate(schedule.consume):
-                self.flags[at] |= np.uint8(1 << index)
-            self.flags[schedule.produce[0]] |= np.uint8(128)
+        elif isinstance(process, Buffered):
+            buffer = process.buffering
+            self.rows = np.array([*buffer.want, *buffer.free])
+            beats = buffer.row_beats, buffer.out_beats
+            self.window = (buffer.capacity, *beats, len(buffer.want))
+        elif isinstance(process, stream.MatMulOp):
+            turn = process.turn()
+            self.head = (kind, turn.latency - 1, turn.cycles, 0)
+            self.flags = _flags(turn)
+            self.window = (KEPT_MATRICES, process.matrix_beats, 0, 0)
+        elif kind == _GENERIC:
+            self.flags = _flags(schedule)
+
+
+def _flags(schedule: Schedule) -> Any:
+    """Returns for each slot which inputs give a beat, and whether one is made."""
+    flags = np.zeros(schedule.cycles, np.uint8)
+    for index, at in enumerate(schedule.consume):
+        flags[at] |= np.uint8(1 << index)
+    flags[schedule.produce[0]] |= np.uint8(128)
+    return flags
 
 
 def _pointer(array: Any) -> ctypes.c_void_p:

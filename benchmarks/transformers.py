@@ -1,0 +1,318 @@
+"""Transformers from torch to Verilog: what differs from the runtime, from the Verilog, and in time.
+
+Each network is quantized by somebody else's tool and compiled. Its integers are compared with the
+runtime's, quantizer by quantizer where they differ: each code is computed again from the runtime's
+own codes before it, and must be that, or lie as near to where the rounding switches as float32 can
+err. The Verilog is simulated back to back and with random stalls. Cycles a frame are compared with
+the equation that `qcc estimate` uses for a layer, and depths of FIFOs with the least ones that keep
+the pace. `--write-docs` writes docs/transformers.md.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from benchmarks import transformer_networks as networks
+from benchmarks.common import MODELS, REPOSITORY, markdown, print_table, save_results
+from benchmarks.fifo_sizing import Search
+from benchmarks.reference import Replay, executed
+from benchmarks.token_simulator import TokenSimulator
+from benchmarks.zoo.runtimes import session
+from qcompiler import compile as compile_model
+from qcompiler.compiler import Options, import_model
+from qcompiler.design import Design
+from qcompiler.dialects import stream
+from qcompiler.dialects.attributes import Array
+from qcompiler.frontends.onnx import parse_input_option
+
+_PAGE = REPOSITORY / "docs" / "transformers.md"
+_STALLS = 0.3
+_DEEPLOY = ("attention", "softmax_regular", "rmsnorm", "inonorm", "trueintegerdiv")
+
+
+@dataclass
+class Found:
+    """What the comparison of a network found.
+
+    Attributes:
+        network: its name.
+        values: outputs compared with the runtime, or with golden data.
+        differ: of them.
+        codes: behind quantizers, compared one by one if outputs differ.
+        ties: of them, those that differ as float32 errs.
+        mismatches: all others that differ.
+        frames: simulated, each twice.
+        wrong: integers in which the Verilog differs from the interpreter, and wrong TLASTs.
+        cycles: a frame, by schedule.
+        measured: in simulation, back to back.
+        estimate: by the equation of `qcc estimate`; 0 where the network is no such layer.
+        fifo_bits: of all FIFOs.
+        least_bits: that keep the pace, found by search; 0 if not searched.
+        notes: the first differences.
+    """
+
+    network: str
+    values: int = 0
+    differ: int = 0
+    codes: int = 0
+    ties: int = 0
+    mismatches: int = 0
+    frames: int = 0
+    wrong: int = 0
+    cycles: int = 0
+    measured: float = 0.0
+    estimate: float = 0.0
+    fifo_bits: int = 0
+    least_bits: int = 0
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong, or differs without a reason."""
+        explained = not self.differ or (self.codes > 0 and not self.mismatches)
+        return explained and not self.wrong and abs(self.measured / self.cycles - 1) < 0.05
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large networks are made.
+
+    Attributes:
+        width, heads, tokens: of an encoder's layer.
+        words, small, window: of a decoder: rows of its table, width, tokens.
+        cycles: a frame that is asked for.
+    """
+
+    width: int = 128
+    heads: int = 2
+    tokens: int = 32
+    words: int = 64
+    small: int = 32
+    window: int = 16
+    cycles: int = 20_000
+
+
+def plain_outputs(model: onnx.ModelProto, frames: Array) -> list[Array]:
+    """Returns all outputs of a model with input x, operation by operation, [count, ...]."""
+    runtime = session(model.SerializeToString(), optimised=False, precise=False)
+    rows = [runtime.run(None, {"x": frame}) for frame in frames]
+    return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+def compare(design: Design, path: Path, frames: Array, found: Found) -> None:
+    """Compares outputs with onnxruntime's, and all codes if they differ."""
+    model = onnx.load(path)
+    wanted = plain_outputs(model, frames)[0]
+    made = np.asarray(design.predict({"x": frames})).reshape(wanted.shape)
+    apart = np.abs(made - wanted) > 1e-5 * np.abs(wanted).max()
+    found.values, found.differ = made.size, int(apart.sum())
+    if not found.differ:
+        return
+    single = import_model(path, Options(numerics="exact"))
+    replay = Replay(single, quantized_tensors(model, frames), model.graph)
+    replay.run([frames])
+    comparison = replay.found
+    found.codes, found.ties = comparison.integers, int(comparison.noise)
+    found.mismatches, found.notes = comparison.mismatches, comparison.notes
+
+
+def quantized_tensors(model: onnx.ModelProto, frames: Array) -> dict[str, Array]:
+    """Returns what the codes of every quantizer stand for, [count, ...]; of constants [1, ...]."""
+    constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    quantizers = [n for n in model.graph.node if n.op_type == "QuantizeLinear"]
+    depends = {"x"}
+    for node in model.graph.node:
+        if depends.intersection(node.input):
+            depends.update(node.output)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=n.output[0]) for n in quantizers)
+    tensors: dict[str, Array] = {}
+    for node, codes in zip(quantizers, plain_outputs(model, frames), strict=True):
+        scale, zero = (constants[name].astype(np.float64) for name in node.input[1:3])
+        reals = (codes.astype(np.float64) - zero) * scale
+        tensors[node.output[0]] = reals if node.input[0] in depends else reals[:1]
+    return tensors
+
+
+def simulate(design: Design, integers: list[Array], found: Found) -> None:
+    """Simulates frames back to back, then with random stalls."""
+    expected = design.core(integers)
+    found.frames, found.cycles = len(integers[0]), design.timing.cycles_per_frame
+    limit = 20 * found.frames * found.cycles + 20 * design.timing.latency_cycles
+    with tempfile.TemporaryDirectory() as folder:
+        rtl = design.rtl_design(Path(folder))
+        for stalls in (0.0, _STALLS):
+            got, result = design.simulate_rtl(
+                rtl, integers, tool="verilator", stall_probability_in=stalls,
+                stall_probability_out=stalls, seed=2, timeout_cycles=limit,
+            )  # fmt: skip
+            found.wrong += len(result.tlast_errors) + sum(
+                int((want.reshape(have.shape) != have).sum())
+                for want, have in zip(expected, got, strict=True)
+            )
+            if not stalls:
+                found.measured = result.cycles_per_frame
+
+
+def fifos(design: Design, found: Found) -> None:
+    """Counts the bits of FIFOs, and of the least ones that keep the pace."""
+    simulator = TokenSimulator(design.network)
+    widths = np.array([fifo.input_channel.width_bits for fifo in simulator.fifos], np.int64)
+    search = Search(simulator)
+    order = sorted(range(len(widths)), key=lambda i: -simulator.depths[i] * int(widths[i]))
+    kept = search.keeps_pace(simulator.depths)
+    least = search.shrink(simulator.depths, order) if kept else simulator.depths
+    found.fifo_bits, found.least_bits = (
+        int((np.array(depths) * widths).sum()) for depths in (simulator.depths, least)
+    )
+    if not kept:
+        found.notes.append("FIFOs lose rate")
+
+
+def estimated(design: Design) -> float:
+    """Returns the cycles of the slowest product: work over multiply-accumulates a cycle.
+
+    That is what the largest term of equation (8) says of a layer whose weights are on the device.
+    """
+    units = [p for p in design.network.processes if isinstance(p, stream.MvauOp | stream.MatMulOp)]
+    return max(unit.work / unit.macs_per_cycle for unit in units)
+
+
+def encoder(sizes: Sizes, folder: Path) -> Found:
+    """A layer as BERT has them, by quantize_static."""
+    frames = networks.vectors(sizes.tokens, sizes.width)
+    net = networks.encoder(sizes.width, sizes.heads, sizes.tokens)
+    path = networks.quantized(net, frames(16, 7), folder / "encoder.onnx")
+    name = f"encoder, {sizes.width} wide, {sizes.heads} heads, {sizes.tokens} tokens"
+    return of_runtime(name, path, frames, sizes.cycles)
+
+
+def decoder(sizes: Sizes, folder: Path) -> Found:
+    """A GPT of two layers over a fixed window, by quantize_static."""
+    frames = networks.sentences(sizes.words, sizes.window)
+    net = networks.gpt(sizes.words, sizes.small, sizes.heads, sizes.window)
+    # A mask of -inf has no scale, and one that has makes one code of all scores.
+    path = networks.quantized(net, frames(16, 7), folder / "gpt.onnx", without=("Where", "Softmax"))
+    name = f"decoder, 2 layers, {sizes.small} wide, {sizes.window} of {sizes.words} tokens"
+    return of_runtime(name, path, frames, sizes.cycles)
+
+
+def of_runtime(
+    name: str, path: Path, frames: Callable[[int, int], Array], cycles: int, count: int = 20
+) -> Found:
+    """Compares a model with onnxruntime, and its Verilog with it."""
+    found = Found(name)
+    design = compile_model(path, cycles=cycles)
+    given = frames(count, 11)
+    compare(design, path, given, found)
+    simulate(design, list(design.quantize({"x": given[:4]})), found)
+    found.estimate = estimated(design)
+    fifos(design, found)
+    return found
+
+
+def kernel(name: str) -> Found:
+    """A network of integers with golden data, from Deeploy."""
+    found, path = Found(f"deeploy k_{name}"), MODELS / "deeploy" / f"k_{name}.onnx"
+    given, golden = (
+        dict(np.load(path.with_suffix(f".{which}.npz"))) for which in ("inputs", "outputs")
+    )
+    names = [i.name for i in onnx.load(path).graph.input]
+    kinds = dict(parse_input_option(f"{n}=int8:1") for n in names)
+    design = compile_model(path, inputs=kinds)
+    arrays = {n: a.astype(np.int64) for n, a in zip(names, given.values(), strict=True)}
+    (wanted,) = golden.values()
+    made = np.asarray(design.predict(arrays)).reshape(wanted.shape)
+    found.values, found.differ = made.size, int((made != wanted).sum())
+    random = np.random.default_rng(5)
+    integers = [
+        np.concatenate([part, random.integers(part.min(), part.max(), (2, *part.shape[1:]))])
+        for part in design.quantize(arrays)
+    ]
+    simulate(design, integers, found)
+    fifos(design, found)
+    return found
+
+
+def low_precision(folder: Path) -> Found:
+    """Attention of 3 bits by Brevitas, in QONNX."""
+    frames = networks.vectors(8, 16)
+    path = networks.brevitas(16, 3, frames(64, 7), folder / "brevitas.onnx")
+    found, design = Found("attention of 3 bits, Brevitas"), compile_model(path, cycles=256)
+    given = frames(20, 11)
+    tensors, graph = executed(
+        path, {design.names("inputs")[0]: given.reshape(-1, *given.shape[2:])}
+    )
+    replay = Replay(design.level("nn"), tensors, graph)
+    replay.run([given])
+    comparison = replay.found
+    found.values = found.codes = comparison.integers
+    found.differ = comparison.mismatches + int(comparison.noise)
+    found.ties, found.mismatches = int(comparison.noise), comparison.mismatches
+    found.notes = comparison.notes
+    simulate(design, list(design.quantize({design.names("inputs")[0]: given[:4]})), found)
+    found.estimate = estimated(design)
+    fifos(design, found)
+    return found
+
+
+_TEXT = """# Transformers
+
+Written by `python -m benchmarks.transformers --write-docs`; do not edit.
+
+{table}
+"""
+_COLUMNS = [
+    "network", "values", "differ", "ties", "mismatches", "frames", "wrong in Verilog",
+    "cycles", "measured", "estimate", "FIFO bits", "least",
+]  # fmt: skip
+
+
+def _row(found: Found) -> list[str]:
+    return [
+        found.network, str(found.values), str(found.differ), str(found.ties),
+        str(found.mismatches), str(found.frames), str(found.wrong), str(found.cycles),
+        f"{found.measured:g}", f"{found.estimate:g}", str(found.fifo_bits),
+        str(found.least_bits),
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Compares all networks; exit status 1 if one is not as wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", help="one network")
+    parser.add_argument("--write-docs", action="store_true", help=f"write {_PAGE.name}")
+    parsed = parser.parse_args()
+    torch.set_num_threads(1)
+    results: list[Found] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cases: dict[str, Callable[[], Found]] = {
+            "encoder": lambda: encoder(Sizes(), folder),
+            "decoder": lambda: decoder(Sizes(), folder),
+            "brevitas": lambda: low_precision(folder),
+            **{name: partial(kernel, name) for name in _DEEPLOY},
+        }
+        for name, run in cases.items():
+            if parsed.only in (None, name):
+                results.append(run())
+                print(" | ".join(_row(results[-1])), *results[-1].notes, sep="\n  ", flush=True)
+    rows = [_row(found) for found in results]
+    print_table("transformers", _COLUMNS, rows)
+    save_results("transformers", [asdict(found) for found in results])
+    if parsed.write_docs:
+        _PAGE.write_text(_TEXT.format(table=markdown(_COLUMNS, rows)), encoding="utf-8")
+    return int(not all(found.good for found in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
