@@ -10,6 +10,7 @@ QINT = (
     "fuse-requantize",
     "channels-last",  # before infer-ranges and split-host: what is left of layout is the host's
     "infer-ranges",  # before select-requantizer: forms are proven on these ranges
+    "prune-channels",  # after infer-ranges, which says what is constant; before forms are proven
     "split-host",  # after fuse-requantize: what is still real then is the host's
     "select-requantizer",
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.arrays import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,54 @@ class IntRange:
         return self.lo <= other.lo and other.hi <= self.hi
 
 
+@dataclass(frozen=True, eq=False)
+class ChannelRanges:
+    """A range for each channel.
+
+    Attributes:
+        lo: int64 [channels].
+        hi: int64 [channels], nowhere less.
+    """
+
+    lo: IntArray
+    hi: IntArray
+
+    @staticmethod
+    def of(range_: IntRange, channels: int) -> ChannelRanges:
+        """Returns the same range, of int64, for each channel."""
+        return ChannelRanges(
+            np.full(channels, range_.lo, np.int64), np.full(channels, range_.hi, np.int64)
+        )
+
+    @property
+    def constant(self) -> BoolArray:
+        """Which channels have one value, [channels]."""
+        return self.lo == self.hi
+
+    def union(self, other: IntRange) -> ChannelRanges:
+        """Returns the ranges with what another one holds."""
+        return ChannelRanges(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
+
+    def within(self, other: IntRange) -> ChannelRanges:
+        """Returns what the ranges have in common with one that holds all values, too."""
+        lo, hi = (np.clip(end, other.lo, other.hi) for end in (self.lo, self.hi))
+        return ChannelRanges(lo, hi)
+
+    def repeated(self, extent: int) -> ChannelRanges | None:
+        """Returns the ranges along an axis that has the channels again and again, or fewer times.
+
+        None where the axis does not hold them so.
+        """
+        have = len(self.lo)
+        if extent % have == 0:
+            return ChannelRanges(np.tile(self.lo, extent // have), np.tile(self.hi, extent // have))
+        if have % extent:
+            return None
+        rows = (end.reshape(-1, extent) for end in (self.lo, self.hi))
+        lo, hi = rows
+        return ChannelRanges(lo.min(axis=0), hi.max(axis=0))
+
+
 WIDEST_BITS = 127
 """Of any integer between layers. Beyond 63 bits arrays hold Python's integers: exact, and slow."""
 
@@ -121,3 +169,15 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
     negative = np.where(w < 0, w, 0)
     up, down = positive.sum(axis=0), negative.sum(axis=0)
     return up * x.lo + down * x.hi, up * x.hi + down * x.lo
+
+
+def mixed_ranges(weights: IntArray, x: ChannelRanges) -> ChannelRanges:
+    """Returns the exact bounds of sums of products, by the range of each input channel.
+
+    Args:
+        weights: integers [taps, inputs, outputs]; sums fit int64.
+        x: of the inputs.
+    """
+    up = np.maximum(weights, 0).sum(axis=0, dtype=np.int64)
+    down = np.minimum(weights, 0).sum(axis=0, dtype=np.int64)
+    return ChannelRanges(x.lo @ up + x.hi @ down, x.hi @ up + x.lo @ down)

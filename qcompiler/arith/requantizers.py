@@ -365,6 +365,18 @@ def parameters_of(form: Requantizer, rows: int) -> int:
     return count
 
 
+def factors_of(form: Requantizer, x: IntRange) -> tuple[IntRange, IntRange] | None:
+    """Returns the ranges of what a form multiplies, and by what; None without a product."""
+    match form:
+        case MulShift():
+            return x, form.multiplier_range
+        case FloatScale():
+            offset = IntRange(int(form.offset.min()), int(form.offset.max()))
+            return x + offset, IntRange(int(form.multiplier.min()), int(form.multiplier.max()))
+        case _:
+            return None
+
+
 def rows_of(form: Requantizer) -> int:
     """Returns how many rows of parameters a form has: 1 if all channels agree."""
     match form:

@@ -8,17 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.ir import Operation
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.requantizers import Requantizer, parameters_of, with_rows
 from qcompiler.dialects import qint
-from qcompiler.dialects.attributes import (
-    Array,
-    dense_from_numpy,
-    is_dense,
-    numpy_from_dense,
-)
+from qcompiler.dialects.attributes import Array
 
 KINDS_LIMIT = 2**16
 """Most kinds of channels: each is a function that is proven on its own."""
@@ -80,7 +74,7 @@ def channel_kinds(body: qint.ScalarBody, channels: int, *given: IntArray) -> Cha
     Raises:
         ValueError: they are too many.
     """
-    arrays = [array for op in body.operations for array in _parameters(op).values()]
+    arrays = [array for _, _, array in body.parameters]
     rows = [row for row in (*arrays, *given) if row.shape == (channels,)]
     varying = [row for row in rows if not bool((row == row[0]).all())]
     if not varying:
@@ -120,18 +114,5 @@ def _copy(body: qint.ScalarBody, channels: int, first: IntArray) -> qint.ScalarB
     region = body.block.parent_region()
     assert region is not None
     copy = qint.ScalarBody(region.clone().block)
-    for op in copy.operations:
-        _keep(op, channels, first)
+    copy.keep_rows(channels, first)
     return copy
-
-
-def _parameters(op: Operation) -> dict[str, Array]:
-    """Returns an operation's parameters that may have one value per channel."""
-    dense = {name: v for name, v in op.properties.items() if is_dense(v)}
-    return {name: numpy_from_dense(value) for name, value in dense.items()}
-
-
-def _keep(op: Operation, channels: int, first: IntArray) -> None:
-    for name, row in _parameters(op).items():
-        if row.shape == (channels,):
-            op.properties[name] = dense_from_numpy(row[first])

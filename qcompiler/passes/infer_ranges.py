@@ -223,6 +223,19 @@ def _is_sampled(op: Operation) -> bool:
     return isinstance(op, qint.SampleOp)
 
 
+def infer_ranges(function: func.FuncOp) -> None:
+    """Computes the ranges of all integers of a function, forward and backward."""
+    block = function.body.block
+    for op in block.ops:
+        _infer(op)
+    for op in reversed(list(block.ops)):
+        if isinstance(op, qint.RequantizeOp):
+            _narrow_to_demand(op)
+    for op in block.ops:
+        _infer(op)
+    _update_type(function)
+
+
 @dataclass(frozen=True)
 class InferRangesPass(ModulePass):
     """Computes the range of every integer from its producer, with the actual weights."""
@@ -232,16 +245,8 @@ class InferRangesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         problems: list[Problem] = []
         for function in op.walk():
-            if not isinstance(function, func.FuncOp):
-                continue
-            for inner in function.body.block.ops:
-                _infer(inner)
-            for inner in reversed(list(function.body.block.ops)):
-                if isinstance(inner, qint.RequantizeOp):
-                    _narrow_to_demand(inner)
-            for inner in function.body.block.ops:
-                _infer(inner)
-            problems += _too_wide(function.body.block.ops)
-            _update_type(function)
+            if isinstance(function, func.FuncOp):
+                infer_ranges(function)
+                problems += _too_wide(function.body.block.ops)
         if problems:
             raise ModelError(problems)

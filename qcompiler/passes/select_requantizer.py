@@ -59,7 +59,7 @@ from qcompiler.arith.requantizer_selection import (
 )
 from qcompiler.arith.requantizers import MulShift, Requantizer, Table, rows_of
 from qcompiler.arith.scalar_function import FunctionError, UndefinedError
-from qcompiler.dialects import nn, qint
+from qcompiler.dialects import nn, qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.channel_kinds import ChannelKinds, channel_kinds
@@ -115,14 +115,13 @@ def _cause(op: qint.RequantizeOp, error: Exception) -> Operation:
 @dataclass
 class _SelectRequantizer(RewritePattern):
     forms: tuple[FormName, ...]
-    lanes: Callable[[Operation], int]
-    model: FormCost
+    assumed: Callable[[Operation], tuple[int, FormCost]]
     problems: list[Problem]
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.RequantizeOp, rewriter: PatternRewriter) -> None:
         try:
-            selection = selection_for(op, self.forms, self.lanes(op), self.model)
+            selection = selection_for(op, self.forms, *self.assumed(op))
         except ValueError as error:
             otherwise = "use fewer output bits, or the same scale and summand at more positions"
             if numerics_of(op) == "onnxruntime":  # real numbers have lines where float32 has none
@@ -156,8 +155,7 @@ class _SelectJoin(RewritePattern):
     """
 
     forms: tuple[FormName, ...]
-    lanes: Callable[[Operation], int]
-    model: FormCost
+    assumed: Callable[[Operation], tuple[int, FormCost]]
     problems: list[Problem]
 
     @op_type_rewrite_pattern
@@ -200,13 +198,14 @@ class _SelectJoin(RewritePattern):
             form = function.tail
         elif found is None:
             bounds = function.combined_range(ranges)
+            lanes, model = self.assumed(op)
             form = select(
                 function.tail,
                 bounds.lo,
                 bounds.hi,
                 forms=self.forms,
-                lanes=self.lanes(op),
-                model=self.model,
+                lanes=lanes,
+                model=model,
                 clamp=clamp,
             ).form
         else:
@@ -272,11 +271,20 @@ class SelectRequantizerPass(ModulePass):
     device: str | None = None
     target_cycles: int = 0
 
-    def _lanes(self, op: Operation) -> int:
-        """Returns the lanes that a requantizer will need to be in time."""
-        if self.device is None or not self.target_cycles:
-            return self.lanes
-        return -(-prod(shape_of(op.results[0].type)) // self.target_cycles)
+    def _assumed(self, op: Operation) -> tuple[int, FormCost]:
+        """Returns the lanes that a requantizer will have to be in time, and what forms then take.
+
+        Lanes divide the channels.
+        """
+        if self.device is None:
+            return self.lanes, DEFAULT_COST_MODEL
+        cost = DeviceCost.of(self.device)
+        if not self.target_cycles:
+            return self.lanes, cost
+        shape = shape_of(op.results[0].type)
+        needed = -(-prod(shape) // self.target_cycles)
+        lanes = next((n for n in stream.divisors(shape[-1]) if n >= needed), needed)
+        return lanes, replace_fields(cost, cycles=self.target_cycles * lanes // prod(shape))
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         forms: tuple[FormName, ...] = tuple(f for f in ALL_FORMS if self.form in ("auto", f))
@@ -291,8 +299,7 @@ class SelectRequantizerPass(ModulePass):
                 ]
             )
         problems: list[Problem] = []
-        model = DEFAULT_COST_MODEL if self.device is None else DeviceCost.of(self.device)
-        options = forms, self._lanes, model, problems
+        options = forms, self._assumed, problems
         apply_patterns(op, [_SelectRequantizer(*options), _SelectJoin(*options)])
         if problems:
             raise ModelError(problems)

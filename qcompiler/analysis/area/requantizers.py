@@ -13,10 +13,20 @@ import numpy as np
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.estimate import Area, area_of
 from qcompiler.analysis.area.prices import price, prices
+from qcompiler.analysis.area.turns import cheapest_turns
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import Requantizer, Table, Threshold, rows_of
+from qcompiler.arith.requantizers import (
+    Requantizer,
+    Table,
+    Threshold,
+    factors_of,
+    rows_of,
+    with_rows,
+)
+from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.devices import Device, load_device
 from qcompiler.devices.families import FAMILIES
+from qcompiler.devices.family import Family
 from qcompiler.rtl.blocks.requantize import build_requantize
 from qcompiler.rtl.blocks.requantizer_lane import RequantizeConfig
 from qcompiler.rtl.streaming import Library
@@ -34,9 +44,11 @@ class DeviceCost:
 
     Attributes:
         device: the part.
+        cycles: that a beat may take: products are made in turns where that is cheaper.
     """
 
     device: Device
+    cycles: int = 1
 
     @staticmethod
     def of(device: str) -> "DeviceCost":
@@ -47,13 +59,18 @@ class DeviceCost:
     def _prices(self) -> dict[str, float]:
         return prices(self.device)
 
+    @cached_property
+    def _rules(self) -> Family:
+        family = FAMILIES[self.device.family]
+        return family if self.device.dsp else family.without_multipliers()
+
     def cost(self, form: Requantizer, x: IntRange, lanes: int = 1) -> float:
         """Returns the area of a form with `lanes` lanes, in look-up tables of the device.
 
         Args:
             form: what to build.
             x: accumulators that enter.
-            lanes: channels computed side by side, at least 1; fewer if these do not divide them.
+            lanes: elements computed side by side, at least 1; they need not divide the channels.
         """
         taken = price(self._area(form, x, lanes), self._prices)
         return taken / self._prices["LUT"]
@@ -62,7 +79,7 @@ class DeviceCost:
         rows = rows_of(form)
         if 1 < rows <= lanes:  # all at once: parameters are constants
             few = _some_rows(form, _COUNTED_LANES)
-            return _line(Area(), self._lanes(few, x, rows_of(few)), rows / rows_of(few))
+            return _line(Area(), self._lanes(few, x, rows_of(few)), lanes / rows_of(few))
         if lanes <= 2 * _COUNTED_LANES:
             return self._lanes(form, x, lanes)
         few, more = (self._lanes(form, x, some * _COUNTED_LANES) for some in (1, 2))
@@ -79,9 +96,10 @@ class DeviceCost:
         return _line(few, more, levels / _COUNTED_LEVELS - 1)
 
     def _count(self, form: Requantizer, x: IntRange, lanes: int) -> Area:
-        channels = max(rows_of(form), lanes) if rows_of(form) == 1 else rows_of(form)
-        while channels % lanes:
-            lanes -= 1
+        rows = rows_of(form)
+        channels = -(-rows // lanes) * lanes  # what lanes do not divide is as dear as what they do
+        places = np.minimum(np.arange(channels), rows - 1)
+        form = with_rows(form, lambda every: every[places])
         library = Library()
         config = RequantizeConfig(
             prefix="cost",
@@ -92,12 +110,18 @@ class DeviceCost:
             channels=channels,
             lanes=lanes,
             form=form,
+            turns=self._turns(form, x),
         )
         module = library.add(build_requantize(library, config))
-        family = FAMILIES[self.device.family]
-        rules = family if self.device.dsp else family.without_multipliers()
-        counts = Estimator(library.modules, rules).count(module.sym_name.data)
-        return area_of(counts, family.name)
+        counts = Estimator(library.modules, self._rules).count(module.sym_name.data)
+        return area_of(counts, self.device.family)
+
+    def _turns(self, form: Requantizer, x: IntRange) -> Turns:
+        factors = factors_of(form, x)
+        if factors is None or self.cycles < 2:
+            return ONCE
+        each = tuple(self._prices.items())
+        return cheapest_turns(*factors, self.cycles, self._rules.multiplier, each)
 
 
 def _line(first: Area, second: Area, steps: float) -> Area:

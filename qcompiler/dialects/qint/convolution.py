@@ -1,7 +1,9 @@
 """Integer convolution and pooling on channels-last tensors: [batch, *spatial, channels]."""
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -15,9 +17,9 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.ranges import ChannelRanges, IntRange, dot_range, mixed_ranges
 from qcompiler.arith.windows import Window
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import Array, numpy_from_dense, shape_of
 from qcompiler.dialects.qint.interface import IntegerOp
 from qcompiler.dialects.qint.linear import ConstantOp, product_range
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
@@ -59,6 +61,16 @@ class Windowed(IntegerOp):
     def padded_range(self) -> IntRange:
         """What a tap may see."""
         return padded_range(self.operands[0], self.window, self.pad_value.value.data)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether windows reach beyond the input, where all is `pad_value`."""
+        return any(self.window.pads_begin) or any(self.window.pads_end)
+
+    def _seen(self, given: ChannelRanges) -> ChannelRanges:
+        """Returns what a tap may see, channel by channel."""
+        pad = self.pad_value.value.data
+        return given.union(IntRange(pad, pad)) if self.is_padded else given
 
     def _verify_window(self, channels: int) -> None:
         given = self.operands[0].type
@@ -132,6 +144,39 @@ class ConvOp(Windowed):
         return self.group.value.data
 
     @property
+    def is_depthwise(self) -> bool:
+        """Whether each output sees one input of the same number, by constant weights."""
+        inputs, outputs = shape_of(self.input.type)[-1], shape_of(self.result.type)[-1]
+        constant = isinstance(self.weights.owner, ConstantOp)
+        return constant and self.groups == inputs == outputs > 1
+
+    @property
+    def carries_channels(self) -> bool:
+        return self.is_depthwise
+
+    def keep_channels(self, kept: Array) -> None:
+        self.properties["group"] = IntegerAttr(len(kept), i64)
+
+    @property
+    def mixing_weights(self) -> Array | None:
+        """The constant weights of one group, the kernel's elements in a row."""
+        if self.groups > 1 or not isinstance(self.weights.owner, ConstantOp):
+            return None
+        return numpy_from_dense(self.weights.owner.value).reshape(
+            -1, *shape_of(self.weights.type)[-2:]
+        )
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        seen = self._seen(given[0])
+        if self.is_depthwise:
+            assert isinstance(self.weights.owner, ConstantOp), "it is depthwise"
+            taps = self.weights.owner.array.reshape(-1, len(seen.lo))
+            up, down = np.maximum(taps, 0).sum(axis=0), np.minimum(taps, 0).sum(axis=0)
+            return ChannelRanges(up * seen.lo + down * seen.hi, up * seen.hi + down * seen.lo)
+        weights = self.mixing_weights
+        return None if weights is None else mixed_ranges(weights, seen)
+
+    @property
     def inferred_range(self) -> IntRange:
         """Bounds of the sums, with the actual weights where they are constant."""
         return conv_range(self.padded_range, self.weights)
@@ -193,6 +238,14 @@ class PoolOp(Windowed):
             },
             result_types=[TensorType(IntType(bounds.lo, bounds.hi), shape)],
         )
+
+    @property
+    def carries_channels(self) -> bool:
+        return True
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        seen, taps = self._seen(given[0]), self.window.taps if self.kind.data == "sum" else 1
+        return ChannelRanges(seen.lo * taps, seen.hi * taps)
 
     @property
     def inferred_range(self) -> IntRange:

@@ -38,6 +38,12 @@ def _verify_broadcast(op: IRDLOperation) -> None:
         )
 
 
+def _same_channels(op: IRDLOperation) -> bool:
+    """Whether all operands have the last axis of the result."""
+    made = shape_of(op.results[0].type)
+    return all(shape_of(value.type)[-1:] == made[-1:] for value in op.operands)
+
+
 class Pairwise(IntegerOp, ABC):
     """An elementwise operation on two tensors of integers, which broadcast as in numpy."""
 
@@ -61,6 +67,10 @@ class Pairwise(IntegerOp, ABC):
     @abstractmethod
     def compute(lhs: Array, rhs: Array) -> Array:
         """Returns the result for operands of one shape."""
+
+    @property
+    def carries_channels(self) -> bool:
+        return _same_channels(self)
 
     @property
     def inferred_range(self) -> IntRange:
@@ -196,6 +206,14 @@ class JoinOp(IntegerOp):
     def scalar_body(self) -> ScalarBody:
         """The scalar function."""
         return ScalarBody(self.body.block)
+
+    @property
+    def carries_channels(self) -> bool:
+        last = self.channel_axis == len(shape_of(self.result.type)) - 1
+        return _same_channels(self) and (last or not self.scalar_body.has_rows)
+
+    def keep_channels(self, kept: Array) -> None:
+        self.scalar_body.keep_rows(shape_of(self.result.type)[-1], kept)
 
     def verify_(self) -> None:
         if len(self.inputs) < 2:

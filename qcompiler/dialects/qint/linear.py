@@ -18,7 +18,7 @@ from xdsl.irdl import (
 from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.ranges import ChannelRanges, IntRange, dot_range, mixed_ranges
 from qcompiler.dialects.attributes import (
     Array,
     DenseAttr,
@@ -121,6 +121,17 @@ class MatMulOp(IntegerOp):
         """Bounds of the sums, with the actual weights where they are constant."""
         return matmul_range(self.lhs, self.rhs)
 
+    @property
+    def mixing_weights(self) -> Array | None:
+        """The right matrix, if it is constant: one tap."""
+        if not isinstance(self.rhs.owner, ConstantOp) or len(shape_of(self.rhs.type)) != 2:
+            return None
+        return numpy_from_dense(self.rhs.owner.value)[None]
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        weights = self.mixing_weights
+        return None if weights is None else mixed_ranges(weights, given[0])
+
     def is_product_of(self, kept: SSAValue) -> bool:
         """Whether it multiplies two activations, of which the right one is `kept`."""
         return (
@@ -195,6 +206,22 @@ class AffineOp(IntegerOp):
         return None if self.axis is None or counts == (1, 1) else self.axis.value.data
 
     @property
+    def carries_channels(self) -> bool:
+        return self.channel_axis in (None, len(shape_of(self.result.type)) - 1)
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        if not self.carries_channels:
+            return None
+        ends = [self.multiplier_array * end for end in (given[0].lo, given[0].hi)]
+        lo, hi = np.minimum(*ends), np.maximum(*ends)
+        return ChannelRanges(lo + self.offset_array, hi + self.offset_array)
+
+    def keep_channels(self, kept: Array) -> None:
+        for name, values in (("multiplier", self.multiplier_array), ("offset", self.offset_array)):
+            if values.size > 1:
+                self.properties[name] = int_parameter(values[kept])
+
+    @property
     def inferred_range(self) -> IntRange:
         """Bounds over all channels."""
         return affine_range(range_of(self.input.type), self.multiplier_array, self.offset_array)
@@ -240,6 +267,13 @@ class ReshapeOp(IntegerOp):
         )
 
     @property
+    def carries_channels(self) -> bool:
+        return True
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        return given[0].repeated(shape_of(self.result.type)[-1])
+
+    @property
     def inferred_range(self) -> IntRange:
         """Bounds of the input."""
         return range_of(self.input.type)
@@ -274,6 +308,14 @@ class TransposeOp(IntegerOp):
             properties={"permutation": DenseArrayBase.from_list(i64, permutation)},
             result_types=[TensorType(IntType(element.lo, element.hi), shape)],
         )
+
+    @property
+    def carries_channels(self) -> bool:
+        permutation = self.permutation.get_values()
+        return permutation[-1] == len(permutation) - 1
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        return given[0] if self.carries_channels else None
 
     @property
     def inferred_range(self) -> IntRange:

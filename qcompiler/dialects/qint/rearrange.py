@@ -18,7 +18,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange
+from qcompiler.arith.ranges import ChannelRanges, IntRange
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.dialects.nn import slice_shape
 from qcompiler.dialects.qint.interface import IntegerOp
@@ -120,6 +120,13 @@ class ResizeNearestOp(Rearrangement):
             properties={"scales": _ints(scales)},
             result_types=[_tensor(range_of(input.type), shape)],
         )
+
+    @property
+    def carries_channels(self) -> bool:
+        return self.factors[-1] == 1
+
+    def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
+        return given[0] if self.carries_channels else None
 
     @property
     def factors(self) -> tuple[int, ...]:

@@ -34,8 +34,11 @@ from qcompiler.arith.requantizers import (
     entered_magnitude,
 )
 from qcompiler.dialects.attributes import (
+    Array,
     DenseAttr,
+    dense_from_numpy,
     int_dense,
+    is_dense,
     numpy_from_dense,
     shape_of,
     verify_channel_parameter,
@@ -93,6 +96,32 @@ class ScalarBody:
     def operations(self) -> list[Operation]:
         """What is computed, without the terminator."""
         return [op for op in self.block.ops if not isinstance(op, YieldOp)]
+
+    @property
+    def parameters(self) -> list[tuple[Operation, str, Array]]:
+        """Which operations have arrays of parameters, under which name, and these."""
+        return [
+            (op, name, numpy_from_dense(value))
+            for op in self.operations
+            for name, value in op.properties.items()
+            if is_dense(value)
+        ]
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether parameters may vary along an axis."""
+        return any(array.size > 1 for _, _, array in self.parameters)
+
+    def keep_rows(self, rows: int, kept: Array) -> None:
+        """Drops all rows of parameters but some.
+
+        Args:
+            rows: how many there are.
+            kept: which stay, in order.
+        """
+        for op, name, array in self.parameters:
+            if array.shape == (rows,):
+                op.properties[name] = dense_from_numpy(array[kept])
 
     def verify(self, given: Sequence[Attribute], made: Attribute) -> None:
         """Raises VerifyException unless the block maps the types `given` to the type `made`."""
@@ -152,6 +181,14 @@ class RequantizeOp(IntegerOp):
     def scalar_body(self) -> ScalarBody:
         """The scalar function."""
         return ScalarBody(self.body.block)
+
+    @property
+    def carries_channels(self) -> bool:
+        last = self.channel_axis == len(shape_of(self.result.type)) - 1
+        return last or not self.scalar_body.has_rows
+
+    def keep_channels(self, kept: Array) -> None:
+        self.scalar_body.keep_rows(shape_of(self.result.type)[-1], kept)
 
     def verify_(self) -> None:
         shape = shape_of(self.input.type)

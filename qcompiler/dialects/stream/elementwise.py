@@ -21,7 +21,7 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import FloatScale, MulShift, rows_of
+from qcompiler.arith.requantizers import factors_of, rows_of
 from qcompiler.arith.turns import Turns
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody, requantizer_op
@@ -86,13 +86,9 @@ class RequantizeOp(Pipe):
     def factors(self) -> tuple[IntRange, IntRange] | None:
         """The ranges of what is multiplied in a lane, and by what; None without a product."""
         (scalar,) = self.scalar_body.operations
-        form = scalar.requantizer if isinstance(scalar, RequantizerOp) else None
-        if not isinstance(form, MulShift | FloatScale):
+        if not isinstance(scalar, RequantizerOp):
             return None
-        number = self.input_channel.element.range
-        if isinstance(form, FloatScale):
-            number += IntRange(int(form.offset.min()), int(form.offset.max()))
-        return number, IntRange(int(form.multiplier.min()), int(form.multiplier.max()))
+        return factors_of(scalar.requantizer, self.input_channel.element.range)
 
     @property
     def facts(self) -> Facts:
