@@ -16,6 +16,7 @@ from qcompiler.version import VERSION
 COMMANDS = {
     "compile": "compile a model to Verilog",
     "quantize": "from a float model to one that computes in integers",
+    "crop": "a smaller float model to train, by a share of its weights or for a device",
     "evaluate": "accuracy of networks side by side: float, quantized, compiled",
     "check": "say what keeps a model from compiling, all of it at once",
     "import": "write a model as text in the model language (.qnn)",

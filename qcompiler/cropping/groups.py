@@ -177,6 +177,16 @@ def elements(spans: Spans, kept: Kept) -> IntArray:
     return np.concatenate(found).astype(np.int64)
 
 
+def weights_left(values: np.ndarray, taker: Taker, kept: Kept) -> np.ndarray:
+    """Returns weights [outputs, inputs of a group, ...] without channels that go."""
+    made, taken = elements(taker.made, kept), elements(taker.taken, kept)
+    if taker.is_depthwise:
+        return values[made]
+    inputs = taken.reshape(taker.groups, -1) % values.shape[1]
+    rows = values[made].reshape(taker.groups, -1, *values.shape[1:])
+    return np.concatenate([part[:, at] for part, at in zip(rows, inputs, strict=True)])
+
+
 def of_group(group: Group, spans: Spans, values: np.ndarray) -> np.ndarray:
     """Returns the sum of what an axis has of each channel of a group."""
     total = np.zeros(group.channels)

@@ -34,6 +34,7 @@ from qcompiler.cropping.groups import (
     made_by_layer,
     of_group,
     tie,
+    weights_left,
 )
 from qcompiler.cropping.widths import Widths, within
 from qcompiler.errors import ModelError, Problem
@@ -126,7 +127,7 @@ def _slice(module: Any, taker: Taker, kept: Kept) -> None:
             _cut(module, name, lambda values: values[made])
         module.num_features = len(made)
         return
-    _cut(module, "weight", lambda values: _weights_left(values, taker, made, taken))
+    _cut(module, "weight", lambda values: torch.tensor(weights_left(values.numpy(), taker, kept)))
     _cut(module, "bias", lambda values: values[made])
     if taker.is_depthwise:
         module.groups = len(taken)
@@ -136,20 +137,11 @@ def _slice(module: Any, taker: Taker, kept: Kept) -> None:
         module.in_channels, module.out_channels = len(taken), len(made)
 
 
-def _weights_left(values: Tensor, taker: Taker, made: Tensor, taken: Tensor) -> Tensor:
-    """Returns weights [outputs, inputs of a group, ...] without channels that go."""
-    if taker.is_depthwise:
-        return values[made]
-    inputs = taken.reshape(taker.groups, -1) % values.shape[1]
-    rows = values[made].reshape(taker.groups, -1, *values.shape[1:])
-    return torch.cat([part[:, at] for part, at in zip(rows, inputs, strict=True)])
-
-
 def _cut(module: Any, name: str, part: Callable[[Tensor], Tensor]) -> None:
     values = cast("Tensor | None", getattr(module, name, None))
     if values is None:
         return
-    left = part(values.detach()).clone()
+    left = part(values.detach().cpu()).clone().to(values.device)
     setattr(module, name, nn.Parameter(left) if isinstance(values, nn.Parameter) else left)
 
 
