@@ -94,6 +94,7 @@ def test_without_channels_of_zeros_the_model_computes_the_same(tmp_path):
     assert (np.abs(stem).sum(axis=(1, 2, 3)) > 0).sum() == 4, "those with weights stay"
 
 
+@pytest.mark.sweep  # it compiles eight times
 def test_the_largest_model_that_fits(tmp_path, capfd):
     n = Net()
     x = n.op("Relu", n.op("MatMul", "x", n.const(16, 32), name="hidden"))
