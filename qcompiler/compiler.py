@@ -233,6 +233,7 @@ def compile(
     effort: str | None = None,
     requantizer: str = "auto",
     interface: str = "stream",
+    weights: str | None = None,
     validate: bool = False,
     passes: Sequence[PassLike] | None = None,
     pass_before: Insertions = _NONE,
@@ -268,6 +269,8 @@ def compile(
             "threshold", "table".
         interface: "stream": ports with a handshake; "plain": data and valid alone, where the whole
             core is one pipeline.
+        weights: where weights are: "internal", "external" or "writable", or by layer with commas
+            between, e.g. "external,fc1=internal,fc2=writable:-8:7".
         validate: check by execution, after every pass, that the network computes the same.
         passes: passes to run instead of the default pipeline (names, objects or functions).
         pass_before: more passes, each before the pass of the pipeline that is its key.

@@ -24,6 +24,7 @@ from qcompiler.folding.pixels import MOST_PIXELS
 from qcompiler.frontends.onnx import InputSpec
 from qcompiler.frontends.tflite.numerics import KERNELS
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
+from qcompiler.weight_places import read_places
 
 MULTIPLIERS = ("hard", "any", "shifts")
 EFFORTS = ("0", "1", "2", "3")
@@ -99,6 +100,7 @@ class Options:
         multipliers: `any` if logic may multiply where hard multipliers run out; None is `hard`.
         effort: of the search for adder graphs, see build-adder-graphs; None is 0.
         requantizer: force one form of requantizer, see select-requantizer.
+        weights: where weights are, see place-weights; several with commas between.
         interface: `plain` for ports without a handshake, see form-pipelines.
         validate: run the interpreters before and after every pass.
         passes: passes to run instead of the default pipeline.
@@ -187,6 +189,13 @@ class Options:
         choices=INTERFACES,
         silent=INTERFACES[0],
     )
+    weights: str | None = _declare(
+        "text",
+        "where weights are: `internal` (default), `external` in a memory beside the chip, or "
+        "`writable` by the host; of all layers, or LAYER=PLACE of one; may be repeated",
+        follower="place-weights",
+        metavar="PLACE|LAYER=PLACE",
+    )
     validate: bool = False
     passes: Sequence[PassLike] | None = None
     pass_before: Insertions = field(default_factory=dict[str, PassLike])
@@ -202,6 +211,12 @@ class Options:
         if self.fps is not None and self.cycles is not None:
             what = "cannot be combined with --cycles"
             found.append(Problem("--fps", what, "give one of them"))
+        if self.weights is not None:
+            try:
+                read_places(self.weights)
+            except ValueError as error:
+                remedy = "write external, or fc1=external,fc2=writable:-8:7"
+                found.append(Problem("--weights", str(error), remedy))
         return found + self._of_pixels()
 
     def _of_pixels(self) -> list[Problem]:
@@ -251,6 +266,7 @@ class Options:
                 "max_brams": self.max_brams or 0,
                 "pixels": pixels,
             },
+            "place-weights": {"places": self.weights or ""},
             "form-pipelines": {"interface": self.interface, "pixels": pixels},
             "pack-pixels": {"pixels": pixels},
             "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},

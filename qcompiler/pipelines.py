@@ -6,6 +6,7 @@ QINT = (
     "settle-numerics",  # before scales and normalizations are folded, which round to float32
     "fold-batchnorm",
     "fold-scales",  # needs integer weights; leaves one dequantize after each linear operation
+    "place-weights",  # before fold-zero-points: sums of weights that may change are not known
     "fold-zero-points",  # before fuse-requantize, which takes the integer map into its region
     "fuse-requantize",
     "channels-last",  # before infer-ranges and split-host: what is left of layout is the host's

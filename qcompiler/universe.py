@@ -39,6 +39,7 @@ PASSES = {
     "insert-width-adapters": _lazy("passes.insert_width_adapters", "InsertWidthAdaptersPass"),
     "pack-pixels": _lazy("passes.pack_pixels", "PackPixelsPass"),
     "pipeline-registers": _lazy("passes.pipeline_registers", "PipelineRegistersPass"),
+    "place-weights": _lazy("passes.place_weights", "PlaceWeightsPass"),
     "prune-channels": _lazy("passes.prune_channels", "PruneChannelsPass"),
     "select-folding": _lazy("passes.select_folding", "SelectFoldingPass"),
     "select-requantizer": _lazy("passes.select_requantizer", "SelectRequantizerPass"),

@@ -3,7 +3,6 @@
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.arrays import IntArray, per_channel
-from qcompiler.arith.ranges import dot_range
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 
@@ -16,13 +15,12 @@ def channel_ranges(value: SSAValue, axis: int) -> tuple[IntArray, IntArray]:
     """
     bounds, channels = qint.range_of(value.type), shape_of(value.type)[axis]
     owner = value.owner
-    if isinstance(owner, qint.MatMulOp) and isinstance(owner.rhs.owner, qint.ConstantOp):
-        weights = owner.rhs.owner.array
-        if weights.ndim == 2 and axis == len(shape_of(value.type)) - 1:
-            return dot_range(weights, qint.range_of(owner.lhs.type))
-    if isinstance(owner, qint.ConvOp) and isinstance(owner.weights.owner, qint.ConstantOp):
-        weights = owner.weights.owner.array
-        if axis == len(shape_of(value.type)) - 1:
-            return dot_range(weights.reshape(-1, weights.shape[-1]), owner.padded_range)
+    if axis == len(shape_of(value.type)) - 1:
+        if isinstance(owner, qint.MatMulOp) and isinstance(owner.rhs.owner, qint.ConstantOp):
+            weights = owner.rhs.owner
+            if weights.array.ndim == 2:
+                return weights.sum_bounds(qint.range_of(owner.lhs.type))
+        if isinstance(owner, qint.ConvOp) and isinstance(owner.weights.owner, qint.ConstantOp):
+            return owner.weights.owner.sum_bounds(owner.padded_range)
     lo, hi = (per_channel(end, channels) for end in (bounds.lo, bounds.hi))
     return lo, hi

@@ -61,7 +61,8 @@ class Layer:
     @property
     def foldings(self) -> list[Folding]:
         """Every legal folding, without styles."""
-        return [Folding(pe, simd) for pe in self.pe for simd in self.simd]
+        every = [Folding(pe, simd) for pe in self.pe for simd in self.simd]
+        return [folding for folding in every if self.op.allows(folding.pe, folding.simd)]
 
     @property
     def widest(self) -> Folding:
@@ -95,6 +96,8 @@ class Layer:
             return []
         if self.weight_range.lo >= -1 and self.weight_range.hi <= 1:
             return []
+        if isinstance(self.op, stream.Weighted) and self.op.source is not None:
+            return [LOGIC]  # they come one by one
         legal = [LOGIC, PAIRS] if self.op.shares_inputs and folding.pe % 2 == 0 else [LOGIC]
         return [*legal, SHIFTS] if self._fits_shifts else legal
 
@@ -105,10 +108,9 @@ class Layer:
 
     @cached_property
     def weight_range(self) -> IntRange:
-        """Range of the weights that there are."""
-        weights = self.op.weights_op
-        assert weights is not None, "it has no weights"
-        return weights.range
+        """Every weight that may come."""
+        assert isinstance(self.op, stream.Weighted), "it has no weights"
+        return self.op.weight_range
 
     def cycles(self, folding: Folding) -> int:
         """Returns the cycles of a frame, those that its sliding window's input takes included."""

@@ -72,6 +72,16 @@ class Network:
         return [State(*parts) for parts in zip(taken, left, initial, strict=True)]
 
     @property
+    def sources(self) -> list[tuple[str, stream.WeightSourceOp]]:
+        """What brings weights from outside, with the names of `named`."""
+        return [(n, p) for n, p in self.named() if isinstance(p, stream.WeightSourceOp)]
+
+    @property
+    def takes_swaps(self) -> bool:
+        """Whether each frame says if it uses the weights that the host has written next."""
+        return any(source.is_writable for _, source in self.sources)
+
+    @property
     def ports(self) -> tuple[tuple[SSAValue, ...], tuple[SSAValue, ...]]:
         """The channels that come from outside the hardware, and those that leave it."""
         count = len(qint.state_of(self.core))
@@ -81,10 +91,12 @@ class Network:
     def port_channels(self) -> tuple[list[stream.ChannelType], list[stream.ChannelType]]:
         """What flows through the ports of the hardware: those that take, and those that give.
 
-        With states, one more takes a number for each frame that says where sequences begin.
+        With states, one more takes a number for each frame that says where sequences begin; with
+        weights that the host writes, one more says which frames are the first of a new set.
         """
         taken, given = ([stream.channel_of(v) for v in values] for values in self.ports)
-        return [*taken, stream.RESTART] if self.states else taken, given
+        numbers = [stream.RESTART] * bool(self.states) + [stream.SWAP] * self.takes_swaps
+        return [*taken, *numbers], given
 
     @property
     def has_handshake(self) -> bool:

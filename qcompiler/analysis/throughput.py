@@ -188,6 +188,8 @@ def predict(network: Network) -> Timing:
         int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )
     first = min(int(times[0]) for times in early.entered.values())
+    if network.takes_swaps:
+        first = 0  # then the frame's number comes
     return Timing(period, bottleneck, last - first)
 
 

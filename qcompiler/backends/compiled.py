@@ -24,6 +24,7 @@ from qcompiler.backends.simulators import (
     simulator,
 )
 from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
+from qcompiler.backends.weight_sets import Weights, sets_in_turn, with_weights
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import Array, element_of, shape_of
@@ -160,32 +161,67 @@ class CompiledDesign:
         return qint.state_of(functions(self.model)["core"])
 
     def core(
-        self, integers: Sequence[Array], states: Sequence[Array] | None = None
+        self,
+        integers: Sequence[Array],
+        states: Sequence[Array] | None = None,
+        weights: Sequence[Weights] = (),
     ) -> tuple[Array, ...]:
         """Returns the integers that leave the hardware, from the interpreter.
 
         Args:
             integers: one array per input of the hardware, shape [frames, ...]; with states, the
                 frames follow one another. One more array may say where sequences begin: 1 for a
-                frame whose states are the initial ones.
+                frame whose states are the initial ones. The same for weights that the host writes:
+                1 for a frame that is the first to use the next set, the last array.
             states: what is there before the first frame; the initial states if None.
+            weights: sets that the host writes one after the other; those of the model if none are
+                given.
+
+        Raises:
+            ValueError: frames want more sets than there are, or a set does not fit, see
+                `written_set`.
         """
-        return self.continue_core(integers, self.initial_states if states is None else states)[0]
+        held = self.initial_states if states is None else states
+        if not self.takes_swaps:
+            return self.continue_core(integers, held)[0]
+        says_all = self._says_all(integers)
+        given = list(integers[:-1] if says_all else integers)
+        swaps = integers[-1] if says_all else None
+        made: list[tuple[Array, ...]] = []
+        for model, frames in sets_in_turn(self.network, self.model, swaps, weights, len(given[0])):
+            outputs, held = self._continue(model, [array[frames] for array in given], held)
+            made.append(outputs)
+        return tuple(np.concatenate(parts) for parts in zip(*made, strict=True))
+
+    @property
+    def takes_swaps(self) -> bool:
+        """Whether each frame says if it is the first that uses the next set of weights."""
+        return "stream" in self.levels and self.network.takes_swaps
+
+    def _says_all(self, integers: Sequence[Array]) -> bool:
+        """Whether integers are given for every input of the hardware."""
+        return len(integers) == sum(port.direction == "in" for port, _ in self.ports)
 
     def continue_core(
         self, integers: Sequence[Array], states: Sequence[Array]
     ) -> tuple[tuple[Array, ...], list[Array]]:
         """As `core`; returns the states that are left, too."""
+        return self._continue(self.model, integers, states)
+
+    def _continue(
+        self, model: ModuleOp, integers: Sequence[Array], states: Sequence[Array]
+    ) -> tuple[tuple[Array, ...], list[Array]]:
+        """As `continue_core`, with a model of the same network."""
         initial = self.initial_states
         if not initial:
-            return run(self.model, "core", integers), []
-        count = len(functions(self.model)["core"].args) - len(initial)
+            return run(model, "core", integers), []
+        count = len(functions(model)["core"].args) - len(initial)
         begins = list(np.flatnonzero(integers[count])) if len(integers) > count else []
         made: list[tuple[Array, ...]] = []
         held = self._as_states(states)
         for start, stop in pairwise(sorted({0, *begins, len(integers[0])})):
             held = list(initial) if start in begins else held
-            outputs, held = run_frames(self.model, [a[start:stop] for a in integers[:count]], held)
+            outputs, held = run_frames(model, [a[start:stop] for a in integers[:count]], held)
             made.append(outputs)
         return tuple(np.concatenate(parts) for parts in zip(*made, strict=True)), held
 
@@ -281,13 +317,21 @@ class CompiledDesign:
         return RtlDesign(self.name, sources, tuple(port for port, _ in self.ports))
 
     def simulate_core(
-        self, integers: Sequence[Array], *, tool: str = "verilator", **stimulus: Any
+        self,
+        integers: Sequence[Array],
+        *,
+        tool: str = "verilator",
+        weights: Sequence[Weights] = (),
+        **stimulus: Any,
     ) -> tuple[tuple[Array, ...], SimulationResult]:
         """Returns what the simulated hardware makes of integers, and when.
 
         Args:
             integers: one array per hardware input, shape [frames, ...], as `core` takes them.
             tool: "verilator" or "icarus".
+            weights: sets that the host writes one after the other; those of the model if none are
+                given. The last array of `integers` has a number for each frame, 1 where it is the
+                first that uses the next set.
             stimulus: further fields of `Stimulus`, such as stall probabilities.
 
         Raises:
@@ -295,7 +339,7 @@ class CompiledDesign:
         """
         with scratch_folder(prefix="qcompiler-rtl") as directory:
             rtl = self.rtl_design(directory)
-            return self.simulate_rtl(rtl, integers, tool=tool, **stimulus)
+            return self.simulate_rtl(rtl, integers, tool=tool, weights=weights, **stimulus)
 
     def simulate_rtl(
         self,
@@ -304,6 +348,7 @@ class CompiledDesign:
         *,
         tool: str,
         progress: Progress = silent,
+        weights: Sequence[Weights] = (),
         **stimulus: Any,
     ) -> tuple[tuple[Array, ...], SimulationResult]:
         """As `simulate_core`, on files that exist already; `progress` is told what goes on."""
@@ -311,13 +356,20 @@ class CompiledDesign:
         expected = self.timing.latency_cycles + self.timing.cycles_per_frame
         stimulus.setdefault("timeout_cycles", max(Stimulus.timeout_cycles, 4 * expected))
         inputs = [entry for entry in self.ports if entry[0].direction == "in"]
-        if self.network.states and len(integers) == len(inputs) - 1:  # one sequence
-            integers = [*integers, np.zeros((len(integers[0]), 1), np.int64)]
+        if len(integers) < len(inputs):  # one sequence, one set of weights
+            missing = len(inputs) - len(integers)
+            integers = [*integers, *[np.zeros((len(integers[0]), 1), np.int64)] * missing]
         frames = {
             port.name: pack(array, channel.lanes.data, channel.element.width_bits)
             for (port, channel), array in zip(inputs, integers, strict=True)
         }
-        result = simulator(tool).run(rtl, Stimulus(frames, **stimulus), progress)
+        sent = Stimulus(frames, **stimulus)
+        if self.network.sources:
+            with scratch_folder(prefix="qcompiler-weights") as folder:
+                around = with_weights(self.network, rtl, folder, sent, weights)
+                result = simulator(tool).run(around, sent, progress)
+        else:
+            result = simulator(tool).run(rtl, sent, progress)
         outputs = tuple(
             unpack(
                 result.frames[port.name],

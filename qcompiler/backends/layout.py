@@ -15,6 +15,7 @@ class Layout:
     - `design.json`: what it is: ports, types, files, prediction; marks the directory as ours
     - `rtl/`: Verilog and memory contents
     - `tb/`: a self-checking test bench with vectors
+    - `weights/`: what the memory beside the chip holds, or the host writes first, and where what is
     - `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
     - `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
     - `report/`: estimates and results of tools; `report.html`: the same as a page.
@@ -64,6 +65,11 @@ class Layout:
     def driver(self) -> Path:
         """Folder of the host's part."""
         return self.directory / "driver"
+
+    @property
+    def weights(self) -> Path:
+        """Folder of weights that are not in the hardware."""
+        return self.directory / "weights"
 
     @property
     def ir(self) -> Path:

@@ -1,8 +1,10 @@
 """Writes a design to a directory: whole, or not at all; `Layout` says what is where."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,13 @@ from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.liveness import LIVENESS, certificate
 from qcompiler.backends.report.page import build_page
 from qcompiler.backends.scratch import scratch_folder
-from qcompiler.backends.simulators import write_testbench
+from qcompiler.backends.simulators import RtlDesign, write_testbench
+from qcompiler.backends.simulators.weight_bench import (
+    Behaviour,
+    set_behaviour,
+    write_weight_bench,
+)
+from qcompiler.backends.weight_sets import bench_of, external_image, weight_map, written_set
 from qcompiler.backends.written import is_ours
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
@@ -134,7 +142,7 @@ def _fill(
         }
         for direction, arrays in (("in", inputs), ("out", expected.result()))
     ]
-    write_testbench(directory, rtl, packed[0], packed[1])
+    write_testbench(directory, _with_weights(design, layout, rtl), packed[0], packed[1])
     write_driver(design, layout.driver)
     known, found = manifest(design), build_report(design).files()
     _write_texts(layout.reports, {name: _json(data) for name, data in found.items()})
@@ -142,6 +150,25 @@ def _fill(
         layout.report(LIVENESS).write_text(json.dumps(schedule) + "\n", encoding="utf-8")
     page = build_page(Found.estimated(known, found))
     _write_texts(directory, {MANIFEST: _json(known), PAGE: page})
+
+
+def _with_weights(design: CompiledDesign, layout: Layout, rtl: RtlDesign) -> RtlDesign:
+    """Writes the weights that are not in the hardware; returns what the test bench drives."""
+    network = design.network
+    if not network.sources:
+        return rtl
+    layout.weights.mkdir()
+    image = external_image(network)
+    if image is not None:
+        (layout.weights / "image.bin").write_bytes(image.tobytes())
+    if network.takes_swaps:
+        (layout.weights / "set.bin").write_bytes(written_set(network, {}).tobytes())
+    _write_texts(layout.weights, {"map.json": json.dumps(weight_map(network)) + "\n"})
+    layout.testbench.mkdir()
+    path = f"{os.path.relpath(layout.testbench, layout.rtl)}/"
+    around = write_weight_bench(layout.testbench, rtl, bench_of(network, path=path))
+    set_behaviour(layout.testbench, rtl.top, Behaviour(1 << 30))
+    return replace(around, ports=rtl.ports)
 
 
 def _json(data: Any) -> str:

@@ -16,6 +16,12 @@ from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
 from qcompiler.backends.simulators import Reset
 from qcompiler.backends.synthesis.gate_level import netlist_design
 from qcompiler.backends.vectors import read_arrays
+from qcompiler.backends.weight_sets import (
+    Weights,
+    external_bytes,
+    random_set,
+    weight_traffic,
+)
 from qcompiler.backends.written import load_design
 from qcompiler.devices import Device
 from qcompiler.dialects.attributes import Array
@@ -37,6 +43,8 @@ class Run:
         latency_cycles: of the first frame.
         cycles_total: simulated.
         resets: that came while frames passed; those that had begun are lost and not compared.
+        weight_bytes_per_frame: read from the memory beside the chip, over the second quarter of the
+            frames; None without one, or for fewer than 8 frames.
     """
 
     stalls: float
@@ -46,6 +54,7 @@ class Run:
     latency_cycles: int
     cycles_total: int
     resets: int = 0
+    weight_bytes_per_frame: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Verification:
         runs: simulations.
         first_differences: in words.
         netlist: device of the netlist simulated; None for the Verilog itself.
+        predicted_weight_bytes: that a frame reads from the memory beside the chip; 0 without one.
+        weight_sets: that the host wrote during a run; 0 where it writes none.
     """
 
     top: str
@@ -68,6 +79,8 @@ class Verification:
     runs: tuple[Run, ...]
     first_differences: tuple[str, ...]
     netlist: str | None = None
+    predicted_weight_bytes: int = 0
+    weight_sets: int = 0
 
     @property
     def passed(self) -> bool:
@@ -120,9 +133,29 @@ def _integers(design: CompiledDesign, vectors: int, file: Path | None, seed: int
     shapes = [channel.frame_shape for channel in given]
     found = vectors_of(ranges, shapes, vectors, np.random.default_rng(seed))
     if design.initial_states:
-        restart = np.random.default_rng(seed + 1).random(found[-1].shape) < 1 / _SEQUENCE
-        found[-1] = restart.astype(np.int64)
-    return found
+        index = len(design.network.ports[0])
+        restart = np.random.default_rng(seed + 1).random(found[index].shape) < 1 / _SEQUENCE
+        found[index] = restart.astype(np.int64)
+    return found[:-1] if design.takes_swaps else found
+
+
+_MOST_SETS = 4
+"""Sets of weights that the host writes during a run."""
+
+
+def _swaps(design: CompiledDesign, frames: int, seed: int) -> tuple[list[Array], list[Weights]]:
+    """Returns a number for each frame that says which are the first of a set, and the sets.
+
+    The first set is the model's. Of the others each weight is one of its bounds, or any.
+    """
+    if not design.takes_swaps:
+        return [], []
+    rng = np.random.default_rng(seed + 2)
+    count = min(_MOST_SETS, frames)
+    swaps = np.zeros((frames, 1), np.int64)
+    swaps[[0, *(1 + rng.choice(frames - 1, count - 1, replace=False))]] = 1
+    sets = [random_set(design.network, rng, extreme=index == 1) for index in range(1, count)]
+    return [swaps], [{}, *sets]
 
 
 def _differences(
@@ -184,8 +217,10 @@ def verify(
         rtl = netlist_design(directory, rtl, netlist)
     integers = _integers(design, vectors, file, seed)
     frames = len(integers[0])
+    swaps, sets = _swaps(design, frames, seed)
+    integers += swaps
     progress(f"interpreting {frames} frames")
-    expected = design.core(integers)
+    expected = design.core(integers, weights=sets)
     runs: list[Run] = []
     differences: list[str] = []
     for probability, count in _plan(stalls, resets):
@@ -204,9 +239,10 @@ def verify(
             seed=seed,
             resets=random_cycles(count, cycles, seed),
             progress=tell,
+            weights=sets,
         )
         came = result.resets
-        wanted = expected_after(design, integers, came) if came else expected
+        wanted = expected_after(design, integers, came, sets) if came else expected
         mismatches, lines = _differences(wanted, got, came)
         differences += lines + [str(error) for error in result.tlast_errors[:_SHOWN]]
         runs.append(
@@ -218,6 +254,7 @@ def verify(
                 result.latency_cycles,
                 result.cycles_total,
                 len(came),
+                None if came else weight_traffic(design.network, result),
             )
         )
     timing = design.timing
@@ -229,6 +266,8 @@ def verify(
         tuple(runs),
         tuple(differences),
         netlist.name if netlist else None,
+        external_bytes(design.network),
+        len(sets),
     )
     name = f"netlist_{netlist.name}" if netlist else "rtlsim"
     report = Layout(directory).report(f"{name}_performance")

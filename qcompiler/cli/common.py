@@ -245,7 +245,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     add_meaning_arguments(parser)
     rate = parser.add_mutually_exclusive_group()
     for name, row in DECLARED.items():
-        if name != "numerics":
+        if name == "weights":
+            parser.add_argument(
+                flag(name), metavar=row.metavar, action=_Weights, default=None, help=row.help
+            )
+        elif name != "numerics":
             _add_option(rate if row.excludes else parser, name)
     add_plugin_argument(parser)
     for where in ("before", "after"):
@@ -257,6 +261,31 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"run more passes {where} the pass NAME, e.g. infer-ranges=mine{{depth=2}}",
         )
+
+
+class _Weights(argparse.Action):
+    """Joins the places of weights, in the order given; NAME.npz is where IR has its constants."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Notes one of them."""
+        if Path(values).suffix == ".npz" and hasattr(namespace, CONSTANTS):
+            try:
+                setattr(namespace, CONSTANTS, weight_file(values))
+            except argparse.ArgumentTypeError as error:
+                raise argparse.ArgumentError(self, str(error)) from None
+            return
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
+CONSTANTS = "constants_file"
+"""Where commands that write IR find the file of its constants."""
 
 
 def add_meaning_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,9 @@ from xdsl.dialects.builtin import ModuleOp
 from qcompiler.assembly import print_module
 from qcompiler.backends.layout import LEVELS
 from qcompiler.backends.output import check_target
-from qcompiler.backends.report.notebook import Report, host_lines
+from qcompiler.backends.report.notebook import Report, host_lines, weight_lines
 from qcompiler.cli.common import (
+    CONSTANTS,
     add_model_arguments,
     err,
     model_options,
@@ -29,7 +30,6 @@ from qcompiler.cli.common import (
     print_table,
     refuse_unused,
     table,
-    weight_file,
 )
 from qcompiler.cli.project_file import follow_project
 from qcompiler.compiler import compile_module, import_model, naming_places
@@ -61,12 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the IR after this pass (or `all`) to DIR/ir, one numbered file a pass; "
         "with --emit or --passes, print it on stderr",
     )
-    parser.add_argument(
-        "--weights",
-        metavar="NAME.npz",
-        type=weight_file,
-        help="keep the large constants of the IR in DIR/ir/NAME.npz, beside the text",
-    )
+    # --weights NAME.npz keeps the large constants of the IR in DIR/ir/NAME.npz, beside the text.
+    parser.set_defaults(**{CONSTANTS: None})
     parser.add_argument(
         "--from",
         dest="start",
@@ -169,7 +165,7 @@ def run(parsed: argparse.Namespace) -> int:
         return 0
     design.snapshots = snapshots.modules
     design.origin = Origin.of(parsed.model, options, parsed.plugin)
-    design.write(directory, weights=parsed.weights)
+    design.write(directory, weights=parsed.constants_file)
     if "stream" not in design.levels:
         out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     elif parsed.json:
@@ -195,7 +191,7 @@ def _refuse_unused(parsed: argparse.Namespace) -> None:
     """Ends the command if options contradict what --emit or --passes print."""
     writing = {
         "-o": parsed.output is not None,
-        "--weights": parsed.weights is not None,
+        "--weights": parsed.constants_file is not None,
         "--json": parsed.json,
     }
     if parsed.passes is not None:
@@ -270,6 +266,8 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
             f"{escape(report.bottleneck)} cannot be faster in this folding"
         )
     _show_area(design)
+    for line in weight_lines(report.weights, report.cycles_per_frame):
+        out.print(line)
     _show_host(report)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     out.print(f"next:    qcc verify {escape(shlex.quote(str(directory)))}")

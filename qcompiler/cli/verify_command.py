@@ -1,6 +1,7 @@
 """qcc verify: the Verilog of a design, simulated, against the integer interpreter."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.markup import escape
@@ -113,6 +114,18 @@ def run(parsed: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
+def _weights(result: Verification) -> Iterator[str]:
+    """Yields what was measured of weights that are not in the hardware."""
+    for run_ in result.runs if result.predicted_weight_bytes else ():
+        if run_.weight_bytes_per_frame is not None:
+            yield (
+                f"external weights: {run_.weight_bytes_per_frame:g} bytes a frame read, "
+                f"{result.predicted_weight_bytes} predicted, p = {run_.stalls}"
+            )
+    if result.weight_sets:
+        yield f"writable weights: {result.weight_sets} sets written in each run"
+
+
 def _show(result: Verification) -> None:
     what = f"netlist for {result.netlist}" if result.netlist else "Verilog"
     runs = table(
@@ -132,6 +145,8 @@ def _show(result: Verification) -> None:
             "-" if stalled else str(result.predicted_latency_cycles),
         )
     print_table(runs)
+    for line in _weights(result):
+        out.print(line)
     for line in result.first_differences:
         out.print(f"[red]differs:[/red] {escape(line)}")
     total = sum(run_.mismatches for run_ in result.runs)

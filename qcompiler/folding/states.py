@@ -38,7 +38,7 @@ def loops_of(network: Network) -> Loops:
     states = network.states
     if not states:
         return Loops(None, [], [], [])
-    under_way = _frames_under_way(network)
+    under_way = frames_under_way(network)
     block = network.core.body.block
     restart = block.insert_arg(stream.RESTART, len(block.args))
     restart.name_hint = "restart"
@@ -61,7 +61,7 @@ def loops_of(network: Network) -> Loops:
     return Loops(restart, before, keepers, [state.taken for state in states])
 
 
-def _frames_under_way(network: Network) -> int:
+def frames_under_way(network: Network) -> int:
     """Returns how many frames may have begun before the first of them is through.
 
     The last layer takes the restart of a frame so long after the first layer does.

@@ -170,11 +170,17 @@ def _is_transposed(value: SSAValue, permutation: Sequence[int]) -> bool:
 
 
 class _FlattenBeforeMatrix(RewritePattern):
-    """flatten(transpose(x)) @ W = flatten(x) @ (W with its rows in x's order)."""
+    """flatten(transpose(x)) @ W = flatten(x) @ (W with its rows in x's order).
+
+    The same with one integer map for all elements between, as before weights that may change.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.MatMulOp, rewriter: PatternRewriter) -> None:
         reshape, weights = op.lhs.owner, op.rhs.owner
+        between = reshape
+        if isinstance(between, qint.AffineOp) and between.channel_axis is None:
+            reshape = between.input.owner
         if not isinstance(reshape, qint.ReshapeOp) or not isinstance(weights, qint.ConstantOp):
             return
         transpose = reshape.input.owner
@@ -185,11 +191,14 @@ class _FlattenBeforeMatrix(RewritePattern):
         # Entry i of `order` is the row of W that belongs to element i of x.
         places = np.arange(flat[-1]).reshape([shape[axis] for axis in permutation])
         order = places.transpose(np.argsort(permutation)).reshape(-1)
-        rows = qint.ConstantOp(weights.array[order], qint.range_of(weights.result.type))
-        rows.result.name_hint = weights.result.name_hint
+        rows = weights.moved(weights.array[order])
         moved = qint.ReshapeOp(transpose.input, flat)
         moved.result.name_hint = reshape.result.name_hint
-        replace(rewriter, op, [rows, moved, qint.MatMulOp(moved.result, rows.result)])
+        new: list[Operation] = [rows, moved]
+        if isinstance(between, qint.AffineOp):
+            factors = between.multiplier_array, between.offset_array
+            new.append(qint.AffineOp(moved.result, *factors))
+        replace(rewriter, op, [*new, qint.MatMulOp(new[-1].results[0], rows.result)])
 
 
 @dataclass(frozen=True)

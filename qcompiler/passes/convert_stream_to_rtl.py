@@ -26,8 +26,11 @@ from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.states import loops_of
+from qcompiler.folding.weight_buses import weight_buses
 from qcompiler.provenance.sources import model_nodes
 from qcompiler.rtl.blocks.top import BlockInstance, TopConfig, build_plain_top, build_top
+from qcompiler.rtl.blocks.weight_reader import BASE, MASTER
+from qcompiler.rtl.blocks.weight_writer import PORT
 from qcompiler.rtl.build import build_process, is_known
 from qcompiler.rtl.hardware import describe
 from qcompiler.rtl.names import top_name
@@ -113,7 +116,8 @@ class ConvertStreamToRtlPass(ModulePass):
                 replace(block, outputs=[taken])
                 for block, taken in zip(states, loops.taken, strict=True)
             ]
-        config = TopConfig(top, comment, inputs, outputs, blocks, states)
+        buses = weight_buses(library, top, network)
+        config = TopConfig(top, comment, inputs, outputs, blocks, states, buses)
         library.add(build_top(config) if network.has_handshake else build_plain_top(config))
         for function in list(op.ops):
             if isinstance(function, func.FuncOp | stream.WeightsOp):
@@ -136,4 +140,22 @@ def _top_comment(network: Network) -> tuple[str, ...]:
             f"s_axis_{len(network.ports[0])} has one beat a frame: 1 where a sequence begins, at 0 "
             "the frame goes on from the one before."
         )
+    return (*lines, *_weight_comment(network))
+
+
+def _weight_comment(network: Network) -> tuple[str, ...]:
+    sources = [source for _, source in network.sources]
+    lines: list[str] = []
+    for source in [s for s in sources if not s.is_writable][:1]:
+        beats = sum(s.bus_beats for s in source.siblings)
+        lines.append(
+            f"{MASTER} reads {beats} beats of {source.bus_bits} bits a frame, from the image at {BASE}."
+        )
+    if network.takes_swaps:
+        beats = sum(s.bus_beats for s in sources if s.is_writable)
+        lines += [
+            f"{PORT} takes sets of weights, {beats} beats each.",
+            f"s_axis_{len(network.port_channels[0]) - 1} has one beat a frame: 1 where it is the first "
+            "to use the next set, at 0 it uses that of the frame before.",
+        ]
     return tuple(lines)

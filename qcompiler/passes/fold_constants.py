@@ -183,7 +183,8 @@ class _FoldAffine(RewritePattern):
         multiplier, offset = op.multiplier_array, op.offset_array
         factors = multiplier.reshape(shape) if multiplier.size > 1 else multiplier
         summands = offset.reshape(shape) if offset.size > 1 else offset
-        replace(rewriter, op, [qint.ConstantOp(array * factors + summands)])
+        held = qint.affine_range(qint.range_of(op.input.type), multiplier, offset)
+        replace(rewriter, op, [qint.ConstantOp(array * factors + summands, held)])
 
 
 class _FoldQuantize(RewritePattern):

@@ -22,7 +22,7 @@ Requires: fold-scales.
 Keeps: every integer. What flows on the wires are the codes themselves: {0, 1} for bipolar values,
 unshifted codes for quantizers with a zero point.
 Leaves alone: offsets that vary along an axis which the operation sums over or regroups; products of
-two activations.
+two activations, and with weights that the host writes: their sums are not known.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class _ThroughMatMul(RewritePattern):
         affine, weights = op.lhs.owner, op.rhs.owner
         if not isinstance(affine, qint.AffineOp) or not isinstance(weights, qint.ConstantOp):
             return
-        if affine.channel_axis is not None or weights.array.ndim != 2:
+        if affine.channel_axis is not None or weights.array.ndim != 2 or weights.is_written:
             return
         matmul = qint.MatMulOp(affine.input, op.rhs)
         offset = affine.offset_array * weights.array.sum(axis=0)
@@ -65,6 +65,8 @@ class _ThroughConv(RewritePattern):
     def match_and_rewrite(self, op: qint.ConvOp, rewriter: PatternRewriter) -> None:
         affine, weights = op.input.owner, op.weights.owner
         if not isinstance(affine, qint.AffineOp) or not isinstance(weights, qint.ConstantOp):
+            return
+        if weights.is_written:
             return
         pad = _code_of(affine, op)
         if pad is None:

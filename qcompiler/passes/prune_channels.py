@@ -39,8 +39,8 @@ func.func @core(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<0, 6>>
 Requires: fuse-requantize, channels-last; infer-ranges makes more channels constant.
 Keeps: every output. What a constant channel adds to the sums behind it becomes an integer map in the
 function that requantizes these.
-Leaves alone: channels that inputs or outputs have; those of a product with weights that are no constants, or of
-a convolution in several groups, unless it is depthwise; constants beside a padding of another value; a few dead
+Leaves alone: channels that inputs or outputs have; those of a product with weights that are no constants, or not in
+the hardware, or of a convolution in several groups, unless it is depthwise; constants beside a padding of another value; a few dead
 channels, where the number of those left has more divisors with them: foldings divide it.
 """
 

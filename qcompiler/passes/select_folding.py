@@ -152,6 +152,11 @@ def _bound(layers: Mapping[str, Layer], path: Path) -> dict[str, list[Folding]]:
                     )
                 )
         style = factors.get("style")
+        if not layer.op.allows(factors.get("PE", 0), factors.get("SIMD", 0)):
+            what = "all of its weights would be used in each cycle, but they come from elsewhere"
+            remedy = "choose a smaller PE or SIMD, or leave its weights internal (--weights)"
+            problems.append(Problem(f"{path}: {written}", what, remedy))
+            continue
         fits = [
             replace(folding, style=style)
             for folding in layer.foldings
@@ -187,6 +192,9 @@ def _by_shifts(
         given = bound.get(name, layer.foldings)
         if layer.op.weights_op is None or given[0].style is not None:
             continue
+        if not layer.op.allows(max(layer.pe), max(layer.simd)):
+            found[name] = [replace(folding, style=LOGIC) for folding in given]
+            continue  # others may come, which have more digits
         if not fit_shifts(layer.op.weights_op.array):
             what = f"weights have more than {MOST_DIGITS} signed digits, too many for shifts"
             remedy = f"train them with digits={MOST_DIGITS} or fewer, or use --multipliers any"
@@ -198,6 +206,32 @@ def _by_shifts(
     if problems:
         raise ModelError(problems)
     return found
+
+
+def _require_time_for_weights(layers: Mapping[str, Layer], target_cycles: int) -> None:
+    """Refuses a rate at which weights that are elsewhere would all be used in each cycle.
+
+    Raises:
+        ModelError: it is that high for some layers.
+    """
+    problems: list[Problem] = []
+    for layer in layers.values():
+        whole = Folding(max(layer.pe), max(layer.simd))
+        if not target_cycles or layer.op.allows(whole.pe, whole.simd):
+            continue
+        least = min((layer.cycles(folding) for folding in layer.foldings), default=None)
+        if least is not None and least <= target_cycles:
+            continue
+        what = (
+            f"in {target_cycles} {'cycle' if target_cycles == 1 else 'cycles'} a frame all of its "
+            "weights work at once, as constants of the hardware: they cannot come from elsewhere"
+        )
+        remedy = "leave its weights internal (--weights)"
+        if least is not None:
+            remedy = f"ask for at least {least} cycles (--cycles), or {remedy}"
+        problems.append(Problem(place_of(layer.op), what, remedy))
+    if problems:
+        raise ModelError(problems)
 
 
 def _names(process: str, layer: Layer) -> tuple[str, ...]:
@@ -242,6 +276,7 @@ class SelectFoldingPass(ModulePass):
         bound = {} if self.folding is None else _bound(layers, Path(self.folding))
         if self.multipliers == SHIFTS:
             bound = _by_shifts(layers, bound)
+        _require_time_for_weights(layers, 1 if self.pixels else self.target_cycles)
         budget = self._budget()
         if budget is None or not layers:
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}

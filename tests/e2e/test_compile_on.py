@@ -57,7 +57,7 @@ def test_ir_of_another_level_is_refused(capfd, written, tmp_path, file, options,
 
 def test_constants_in_the_text_give_the_same(written, tmp_path):
     """The example of the guide: no --weights, and the API instead of the command."""
-    design = qcompiler.compile(written / "ir" / "09-infer-ranges.mlir", start="infer-ranges")
+    design = qcompiler.compile(written / "ir" / "10-infer-ranges.mlir", start="infer-ranges")
     design.write(tmp_path / "plain")
     assert not list((tmp_path / "plain" / "ir").glob("*.npz"))
     assert contents(tmp_path / "plain" / "rtl") == contents(written / "rtl")
@@ -77,7 +77,7 @@ def test_the_command_line_overrides_what_the_file_carries(capfd, tmp_path):
     out = tmp_path / "a"
     arguments = ["--print-ir-after", "infer-ranges", "-o", out]
     assert qcc(capfd, "compile", path, "--cycles", "1", "--mhz", "200", *arguments).status == 0
-    ir = out / "ir" / "09-infer-ranges.mlir"
+    ir = out / "ir" / "10-infer-ranges.mlir"
     for options, cycles in (([], 1), (["--cycles", "8"], 8)):
         result = qcc(capfd, "compile", ir, "--from", "infer-ranges", "-o", tmp_path / "b", *options)
         assert f"predicted: {cycles} cycles a frame" in result.out

@@ -35,7 +35,7 @@ def shown(app):
 
 
 def test_passes_are_applied_to_our_ir(ir):
-    app = make_app(ir / "07-fuse-requantize.mlir", "channels-last,infer-ranges,split-host")
+    app = make_app(ir / "08-fuse-requantize.mlir", "channels-last,infer-ranges,split-host")
     module, text = shown(app)
     assert isinstance(module, ModuleOp)
     assert "func.func @core" in text

@@ -15,7 +15,7 @@ from qcompiler.origin import Origin
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODEL = EXAMPLES / "digits_cnn" / "digits_cnn_qdq.onnx"
-PLACES = ("graph", "ir", "ir/21-convert-stream-to-rtl/40", "diff", "widths", "verilog")
+PLACES = ("graph", "ir", "ir/22-convert-stream-to-rtl/40", "diff", "widths", "verilog")
 
 
 @pytest.fixture(scope="module")

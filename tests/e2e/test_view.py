@@ -107,7 +107,7 @@ def test_colours_follow_what_is_chosen(cnn, opened):
 
 
 def test_ir_folds_and_is_searched(cnn, opened):
-    page = opened(cnn, "ir/07-fuse-requantize")
+    page = opened(cnn, "ir/08-fuse-requantize")
     assert texts(page, ".steps a")[:2] == ["import", "fold-constants"]
     assert len(texts(page, ".steps:visible a")) == 21
     count = "made.get('ir').view.list.rows.length"
@@ -124,20 +124,20 @@ def test_ir_folds_and_is_searched(cnn, opened):
     assert page.locator(".count:visible").inner_text() == "1 of 1 lines"
     page.locator(".steps a", has_text="select-requantizer").click()
     assert page.locator(".count:visible").inner_text() == "0 of 0 lines"
-    assert page.url.endswith("#ir/12-select-requantizer")
+    assert page.url.endswith("#ir/13-select-requantizer")
     assert page.locator(".row .t-op").count() > 10
 
 
 def test_the_difference_between_any_two_steps(cnn, opened):
-    page = opened(cnn, "diff/11-split-host/12-select-requantizer")
+    page = opened(cnn, "diff/12-split-host/13-select-requantizer")
     assert page.locator(".dless", has_text="qint.requantize").count() > 0
     assert page.locator(".dmore", has_text="qint.mul_shift").count() > 0
     page.locator(".gap").first.click()
     assert page.locator(".dsame").first.inner_text().startswith("1")
     page.get_by_label("from", exact=True).select_option("nn")
-    page.get_by_label("to", exact=True).select_option("21-convert-stream-to-rtl")
+    page.get_by_label("to", exact=True).select_option("22-convert-stream-to-rtl")
     assert "more" in page.locator(".count:visible").inner_text()
-    page.get_by_label("from", exact=True).select_option("21-convert-stream-to-rtl")
+    page.get_by_label("from", exact=True).select_option("22-convert-stream-to-rtl")
     assert page.locator(".count:visible").inner_text() == "no difference"
 
 

@@ -11,7 +11,7 @@ LAYERS = (
     ("version", "errors", "progress", "json_files", "array_files", "child_programs"),
     ("plugins",),
     ("arith",),
-    ("adder_graphs",),
+    ("adder_graphs", "weight_places"),
     ("dialects",),
     ("provenance",),
     ("faults",),

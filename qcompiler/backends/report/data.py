@@ -57,6 +57,7 @@ class ReportData:
         capacity: the same of the device; empty if no device was asked for.
         choice: in words, what bounds the folding and its neighbours; empty without a search.
         host: what the host computes `before`, `beside` and `after` the hardware.
+        weights: what is elsewhere, as `weights_told` has it; empty if nothing is.
     """
 
     cycles_per_frame: int
@@ -70,6 +71,7 @@ class ReportData:
     capacity: dict[str, int]
     choice: dict[str, str]
     host: dict[str, HostPart]
+    weights: dict[str, Any]
 
     @property
     def bottlenecks(self) -> tuple[str, ...]:
@@ -114,6 +116,7 @@ class ReportData:
                 "capacity": self.capacity,
                 "mac_efficiency": self.mac_efficiency,
                 "folding_choice": self.choice,
+                "weights": self.weights,
                 "host": {side: asdict(part) for side, part in self.host.items()},
             },
             "folding_config.json": {"Defaults": {}, **foldings},

@@ -14,6 +14,7 @@ from qcompiler.analysis.products import Products, next_smaller
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.report.data import LayerReport
 from qcompiler.backends.report.notebook import Report
+from qcompiler.backends.weight_sets import weights_told
 from qcompiler.dialects import qint, stream
 from qcompiler.provenance.sources import source_node
 
@@ -96,6 +97,7 @@ def build_report(design: CompiledDesign) -> Report:
         design.device.capacity() if design.sized else {},
         _choice(design.network),
         host_parts(design.model),
+        weights_told(network, timing.cycles_per_frame, design.mhz),
     )
 
 

@@ -40,6 +40,22 @@ def host_words(host: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             yield f"{', '.join(part['operations'])} {where} the hardware, {end}"
 
 
+def weight_lines(weights: Mapping[str, Any], cycles: int) -> Iterator[str]:
+    """Yields what `weights_told` tells, in lines; `cycles` of a frame."""
+    if external := weights.get("external"):
+        yield (
+            f"external:  {external['bytes_per_frame']} bytes of weights a frame, "
+            f"{external['megabytes_per_second']:,.1f} MB/s; the bus of {external['bus_bits']} bits "
+            f"is in use in {external['bus_cycles_per_frame']} of {cycles} cycles"
+        )
+    if writable := weights.get("writable"):
+        count = len(writable["layers"])
+        yield (
+            f"writable:  sets of {writable['bytes_per_set']} bytes for {count} "
+            f"{'layer' if count == 1 else 'layers'}"
+        )
+
+
 def _rows(report: ReportData) -> list[tuple[Sequence[str], bool]]:
     """Returns the cells of each process, and whether it is a slowest one."""
     return [
@@ -65,6 +81,7 @@ def report_text(report: ReportData) -> str:
         lines.append("  ".join(padded).rstrip() + ("  slowest" if slow else ""))
     if report.area:
         lines.append(f"estimated: {_area(report)}, {report.device}")
+    lines += weight_lines(report.weights, report.cycles_per_frame)
     lines += [f"host: {printable(line)}" for line in host_lines(report)]
     return "\n".join(lines)
 

@@ -17,11 +17,11 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import ChannelRanges, IntRange, dot_range, mixed_ranges
+from qcompiler.arith.ranges import ChannelRanges, IntRange, mixed_ranges
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array, numpy_from_dense, shape_of
 from qcompiler.dialects.qint.interface import IntegerOp
-from qcompiler.dialects.qint.linear import ConstantOp, product_range
+from qcompiler.dialects.qint.linear import ConstantOp, is_inside, product_range
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
@@ -147,8 +147,7 @@ class ConvOp(Windowed):
     def is_depthwise(self) -> bool:
         """Whether each output sees one input of the same number, by constant weights."""
         inputs, outputs = shape_of(self.input.type)[-1], shape_of(self.result.type)[-1]
-        constant = isinstance(self.weights.owner, ConstantOp)
-        return constant and self.groups == inputs == outputs > 1
+        return is_inside(self.weights) and self.groups == inputs == outputs > 1
 
     @property
     def carries_channels(self) -> bool:
@@ -160,8 +159,9 @@ class ConvOp(Windowed):
     @property
     def mixing_weights(self) -> Array | None:
         """The constant weights of one group, the kernel's elements in a row."""
-        if self.groups > 1 or not isinstance(self.weights.owner, ConstantOp):
+        if self.groups > 1 or not is_inside(self.weights):
             return None
+        assert isinstance(self.weights.owner, ConstantOp), "it is constant"
         return numpy_from_dense(self.weights.owner.value).reshape(
             -1, *shape_of(self.weights.type)[-2:]
         )
@@ -203,7 +203,7 @@ def conv_range(x: IntRange, weights: SSAValue) -> IntRange:
     shape = shape_of(weights.type)
     terms = math.prod(shape[:-1])
     if isinstance(weights.owner, ConstantOp):
-        lo, hi = dot_range(weights.owner.array.reshape(terms, -1), x)
+        lo, hi = weights.owner.sum_bounds(x)
         return IntRange(int(lo.min()), int(hi.max()))
     return product_range(x, range_of(weights.type), terms)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, TensorType, i64
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -39,11 +39,17 @@ from qcompiler.dialects.qint.types import (
     parameter_array,
     range_of,
 )
+from qcompiler.weight_places import EXTERNAL, WRITABLE
+
+_PLACE = "qint.place"
 
 
 @irdl_op_definition
 class ConstantOp(IntegerOp):
     """Holds integers, such as weights: `y = value`.
+
+    The attribute `qint.place` says where weights are that the hardware does not hold. Of
+    `writable` ones nothing is known but their type: the host may write others.
 
     Example: `%w = qint.constant dense<[[1, -1]]> : tensor<1x2xi8> -> tensor<1x2x!qint.int<-1, 1>>`
     """
@@ -69,10 +75,43 @@ class ConstantOp(IntegerOp):
         return numpy_from_dense(self.value).astype(np.int64)
 
     @property
+    def place(self) -> str | None:
+        """Where the weights are; None in the hardware."""
+        given = self.attributes.get(_PLACE)
+        return given.data if isinstance(given, StringAttr) else None
+
+    @place.setter
+    def place(self, name: str | None) -> None:
+        self.attributes.pop(_PLACE, None)
+        if name is not None:
+            self.attributes[_PLACE] = StringAttr(name)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the host may write other values than those here."""
+        return self.place == WRITABLE
+
+    def moved(self, array: Array) -> "ConstantOp":
+        """Returns the same constant, its values in another order."""
+        other = ConstantOp(array, range_of(self.result.type))
+        other.place = self.place
+        other.result.name_hint = self.result.name_hint
+        return other
+
+    def sum_bounds(self, x: IntRange) -> tuple[Array, Array]:
+        """Returns bounds, lo and hi, of the sums of each of its last axis times inputs in `x`."""
+        matrix = self.array.reshape(-1, self.array.shape[-1])
+        if not self.is_written:
+            return dot_range(matrix, x)
+        terms, sums = matrix.shape
+        bounds = product_range(x, range_of(self.result.type), terms)
+        return np.full(sums, bounds.lo), np.full(sums, bounds.hi)
+
+    @property
     def inferred_range(self) -> IntRange:
-        """Bounds of the values; those of the type if there are none."""
+        """Bounds of the values; those of the type if there are none, or others may come."""
         array = self.array
-        if not array.size:
+        if self.is_written or not array.size:
             return range_of(self.result.type)
         return IntRange(int(array.min()), int(array.max()))
 
@@ -82,10 +121,17 @@ class ConstantOp(IntegerOp):
                 f"value of type {self.value.type} does not match result {self.result.type}"
             )
         array, range_ = numpy_from_dense(self.value), range_of(self.result.type)
+        if self.place not in (None, EXTERNAL, WRITABLE):
+            raise VerifyException(f"place must be {EXTERNAL} or {WRITABLE}, got {self.place}")
         if array.size and not (range_.lo <= array.min() and array.max() <= range_.hi):
             raise VerifyException(
                 f"values in [{array.min()}, {array.max()}] exceed the range of {self.result.type}"
             )
+
+
+def is_inside(value: SSAValue) -> bool:
+    """Whether a value is constant weights that the hardware holds."""
+    return isinstance(value.owner, ConstantOp) and value.owner.place is None
 
 
 def product_range(lhs: IntRange, rhs: IntRange, terms: int) -> IntRange:
@@ -123,9 +169,10 @@ class MatMulOp(IntegerOp):
 
     @property
     def mixing_weights(self) -> Array | None:
-        """The right matrix, if it is constant: one tap."""
-        if not isinstance(self.rhs.owner, ConstantOp) or len(shape_of(self.rhs.type)) != 2:
+        """The right matrix, if it is constant and in the hardware: one tap."""
+        if not is_inside(self.rhs) or len(shape_of(self.rhs.type)) != 2:
             return None
+        assert isinstance(self.rhs.owner, ConstantOp), "it is constant"
         return numpy_from_dense(self.rhs.owner.value)[None]
 
     def channel_ranges(self, given: Sequence[ChannelRanges]) -> ChannelRanges | None:
@@ -148,7 +195,7 @@ def matmul_range(lhs: SSAValue, rhs: SSAValue) -> IntRange:
     """Returns the proven bounds of a product: with the actual weights where they are constant."""
     x = range_of(lhs.type)
     if isinstance(rhs.owner, ConstantOp) and rhs.owner.array.ndim == 2:
-        lo, hi = dot_range(rhs.owner.array, x)
+        lo, hi = rhs.owner.sum_bounds(x)
         return IntRange(int(lo.min()), int(hi.max()))
     return product_range(x, range_of(rhs.type), shape_of(lhs.type)[-1])
 

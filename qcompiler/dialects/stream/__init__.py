@@ -36,6 +36,12 @@ from qcompiler.dialects.stream.rows import FormulaOp, RowReduceOp
 from qcompiler.dialects.stream.sampling import SampleOp
 from qcompiler.dialects.stream.schedule import Schedule
 from qcompiler.dialects.stream.state import RESTART, StateOp
+from qcompiler.dialects.stream.weight_source import (
+    BUS_BITS,
+    SWAP,
+    WeightSourceOp,
+)
+from qcompiler.dialects.stream.weighted import Weighted
 from qcompiler.dialects.stream.weights import WeightsOp
 from qcompiler.dialects.stream.windows import Foldable, SlidingWindowOp, WindowSource
 
@@ -43,6 +49,7 @@ STREAM = Dialect(
     "stream",
     [
         WeightsOp,
+        WeightSourceOp,
         MvauOp,
         MatMulOp,
         SlidingWindowOp,
@@ -73,11 +80,12 @@ STREAM = Dialect(
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM", "AddOp",
-    "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp", "FifoOp", "Foldable", "FormulaOp",
-    "GatherOp", "LabelSelectOp", "LineWindowOp", "MatMulOp", "MaximumOp", "MulOp", "MvauOp",
-    "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp", "RequantizeOp", "ReshapeOp",
-    "RowReduceOp", "SampleOp", "Schedule", "SliceOp", "SlidingWindowOp", "StateOp", "View",
-    "VvauOp", "WeightsOp", "WidthAdapterOp", "WindowSource", "beat_type", "channel_of",
-    "divisors", "reader_lanes", "set_lanes",
+    "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES",
+    "STREAM", "SWAP", "AddOp", "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp",
+    "FifoOp", "Foldable", "FormulaOp", "GatherOp", "LabelSelectOp", "LineWindowOp", "MatMulOp",
+    "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp",
+    "RequantizeOp", "ReshapeOp", "RowReduceOp", "SampleOp", "Schedule", "SliceOp",
+    "SlidingWindowOp", "StateOp", "View", "VvauOp", "WeightSourceOp", "Weighted", "WeightsOp",
+    "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
+    "set_lanes",
 ]  # fmt: skip

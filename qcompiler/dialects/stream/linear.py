@@ -9,7 +9,6 @@ from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.exact_products import exact_matmul
-from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.linear import ConstantOp, MatMulOp
 from qcompiler.dialects.qint.types import IntType
@@ -17,12 +16,12 @@ from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.matrix_unit import MatrixUnit
 from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
-from qcompiler.dialects.stream.weights import WeightsOp, find_weights
+from qcompiler.dialects.stream.weighted import Weighted
 from qcompiler.dialects.stream.windows import WindowSource
 
 
 @irdl_op_definition
-class MvauOp(MatrixUnit):
+class MvauOp(Weighted, MatrixUnit):
     """Multiplies each vector of a frame by a constant matrix: `y = x @ W`.
 
     With `groups` > 1 a vector of MW elements has so many equal parts, one after the other, and each
@@ -36,15 +35,14 @@ class MvauOp(MatrixUnit):
     Example: `%y = stream.mvau %x weights @fc1 pe 8 simd 16 groups 2
         : (!stream.channel<!qint.int<0, 1>, frame = [64], lanes = 16>)
         -> !stream.channel<!qint.int<-32, 32>, frame = [32], lanes = 8>`
-    Without `groups` there is one.
+    Without `groups` there is one. With `weights @fc1 from %w` the weights come through a channel.
     """
 
     name = "stream.mvau"
-    weights = prop_def(SymbolRefAttr)
     groups = prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
     assembly_format = (
-        "$input `weights` $weights `pe` $pe `simd` $simd (`groups` $groups^)? attr-dict `:` "
-        "functional-type(operands, results)"
+        "$input `weights` $weights (`from` $source^)? `pe` $pe `simd` $simd "
+        "(`groups` $groups^)? attr-dict `:` functional-type(operands, results)"
     )
 
     def __init__(
@@ -59,7 +57,7 @@ class MvauOp(MatrixUnit):
     ):
         frame = (*channel_of(input).frame_shape[:-1], outputs)
         super().__init__(
-            operands=[input],
+            operands=[input, None],
             properties={
                 "weights": SymbolRefAttr(weights),
                 "pe": IntegerAttr(pe, i64),
@@ -110,7 +108,7 @@ class MvauOp(MatrixUnit):
         one = self.one_tap(window)
         return *divisors(one), *(one * taps for taps in window.several_taps)
 
-    def is_constant(self, pe: int, simd: int) -> bool:
+    def is_whole(self, pe: int, simd: int) -> bool:
         return (simd, pe) == self.matrix_shape and self.groups.value.data == 1
 
     @property
@@ -146,14 +144,11 @@ class MvauOp(MatrixUnit):
         )
 
     @property
-    def weights_op(self) -> WeightsOp:
-        """The operation that holds the weights."""
-        return find_weights(self, self.weights)
+    def weight_uses(self) -> int:
+        return self.vectors
 
-    @property
-    def inferred_range(self) -> IntRange:
-        lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
-        return IntRange(int(lo.min()), int(hi.max()))
+    def weight_words(self, matrix: Array) -> Array:
+        return matrix_words(matrix, self.groups.value.data, *self.folding)
 
     @property
     def vectors(self) -> int:
@@ -176,7 +171,10 @@ class MvauOp(MatrixUnit):
     def schedule(self) -> Schedule:
         neuron, synapse = self.folds
         turns = self.vectors * self.groups.value.data
-        return Schedule.pipe(neuron * synapse, *self.vector_slots, self.latency, turns)
+        cycles = neuron * synapse
+        taken, made = self.vector_slots
+        words = () if self.source is None else (np.arange(cycles, dtype=np.int64),)
+        return Schedule(cycles, (taken, *words), (made,), self.latency, turns)
 
     def verify_(self) -> None:
         groups = self.groups.value.data
@@ -199,3 +197,20 @@ class MvauOp(MatrixUnit):
             raise VerifyException(
                 f"weights must have shape [{inputs}, {self.mh}], got {self.weights_op.value.type}"
             )
+        self.verify_source()
+
+
+def matrix_words(matrix: Array, groups: int, pe: int, simd: int) -> Array:
+    """Returns weights in the order of use, [words, PE * SIMD].
+
+    Args:
+        matrix: [inputs of a group, outputs of all groups].
+        groups: matrices that take turns.
+        pe: outputs in parallel.
+        simd: inputs in parallel; those of an output stand side by side.
+    """
+    inputs, outputs = matrix.shape
+    synapse, folds = inputs // simd, outputs // pe
+    assert folds % groups == 0, "outputs of a group follow those of the one before"
+    blocks = matrix.reshape(synapse, simd, folds, pe)
+    return blocks.transpose(2, 0, 3, 1).reshape(folds * synapse, pe * simd)

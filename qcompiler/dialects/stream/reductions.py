@@ -9,7 +9,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import irdl_op_definition, prop_def
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.convolution import pool_range
 from qcompiler.dialects.qint.linear import ConstantOp, MatMulOp
@@ -19,7 +19,7 @@ from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors
 from qcompiler.dialects.stream.pipeline import MaximumOp
 from qcompiler.dialects.stream.process import Beat, Facts
 from qcompiler.dialects.stream.schedule import Schedule
-from qcompiler.dialects.stream.weights import WeightsOp, find_weights
+from qcompiler.dialects.stream.weighted import Weighted
 from qcompiler.dialects.stream.windows import Foldable, WindowSource
 
 
@@ -90,7 +90,7 @@ class Reduction(Foldable):
         return self.output_channel.lanes.data * self.simd.value.data
 
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
-        (x,) = inputs
+        x = inputs[0]
         folds = x.reshape(*x.shape[:-1], -1, self.taps, self.output_channel.lanes.data)
         return (self.reduce(folds).reshape(len(x), *self.output_channel.frame_shape),)
 
@@ -135,7 +135,7 @@ def _reduced(windows: ChannelType, element: IntType, taps: int, simd: int) -> Ch
 
 
 @irdl_op_definition
-class VvauOp(Reduction):
+class VvauOp(Weighted, Reduction):
     """Multiplies windows by constants, channel by channel: `y[c] = sum_k w[k, c] * x[k, c]`.
 
     Example: `%y = stream.vvau %x weights @dw
@@ -144,15 +144,14 @@ class VvauOp(Reduction):
     """
 
     name = "stream.vvau"
-    weights = prop_def(SymbolRefAttr)
     assembly_format = (
-        "$input `weights` $weights (`simd` $simd^)? attr-dict `:` "
+        "$input `weights` $weights (`from` $source^)? (`simd` $simd^)? attr-dict `:` "
         "functional-type(operands, results)"
     )
 
     def __init__(self, input: SSAValue, weights: str, element: IntType, taps: int, simd: int = 1):
         super().__init__(
-            operands=[input],
+            operands=[input, None],
             properties={"weights": SymbolRefAttr(weights), "simd": IntegerAttr(simd, i64)},
             result_types=[_reduced(channel_of(input), element, taps, simd)],
         )
@@ -162,16 +161,19 @@ class VvauOp(Reduction):
         return "weights"
 
     @property
-    def weights_op(self) -> WeightsOp:
-        """The operation that holds the weights, a matrix [taps, channels]."""
-        return find_weights(self, self.weights)
+    def weight_uses(self) -> int:
+        return int(np.prod(self.output_channel.frame_shape[:-1], dtype=object))
 
-    @property
-    def inferred_range(self) -> IntRange:
-        lo, hi = dot_range(self.weights_op.array, self.input_channel.element.range)
-        return IntRange(int(lo.min()), int(hi.max()))
+    def weight_words(self, matrix: Array) -> Array:
+        return window_words(matrix, *self.folding)
 
-    def is_constant(self, pe: int, simd: int) -> bool:
+    def schedule(self) -> Schedule:
+        own = super().schedule()
+        if self.source is None:
+            return own
+        return Schedule(own.cycles, own.consume * 2, own.produce, own.latency, own.turns)
+
+    def is_whole(self, pe: int, simd: int) -> bool:
         return (simd, pe) == (self.taps, self.output_channel.channels)
 
     @property
@@ -194,6 +196,22 @@ class VvauOp(Reduction):
             raise VerifyException(
                 f"weights must have shape {list(shape)}, got {self.weights_op.value.type}"
             )
+        self.verify_source()
+
+
+def window_words(weights: Array, lanes: int, simd: int) -> Array:
+    """Returns weights in the order of use, [words, lanes * SIMD].
+
+    Word fold * steps + step holds that step's weights of the fold's channels.
+
+    Args:
+        weights: [taps, channels].
+        lanes: channels in parallel.
+        simd: taps in parallel; those of a channel stand side by side.
+    """
+    taps, channels = weights.shape
+    blocks = weights.reshape(taps // simd, simd, channels // lanes, lanes)
+    return blocks.transpose(2, 0, 3, 1).reshape(-1, lanes * simd)
 
 
 @irdl_op_definition

@@ -388,6 +388,10 @@ class Foldable(Pipe):
         """Whether a folding does all in one cycle, so that each weight is a constant."""
         return False
 
+    def allows(self, pe: int, simd: int) -> bool:
+        """Whether a folding whose factors are legal is so as a whole."""
+        return True
+
     def fold(self, pe: int, simd: int) -> None:
         """Gives the process its parallelism, in place."""
         self.properties["simd"] = IntegerAttr(simd, i64)

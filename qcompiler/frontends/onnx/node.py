@@ -26,6 +26,7 @@ from qcompiler.frontends.onnx.values import Values, check_real, evaluated, shape
 
 _LARGEST_EXACT = 2**53
 LOWEST = np.finfo(np.float32).min
+_WEIGHT_BITS = 8
 
 
 def is_integer(value: SSAValue) -> bool:
@@ -194,7 +195,10 @@ class NodeContext:
                 f"tensor {name!r} of shape {list(value.shape)} has no elements",
                 "export the model again, with no dimension of 0",
             )
-        constant = qint.ConstantOp(value.astype(np.int64))
+        held = held or code_range(code_type(value))
+        # Weights may be any of their type; what has more bits are biases, which nobody writes.
+        small = held if held is not None and held.width_bits <= _WEIGHT_BITS else None
+        constant = qint.ConstantOp(value.astype(np.int64), small)
         constant.location = naming.location(name)
         constant.result.name_hint = naming.hint(name)
         self._values.block.add_op(constant)

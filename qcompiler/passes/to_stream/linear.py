@@ -22,7 +22,21 @@ def lower_matmul(state: Conversion, op: qint.MatMulOp) -> None:
         return
     name = state.weights(op, weights, weights.array)
     outputs = weights.array.shape[1]
-    state.emit(op, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+    _weighted(state, op, weights, stream.MvauOp(state.values[op.lhs], name, element, outputs, 1, 1))
+
+
+def _weighted(
+    state: Conversion, op: Operation, weights: qint.ConstantOp, process: stream.Weighted
+) -> None:
+    """Adds a unit that multiplies by weights, and what brings them if they are elsewhere."""
+    if weights.place is not None:
+        channel = stream.ChannelType(
+            qint.int_type_of(weights.result.type), (process.weight_uses, weights.array.size), 1
+        )
+        name = process.weights.root_reference.data
+        source = stream.WeightSourceOp(name, weights.place, channel)
+        process.operands = [*process.operands, state.insert(op, source, weights.result)]
+    state.emit(op, process)
 
 
 def _matrices(
@@ -114,10 +128,12 @@ def lower_conv(state: Conversion, op: qint.ConvOp) -> None:
     element = qint.int_type_of(op.result.type)
     name = state.weights(op, weights, weights.array.reshape(-1, outputs))
     if op.groups == channels == outputs > 1:
-        state.emit(op, stream.VvauOp(_windows(state, op, channels), name, element, taps))
+        unit = stream.VvauOp(_windows(state, op, channels), name, element, taps)
+        _weighted(state, op, weights, unit)
         return
     given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, op.groups)
-    state.emit(op, stream.MvauOp(given, name, element, outputs, 1, 1, op.groups))
+    unit = stream.MvauOp(given, name, element, outputs, 1, 1, op.groups)
+    _weighted(state, op, weights, unit)
 
 
 def lower_pool(state: Conversion, op: qint.PoolOp) -> None:

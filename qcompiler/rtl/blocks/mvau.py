@@ -4,6 +4,8 @@
          |                         |              +--> PE array --> register slice --> out
          +--> replay, later folds -+   weight ROM +
 
+Weights that come through a channel take the place of the ROM: a beat of them a step.
+
 Cuts: `operands` of the multiplications, their `products`, and levels of the adders' tree (`sum`).
 
 A vector of SF = MW / SIMD beats is read once, kept in the replay buffer, and used NF = MH / PE
@@ -19,6 +21,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.stream.linear import matrix_words
 from qcompiler.errors import ModelError, Problem
 from qcompiler.provenance.sources import place_of
 from qcompiler.rtl.blocks.shift_codes import MOST_DIGITS, SHIFTS
@@ -27,6 +30,7 @@ from qcompiler.rtl.blocks.weight_codes import (
     PAIRS,
     PairCode,
     WeightCode,
+    arriving_code,
     signed_width,
     styled_code,
 )
@@ -35,7 +39,7 @@ from qcompiler.rtl.cuts import tree_levels
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number, multiples
 from qcompiler.rtl.stages import Registers, require_cuts, staged, staged_number, sum_tree
-from qcompiler.rtl.streaming import Library, StreamBlock
+from qcompiler.rtl.streaming import JoinBlock, Library, StreamBlock
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class MvauConfig:
         pe: outputs in parallel; divides MH.
         simd: inputs in parallel; divides MW.
         groups: matrices that take turns, each with its part of the outputs.
+        arriving: range of weights that come through a channel; None for those of a ROM.
         code: how weights are stored and multiplied; None for the narrowest.
         registers: at each cut.
     """
@@ -65,22 +70,31 @@ class MvauConfig:
     pe: int
     simd: int
     groups: int = 1
+    arriving: IntRange | None = None
     code: WeightCode | None = None
     registers: Registers = field(default_factory=dict[str, int])
+
+    @property
+    def weight_range(self) -> IntRange:
+        """Every weight that may come."""
+        if self.arriving is not None:
+            return self.arriving
+        return IntRange(int(self.weights.min()), int(self.weights.max()))
+
+    @property
+    def weight_code(self) -> WeightCode:
+        """How weights are stored and multiplied."""
+        if self.code is not None:
+            return self.code
+        if self.arriving is not None:
+            return WeightCode.arriving(self.arriving)
+        return WeightCode.of(self.weights)
 
     @property
     def folds(self) -> tuple[int, int]:
         """(neuron fold, synapse fold) of a group."""
         outputs = self.weights.shape[1] // self.groups
         return outputs // self.pe, self.weights.shape[0] // self.simd
-
-    @property
-    def weight_words(self) -> Array:
-        """Weights in order of use, [words, PE * SIMD]; lane = pe_index * SIMD + simd_index."""
-        neuron, synapse = self.folds
-        folds = self.groups * neuron  # the outputs of a group follow those of the one before
-        blocks = self.weights.reshape(synapse, self.simd, folds, self.pe)
-        return blocks.transpose(2, 0, 3, 1).reshape(folds * synapse, self.pe * self.simd)
 
 
 PRODUCT_CUTS = frozenset({"operands", "products", "sum"})
@@ -89,7 +103,7 @@ PRODUCT_CUTS = frozenset({"operands", "products", "sum"})
 
 def build_mvau(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     """Returns the unit as a module; fully parallel ones have their weights as constants."""
-    if config.folds == (1, 1) and config.groups == 1:
+    if config.folds == (1, 1) and config.groups == 1 and config.arriving is None:
         require_cuts(config.name, config.registers, {"sum"})
         return _build_parallel(library, config)
     require_cuts(config.name, config.registers, PRODUCT_CUTS)
@@ -150,27 +164,27 @@ def _times(b: StreamBlock, config: MvauConfig, x: Number, weight: int) -> Number
 
 def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
     neuron, synapse = config.folds
-    code = config.code or WeightCode.of(config.weights)
-    x_width, width = config.x.width_bits, config.accumulator.width_bits
-    b = StreamBlock(
-        library,
-        config.prefix,
-        config.name,
-        config.comment,
-        (config.simd * x_width, config.pe * width),
-    )
+    code = config.weight_code
+    given = [config.simd * config.x.width_bits]
+    if config.arriving is not None:
+        given.append(config.pe * config.simd * code.width)
+    made = config.pe * config.accumulator.width_bits
+    b = JoinBlock(library, config.prefix, config.name, config.comment, (given, made))
+    x = b.inputs[0]
     synapse_fold = b.counter("synapse_fold", synapse)
     neuron_fold = b.counter("neuron_fold", neuron)
     loading = neuron_fold.value.equals(0).named("loading") if neuron > 1 else b.constant(1, 1)
-    step = b.enable & (b.in_valid | ~loading) if neuron > 1 else b.enable & b.in_valid
-    step = step.named("step")
+    able = b.enable & (x.valid | ~loading) if neuron > 1 else b.enable & x.valid
+    step = (able if config.arriving is None else able & b.inputs[1].valid).named("step")
     synapse_fold.advance_on(step)
     neuron_fold.advance_on(step & synapse_fold.at_end)
-    words = config.weight_words
-    word = b.counter("weight_address", len(words))
-    word.advance_on(step)
-    contents = code.encode_words(words, config.simd)
-    weights = b.rom("weights", word.value, b.enable, contents, code.width)
+    weights = weight_words(
+        b,
+        code,
+        matrix_words(config.weights, config.groups, config.pe, config.simd),
+        config.simd,
+        step,
+    )
     operand = _operand(b, config, step=step, loading=loading, fold=synapse_fold.value)
     ranks = config.registers.get("operands", 0)
     weights = staged(b, "weights_kept", weights, ranks, b.enable)
@@ -190,23 +204,43 @@ def _build_folded(library: Library, config: MvauConfig) -> hw.HWModuleOp:
         pe = b.instance(f"pe{i}", lane, **inputs)
         results += [pe.output(b, name) for name in element_outputs(code, synapse > 1)]
     done = valid[-1] & last if last is not None else valid[-1]
-    in_ready = b.enable & loading if neuron > 1 else b.enable
-    return b.finish(in_ready=in_ready, next_valid=done, data=b.pack(results))
+    ready = b.enable & loading if neuron > 1 else b.enable
+    if config.arriving is None:
+        return b.close(in_ready=[ready], next_valid=done, data=b.pack(results))
+    readies = [ready & b.inputs[1].valid, able]
+    return b.close(in_ready=readies, next_valid=done, data=b.pack(results))
+
+
+def weight_words(b: JoinBlock, code: WeightCode, words: Array, simd: int, step: Signal) -> Signal:
+    """Returns the weights of a step, a cycle later: of the second input, or else of a ROM.
+
+    Args:
+        b: the unit; its second input, if it has one, brings weights.
+        code: how they are stored.
+        words: weights in the order of use, [words, PE * SIMD].
+        simd: SIMD.
+        step: high in each cycle that takes a word.
+    """
+    if len(b.inputs) > 1:
+        return b.delay("weights", b.inputs[1].data, enable=step)
+    word = b.counter("weight_address", len(words))
+    word.advance_on(step)
+    return b.rom("weights", word.value, b.enable, code.encode_words(words, simd), code.width)
 
 
 def _operand(
-    b: StreamBlock, config: MvauConfig, *, step: Signal, loading: Signal, fold: Signal
+    b: JoinBlock, config: MvauConfig, *, step: Signal, loading: Signal, fold: Signal
 ) -> Signal:
     """Returns the registered input beat: fresh in the first neuron fold, replayed in later ones."""
     neuron, synapse = config.folds
     load = (step & loading).named("load") if neuron > 1 else step
-    fresh = b.delay("fresh", b.in_data, enable=load)
+    fresh = b.delay("fresh", b.inputs[0].data, enable=load)
     if neuron == 1 or synapse == 1:  # one beat a frame stays in its register
         return fresh
     replayed = b.ram(
         "replay",
         depth=synapse,
-        write=(load, fold, b.in_data),
+        write=(load, fold, b.inputs[0].data),
         read=(b.enable, fold),
     )
     from_replay = b.delay("from_replay", ~loading, enable=b.enable)
@@ -238,7 +272,7 @@ def processing_element(
     )
     enable = b.input("enable", 1)
     x, w = b.input("x", simd * x_width), b.input("w", simd * code.width)
-    weights = IntRange(int(config.weights.min()), int(config.weights.max()))
+    weights = config.weight_range
     products: list[list[Number]] = [[] for _ in range(code.outputs)]
     for i, (xi, wi) in enumerate(zip(x.lanes(simd), w.lanes(simd), strict=True)):
         if simd > 1:
@@ -280,13 +314,14 @@ def _hardware(place: Place, op: stream.MvauOp) -> hw.HWModuleOp:
             pe=op.pe.value.data,
             simd=op.simd.value.data,
             groups=op.groups.value.data,
+            arriving=None if op.source is None else op.weight_range,
             code=weight_code(op),
             registers=op.registers,
         ),
     )
 
 
-def weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
+def weight_code(op: stream.Weighted) -> WeightCode | None:
     """Returns how a unit's weights are stored, if it has a style.
 
     Raises:
@@ -294,8 +329,10 @@ def weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
     """
     if op.style is None:
         return None
-    pe = op.pe.value.data if isinstance(op, stream.MvauOp) else 1
+    pe = op.folding[0] if op.shares_inputs else 1
     try:
+        if op.source is not None:
+            return arriving_code(op.style, op.weight_range)
         return styled_code(op.style, op.weights_op.array, op.input_channel.element.range, pe)
     except ValueError as error:
         remedy = "load its plugin, or remove the attribute stream.style"
@@ -303,10 +340,10 @@ def weight_code(op: stream.MvauOp | stream.VvauOp) -> WeightCode | None:
 
 
 def dot_product(
-    model: DelayModel, op: stream.MvauOp | stream.VvauOp, terms: int, width: int
+    model: DelayModel, op: stream.Weighted, terms: int, width: int
 ) -> tuple[list[Segment], int]:
     """Returns the logic from operands to the first level of the sum, and how many levels follow."""
-    x, weights = op.input_channel.element.range, op.weights_op.range
+    x, weights = op.input_channel.element.range, op.weight_range
     factors = signed_width(x), signed_width(weights)
     levels, first = tree_levels(model, terms, lambda size: model.add(size, width))
     if weights.lo >= -1 and weights.hi <= 1:
@@ -330,12 +367,12 @@ def _cuts(model: DelayModel, op: stream.MvauOp) -> dict[str, int]:
     neuron, synapse = op.folds
     width = op.output_channel.element.width_bits
     simd, pe, groups = op.simd.value.data, op.pe.value.data, op.groups.value.data
-    weights = op.weights_op.range
-    if (neuron, synapse, groups) == (1, 1, 1):
+    weights = op.weight_range
+    if (neuron, synapse, groups) == (1, 1, 1) and op.source is None:
         return _parallel_cuts(model, weights, simd, width)
     segments, levels = dot_product(model, op, simd, width)
     depth, word = groups * neuron * synapse, pe * simd * weights.width_bits
-    start = model.read(depth, word, rom=True)
+    start = 0.0 if op.source is not None else model.read(depth, word, rom=True)
     if neuron > 1 and synapse > 1:
         replay = model.read(synapse, op.input_channel.width_bits, rom=False)
         start = max(start, replay + model.device.delays.lut)

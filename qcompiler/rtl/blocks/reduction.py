@@ -19,21 +19,21 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.stream.reductions import window_words
 from qcompiler.rtl.blocks.mvau import (
     PRODUCT_CUTS,
     MvauConfig,
     dot_product,
     processing_element,
     weight_code,
+    weight_words,
 )
-from qcompiler.rtl.blocks.weight_codes import (
-    WeightCode,
-)
-from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
+from qcompiler.rtl.blocks.weight_codes import WeightCode
+from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.cuts import tree_levels
 from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
-from qcompiler.rtl.streaming import Library, StreamBlock
+from qcompiler.rtl.streaming import JoinBlock, Library, StreamBlock
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ReductionConfig:
         simd: taps a beat; divides them.
         kind: product with weights and sum, maximum, or sum.
         weights: for `product`: int64, shape [taps, channels].
+        arriving: range of weights that come through a channel; None for those of a ROM.
         code: how weights are stored and multiplied; None for the narrowest.
         registers: at each cut.
     """
@@ -65,6 +66,7 @@ class ReductionConfig:
     simd: int
     kind: Literal["product", "max", "sum"]
     weights: Array | None = None
+    arriving: IntRange | None = None
     code: WeightCode | None = None
     registers: Registers = field(default_factory=dict[str, int])
 
@@ -72,6 +74,17 @@ class ReductionConfig:
     def steps(self) -> int:
         """Beats that are reduced to one."""
         return self.taps // self.simd
+
+    @property
+    def words(self) -> Array:
+        """Weights in the order of use, [words, lanes * SIMD]."""
+        assert self.weights is not None
+        return window_words(self.weights, self.lanes, self.simd)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Bits of a beat that comes, and of one that leaves."""
+        return self.lanes * self.simd * self.x.width_bits, self.lanes * self.y.width_bits
 
     def taps_of_lanes(self, beat: Signal) -> list[Signal]:
         """Returns the beat's taps of each channel side by side; a beat has channels innermost."""
@@ -83,15 +96,13 @@ def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     """Returns the reduction as a module."""
     cuts = PRODUCT_CUTS if config.weights is not None else {"taps"}
     require_cuts(config.name, config.registers, cuts)
-    in_width = config.lanes * config.simd * config.x.width_bits
-    widths = in_width, config.lanes * config.y.width_bits
-    b = StreamBlock(library, config.prefix, config.name, config.comment, widths)
+    if config.weights is not None:
+        return _products(library, config)
+    b = StreamBlock(library, config.prefix, config.name, config.comment, config.widths)
     step = (b.enable & b.in_valid).named("step")
     tap = b.counter("tap", config.steps)
     tap.advance_on(step)
     operand = b.delay("operand", b.in_data, enable=step)
-    if config.weights is not None:
-        return _products(b, config, step, tap, operand)
     inner = config.registers.get("taps", 0)
     valid = b.valid_chain(step, 1 + inner)[-1]
     control, done = {"enable": b.enable & valid}, valid
@@ -108,18 +119,26 @@ def build_reduction(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     return b.finish(in_ready=b.enable, next_valid=done, data=b.pack(results))
 
 
-def _products(
-    b: StreamBlock, config: ReductionConfig, step: Signal, tap: Counter, operand: Signal
-) -> hw.HWModuleOp:
+def _products(library: Library, config: ReductionConfig) -> hw.HWModuleOp:
     assert config.weights is not None
-    folds = config.weights.shape[1] // config.lanes
-    code = config.code or WeightCode.of(config.weights)
-    # Word fold * steps + step holds that step's weights of the fold's channels.
-    blocks = config.weights.reshape(config.steps, config.simd, folds, config.lanes)
-    words = blocks.transpose(2, 0, 3, 1).reshape(folds * config.steps, config.lanes * config.simd)
-    address = b.counter("weight_address", len(words))
-    address.advance_on(step)
-    weights = b.rom("weights", address.value, b.enable, code.encode(words), code.width)
+    # A lane is a processing element with `simd` inputs and as many steps.
+    element = MvauConfig(
+        config.prefix, config.name, config.comment, config.x, config.y, config.weights,
+        pe=1, simd=config.simd, arriving=config.arriving, code=config.code,
+        registers=config.registers,
+    )  # fmt: skip
+    code = element.weight_code
+    given, made = config.widths
+    weight_width = [] if config.arriving is None else [config.lanes * config.simd * code.width]
+    widths = [given, *weight_width], made
+    b = JoinBlock(library, config.prefix, config.name, config.comment, widths)
+    ready = [b.enable] if config.arriving is None else [b.enable & p.valid for p in b.inputs[::-1]]
+    step = b.enable & b.inputs[0].valid
+    step = (step if config.arriving is None else step & b.inputs[1].valid).named("step")
+    tap = b.counter("tap", config.steps)
+    tap.advance_on(step)
+    operand = b.delay("operand", b.inputs[0].data, enable=step)
+    weights = weight_words(b, code, config.words, config.simd, step)
     ranks = config.registers.get("operands", 0)
     weights = staged(b, "weights_kept", weights, ranks, b.enable)
     operand = staged(b, "operand_kept", operand, ranks, b.enable)
@@ -132,11 +151,6 @@ def _products(
         first = staged(b, "first", tap.value.equals(0), stages, b.enable)
         last = staged(b, "last", tap.at_end, stages, b.enable)
         control, done = {"partial_valid": done, "first": first}, done & last
-    # A lane is a processing element with `simd` inputs and as many steps.
-    element = MvauConfig(
-        config.prefix, config.name, config.comment, config.x, config.y,
-        config.weights, pe=1, simd=config.simd, registers=config.registers,
-    )  # fmt: skip
     lane = processing_element(b.library, element, code, accumulate=accumulate)
     pairs = zip(config.taps_of_lanes(operand), weights.lanes(config.lanes), strict=True)
     results = [
@@ -145,7 +159,7 @@ def _products(
         )
         for i, (x, w) in enumerate(pairs)
     ]
-    return b.finish(in_ready=b.enable, next_valid=done, data=b.pack(results))
+    return b.close(in_ready=ready, next_valid=done, data=b.pack(results))
 
 
 def _pool_lane(config: ReductionConfig) -> hw.HWModuleOp:
@@ -190,7 +204,8 @@ def _largest(b: ModuleBuilder, values: Sequence[Signal], *, signed: bool) -> Sig
 
 @hardware(stream.VvauOp, stream.PoolOp)
 def _hardware(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
-    weights = op.weights_op.array if isinstance(op, stream.VvauOp) else None
+    is_product = isinstance(op, stream.VvauOp)
+    weights = op.weights_op.array if is_product else None
     kind = "product" if isinstance(op, stream.VvauOp) else _POOLS[op.kind.data]
     return build_reduction(
         place.library,
@@ -205,7 +220,8 @@ def _hardware(place: Place, op: stream.VvauOp | stream.PoolOp) -> hw.HWModuleOp:
             simd=op.simd.value.data,
             kind=kind,
             weights=weights,
-            code=None if isinstance(op, stream.PoolOp) else weight_code(op),
+            arriving=op.weight_range if is_product and op.source is not None else None,
+            code=weight_code(op) if is_product else None,
             registers=op.registers,
         ),
     )
@@ -218,10 +234,9 @@ _POOLS: dict[str, Literal["max", "sum"]] = {"max": "max", "sum": "sum"}
 def _vvau_cuts(model: DelayModel, op: stream.VvauOp) -> dict[str, int]:
     made = op.output_channel
     simd, lanes = op.simd.value.data, made.lanes.data
-    weights = op.weights_op.range
     segments, levels = dot_product(model, op, simd, made.element.width_bits)
-    depth = op.steps * made.channels // lanes
-    start = model.read(depth, lanes * simd * weights.width_bits, rom=True)
+    depth, word = op.steps * made.channels // lanes, lanes * simd * op.weight_range.width_bits
+    start = 0.0 if op.source is not None else model.read(depth, word, rom=True)
     return model.cuts(segments, start) | {"sum": levels}
 
 

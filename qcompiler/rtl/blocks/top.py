@@ -4,7 +4,7 @@ TDATA is padded to whole bytes, element 0 in the low bits. TLAST marks the last 
 frame. Input frames are told apart by counting beats; their TLAST is accepted and not needed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,6 +34,28 @@ class BlockInstance:
 
 
 @dataclass(frozen=True)
+class WeightBus:
+    """What brings weights to their sources from outside.
+
+    Attributes:
+        module: a reader or a writer of weights.
+        name: of its instance.
+        ports: its ports that are the top module's: names there, directions and widths, by its own.
+        sources: names of the blocks that take the weights, in the order of its outputs.
+        wires: what goes to and from each source: its port, whether it is the source's output, and
+            the module's port without the number.
+        unused: ports of the top module, of a bit, that nothing reads.
+    """
+
+    module: hw.HWModuleOp
+    name: str
+    ports: Mapping[str, tuple[str, str, int]]
+    sources: Sequence[str]
+    wires: Sequence[tuple[str, bool, str]]
+    unused: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class TopConfig:
     """What the top module connects.
 
@@ -44,6 +66,7 @@ class TopConfig:
         outputs: channels to outside, in port order.
         blocks: producers first.
         states: blocks that give what a frame before left, which comes from the others.
+        buses: what brings weights from outside.
     """
 
     name: str
@@ -52,6 +75,7 @@ class TopConfig:
     outputs: Sequence[SSAValue]
     blocks: Sequence[BlockInstance]
     states: Sequence[BlockInstance] = ()
+    buses: Sequence[WeightBus] = ()
 
 
 def padded_width(width: int) -> int:
@@ -81,8 +105,9 @@ def build_top(config: TopConfig) -> hw.HWModuleOp:
         sources[value] = _Source(data.slice(0, width), valid, partial(readies.__setitem__, i))
     sinks = [b.input(f"m_axis_{i}_tready", 1) for i in range(len(config.outputs))]
     states = [_instance(b, block, sources) for block in config.states]
+    placed = {block.name: _instance(b, block, sources) for block in config.blocks}
     for block in config.blocks:
-        _connect(b, block, _instance(b, block, sources), sources)
+        _connect(b, block, placed[block.name], sources)
     for block, instance in zip(config.states, states, strict=True):
         _connect(b, block, instance, sources)
     for i, value in enumerate(config.outputs):
@@ -92,6 +117,8 @@ def build_top(config: TopConfig) -> hw.HWModuleOp:
         b.output(f"s_axis_{i}_tready", readies[i])
     for i, value in enumerate(config.outputs):
         _output(b, i, stream.channel_of(value), sources[value], sinks[i])
+    for bus in config.buses:
+        _bring(b, bus, [placed[name] for name in bus.sources])
     return b.build()
 
 
@@ -133,6 +160,27 @@ def _connect(
         instance.connect(f"{port}_data", sources[value].data)
         instance.connect(f"{port}_valid", sources[value].valid)
         sources[value].connect_ready(instance.output(b, f"{port}_ready"))
+
+
+def _bring(b: ModuleBuilder, bus: WeightBus, sources: Sequence[Instance]) -> None:
+    """Instantiates what brings weights, between ports of the top module and the sources."""
+    inputs = {
+        port: b.input(name, width)
+        for port, (name, direction, width) in bus.ports.items()
+        if direction == "in"
+    }
+    for name in bus.unused:
+        b.input(name, 1)
+    made = b.instance(bus.name, bus.module, **inputs)
+    for port, (name, direction, _) in bus.ports.items():
+        if direction == "out":
+            b.output(name, made.output(b, port))
+    for index, source in enumerate(sources):
+        for port, is_output, wire in bus.wires:
+            if is_output:
+                made.connect(f"out{index}_{wire}", source.output(b, port))
+            else:
+                source.connect(port, made.output(b, f"out{index}_{wire}"))
 
 
 def _output(

@@ -20,6 +20,13 @@ class WeightCode:
     signed: bool
 
     @staticmethod
+    def arriving(range_: IntRange) -> "WeightCode":
+        """Returns the code for every weight in a range: two's complement, as it comes."""
+        if (range_.lo, range_.hi) == (-1, 1):
+            return WeightCode("ternary", 2, True)
+        return WeightCode("integer", range_.width_bits, range_.signed)
+
+    @staticmethod
     def of(weights: Array) -> "WeightCode":
         """Returns the narrowest code for these values."""
         range_ = IntRange(int(weights.min()), int(weights.max()))
@@ -131,6 +138,18 @@ def styled_code(name: str, weights: Array, x: IntRange, pe: int) -> WeightCode:
         known = ", ".join((PAIRS, *_styles))
         raise ValueError(f"no weight style is called {name!r}, there are: {known}")
     return _styles[name](weights)
+
+
+def arriving_code(name: str, weights: IntRange) -> WeightCode:
+    """Returns how a style multiplies by weights that come through a channel.
+
+    Raises:
+        ValueError: the style stores weights in a form of its own.
+    """
+    if name != LOGIC:
+        raise ValueError(f"weights that come from elsewhere cannot have the style {name!r}")
+    code = WeightCode.arriving(weights)
+    return LogicCode(code.kind, code.width, code.signed) if code.kind == "integer" else code
 
 
 LOGIC = "logic"

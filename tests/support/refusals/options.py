@@ -63,3 +63,35 @@ def many_digits(net: Net, mended: bool):
          options={"requantizer": "shift"}, mended_options={"requantizer": "auto"})  # fmt: skip
 def forced_form(net: Net, mended: bool):
     net.quantized(net.dense(net.quantized()), 0.07)
+
+
+def _places(title: str, at: str, change: str, weights: str, mended: str):
+    """A matrix product of 4 by 4 with weights somewhere else."""
+
+    def register(name: str, **options: object):
+        @refused(_CHAPTER, title, at, change, options={"weights": weights, **options},
+                 mended_options={"weights": mended, "cycles": 8})  # fmt: skip
+        def build(net: Net, mended: bool):
+            net.dense(net.quantized(), name="fc")
+
+        build.__name__ = name
+
+    return register
+
+
+_places("weights in a place that there is not", "--weights", "external", "outside",
+        "external")("weights_place")  # fmt: skip
+_places("weights of a layer that is not there", "--weights fc7", "fc", "fc7=external",
+        "fc=external")("weights_layer")  # fmt: skip
+_places("weights beyond what is declared", "fc", "the range", "fc=writable:-1:0",
+        "fc=writable:-128:127")("weights_range")  # fmt: skip
+_places("weights that all work at once, elsewhere", "fc", "8 cycles", "external",
+        "external")("weights_at_once", cycles=1)  # fmt: skip
+
+
+@refused(_CHAPTER, "a folding in which weights from elsewhere all work at once",
+         "folding.json: fc", "a smaller PE",
+         options={"weights": "external", "folding": json.dumps({"fc": {"PE": 4, "SIMD": 4}})},
+         mended_options={"folding": json.dumps({"fc": {"PE": 2, "SIMD": 4}})})  # fmt: skip
+def weights_folding(net: Net, mended: bool):
+    net.dense(net.quantized(), name="fc")

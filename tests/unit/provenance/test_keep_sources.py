@@ -88,7 +88,7 @@ def test_a_module_without_nodes_stays_as_it_is():
 
 def test_qcc_opt_keeps_nodes_too(capfd, tmp_path):
     qcc(capfd, "compile", saved_mlp(tmp_path), "--print-ir-after", "all", "-o", tmp_path / "out")
-    file = tmp_path / "out" / "ir" / "06-fold-zero-points.mlir"
+    file = tmp_path / "out" / "ir" / "07-fold-zero-points.mlir"
     passes = "fuse-requantize,channels-last,infer-ranges,split-host,select-requantizer"
     text = qcc(capfd, "opt", file, "-p", passes, "--print-debuginfo").out
     module = parse_module(make_context(), text)

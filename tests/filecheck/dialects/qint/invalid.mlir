@@ -154,3 +154,11 @@ func.func @transpose_result(%x : tensor<1x2x!qint.int<0, 1>>) {
   %y = qint.transpose %x permutation [1, 0] : (tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<0, 1>>
   func.return
 }
+
+// -----
+
+// CHECK: place must be external or writable, got outside
+func.func @place() {
+  %w = qint.constant {qint.place = "outside"} dense<1> : tensor<1xi8> -> tensor<1x!qint.int<1, 1>>
+  func.return
+}
