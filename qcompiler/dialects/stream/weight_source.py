@@ -25,7 +25,7 @@ SWAP = ChannelType(IntType(0, 1), [1], 1)
 """A number for each frame: 1 where it is the first that uses the weights which are written next."""
 
 _BANKS = 2
-_SWAP_CYCLES = 6
+_SWAP_CYCLES = 4
 """Cycles from a frame's number to the first word that it gets: a FIFO, and the choice of a bank."""
 
 
