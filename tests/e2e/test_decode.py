@@ -63,14 +63,14 @@ def checked(shape, write, folder, cycles, *, simulate=True):
     return design
 
 
-@pytest.mark.simulation
 def test_a_layer_with_a_cache_that_is_written(tmp_path):
-    design = checked(SMALL, "scatter", tmp_path, 300)
+    design = checked(SMALL, "scatter", tmp_path, 300, simulate=False)
     with pytest.raises(ValueError, match="this input takes integers from 0 to 7, got 8 to 8"):
         design.predict({**{n: v[:1] for n, v in frames(SMALL, "scatter", [0] * 8).items()},
                         "position": np.array([[8]])})  # fmt: skip
 
 
+@pytest.mark.sweep
 def test_a_layer_with_a_cache_that_moves_along(tmp_path):
     checked(SMALL, "shift", tmp_path, 300, simulate=False)
 

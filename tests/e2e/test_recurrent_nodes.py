@@ -8,7 +8,11 @@ from recurrent_nodes import F32, INPUTS, SIZE, STATES, by_hand, network, paramet
 
 import qcompiler
 
-KINDS = [("LSTM", {}), ("GRU", {}), ("GRU", {"linear_before_reset": 1})]
+KINDS = [
+    ("LSTM", {}),
+    ("GRU", {"linear_before_reset": 1}),
+    pytest.param("GRU", {}, marks=pytest.mark.sweep),
+]
 
 
 def codes_of(count, seed=1):
@@ -22,28 +26,39 @@ def runtime(path, x):
     return session.run(["y"], {"x": x.astype(F32)})[0]
 
 
-@pytest.mark.parametrize(("kind", "attributes"), KINDS, ids=lambda v: str(v))
-def test_a_thousand_steps(kind, attributes, tmp_path):
-    given, codes = parameters(kind), codes_of(1000)
-    path = save(network(kind, given, **attributes), tmp_path)
-    design = qcompiler.compile(path, states=STATES[kind])
-    wanted = by_hand(kind, given, codes, linear_first=bool(attributes))
-    assert len(np.unique(wanted)) > 100
-    np.testing.assert_array_equal(design.core([codes])[0].reshape(1000, SIZE), wanted)
-    whole = network(kind, given, steps=1000, kept=False, **attributes)
-    floats = runtime(save(whole, tmp_path, "whole.onnx"), codes[:, None] / 16)
-    apart = np.abs(floats.reshape(1000, SIZE) * 128 - wanted)
+def compiled(kind, attributes, given, folder):
+    path = save(network(kind, given, **attributes), folder)
+    return qcompiler.compile(path, states=STATES[kind], cycles=64)
+
+
+def check_near_floats(kind, attributes, given, codes, wanted, folder):
+    """A runtime's node computes in float: its codes are at most one apart."""
+    whole = network(kind, given, steps=len(codes), kept=False, **attributes)
+    floats = runtime(save(whole, folder, "whole.onnx"), codes[:, None] / 16)
+    apart = np.abs(floats.reshape(wanted.shape) * 128 - wanted)
     assert apart.max() <= 1
-    assert (apart > 0).mean() < 0.06
+    assert (apart > 0).mean() < 0.08
 
 
+@pytest.mark.parametrize(("kind", "attributes"), KINDS, ids=lambda v: str(v))
+def test_two_hundred_steps(kind, attributes, tmp_path):
+    given, codes = parameters(kind), codes_of(200)
+    design = compiled(kind, attributes, given, tmp_path)
+    wanted = by_hand(kind, given, codes, linear_first=bool(attributes))
+    assert len(np.unique(wanted)) > 60
+    np.testing.assert_array_equal(design.core([codes])[0].reshape(200, SIZE), wanted)
+    check_near_floats(kind, attributes, given, codes, wanted, tmp_path)
+
+
+@pytest.mark.sweep
 @pytest.mark.simulation
-@pytest.mark.parametrize(("kind", "attributes"), KINDS[::2], ids=lambda v: str(v))
+@pytest.mark.parametrize(("kind", "attributes"), KINDS, ids=lambda v: str(v))
 def test_a_thousand_steps_in_hardware(kind, attributes, tmp_path):
     given, codes = parameters(kind), codes_of(1000)
-    path = save(network(kind, given, **attributes), tmp_path)
-    design = qcompiler.compile(path, states=STATES[kind], cycles=64)
+    design = compiled(kind, attributes, given, tmp_path)
+    wanted = by_hand(kind, given, codes, linear_first=bool(attributes))
+    np.testing.assert_array_equal(design.core([codes])[0].reshape(1000, SIZE), wanted)
     chances = {"stall_probability_in": 0.1, "stall_probability_out": 0.1, "seed": 1}
     (made,), _ = design.simulate_core([codes], **chances)
-    wanted = by_hand(kind, given, codes, linear_first=bool(attributes))
     np.testing.assert_array_equal(made.reshape(1000, SIZE), wanted)
+    check_near_floats(kind, attributes, given, codes, wanted, tmp_path)
