@@ -55,6 +55,17 @@ class QuantizedMultiplier:
         """The same factor with one rounding behind it: all of the shift is before it."""
         return replace(self, left=self.left - self.right, right=np.zeros_like(self.right))
 
+    def divided_by(self, count: int) -> QuantizedMultiplier:
+        """Returns the factor of a mean of so many: the multiplier's quotient, rounded down.
+
+        Source: QuantizedMeanOrSum, reference/reduce.h.
+        """
+        before = self.left - self.right
+        shift = np.minimum(min(count.bit_length() - 1, 32), 31 + before)
+        multiplier = (self.multiplier << shift) // count
+        after = before - shift
+        return QuantizedMultiplier(multiplier, np.maximum(after, 0), np.maximum(-after, 0))
+
     def apply(self, x: IntArray) -> IntArray:
         """Returns the products; channels last."""
         first = (x * (self.multiplier << self.left) + 2**30) >> 31

@@ -57,6 +57,7 @@ def requantize(
     codes: IntRange,
     *,
     once: bool = False,
+    count: int = 1,
 ) -> SSAValue:
     """Emits the codes of sums: scaled by factors, one or one per channel, rounded and clamped.
 
@@ -67,8 +68,11 @@ def requantize(
         zero_point: of the codes.
         codes: that may come out.
         once: round halves up behind the shift, and nowhere else.
+        count: elements of which the sums are, for their mean.
     """
     form = QuantizedMultiplier.of(factors)
+    if count > 1:
+        form = form.divided_by(count)
     bounds = _checked(sums, form)
     zero = np.array([zero_point], np.int64)
     if once:

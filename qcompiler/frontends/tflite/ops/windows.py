@@ -65,7 +65,7 @@ def _average_pool(node: NodeContext) -> None:
 
 @importer("MEAN")
 def _mean(node: NodeContext) -> None:
-    """The kernel folds the division into the multiplier, whose shift it takes apart from it."""
+    """The kernel divides the multiplier by the number of elements."""
     shape = node.input(0).shape
     axes = sorted(axis % len(shape) for axis in node.integers(1, "axes"))
     if len(shape) != 4 or axes != [1, 2]:
@@ -80,10 +80,6 @@ def _mean(node: NodeContext) -> None:
     sums = node.emit(qint.PoolOp(x, "sum", window, 0))
     factor = np.array([np.float64(np.float32(scale)) / np.float64(np.float32(made))])
     bounds = qint.range_of(node.codes(0).type)
-    y = requantize(node, sums, _divided(factor, window.taps), made_zero, bounds)
+    y = requantize(node, sums, factor, made_zero, bounds, count=window.taps)
     wanted = node.output().shape
     node.bind(y if shape_of(y.type) == wanted else node.emit(qint.ReshapeOp(y, wanted)))
-
-
-def _divided(factor: np.ndarray, count: int) -> np.ndarray:
-    return factor / count

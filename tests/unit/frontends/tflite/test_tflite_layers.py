@@ -86,3 +86,21 @@ def test_factors_above_one_shift_left(tmp_path):
     g.node("QUANTIZE", [y], [z])
     g.inputs, g.outputs = [x], [y, z]
     check(tmp_path, model, [1, 8], rng)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_means_divide_the_multiplier(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    shape = [1, *rng.integers(1, 7, 2).tolist(), int(rng.integers(2, 7))]
+    keeps, same = bool(seed % 2), seed % 3 == 2
+
+    def build(graph, x):
+        scale, zero = graph.tensors[x][2:4]
+        if not same:
+            scale, zero = scale * rng.uniform(0.2, 0.7), int(rng.integers(-30, 31))
+        y = activation(graph, [1, 1, 1, shape[3]] if keeps else [1, shape[3]], rng, zero, scale)
+        axes = graph.tensor([2], "INT32", data=np.array([1, 2], np.int32))
+        graph.node("MEAN", [x, axes], [y], KeepDims=keeps)
+        return [y]
+
+    check(tmp_path, network(rng, shape, build), shape, rng, 100)
