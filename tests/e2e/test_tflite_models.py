@@ -17,7 +17,6 @@ CASES = {
 }
 
 
-@pytest.mark.sweep
 @pytest.mark.parametrize("name", CASES)
 def test_golden_vectors(name, tmp_path):
     source = MODELS / f"{name}.onnx"
