@@ -49,6 +49,7 @@ class Form:
         square: whether one number displaces all taps.
         fraction: bits between elements.
         taps: how many a beat.
+        full: whether each output sums over all channels; else the layer is depthwise.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Form:
     square: bool
     fraction: int
     taps: int
+    full: bool = False
 
     def text(self, size: Sequence[int]) -> str:
         """Returns the layer as a network of integers."""
@@ -70,11 +72,14 @@ class Form:
             top = self.reach << self.fraction
             codes = 1 if self.square else 18
             given += f", d: int<{-top}, {top}>[1, {height}, {width}, {codes}]"
-        shift = 10 + 2 * self.fraction
+        shift = (14 if self.full else 10) + 2 * self.fraction
+        shape, group = (
+            ([3, 3, channels, channels], 1) if self.full else ([3, 3, 1, channels], channels)
+        )
         return (
             f"network layer({given}) {{\n"
-            f'  w: int4[3, 3, 1, {channels}] = load("weights.npz", "w")\n'
-            f"  {first}group: {channels})\n"
+            f'  w: int4{shape} = load("weights.npz", "w")\n'
+            f"  {first}group: {group})\n"
             f"  y = mul_shift(a, int8, multiplier: 57, bias: {1 << (shift - 1)}, shift: {shift})\n"
             "  return y\n}\n"
         )
@@ -90,7 +95,8 @@ class Form:
 
     def written(self, size: Sequence[int], folder: Path, seed: int) -> Path:
         """Returns the file of the layer, with its weights beside it."""
-        weights = np.random.default_rng(seed).integers(-7, 8, (3, 3, 1, size[2]))
+        inputs = size[2] if self.full else 1
+        weights = np.random.default_rng(seed).integers(-7, 8, (3, 3, inputs, size[2]))
         np.savez(folder / "weights.npz", w=weights)
         path = folder / "layer.qnn"
         path.write_text(self.text(size), encoding="utf-8")
@@ -113,6 +119,13 @@ FORMS = (
     Form("square, bounded by 7, between elements", 7, True, 2, 3),
     Form("square, bounded by 7, rounded", 7, True, 0, 9),
     Form("none: the plain convolution", None, False, 0, 9),
+)
+
+
+FULL = (
+    Form("full: free, bounded by 7, rounded", 7, False, 0, 9, full=True),
+    Form("full: square, bounded by 7, rounded", 7, True, 0, 9, full=True),
+    Form("full: none, the plain convolution", None, False, 0, 9, full=True),
 )
 
 
@@ -173,7 +186,7 @@ def _fitted(name: str, path: Path) -> list[object]:
 
 def _fitted_rows(seed: int) -> list[list[object]]:
     rows: list[list[object]] = []
-    for form in FORMS:
+    for form in (*FORMS, *FULL):
         if form.name.endswith("copies"):
             continue  # the compiler chooses how many taps a beat has, and copies
         with tempfile.TemporaryDirectory() as made:
