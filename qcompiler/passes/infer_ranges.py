@@ -19,7 +19,8 @@ func.func @main(%x : tensor<1x2x!qint.int<0, 3>>) -> tensor<1x1x!qint.int<-3, 3>
 Requires: nothing; most useful after fuse-requantize.
 Keeps: every value that reaches an output. Forward, the codes of a quantizer narrow to those that its
 input's range reaches; backward, to those that a following quantizer tells apart.
-Leaves alone: the ranges of inputs, which are what the outside world may send.
+Leaves alone: the ranges of inputs that are integers, which are what the outside world may send. The
+quantizer of a real input narrows to what a clip in front of it lets through.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,9 +36,11 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.analysis.real_ranges import RealRanges
 from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import WIDEST_BITS, IntRange
 from qcompiler.arith.requantizers import INT64_BITS
+from qcompiler.arith.rounding import round_float
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.switch_points import ENUMERATION_LIMIT
 from qcompiler.dialects import qint
@@ -48,6 +51,9 @@ from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import numerics_of
 from qcompiler.provenance.sources import place_of
+
+_FLOAT32_NOISE = 2.0**-20
+"""Relative, more than float32 is off in a quotient."""
 
 
 def _requantize(op: qint.RequantizeOp) -> IntRange:
@@ -76,6 +82,26 @@ def _join(op: qint.JoinOp) -> IntRange:
     except (VerifyException, ValueError):  # select-requantizer says why, with all other problems
         return declared
     return declared if reached is None else reached
+
+
+def _quantize(op: qint.QuantizeOp, ranges: RealRanges) -> IntRange:
+    """Quantizers are monotone; behind a Clip they make what lies between its bounds' codes."""
+    declared = op.range
+    found = ranges.of(op.input)
+    rank = found.lo.ndim
+    shape = [-1 if axis == op.channel_axis else 1 for axis in range(rank)]
+    scale, zero_point = (a.reshape(shape) for a in (op.scale_array, op.zero_point_array))
+    around = float(declared.lo - 1), float(declared.hi + 1)
+    ends: list[int] = []
+    for bound, sign in ((found.lo, -1), (found.hi, 1)):
+        quotient = bound / scale
+        # Further out than float32 can round a quotient: ties there go either way.
+        reached = quotient + sign * np.abs(quotient) * _FLOAT32_NOISE
+        # No zero point turns them from rounding half to even to odd, so where it is added is one.
+        codes = round_float(np.clip(reached + zero_point, *around), op.rounding_mode)
+        ends.append(int(codes.min() if sign < 0 else codes.max()))
+    lo, hi = (min(max(end, declared.lo), declared.hi) for end in ends)
+    return IntRange(lo, hi)
 
 
 RangeRule = Callable[[Any], IntRange]
@@ -125,8 +151,10 @@ def _set_range(op: Operation, range_: IntRange) -> None:
         Rewriter.replace_value_with_new_type(result, new)
 
 
-def _infer(op: Operation) -> None:
-    if isinstance(op, qint.RequantizeOp | qint.JoinOp):
+def _infer(op: Operation, ranges: RealRanges) -> None:
+    if isinstance(op, qint.QuantizeOp):
+        inferred: IntRange | None = _quantize(op, ranges)
+    elif isinstance(op, qint.RequantizeOp | qint.JoinOp):
         _narrow_body(op)
         inferred = _requantize(op) if isinstance(op, qint.RequantizeOp) else _join(op)
         _set_range(cast(Operation, op.scalar_body.yielded.owner), inferred)
@@ -226,14 +254,18 @@ def _is_sampled(op: Operation) -> bool:
 def infer_ranges(function: func.FuncOp) -> None:
     """Computes the ranges of all integers of a function, forward and backward."""
     block = function.body.block
-    for op in block.ops:
-        _infer(op)
+    _forward(function)
     for op in reversed(list(block.ops)):
         if isinstance(op, qint.RequantizeOp):
             _narrow_to_demand(op)
-    for op in block.ops:
-        _infer(op)
+    _forward(function)
     _update_type(function)
+
+
+def _forward(function: func.FuncOp) -> None:
+    ranges = RealRanges(numerics_of(function))
+    for op in function.body.block.ops:
+        _infer(op, ranges)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from onnx_models import model, node, save
 
 import qcompiler
+from qcompiler.dialects import stream
 
 CONSTANTS = {"z": np.int8(0), **{f"s{n}": np.float32(2.0**-n) for n in range(-2, 7)}}
 
@@ -212,6 +213,20 @@ def test_a_budget_of_memory_says_which_offsets_are_wide(tmp_path):
     assert "a Clip before their quantizer keeps fewer, of offsets from -1 to 1 only 6" in (
         problem.remedy
     )
+
+
+def test_a_clip_of_an_input_bounds_the_buffer(tmp_path):
+    rng = np.random.default_rng(4)
+    rows = []
+    for reach in (1, 2):
+        proto = deformable(rng, size=(12, 8), reach=reach, fraction=2)
+        design = qcompiler.compile(save(proto, tmp_path, f"{reach}.onnx"))
+        (sample,) = (p for p in design.network.processes if isinstance(p, stream.SampleOp))
+        rows.append(sample.buffer_rows)
+        (offsets,) = (c for _, c in design.ports if c.frame_shape[-1] == 18)
+        assert offsets.element.lo.data == -4 * reach
+        assert offsets.element.hi.data == 4 * reach
+    assert rows[1] == rows[0] + 2
 
 
 def real_deform(x, offsets, weights, group):
