@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 _running: set[subprocess.Popen[Any]] = set()
+_copies: set[int] = set()
+"""Copies of this process, by their numbers."""
 _starting: set[int] = set()
 """Threads that are just starting a program, which is not in `_running` yet."""
 _interrupted = threading.Event()
@@ -38,6 +40,20 @@ def started(command: Sequence[str], **options: Any) -> Generator[subprocess.Pope
             _kill(process)
             process.wait()
         _running.discard(process)
+
+
+@contextmanager
+def ending(pid: int) -> Generator[None]:
+    """Ends a copy of this process, which starts nothing itself, when the block is left."""
+    _copies.add(pid)
+    try:
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
+        yield
+    finally:
+        _copies.discard(pid)
+        os.kill(pid, signal.SIGKILL)  # it is there, or a zombie, until it is waited for
+        os.waitpid(pid, 0)
 
 
 def run_to_end(
@@ -75,6 +91,8 @@ def end_all() -> bool:
     for process in list(_running):
         if process.returncode is None:
             _kill(process)
+    for pid in list(_copies):
+        os.kill(pid, signal.SIGKILL)
     return threading.get_ident() not in _starting
 
 

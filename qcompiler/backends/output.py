@@ -5,12 +5,15 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from xdsl.ir import Operation
 
+from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.validation import random_integers
 from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends import source_map
@@ -34,10 +37,14 @@ from qcompiler.backends.weight_sets import bench_of, external_image, weight_map,
 from qcompiler.backends.written import is_ours
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
+from qcompiler.second_process import meanwhile
 from qcompiler.version import VERSION
 
 _FEWEST_FRAMES, _MOST_FRAMES, _MOST_CYCLES = 2, 16, 1 << 20
 """Frames in the test bench, as many as take so many cycles: their results are computed here."""
+
+_LARGE = 4000
+"""Operations of hardware that are printed and counted by a process of their own."""
 
 
 def check_target(directory: Path) -> None:
@@ -70,10 +77,12 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
     """
     check_target(directory)
     parent = directory.absolute().parent
+    large = weights is None and _is_large(design)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with (
             scratch_folder(parent, f".{directory.name}", directory) as temporary,
+            meanwhile(partial(_aside, design, weights), worth=large) as aside,
             ThreadPoolExecutor(1) as beside,
         ):
             inputs = _inputs(design) if "stream" in design.levels else []
@@ -81,7 +90,15 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
             expected = beside.submit(design.core, inputs) if inputs else None
             fresh = temporary / "design"
             fresh.mkdir()
-            lines = _write_ir(design, Layout(fresh).ir, weights)
+            _ = design.verilog
+            (texts, constants, numbers), design.areas = aside()
+            _write_texts(Layout(fresh).ir, texts)
+            if constants is not None:
+                constants.save(Layout(fresh).ir)
+            lines = {
+                level: dict(zip(design.levels[level].walk(), of_each, strict=True))
+                for level, of_each in numbers.items()
+            }
             _fill(design, fresh, inputs, expected)
             _write_texts(fresh, {MAP: source_map.build_map(design, lines).text()})
             put_in_place(fresh, directory, temporary)
@@ -91,22 +108,35 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
     return directory
 
 
-def _write_ir(design: CompiledDesign, directory: Path, weights: str | None) -> source_map.Lines:
-    """Writes the IR; returns the line of each operation, by level."""
+def _is_large(design: CompiledDesign) -> bool:
+    """Whether a design takes longer to print and to count than this process takes to copy."""
+    hardware = design.levels.get("rtl")
+    return hardware is not None and sum(1 for _ in islice(hardware.walk(), _LARGE)) == _LARGE
+
+
+_Printed = tuple[dict[str, str], WeightFile | None, dict[str, list[int]]]
+"""Texts by file name, what takes large constants, and by level the line of each operation."""
+
+
+def _aside(design: CompiledDesign, weights: str | None) -> tuple[_Printed, dict[str, Area]]:
+    """Returns what nothing but files and reports need."""
+    areas = design.areas if "stream" in design.levels else {}
+    return _print_ir(design, weights), areas
+
+
+def _print_ir(design: CompiledDesign, weights: str | None) -> _Printed:
     file = None if weights is None else WeightFile(weights)
     texts: dict[str, str] = {}
-    lines: dict[str, dict[Operation, int]] = {}
+    numbers: dict[str, list[int]] = {}
     for level in LEVELS:
         if level in design.levels:
-            lines[level] = {}
             module = design.levels[level]
-            texts[f"{level}.mlir"] = print_module(module, weights=file, lines=lines[level])
+            lines: dict[Operation, int] = {}
+            texts[f"{level}.mlir"] = print_module(module, weights=file, lines=lines)
+            numbers[level] = [lines[op] for op in module.walk()]
     for name, module in design.snapshots.items():
         texts[f"{name}.mlir"] = print_module(module, weights=file)
-    _write_texts(directory, texts)
-    if file is not None:
-        file.save(directory)
-    return lines
+    return texts, file, numbers
 
 
 def _inputs(design: CompiledDesign) -> list[Array]:

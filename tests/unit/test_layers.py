@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 LAYERS = (
     ("version", "errors", "progress", "json_files", "array_files", "child_programs"),
+    ("second_process",),
     ("plugins",),
     ("arith",),
     ("adder_graphs", "weight_places"),
