@@ -121,10 +121,10 @@ def _forward(
     *,
     frames: int,
     count: bool = False,
-    states: Mapping[SSAValue, Times] | None = None,
+    given: Mapping[SSAValue, Times] | None = None,
     moves: dict[SSAValue, Times] | None = None,
 ) -> _Pass:
-    arrivals = _arrivals(network, period, frames) | dict(states or {})
+    arrivals = _arrivals(network, period, frames) | dict(given or {})
     entered: dict[SSAValue, Times] = {}
     skew = 0
     joined: dict[SSAValue, Times] = {}
@@ -132,12 +132,12 @@ def _forward(
     buffered: dict[SSAValue, Times] = {}  # when what a FIFO gives came to it
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
-        given = [arrivals.pop(operand) for operand in process.operands]
-        if len(given) > 1:
-            firsts = [int(times[0]) for times in given]
+        come = [arrivals.pop(operand) for operand in process.operands]
+        if len(come) > 1:
+            firsts = [int(times[0]) for times in come]
             skew = max(skew, max(firsts) - min(firsts))
-        found = process.timing(given, frames, None if release is None else release[process])
-        for operand, arrival, taken in zip(process.operands, given, found.taken, strict=True):
+        found = process.timing(come, frames, None if release is None else release[process])
+        for operand, arrival, taken in zip(process.operands, come, found.taken, strict=True):
             if operand in network.inputs:
                 entered[operand] = taken
             if moves is not None:  # a FIFO takes what comes; how long that stays is the question
@@ -151,7 +151,7 @@ def _forward(
                 buffered[process.result] = arrival
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
         arrivals.update(made)
-        if len(given) > 1:
+        if len(come) > 1:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
     return _Pass(outputs, skew, entered, joined, waiting)
@@ -162,10 +162,11 @@ def _releases(
     outputs: Mapping[SSAValue, Times],
     fixed: Mapping[SSAValue, Times],
     frames: int,
-) -> dict[stream.Process, Times | None]:
+) -> tuple[dict[stream.Process, Times | None], dict[SSAValue, Times]]:
     """Returns how late each process may work for the outputs to come at the given times.
 
     None is for a process that nothing holds back, most of them; times for each take much memory.
+    Also by when what enters the network must have come.
     """
     deadlines = dict(outputs)
     release: dict[stream.Process, Times | None] = {}
@@ -175,7 +176,7 @@ def _releases(
         demand = process.latest(due, frames)
         release[process] = demand.release
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
-    return release
+    return release, deadlines
 
 
 def predict(network: Network) -> Timing:
@@ -200,7 +201,7 @@ def _predict_loops(network: Network, bottleneck: str, period: int) -> Timing:
     """
     arrivals = {state.taken: _in_order(state.taken) for state in network.states}
     while True:
-        found = _forward(network, period, frames=_LOOP_FRAMES, states=arrivals)
+        found = _forward(network, period, frames=_LOOP_FRAMES, given=arrivals)
         fed = {state.taken: _fed(state, found) for state in network.states}
         if all((fed[value] == arrivals[value]).all() for value in fed):
             break
@@ -247,8 +248,15 @@ def _paced(
 ) -> _Pass:
     """Returns a way of full speed through the network in which nothing is made too early."""
     early = _forward(network, period, frames=frames)
-    release = _releases(network, early.outputs, early.joined, frames)
-    late = _forward(network, period, release, frames=frames, count=count, moves=moves)
+    release, due = _releases(network, early.outputs, early.joined, frames)
+    # What the network need not have yet waits outside of it, not on each way that it takes.
+    entering = {
+        value: np.maximum(times, due[value])
+        for value, times in _arrivals(network, period, frames).items()
+    }
+    late = _forward(
+        network, period, release, frames=frames, count=count, moves=moves, given=entering
+    )
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
         late = _forward(network, period, frames=frames, count=count, moves=moves)

@@ -133,3 +133,14 @@ def test_beats_that_come_one_a_cycle_need_no_running_maximum(monkeypatch):
     quick = predict(network), waiting_beats(network)
     monkeypatch.setattr(Schedule, "is_beat_by_beat", False)
     assert (predict(network), waiting_beats(network)) == quick
+
+
+def test_what_is_not_needed_yet_waits_outside_and_not_on_both_ways():
+    n = StreamNetwork()
+    parted = stream.DuplicateOp(n.input(channel(BIT, (6, 4), 1)), 2)
+    n.weights.append(stream.WeightsOp("w", [[1] * 4] * 4))
+    ways = [stream.MvauOp(x, "w", qint.IntType(0, 4), 4, 1, 1) for x in parted.results]
+    n.output(parted, *ways, stream.AddOp(*(way.result for way in ways), qint.IntType(0, 8)))
+    network = network_of(n)
+    assert predict(network).cycles_per_frame == 6 * 16
+    assert max(waiting_beats(network).values()) <= 2
