@@ -151,7 +151,7 @@ def _forward(
                 buffered[process.result] = arrival
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
         arrivals.update(made)
-        if len(come) > 1:
+        if len(come) > 1 and process.early:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
     return _Pass(outputs, skew, entered, joined, waiting)

@@ -87,6 +87,11 @@ class Process(IRDLOperation, ABC):
         return sum(count for name, count in self.registers.items() if name != AHEAD)
 
     @property
+    def early(self) -> bool:
+        """Whether it works as early as it can, if it joins channels: one may have time to spare."""
+        return True
+
+    @property
     def paced(self) -> bool:
         """Whether, to save buffers, it is thought to work no earlier than needed.
 

@@ -156,6 +156,11 @@ class FormulaOp(WithFormula, Join):
         return tuple(1 if once else lanes for once in self.per_row)
 
     @property
+    def early(self) -> bool:
+        # What it joins was the same row before: neither way has time to spare.
+        return False
+
+    @property
     def largest_lanes(self) -> int:
         return self.output_channel.channels
 
