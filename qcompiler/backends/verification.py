@@ -11,6 +11,7 @@ import numpy as np
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.corners import vectors_of
 from qcompiler.backends.layout import Layout
+from qcompiler.backends.model_check import ModelCheck, check_model, random_inputs
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
 from qcompiler.backends.simulators import Reset
@@ -70,6 +71,7 @@ class Verification:
         netlist: device of the netlist simulated; None for the Verilog itself.
         predicted_weight_bytes: that a frame reads from the memory beside the chip; 0 without one.
         weight_sets: that the host wrote during a run; 0 where it writes none.
+        model: how the network compares with its model in another runtime, if that was asked for.
     """
 
     top: str
@@ -81,11 +83,13 @@ class Verification:
     netlist: str | None = None
     predicted_weight_bytes: int = 0
     weight_sets: int = 0
+    model: ModelCheck | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differed."""
-        return not any(run.mismatches for run in self.runs)
+        """Whether nothing differed; from the model's runtime, by more than float noise."""
+        equal = not any(run.mismatches for run in self.runs)
+        return equal and (self.model is None or self.model.passed)
 
     @property
     def frames(self) -> int:
@@ -94,7 +98,8 @@ class Verification:
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the result for a machine."""
-        return {**asdict(self), "passed": self.passed}
+        model = None if self.model is None else self.model.as_dict()
+        return {**asdict(self), "model": model, "passed": self.passed}
 
 
 _SEQUENCE = 32
@@ -158,6 +163,27 @@ def _swaps(design: CompiledDesign, frames: int, seed: int) -> tuple[list[Array],
     return [swaps], [{}, *sets]
 
 
+def _against_model(
+    design: CompiledDesign,
+    path: Path,
+    vectors: int,
+    file: Path | None,
+    seed: int,
+    progress: Progress,
+) -> tuple[ModelCheck, list[Array]]:
+    """Returns how a design compares with its model, and the integers of the frames compared."""
+    if design.initial_states:
+        what = "keeps states, and is compared with its model frame by frame"
+        remedy = "leave out --model"
+        raise ModelError([Problem(design.name, what, remedy)])
+    names = design.names("inputs")
+    inputs = random_inputs(design, vectors, seed)
+    if file is not None:
+        given = read_vectors(file, names)
+        inputs = given if isinstance(given, dict) else {names[0]: given}
+    return check_model(design, path, inputs, progress), list(design.quantize(inputs))
+
+
 def _differences(
     expected: Sequence[Array], got: Sequence[Array], resets: Sequence[Reset] = ()
 ) -> tuple[int, list[str]]:
@@ -191,9 +217,12 @@ def verify(
     resets: int = 0,
     tool: str = "verilator",
     netlist: Device | None = None,
+    model: Path | None = None,
     progress: Progress = silent,
 ) -> Verification:
     """Simulates a written design back to back and with random stalls, and perhaps with resets.
+
+    With a model, that is run in its runtime first, and the frames are its inputs.
 
     Args:
         directory: as `Design.write` made it.
@@ -204,6 +233,7 @@ def verify(
         resets: that come at random cycles of a third run, with stalls as in the second; 0 skips it.
         tool: simulator.
         netlist: simulate what `qcc synth` made for this device, instead of the Verilog.
+        model: the ONNX file that the design was made of, to compare with.
         progress: told what goes on: `back to back: 200 of 1000 frames`.
 
     Raises:
@@ -215,7 +245,12 @@ def verify(
     design, rtl = load_design(directory)
     if netlist is not None:
         rtl = netlist_design(directory, rtl, netlist)
-    integers = _integers(design, vectors, file, seed)
+    checked: ModelCheck | None = None
+    if model is None:
+        integers = _integers(design, vectors, file, seed)
+    else:
+        whole, _ = load_design(directory, ("nn", "qint", "stream"))
+        checked, integers = _against_model(whole, model, vectors, file, seed, progress)
     frames = len(integers[0])
     swaps, sets = _swaps(design, frames, seed)
     integers += swaps
@@ -268,6 +303,7 @@ def verify(
         netlist.name if netlist else None,
         external_bytes(design.network),
         len(sets),
+        checked,
     )
     name = f"netlist_{netlist.name}" if netlist else "rtlsim"
     report = Layout(directory).report(f"{name}_performance")

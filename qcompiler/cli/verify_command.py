@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from qcompiler.backends.model_check import ModelCheck
 from qcompiler.backends.verification import Verification, verify
 from qcompiler.backends.written import device_of
 from qcompiler.cli.common import (
@@ -43,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="an .npz or .npy with the model's inputs (batch axis first), instead of random frames",
+    )
+    parser.add_argument(
+        "--model",
+        metavar="M.onnx",
+        type=Path,
+        help="compare with this model, too, which the design was made of, run in onnxruntime or in "
+        "qonnx's executor (default then: 100 frames, over the range of the first quantizer)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of vectors and stalls (default: 0)")
     parser.add_argument(
@@ -98,13 +106,14 @@ def run(parsed: argparse.Namespace) -> int:
     with showing_progress() as progress, naming_nodes(parsed.directory):
         result = verify(
             parsed.directory,
-            vectors=parsed.vectors or 1000,
+            vectors=parsed.vectors or (100 if parsed.model else 1000),
             file=parsed.from_file,
             seed=parsed.seed,
             stalls=parsed.stalls,
             resets=parsed.resets,
             tool=parsed.simulator,
             netlist=device,
+            model=parsed.model,
             progress=progress,
         )
     if parsed.json:
@@ -126,7 +135,28 @@ def _weights(result: Verification) -> Iterator[str]:
         yield f"writable weights: {result.weight_sets} sets written in each run"
 
 
+def _show_model(check: ModelCheck) -> None:
+    """Shows how a design compares with its model."""
+    shown = table(
+        f"the model in {check.runtime}, {check.frames} frames",
+        "integers of", "compared", "equal", "float noise", "other",
+    )  # fmt: skip
+    for kind, found in (("quantizer", check.quantizers), ("output", check.outputs)):
+        for one in found:
+            other = str(one.other) if not one.other else f"[red]{one.other}[/red]"
+            counts = str(one.integers), str(one.equal), str(one.noise), other
+            shown.add_row(f"{kind} {escape(one.name)}", *counts)
+    print_table(shown)
+    farthest = max((one.farthest for one in check.quantizers if one.noise), default=None)
+    if farthest is not None:
+        out.print(
+            f"float noise: the exact number is within {farthest:.1g} of a code from the boundary"
+        )
+
+
 def _show(result: Verification) -> None:
+    if result.model is not None:
+        _show_model(result.model)
     what = f"netlist for {result.netlist}" if result.netlist else "Verilog"
     runs = table(
         f"{result.top}: {what} against the integer interpreter, {result.simulator}",

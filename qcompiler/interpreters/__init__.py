@@ -70,9 +70,13 @@ def _for_batch(array: Array, batch: int) -> Array:
 
 
 def _interpreter(
-    module: ModuleOp, listener: Listener | None = None, *, fast: bool = False
+    module: ModuleOp,
+    listener: Listener | None = None,
+    *,
+    fast: bool = False,
+    real: Any = None,
 ) -> Interpreter:
-    real = real_type(numerics(module))
+    real = real_type(numerics(module)) if real is None else real
     listeners = () if listener is None else (_Listening(listener),)
     interpreter = Interpreter(module, listeners=listeners)
     implementations = (
@@ -111,6 +115,47 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
             interpreter.set_values([*made])
             known.update(made)
     return None
+
+
+Watcher = Callable[[Operation, Results, Results], Results]
+"""Given an operation, its operands and its results, returns the results to go on with."""
+
+
+def run_watched(
+    module: ModuleOp,
+    name: str,
+    inputs: Sequence[Array],
+    watch: Watcher,
+    *,
+    exact: bool = False,
+) -> Results:
+    """Returns the results of a function, with what `watch` puts in the place of operations' own.
+
+    Args:
+        module: at any level above rtl.
+        name: of the function.
+        inputs: as `run` takes them.
+        watch: called after each operation.
+        exact: compute reals in float64, whatever the module's numerics.
+    """
+    real = np.float64 if exact else real_type(numerics(module))
+    interpreter = _interpreter(module, real=real)
+    block = functions(module)[name].body.block
+    known: dict[SSAValue, Array] = {
+        argument: _as_argument(array, argument.type, real)
+        for argument, array in zip(block.args, inputs, strict=True)
+    }
+    interpreter.set_values([*known.items()])  # some look at what their operands were made of
+    results: Results = ()
+    for op in block.ops:
+        given = tuple(known[operand] for operand in op.operands)
+        if isinstance(op, func.ReturnOp):
+            results = given
+            continue
+        made = watch(op, given, interpreter.run_op(op, given))
+        interpreter.set_values([*zip(op.results, made, strict=True)])
+        known.update(zip(op.results, made, strict=True))
+    return results
 
 
 def run_constants(ops: Sequence[Operation]) -> dict[SSAValue, Array]:

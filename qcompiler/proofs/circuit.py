@@ -89,6 +89,19 @@ class Circuit:
             todo = [self.next[n] for n in new]
         return sorted(found)
 
+    def inputs_besides(self, known: Iterable[int]) -> set[int]:
+        """Returns all inputs but some, those without a name among them."""
+        inputs = {n for n, node in self.nodes.items() if node.kind == "input"}
+        return inputs.difference(known)
+
+    def followers(self, sources: Iterable[int]) -> set[int]:
+        """Returns all nodes that depend on `sources` within a cycle."""
+        found = set(sources)
+        for number, node in self.nodes.items():
+            if any(arg in found for arg in node.args):
+                found.add(number)
+        return found
+
     def tainted(self, sources: Iterable[int]) -> set[int]:
         """Returns all nodes that depend on `sources`, in later cycles too."""
         tainted = set(sources)

@@ -12,7 +12,8 @@ from qcompiler.proofs.cycle import Value, join, joined
 
 Counts: TypeAlias = tuple[tuple[int, int], ...]
 """Of each port, inputs first: beats of its unit that moved, and the unit."""
-State: TypeAlias = tuple[tuple[Value, ...], Counts]
+State: TypeAlias = tuple[tuple[int, ...], Counts]
+"""The control: integers; negative ones stand for what is not known. And what moved."""
 
 _Key: TypeAlias = tuple[Value | int, ...]
 
@@ -95,7 +96,7 @@ class Contents:
         if known is None:
             memory.words[key], memory.users[key] = value, []
             self.words += len(value) if isinstance(value, tuple) else 1
-        elif known is not value and (both := join(known, value)) != known:
+        elif known != value and (both := join(known, value)) != known:
             memory.words[key] = both
             less = [*memory.users[key]]
         if new:

@@ -128,6 +128,25 @@ class Cycle:
             else:
                 self._rules.append((number, rule))
 
+    def integers(self) -> dict[int, Any]:
+        """Returns the nodes that are always the same and known, as integers, or tuples of them."""
+        found: dict[int, Any] = {}
+        for number, value in self._fixed.items():
+            words: Memory = value if isinstance(value, tuple) else (value,)
+            known = [self.terms.value(word) for word in words]
+            if None not in known:
+                found[number] = tuple(known) if isinstance(value, tuple) else known[0]
+        return found
+
+    def rules_for(self, roots: Iterable[int], tainted: set[int]) -> list[tuple[int, Rule]]:
+        """Returns the rules of the nodes in `tainted` that `roots` are computed from."""
+        wanted = self.circuit.cone(roots) & tainted
+        return [(number, rule) for number, rule in self._rules if number in wanted]
+
+    def nothing_known(self) -> Values:
+        """Returns the values of all nodes where nothing is known but what is always the same."""
+        return self._start.copy()
+
     def unknown(self, number: int) -> Value:
         """Returns what is known of a node of which nothing is."""
         address = self.circuit.nodes[number].sort.address
@@ -276,7 +295,7 @@ class Cycle:
 def join(one: Value, other: Value) -> Value:
     """Returns what is known of a value that is one of two."""
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return tuple(a if a == b else UNKNOWN for a, b in zip(one, other, strict=True))
+        return tuple([a if a == b else UNKNOWN for a, b in zip(one, other, strict=True)])
     return one if one == other else UNKNOWN
 
 

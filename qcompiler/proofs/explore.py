@@ -6,14 +6,17 @@ in each state, the same on all ways that lead there, or else unknown. So what is
 data, all patterns of stalls, and for ever.
 """
 
+import gc
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, TooLarge
+from qcompiler.proofs.compiled import Stepper
 from qcompiler.proofs.contents import Contents, Counts, State
 from qcompiler.proofs.cycle import Cycle, Value, Values
 from qcompiler.proofs.terms import Element, Terms, Word
@@ -46,6 +49,18 @@ class Explored:
 class _Edge(NamedTuple):
     state: State
     moved: bool
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keeps Python from looking for circles among millions of states, of which there are none."""
+    used = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if used:
+            gc.enable()
 
 
 class Explorer:
@@ -98,12 +113,20 @@ class Explorer:
             words = sum(1 << sort.address for sort in sorts)
             self.most = min(most, _MOST_WORDS // (words + 1))
         self.cycle = Cycle(circuit, self.terms, roots)
+        registers = self.control, self.data_registers
+        self.fast = Stepper(block, self.cycle, *registers, tainted, compares=data)
+        self._wide = [circuit.nodes[n].sort.width for n in self.control]
         self.in_beats = [self._beats_of(i, port) for i, port in enumerate(block.inputs)]
         self.bit = [self.terms.const(1, 0), self.terms.const(1, 1)]
         self._counts_of_start: Counts = ((0, 0),) * len(ports)
         self._checked: set[tuple[int, int, Word, tuple[int, ...]]] = set()
+        self._asked = [port.ready for port in block.inputs]
+        self._asked += [port.valid for port in block.outputs]
+        self._driven = [port.valid for port in block.inputs]
+        self._driven += [port.ready for port in block.outputs]
         self._from: dict[State, tuple[State, Step] | None] = {}
         self._eager: dict[State, _Edge] = {}
+        self._counts: dict[Counts, Counts] = {}
         self.cycles: int = 0
 
     @property
@@ -143,7 +166,12 @@ class Explorer:
             Refuted: the block does something else than it must.
             TooLarge: there are too many states.
         """
-        start, held = self._start()
+        with _without_collection():
+            return self._explore()
+
+    def _explore(self) -> Explored:
+        (begin, counts), held = self._start()
+        start = self._as_integers(begin), counts
         content = Contents(self._deciding, len(self.block.inputs))
         content.add(start, held)
         self._from[start] = None
@@ -155,7 +183,7 @@ class Explorer:
             state = todo.pop()
             waiting.discard(state)
             known = content.of(state)
-            for step in steps:
+            for step in self._distinct(state, steps):
                 reached, left = self._advance(state, known, step)
                 if reached not in content:
                     self._from[reached] = (state, step)
@@ -164,6 +192,17 @@ class Explorer:
                         waiting.add(one)
                         todo.append(one)
         return Explored(len(content), self.cycles, self.data, self._longest_wait())
+
+    def _distinct(self, state: State, steps: Sequence[Step]) -> Sequence[Step]:
+        """Returns steps without those that do in a state what a later one does."""
+        control, _ = state
+        if not self.fast.works or min(control, default=0) < 0:
+            return steps
+        found: dict[tuple[tuple[int, ...], ...], Step] = {}
+        for step in steps:
+            answers, reached = self.fast.control(control, step)
+            found[reached, tuple([a & d for a, d in zip(answers, step, strict=True)])] = step
+        return [*found.values()]
 
     def _keep_within(self, content: Contents) -> None:
         if len(content) > self.most or content.words > _MOST_WORDS:
@@ -224,21 +263,18 @@ class Explorer:
         """Returns the state after a cycle, and what its registers of data hold."""
         self.cycles += 1
         block, (control, counts) = self.block, state
-        given: dict[int, Value] = dict(zip(self.control, control, strict=True))
-        given.update(zip(self.data_registers, content, strict=True))
-        given[block.reset] = self.bit[1]
+        words: list[tuple[int, Word]] = []
         for i, port in enumerate(block.inputs):
-            given[port.valid] = self.bit[step[i]]
             if step[i] and self.data:
-                given[port.data] = self.in_beats[i][counts[i][0]]
-        for port, ready in zip(block.outputs, step[len(block.inputs) :], strict=True):
-            given[port.ready] = self.bit[ready]
-        values = self.cycle.compute(given)
-        moved = self._moved(values, step, state)
+                words.append((port.data, self.in_beats[i][counts[i][0]]))
+        if self.fast.works and min(control, default=0) >= 0:
+            answers, control, values = self.fast.step(control, step, content, words)
+        else:
+            answers, control, values = self._step(control, step, content, words)
+        moved = self._moved(answers, step, state)
         self._check(values, moved, state, step)
         after, ended = self._count(counts, moved, state, step)
         becomes = block.circuit.next
-        control = tuple([values[becomes[n]] for n in self.control])
         left = tuple([values[becomes[n]] for n in self.data_registers])
         for port in ended:
             left = tuple([self._older(value, port) for value in left])
@@ -247,23 +283,47 @@ class Explorer:
             self._eager[state] = _Edge(reached, any(moved[len(block.inputs) :]))
         return reached, left
 
+    def _step(
+        self,
+        control: Sequence[int],
+        step: Step,
+        content: Sequence[Value],
+        words: Sequence[tuple[int, Word]],
+    ) -> tuple[tuple[int | None, ...], tuple[int, ...], Values]:
+        """Does what `Stepper.step` does, where something of the control is not known."""
+        terms, circuit = self.terms, self.block.circuit
+        given: dict[int, Value] = dict(zip(self.data_registers, content, strict=True))
+        for n, width, number in zip(self.control, self._wide, control, strict=True):
+            given[n] = terms.const(width, number) if number >= 0 else -number - 2
+        given[self.block.reset] = self.bit[1]
+        given |= {node: self.bit[drive] for node, drive in zip(self._driven, step, strict=True)}
+        given |= dict(words)
+        values = self.cycle.compute(given)
+        answers = tuple([terms.value(values[node]) for node in self._asked])
+        return answers, self._as_integers(values[circuit.next[n]] for n in self.control), values
+
+    def _as_integers(self, words: Iterable[Value]) -> tuple[int, ...]:
+        """Returns words of control as integers, those that are not known as negative ones."""
+        found: list[int] = []
+        for word in words:
+            assert isinstance(word, int), "control is no memory"
+            value = self.terms.value(word)
+            found.append(-word - 2 if value is None else value)
+        return tuple(found)
+
     def _older(self, value: Value, port: int) -> Value:
         if isinstance(value, tuple):
             return tuple([self.terms.older(word, port) for word in value])
         return self.terms.older(value, port)
 
-    def _moved(self, values: Values, step: Step, state: State) -> list[bool]:
+    def _moved(self, answers: Sequence[int | None], step: Step, state: State) -> list[bool]:
         """Returns at which ports a beat moves."""
-        block = self.block
-        asked = [port.ready for port in block.inputs] + [port.valid for port in block.outputs]
-        answers: list[bool] = []
-        for port, node, other in zip((*block.inputs, *block.outputs), asked, step, strict=True):
-            answer = self.terms.value(values[node])
-            if answer is None:
-                what = "ready" if node == port.ready else "valid"
-                raise Refuted(f"{what} of {port.name} is unknown", self._path(state, step))
-            answers.append(bool(answer and other))
-        return answers
+        if None in answers:
+            block, place = self.block, answers.index(None)
+            port = (*block.inputs, *block.outputs)[place]
+            what = "ready" if port in block.inputs else "valid"
+            raise Refuted(f"{what} of {port.name} is unknown", self._path(state, step))
+        return [bool(answer and other) for answer, other in zip(answers, step, strict=True)]
 
     def _count(
         self, counts: Counts, moved: Sequence[bool], state: State, step: Step
@@ -284,7 +344,8 @@ class Explorer:
         if max(unit for _, unit in after) - first > self.meaning.held:
             words = f"more than {self.meaning.held} units are inside: beats are lost, or made up"
             raise Refuted(words, self._path(state, step), certain=True)
-        return tuple((beat, unit - first) for beat, unit in after), ended
+        counted = tuple([(beat, unit - first) for beat, unit in after])
+        return self._counts.setdefault(counted, counted), ended
 
     def _check(self, values: Values, moved: Sequence[bool], state: State, step: Step) -> None:
         """Compares the beats that go out with what they must be."""
