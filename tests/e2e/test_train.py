@@ -1,9 +1,12 @@
 """Models of `qcompiler.train`: torch, integers, interpreter, qonnx's executor and RTL are equal."""
 
+import json
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from cli_runner import qcc
 from torch import nn
 from trained_models import assert_equal_everywhere, inputs_of, shaken
 
@@ -173,6 +176,36 @@ def test_weights_of_few_digits_take_no_multiplier(digits, tmp_path):
     for options in ({"cycles": 1}, {"cycles": 8, "multipliers": "shifts"}):
         without = assert_equal_everywhere(model, tmp_path, **options)
         assert without.report().area["DSP"] == 0
+
+
+@pytest.mark.simulation
+def test_the_netlist_computes_what_torch_does(tmp_path, capfd):
+    """The last rung; weights and requantizers of two digits, folded, without hard multipliers."""
+    torch.manual_seed(3)
+    model = train.Sequential(
+        train.Input(4, shape=(1, 8)),
+        train.QuantConv1d(1, 2, 3, padding=1, bits=4, digits=2),
+        train.Requantizer(4, 2, multiplier_digits=2),
+        train.QuantConv1d(2, 2, 3, padding=1, bits=4, digits=2),
+        train.Requantizer(4, 2, signed=True, multiplier_digits=2),
+    )
+    model = shaken(model)
+    options = {"cycles": 48, "multipliers": "shifts", "requantizer": "mul_shift"}
+    design = qcompiler.compile(train.export(model, tmp_path / "m.onnx"), **options)
+    x = inputs_of(model, 200)
+    numbers = train.fixed(model, x).numbers
+    with torch.no_grad():
+        assert np.array_equal(model(torch.tensor(x)).numpy(), numbers)
+    assert np.array_equal(design.predict(x), numbers)
+    np.save(tmp_path / "x.npy", x)
+    folder = design.write(tmp_path / "design")
+    made = qcc(capfd, "synth", folder, "--device", "ecp5-25k", "--json")
+    assert made.status == 0, made.words
+    assert json.loads(made.out)["total"]["DSP"] == 0
+    words = ("--netlist", "--device", "ecp5-25k", "--from-file", tmp_path / "x.npy")
+    checked = qcc(capfd, "verify", folder, *words)
+    assert checked.status == 0, checked.words
+    assert "0 mismatches in 400 frames" in checked.out
 
 
 @pytest.mark.parametrize("make", [images, Branches])

@@ -92,11 +92,8 @@ class ReportData:
             if "SIMD" in layer.detail
         }
         for layer in self.layers:
-            if layer.detail.get("style") in (
-                LOGIC,
-                PAIRS,
-                SHIFTS,
-            ):  # others are their plug-in's to set
+            # A requantizer follows its layer; other styles are their plug-in's to set.
+            if layer.name in foldings and layer.detail.get("style") in (LOGIC, PAIRS, SHIFTS):
                 foldings[layer.name]["style"] = layer.detail["style"]
         return {
             "estimate_layer_cycles.json": {layer.name: layer.cycles for layer in self.layers},
