@@ -207,6 +207,10 @@ def _tensor_scatter(
     return _merged(op, x, update)
 
 
+def _where(op: nn.WhereOp, _condition: RealRange, a: RealRange, b: RealRange) -> RealRange:
+    return _merged(op, a, b)
+
+
 def _pad(op: nn.PadOp, x: RealRange) -> RealRange:
     value = np.full((1,) * x.lo.ndim, np.float64(np.float32(op.value.value.data)))
     return _merged(op, x, RealRange(value, value, _whole(value)))
@@ -326,6 +330,7 @@ _RULES: dict[type[Operation], Callable[..., RealRange]] = {
     nn.SliceOp: _merged,
     nn.ConcatOp: _merged,
     nn.TensorScatterOp: _tensor_scatter,
+    nn.WhereOp: _where,
     nn.DepthToSpaceOp: _merged,
     nn.ResizeNearestOp: _merged,
     nn.PadOp: _pad,

@@ -157,6 +157,7 @@ CALLS: dict[type[Operation], Callable[[Any], HostCall]] = {
     nn.TransposeOp: _transpose,
     qint.TransposeOp: _transpose,
     nn.ConcatOp: lambda op: HostCall(numpy_windows.concat, {"axis": op.axis.value.data}),
+    nn.WhereOp: lambda op: HostCall(numpy_windows.where, {"rank": len(shape_of(op.result.type))}),
     nn.TensorScatterOp: lambda op: HostCall(
         numpy_windows.tensor_scatter, {"axis": op.axis.value.data}
     ),

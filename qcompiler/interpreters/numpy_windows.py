@@ -167,6 +167,15 @@ def concat(*parts: Array, axis: int) -> Array:
     return np.concatenate(same, axis + 1)
 
 
+def where(condition: Array, a: Array, b: Array, rank: int) -> Array:
+    """Returns elements of `a` where a condition is not 0, else of `b`, of a rank without batch."""
+    parts = [x.reshape(x.shape[0], *(1,) * (rank + 1 - x.ndim), *x.shape[1:]) for x in (a, b)]
+    flags = condition.reshape(
+        condition.shape[0], *(1,) * (rank + 1 - condition.ndim), *condition.shape[1:]
+    )
+    return np.where(flags != 0, *parts)
+
+
 def tensor_scatter(x: Array, update: Array, position: Array, axis: int) -> Array:
     """Returns a copy with `update` put in from a position on, along an axis.
 

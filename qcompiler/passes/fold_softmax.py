@@ -102,6 +102,7 @@ class Exponentials:
             if softmax.entries > MOST_ENTRIES:
                 return None
             kept = scores.kept(axis, softmax.negligible)
+            rule = None if scores.condition is None else scores.condition.rule(scores.shape[axis])
         except EmptyRowError:
             what = "a mask leaves out every element of a row, whose softmax is then 0 / 0"
             remedy = "let each row keep one element at least, such as a token itself"
@@ -111,7 +112,15 @@ class Exponentials:
             raise ModelError([Problem(place_of(made), str(error), remedy)]) from None
         if kept is None:
             return None
-        return Exponentials._built(scores.codes, kept, axis, softmax)
+        codes, new = scores.codes, list[Operation]()
+        if scores.condition is not None:
+            if rule is None or axis != len(scores.shape) - 1:
+                return None
+            new = _left_out(codes, rule)
+            codes = new[-1].results[0]
+        rows = Exponentials._built(codes, kept, axis, softmax)
+        rows.new[:0] = new
+        return rows
 
     @staticmethod
     def _built(codes: SSAValue, kept: Array, axis: int, softmax: Softmax) -> Exponentials:
@@ -167,6 +176,17 @@ def _masked(codes: SSAValue, kept: Array) -> qint.FormulaOp:
     return qint.FormulaOp([codes], text, {"t": flags.astype(np.int64)})
 
 
+def _left_out(codes: SSAValue, rule: tuple[SSAValue, str, Array]) -> list[Operation]:
+    """Returns operations that make numbers so low that they count nothing of codes left out."""
+    number, text, table = rule
+    shape, bounds = shape_of(codes.type), qint.range_of(codes.type)
+    one = qint.ReshapeOp(number, [1] * len(shape))
+    everywhere = qint.ResizeNearestOp(one.result, [*shape[:-1], 1])
+    chosen = f"a if {text} else {bounds.lo - bounds.size}"
+    tables = {"t": table.astype(np.int64)} if "t[" in text else {}
+    return [one, everywhere, qint.FormulaOp([codes, everywhere.result], chosen, tables)]
+
+
 def _varies(array: Array, axis: int) -> bool:
     return bool((array != array.take([0], axis=axis)).any())
 
@@ -178,7 +198,7 @@ def grid_of(value: SSAValue) -> tuple[SSAValue, Fraction] | None:
     are part of the scale.
     """
     scores = scores_of(value)
-    if scores is None or scores.changed is not None:
+    if scores is None or scores.changed is not None or scores.condition is not None:
         return None
     return scores.codes, scores.scale
 

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 from onnx_models import model, node
 
 U8, F32 = np.uint8, np.float32
-LEFT_OUT = -64.0
-"""What a mask adds to a score: it becomes the lowest code, whose exponential is negligible."""
+LEFT_OUT = F32(-np.inf)
+"""What a mask adds to a score."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Decoder:
         self.nodes = []
         self.inputs = {}
         self.outputs = ["y"]
-        self.mask = "mask"
+        self.filled = "filled"
         one = [1, rows, shape.heads, shape.each]
         self.constants = {
             "z0": U8(0), "z128": U8(128), "zw": np.int8(0), "sw": F32(2**-6), "s8": F32(1 / 256),
-            "s1": F32(2**-1), "s2": F32(2**-2), "s3": F32(2**-3), "s4": F32(2**-4),
+            "s3": F32(2**-3), "s4": F32(2**-4),
             "s5": F32(2**-5), "root": F32(2.0),
             "split": np.array(one), "joined": np.array([1, rows, shape.width]),
             "gain": np.ones(shape.width, F32), "shift": np.zeros(shape.width, F32),
@@ -108,6 +108,12 @@ class Decoder:
         self.outputs.append(present)
         return present
 
+    def masked(self, scores, name):
+        """Scores without those of later tokens, and of rows that are not written yet."""
+        if not self.cached:
+            return self.add("Add", [scores, "later"], f"{name}masked")
+        return self.add("Where", [self.filled, scores, "never"], f"{name}masked")
+
     def attention(self, x, name, write):
         """Attention under the mask."""
         width = self.shape.width
@@ -118,8 +124,7 @@ class Decoder:
         self.add("MatMul", [q, f"{name}kt"], f"{name}qk")
         self.add("Div", [f"{name}qk", "root"], f"{name}qkr")
         scores = self.quantized(f"{name}qkr", f"{name}scores", "s4")
-        self.add("Add", [scores, self.mask], f"{name}masked_r")
-        masked = self.quantized(f"{name}masked_r", f"{name}masked", "s2")
+        masked = self.masked(scores, name)
         self.add("Softmax", [masked], f"{name}p_r", axis=-1)
         p = self.quantized(f"{name}p_r", f"{name}p", "s8", "z0")
         self.add("MatMul", [p, v], f"{name}pv")
@@ -132,11 +137,30 @@ class Decoder:
         self.add("Add", [a, b], f"{name}_a")
         return self.quantized(f"{name}_a", name, "s3")
 
+    def embedded(self):
+        """Rows of two tables, of tokens and of their places."""
+        shape = self.shape
+        for name, rows in (("words", shape.words), ("places", shape.tokens)):
+            codes = self.random.integers(-60, 60, (rows, shape.width)).astype(np.int8)
+            self.constants[f"{name}_q"] = codes
+            self.add("DequantizeLinear", [f"{name}_q", "s4", "zw"], f"{name}_r")
+        self.add("Gather", ["words_r", "tokens"], "word", axis=0)
+        place = "places_r"
+        if self.cached:
+            place = self.add("Gather", ["places_r", "position"], "place", axis=0)
+        self.add("Add", ["word", place], "x")
+        return self.quantized("x", "xr", "s3")
+
     def finished(self, write="scatter", opset=24):
-        """The model: embeddings in, scores of the next token out."""
+        """The model: tokens in, scores of the next one out."""
         width = self.shape.width
-        self.inputs = {"x": [1, self.rows, width], **self.inputs}
-        x = self.quantized("x", "xr", "s3")
+        self.constants |= {"never": LEFT_OUT, "spread": np.arange(self.shape.tokens)}
+        if self.cached:  # the newest row is last if the cache moves along
+            at = {"scatter": ["spread", "position"], "shift": ["position", "reversed"]}[write]
+            kind = {"scatter": "LessOrEqual", "shift": "GreaterOrEqual"}[write]
+            self.constants["reversed"] = np.arange(self.shape.tokens)[::-1].copy()
+            self.add(kind, at, "filled")
+        x = self.embedded()
         for layer in range(self.shape.layers):
             name = f"l{layer}"
             attended = self.attention(self.normed(x, f"{name}n"), name, write)
@@ -150,6 +174,10 @@ class Decoder:
             self.nodes, self.constants, inputs=self.inputs, outputs=self.outputs, opset=opset
         )
         proto.ir_version = 10
+        indices = {"tokens": [1, self.rows]} | ({"position": [1]} if self.cached else {})
+        for name, extents in indices.items():
+            info = helper.make_tensor_value_info(name, TensorProto.INT64, extents)
+            proto.graph.input.append(info)
         return proto
 
 
@@ -157,32 +185,17 @@ def whole(shape: Shape, seed: int = 0):
     """The decoder of whole sequences."""
     decoder = Decoder(shape, shape.tokens, cached=False, seed=seed)
     later = np.triu(np.ones((shape.tokens, shape.tokens), bool), 1)
-    decoder.constants["mask"] = np.where(later, F32(LEFT_OUT), F32(0))
+    decoder.constants["later"] = np.where(later, LEFT_OUT, F32(0))
     return decoder.finished(opset=17)
 
 
 def step(shape: Shape, write: str, seed: int = 0):
     """The decoder of one token; `write` is how its caches change: scatter or shift."""
     decoder = Decoder(shape, 1, cached=True, seed=seed)
-    decoder.inputs["mask"] = [1, 1, 1, shape.tokens]
-    decoder.mask = decoder.quantized("mask", "mask_r", "s1")
-    proto = decoder.finished(write, opset=17 if write == "shift" else 24)
-    if write == "scatter":
-        position = helper.make_tensor_value_info("position", TensorProto.INT64, [1])
-        proto.graph.input.append(position)
-    return proto
+    return decoder.finished(write, opset=17 if write == "shift" else 24)
 
 
 def states(shape: Shape) -> dict[str, str]:
     """The caches, as --state takes them."""
     names = [f"l{layer}{part}" for layer in range(shape.layers) for part in "kv"]
     return {f"{name}_past": f"{name}_present" for name in names}
-
-
-def masks(shape: Shape, write: str):
-    """Per step, what the mask of a cache adds, [tokens, 1, 1, tokens]."""
-    places = np.arange(shape.tokens)
-    filled = places[None] <= places[:, None]
-    if write == "shift":  # the newest is last
-        filled = filled[:, ::-1]
-    return np.where(filled, F32(0), F32(LEFT_OUT))[:, None, None]

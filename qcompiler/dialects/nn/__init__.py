@@ -37,7 +37,7 @@ from qcompiler.dialects.nn.elementwise import (
     Unary,
     same_op,
 )
-from qcompiler.dialects.nn.layout import ConcatOp, PadOp, TensorScatterOp, concat_shape
+from qcompiler.dialects.nn.layout import ConcatOp, PadOp, TensorScatterOp, WhereOp, concat_shape
 from qcompiler.dialects.nn.linear import BatchNormOp, LayerNormOp, MatMulOp, matmul_shape
 from qcompiler.dialects.nn.moves import (
     DepthToSpaceOp,
@@ -91,7 +91,7 @@ NN = Dialect(
         MatMulOp, BatchNormOp, LayerNormOp, ConvOp, ConvTransposeOp, MaxPoolOp, AveragePoolOp,
         SampleOp,
         ReshapeOp, TransposeOp, ConcatOp, SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
-        TensorScatterOp,
+        TensorScatterOp, WhereOp,
     ],
 )  # fmt: skip
 
@@ -152,6 +152,7 @@ __all__ = [
     "TransposeOp",
     "TruncOp",
     "Unary",
+    "WhereOp",
     "Windowed",
     "concat_shape",
     "f32",

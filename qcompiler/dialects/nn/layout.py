@@ -18,7 +18,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from qcompiler.dialects.attributes import shape_of
+from qcompiler.dialects.attributes import broadcast_shapes, shape_of
 from qcompiler.dialects.nn.types import (
     FLOAT_TENSOR,
     INTS,
@@ -168,3 +168,28 @@ class TensorScatterOp(IRDLOperation):
         if math.prod(shape_of(self.position.type)) != 1:
             raise VerifyException(f"position must be one number, got {self.position.type}")
         verify_shape(self.result.type, given)
+
+
+@irdl_op_definition
+class WhereOp(IRDLOperation):
+    """Chooses by element: `y = a if condition else b`; a condition is 1 or 0, operands broadcast.
+
+    Example: `%y = nn.where %c, %a, %b
+        : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<1xf32>) -> tensor<1x2xf32>`
+    """
+
+    name = "nn.where"
+    condition = operand_def(FLOAT_TENSOR)
+    a = operand_def(FLOAT_TENSOR)
+    b = operand_def(FLOAT_TENSOR)
+    result = result_def(FLOAT_TENSOR)
+    traits = traits_def(Pure())
+    assembly_format = "$condition `,` $a `,` $b attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, condition: SSAValue, a: SSAValue, b: SSAValue):
+        shape = broadcast_shapes([shape_of(value.type) for value in (condition, a, b)])
+        super().__init__(operands=[condition, a, b], result_types=[TensorType(f32, shape)])
+
+    def verify_(self) -> None:
+        shapes = [shape_of(value.type) for value in self.operands]
+        verify_shape(self.result.type, broadcast_shapes(shapes))

@@ -39,6 +39,7 @@ from qcompiler.frontends.onnx.values import Values
 from qcompiler.provenance.keep_sources import NodeGraph, keep_nodes
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
+_MAKE_OTHER_TYPES = ("Cast", "Where")
 _POOLS_OF_INTEGERS = ("MaxPool", "GlobalMaxPool")
 _NOT_VALID = "export the model again, this graph is not valid"
 
@@ -278,7 +279,8 @@ class _GraphImporter:
             check_read(node, context.attributes_read, self.opset)
         single = isinstance(result, SSAValue | np.ndarray)
         self._bind_outputs(node.output, [result] if single else result)
-        if node.op_type != "Cast" and (importer.moves_data or node.op_type in _POOLS_OF_INTEGERS):
+        moves = importer.moves_data or node.op_type in _POOLS_OF_INTEGERS
+        if moves and node.op_type not in _MAKE_OTHER_TYPES:
             self._keep_integers(node)
 
     def _refuse_operation(self, node: NodeProto) -> NoReturn:

@@ -164,6 +164,11 @@ class NodeContext:
         check_real(numbers, name)
         return numbers
 
+    def is_condition(self, index: int) -> bool:
+        """Whether an input is a condition that the network computes, 1 or 0."""
+        name = self.input_name(index)
+        return self._values.integers.get(name) == TensorProto.BOOL and not self.is_constant(index)
+
     def any_operand(self, index: int) -> SSAValue:
         """Returns an input as a tensor of reals or integers; for nodes that only move elements."""
         return self._values.operand(self.input_name(index))

@@ -5,6 +5,7 @@ from onnx import GraphProto, NodeProto
 from qcompiler.arith.ranges import IntRange
 
 _MOVES = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose")
+_COMPARISONS = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear", "Quant", "Identity")
 
 
@@ -19,8 +20,10 @@ def token_range(graph: GraphProto, name: str) -> IntRange | None:
         read = pending.pop()
         for node in graph.node:
             places = [i for i, given in enumerate(node.input) if given == read]
-            if not places or node.op_type == "Shape":
+            if not places or node.op_type == "Shape" or node.op_type in _COMPARISONS:
                 continue
+            if node.op_type == "TensorScatter" and places == [2]:
+                continue  # it narrows the range further
             if node.op_type in _MOVES and places == [0]:
                 pending += [made for made in node.output if made not in seen]
                 seen.update(node.output)

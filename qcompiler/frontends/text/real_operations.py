@@ -220,6 +220,7 @@ REAL_OPERATIONS = (
     _real(nn.ReshapeOp, "x", Param("shape", Kind.SHAPE)),
     _real(nn.TransposeOp, "x", Param("permutation", Kind.INTS)),
     _real(nn.ConcatOp, "*inputs", AXIS, build=_concat),
+    _real(nn.WhereOp, "condition a b"),
     _real(nn.TensorScatterOp, "x update position", AXIS),
     _real(nn.SliceOp, "x", *SLICE, build=_slice),
     _real(nn.PadOp, "x", Param("begin", Kind.INTS), Param("end", Kind.INTS),

@@ -1,6 +1,7 @@
 """Arithmetic and activations that work on each element alone."""
 
 import numpy as np
+from onnx import TensorProto
 from xdsl.ir import SSAValue
 
 from qcompiler.dialects import nn
@@ -69,9 +70,32 @@ def _relu(node: NodeContext) -> Value:
     return y if data_type is None else integer_result(node, y, data_type)
 
 
+@importer("", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+def _compared(node: NodeContext) -> Value:
+    """Compares integers of the network with constants, as 1 or 0."""
+    kind = node.proto.op_type
+    constants = [node.is_constant(index) for index in (0, 1)]
+    if common_type(node) is None or not any(constants):
+        raise RefusalError(
+            "compares other tensors than integers with a constant",
+            "compare places with constant integers, or do it on the host",
+        )
+    values = [node.number(0), node.number(1)]
+    if not kind.endswith("OrEqual"):  # a < b is a + 1 <= b, for integers
+        first = kind == "Less"
+        step = 1.0 if constants[0] == first else -1.0
+        index = constants.index(True)
+        values[index] = node.emit(nn.AddOp(values[index], node.scalar(step)))
+    a, b = values if kind.startswith("Greater") else values[::-1]
+    node.set_integers(TensorProto.BOOL)
+    return node.emit(nn.GreaterEqualOp(a, b))
+
+
 @importer("", "Where", moves_data=True)
 def _where(node: NodeContext) -> Value:
-    """Selects by a constant condition: what is not chosen counts 0 times."""
+    """Selects by a condition; where that is constant, what is not chosen counts 0 times."""
+    if node.is_condition(0):
+        return node.emit(nn.WhereOp(node.number(0), node.mask(1), node.mask(2)))
     condition = node.constant(0, "condition")
     if condition.dtype.kind != "b":
         raise RefusalError(f"condition must be of booleans, got {condition.dtype}", _NOT_VALID)

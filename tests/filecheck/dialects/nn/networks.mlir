@@ -64,6 +64,13 @@ func.func @pieces(%x: tensor<1x4x2x2xf32>) {
   func.return
 }
 
+// CHECK-LABEL: func.func @choice(
+func.func @choice(%c : tensor<1x2xf32>, %a : tensor<1x2xf32>, %b : tensor<1xf32>) -> tensor<1x2xf32> {
+  // CHECK-NEXT: %y = nn.where %c, %a, %b : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<1xf32>) -> tensor<1x2xf32>
+  %y = nn.where %c, %a, %b : (tensor<1x2xf32>, tensor<1x2xf32>, tensor<1xf32>) -> tensor<1x2xf32>
+  func.return %y : tensor<1x2xf32>
+}
+
 // CHECK-LABEL: func.func @cache(
 func.func @cache(%x : tensor<1x5x2xf32>, %u : tensor<1x1x2xf32>, %p : tensor<1xf32>) -> tensor<1x5x2xf32> {
   // CHECK-NEXT: %y = nn.tensor_scatter %x, %u, %p {axis = 1 : i64} : (tensor<1x5x2xf32>, tensor<1x1x2xf32>, tensor<1xf32>) -> tensor<1x5x2xf32>

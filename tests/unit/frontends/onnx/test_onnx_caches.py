@@ -137,3 +137,81 @@ def test_what_no_hardware_is_built_for(options, what, tmp_path):
     path = save(cache([1, 4, 6], 1, **options), tmp_path)
     with pytest.raises(ModelError, match=what):
         qcompiler.compile(path, states={"past": "present"})
+
+
+def hidden(compare, *, swapped=False, added=False, low=-np.inf):
+    """x -> quantizer, scores that a place leaves out -> softmax -> quantizer -> product.
+
+    Args:
+        compare: the operation on the place and on those of the scores.
+        swapped: the scores come where the condition is false.
+        added: the mask is chosen, and added to the scores.
+        low: what stands in place of the scores, or is added.
+    """
+    scores, never = ("zero", "never") if added else ("row", "never")
+    chosen = [never, scores] if swapped else [scores, never]
+    nodes = [
+        *qdq("x", "row"),
+        node(compare, ["p", "spread"], ["filled"]),
+        node("Where", ["filled", *chosen], ["chosen"]),
+        *([node("Add", ["row", "chosen"], ["masked"])] if added else []),
+        node("Softmax", ["masked" if added else "chosen"], ["soft"], axis=-1),
+        node("QuantizeLinear", ["soft", "t", "z0"], ["soft_q"]),
+        node("DequantizeLinear", ["soft_q", "t", "z0"], ["soft_r"]),
+        node("Gather", ["table", "p"], ["read"], axis=0),
+        node("MatMul", ["soft_r", "w_r"], ["product"]),
+        node("Add", ["product", "read"], ["sum"]),
+        *qdq("sum", "y", "s3"),
+    ]
+    nodes = [
+        node("DequantizeLinear", ["table_q", "s", "zw"], ["table"]),
+        node("DequantizeLinear", ["w_q", "s2", "zw"], ["w_r"]),
+        *nodes,
+    ]
+    random = np.random.default_rng(0)
+    constants = {
+        **CONSTANTS, "spread": np.arange(5), "never": F32(low), "zero": F32(0), "zw": np.int8(0),
+        "t": F32(1 / 256), "z0": np.uint8(0), "s3": F32(1 / 16),
+        "table_q": random.integers(-4, 5, (5, 3)).astype(np.int8),
+        "w_q": random.integers(-9, 10, (5, 3)).astype(np.int8),
+    }  # fmt: skip
+    proto = model(nodes, constants, inputs={"x": [1, 2, 5]}, opset=23)
+    proto.ir_version = 10
+    proto.graph.input.append(helper.make_tensor_value_info("p", TensorProto.INT64, [1]))
+    return proto
+
+
+@pytest.mark.parametrize(
+    ("compare", "options"),
+    [
+        ("GreaterOrEqual", {}),
+        ("LessOrEqual", {"added": True, "low": -1e9}),
+        ("Less", {"swapped": True}),
+        ("Greater", {"swapped": True, "added": True}),
+    ],
+    ids=str,
+)
+def test_scores_are_left_out_by_a_place(compare, options, tmp_path):
+    path = save(hidden(compare, **options), tmp_path)
+    design = qcompiler.compile(path, cycles=100, validate=True)
+    random = np.random.default_rng(1)
+    x, p = random.normal(size=(20, 1, 2, 5)).astype(F32) * 3, random.integers(0, 5, (20, 1))
+    session = ReferenceEvaluator(str(path))
+    wanted = [session.run(None, {"x": a, "p": b})[0] for a, b in zip(x, p, strict=True)]
+    got = design.predict({"x": x, "p": p})
+    np.testing.assert_array_equal(np.reshape(got, np.shape(wanted)), wanted)
+    assert len(np.unique(wanted)) > 10
+
+
+@pytest.mark.parametrize("compare", ["Less", "Greater"])
+def test_a_place_that_leaves_out_a_whole_row_is_refused(compare, tmp_path):
+    with pytest.raises(ModelError, match="a mask leaves out every element of a row"):
+        qcompiler.compile(save(hidden(compare), tmp_path))
+
+
+def test_comparisons_of_reals_are_refused(tmp_path):
+    proto = hidden("Less")
+    compared = next(node for node in proto.graph.node if node.op_type == "Less")
+    compared.input[0] = "row"
+    found = messages(proto, tmp_path)
+    assert any("filled (ONNX Less): " in message for message in found), found
