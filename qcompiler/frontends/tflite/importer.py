@@ -21,7 +21,7 @@ from qcompiler.frontends.tflite import ops
 from qcompiler.frontends.tflite.model import QUANTIZE, Model, Node, Tensor
 from qcompiler.frontends.tflite.node import IMPORTERS, RANGES, NodeContext, Walk
 from qcompiler.frontends.tflite.numerics import KERNELS
-from qcompiler.frontends.tflite.ops.variables import initial_values, variable_name
+from qcompiler.frontends.tflite.ops.variables import VARIABLES, initial_values, variable_name
 from qcompiler.frontends.tflite.reader import read_model
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
@@ -75,6 +75,7 @@ class _NetworkImporter:
         nodes = {
             naming.ascii_text(n.name).data: StringAttr(f"TFLite {naming.ascii_text(n.kind).data}")
             for n in self.graph.nodes
+            if n.kind not in VARIABLES
         }
         inputs = [tensors[index].name for index in self.graph.inputs]
         outputs = [tensors[index].name for index in self.graph.outputs]

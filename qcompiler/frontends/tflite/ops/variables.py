@@ -56,6 +56,10 @@ def _assignment(
     return handles.get(node.inputs[0]), graph.tensors[node.inputs[1]]
 
 
+VARIABLES = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
+"""Operations that make no value: they say where states come from and go to."""
+
+
 @importer("CALL_ONCE")
 def _call_once(node: NodeContext) -> None:
     """What it writes is there before the first frame."""

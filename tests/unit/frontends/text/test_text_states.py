@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx_models import save
 from recurrent_models import gru
+from tflite_layers import streaming
 
 from qcompiler import compile as compile_network
 from qcompiler.assembly import print_module
@@ -73,6 +74,14 @@ def test_those_of_a_model_come_back(tmp_path):
     said, again = printed(module, tmp_path)
     assert print_module(again) == print_module(module)
     assert "h: int8[1, 3] = 0" in said
+
+
+def test_variables_of_tensorflow_lite_come_back(tmp_path):
+    model = streaming(np.random.default_rng(4))
+    module = import_model(model.write(tmp_path / "m.tflite"), Options())
+    said, again = printed(module, tmp_path)
+    assert print_module(again) == print_module(module)
+    assert 'a as "/a": int8[1, 3, 1, 4] = [' in said
 
 
 WRONG = [
