@@ -1,7 +1,8 @@
 """A detector of keypoints, W4A8: each shape is the peak of a heat map, with its size and offset.
 
 After CenterNet and CoDeNet (arXiv 2006.08357): depthwise 3 x 3 layers, deformable in one of the
-forms of `FORMS`, each with a 1 x 1 layer behind. The first layer has weights of 8 bits.
+forms of `FORMS`, each with a 1 x 1 layer behind. The first and the last layer have weights of 8
+bits.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from qcompiler import train
 STRIDE = 4
 GRID = SIZE // STRIDE
 _CHANNELS = 24
+_BITS = 4
 _OUTPUTS = len(CLASSES) + 4
 
 
@@ -47,16 +49,16 @@ class _Block(nn.Module):
         same = {"groups": channels, "padding": 1}
         if form.deformable:
             self.depthwise = train.QuantDeformConv2d(
-                channels, channels, 3, **same, square=form.square, fraction=form.fraction
+                channels, channels, 3, **same, square=form.square, fraction=form.fraction, bits=8
             )
             self.where = train.QuantConv2d(channels, self.depthwise.offset_channels, 1)
             self.offsets = train.BoundedOffsets(form.bits, form.fraction)
         else:
-            self.depthwise = train.QuantConv2d(channels, channels, 3, **same)
+            self.depthwise = train.QuantConv2d(channels, channels, 3, **same, bits=8)
         self.deformable = form.deformable
-        self.middle = train.Requantizer(8, channels)
-        self.pointwise = train.QuantConv2d(channels, channels, 1)
-        self.codes = train.Requantizer(8, channels)
+        self.middle = train.NormRequantizer(8, channels)
+        self.pointwise = train.QuantConv2d(channels, channels, 1, bits=8)
+        self.codes = train.NormRequantizer(8, channels)
 
     def forward(self, x):
         inputs = (x, self.offsets(self.where(x))) if self.deformable else (x,)
@@ -65,25 +67,37 @@ class _Block(nn.Module):
 
 
 class Detector(train.Model):
-    """Maps of [classes, size (2), offset (2)] at a quarter of the resolution."""
+    """Maps of [classes, size (2), offset (2)] at a quarter of the resolution.
+
+    Weights have 8 bits until `narrow`, which gives all layers but the first and the last 4.
+    """
 
     def __init__(self, form):
         super().__init__()
         c = _CHANNELS
         self.input = train.Input(8, shape=(1, SIZE, SIZE))
         self.stem = train.QuantConv2d(1, c // 2, 3, stride=2, padding=1, bits=8)
-        self.stem_codes = train.Requantizer(8, c // 2)
-        self.down = train.QuantConv2d(c // 2, c // 2, 3, stride=2, padding=1, groups=c // 2)
-        self.down_codes = train.Requantizer(8, c // 2)
-        self.widen = train.QuantConv2d(c // 2, c, 1)
-        self.widen_codes = train.Requantizer(8, c)
+        self.stem_codes = train.NormRequantizer(8, c // 2)
+        down = {"stride": 2, "padding": 1, "groups": c // 2}
+        self.down = train.QuantConv2d(c // 2, c // 2, 3, **down, bits=8)
+        self.down_codes = train.NormRequantizer(8, c // 2)
+        self.widen = train.QuantConv2d(c // 2, c, 1, bits=8)
+        self.widen_codes = train.NormRequantizer(8, c)
         self.block1 = _Block(c, form)
         self.block2 = _Block(c, form)
-        self.neck = train.QuantConv2d(c, c, 1)
-        self.neck_codes = train.Requantizer(8, c)
-        self.heads = train.QuantConv2d(c, _OUTPUTS, 1)
+        self.neck = train.QuantConv2d(c, c, 1, bits=8)
+        self.neck_codes = train.NormRequantizer(8, c)
+        self.heads = train.QuantConv2d(c, _OUTPUTS, 1, bits=8)
         self.output = train.Output()
         self.initialize()
+
+    def narrow(self):
+        """Gives weights the bits that they shall have; training goes on with them."""
+        layers = (each for each in self.modules() if isinstance(each, train.QuantConv2d))
+        for layer in layers:
+            # What makes offsets has them from the start.
+            if layer not in (self.stem, self.heads) and layer.bits > _BITS:
+                layer.narrow(_BITS)
 
     def forward(self, x):
         x = self.stem_codes(self.stem(self.input(x)))

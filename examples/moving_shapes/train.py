@@ -19,7 +19,7 @@ from qcompiler import train
 
 HERE = Path(__file__).parent
 _SEQUENCES, _FRAMES, _TESTED = 1600, 2, 60
-_EPOCHS, _BATCH, _RATE = 16, 32, 4e-3
+_EPOCHS, _BATCH, _RATE = 14, 32, 8e-3
 
 
 def trained(form, seed, epochs=_EPOCHS):
@@ -34,22 +34,25 @@ def trained(form, seed, epochs=_EPOCHS):
     offsets = [p for name, p in named if ".where." in name or ".offsets." in name]
     others = [p for name, p in named if ".where." not in name and ".offsets." not in name]
     # Deformable ConvNets (arXiv 1703.06211) learn offsets at a tenth of the rate.
-    rates = [_RATE, _RATE / 10][: 2 if offsets else 1]
     groups = [{"params": group} for group in (others, offsets) if group]
-    optimizer = torch.optim.Adam(groups, lr=_RATE)
-    steps = epochs * -(-len(x) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
-    for epoch in range(epochs):
-        total = 0.0
-        for batch in torch.randperm(len(x)).split(_BATCH):
-            optimizer.zero_grad()
-            value = loss(model(x[batch]), *(each[batch] for each in wanted))
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
-            total += value.item() * len(batch)
-        print(f"  epoch {epoch + 1}: loss {total / len(x):.3f}", flush=True)
+    for stage, (rate, count) in enumerate(((_RATE, epochs), (_RATE / 4, -(-epochs // 2)))):
+        if stage:
+            model.narrow()  # the weights that have learned at 8 bits
+        optimizer = torch.optim.Adam(groups, lr=rate)
+        steps = count * -(-len(x) // _BATCH)
+        rates = [rate, rate / 10][: len(groups)]
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
+        for epoch in range(count):
+            total = 0.0
+            for batch in torch.randperm(len(x)).split(_BATCH):
+                optimizer.zero_grad()
+                value = loss(model(x[batch]), *(each[batch] for each in wanted))
+                value.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 50.0)
+                optimizer.step()
+                schedule.step()
+                total += value.item() * len(batch)
+            print(f"  epoch {epoch + 1} of {count}: loss {total / len(x):.3f}", flush=True)
     return model.eval()
 
 

@@ -12,7 +12,12 @@ from qcompiler.quantization.graph import Graph, Node, output_axis
 from qcompiler.quantization.quantizers import Quantized, Quantizer, WeightCodes
 
 Format = Literal["float", "qdq", "qonnx"]
-OPSET = 21
+_OPSET = 20
+"""Of a model. From 21 on onnxruntime (1.32) makes invalid models of some with signed integers."""
+_NARROW_OPSET = 21
+"""The first with integers of 4 and 16 bits in QDQ."""
+_RMS_OPSET = 23
+"""The first with RMSNormalization."""
 _QONNX = "qonnx.custom_op.general"
 _QDQ_WIDTHS = (4, 8, 16)
 _QDQ_TYPES = {
@@ -20,6 +25,7 @@ _QDQ_TYPES = {
     (8, True): TensorProto.INT8, (8, False): TensorProto.UINT8,
     (16, True): TensorProto.INT16, (16, False): TensorProto.UINT16,
 }  # fmt: skip
+_NARROW = {kind for (bits, _), kind in _QDQ_TYPES.items() if bits != 8}
 Row = Callable[["Writer", Node, list[str]], None]
 
 
@@ -32,7 +38,12 @@ class Writer:
         self.initializers: list[TensorProto] = []
         self.shapes = dict(graph.shapes)
         """Of what nodes make."""
+        self.opset = _OPSET
         self._taken = {*graph.shapes, *graph.constants}
+
+    def needs(self, opset: int) -> None:
+        """Raises the set of operators to one."""
+        self.opset = max(self.opset, opset)
 
     def name(self, wanted: str, shape: Sequence[int] | None = None) -> str:
         """Returns a name like the one wanted, that no tensor has, and takes it.
@@ -52,6 +63,8 @@ class Writer:
     def constant(self, name: str, array: Any, kind: int | None = None) -> str:
         """Adds an initializer, by default of float32 or int64; returns its name."""
         name, array = self.name(name), np.asarray(array)
+        if kind in _NARROW:
+            self.needs(_NARROW_OPSET)
         if kind is None:
             plain = np.float32 if array.dtype.kind == "f" else np.int64
             self.initializers.append(numpy_helper.from_array(array.astype(plain), name))
@@ -190,13 +203,32 @@ def _mul_add(writer: Writer, node: Node, inputs: list[str]) -> None:
     writer.node("Add", node.name, [product, inputs[1]], node.output)
 
 
+def _layer_norm(writer: Writer, node: Node, inputs: list[str]) -> None:
+    static = node.attributes
+    more = {"axis": -1, "epsilon": static["epsilon"]}
+    if static["centered"]:
+        writer.node("LayerNormalization", node.name, inputs, node.output, **more)
+        return
+    writer.needs(_RMS_OPSET)
+    x, scale, bias = inputs
+    given = writer.graph.constants.get(bias)
+    plain = given is not None and not given.any()
+    made = (
+        node.output if plain else writer.name(f"{node.output}_unmoved", writer.shapes[node.output])
+    )
+    writer.node("RMSNormalization", node.name, [x, scale], made, **more)
+    if not plain:
+        writer.node("Add", f"{node.name}_bias", [made, bias], node.output)
+
+
 ROWS: dict[str, Row] = {
     **dict.fromkeys(("conv", "conv_transpose"), _conv),
     "matmul": _matmul, "batch_norm": _batch_norm, "max_pool": _max_pool,
     "average_pool": _average_pool, "reshape": _reshape, "reduce_mean": _reduce_mean,
     "transpose": _plain("Transpose", permutation="perm"), "slice": _slice, "pad": _pad,
     "resize_nearest": _resize, "depth_to_space": _depth_to_space, "arg_max": _arg_max,
-    "concat": _plain("Concat"), "softmax": _plain("Softmax"), "log_softmax": _plain("LogSoftmax"),
+    "layer_norm": _layer_norm, "concat": _plain("Concat"),
+    "softmax": _plain("Softmax"), "log_softmax": _plain("LogSoftmax"),
     "clip": _clip, "leaky_relu": _leaky_relu, "gelu_tanh": _gelu_tanh, "mul_add": _mul_add,
     "hard_sigmoid": _plain("HardSigmoid"), "hard_swish": _plain("HardSwish"),
     **{name: _plain(name.capitalize()) for name in (
@@ -381,7 +413,7 @@ def _model(writer: Writer, outputs: Sequence[str], *, qonnx: bool = False) -> Mo
         writer.initializers,
         value_info=inner if qonnx else [],
     )
-    opsets = [helper.make_opsetid("", OPSET)]
+    opsets = [helper.make_opsetid("", writer.opset)]
     if qonnx:
         opsets.append(helper.make_opsetid(_QONNX, 1))
     return helper.make_model(made, opset_imports=opsets, ir_version=10, producer_name="qcompiler")

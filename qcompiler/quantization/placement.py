@@ -1,10 +1,11 @@
 """Where quantizers go: on what meets weights or other activations.
 
-Matrix products, sums and averages of activations compute in integers, so each activation that goes
-into one has a quantizer. It sits where the number is made: before pools, reshapes and other moves,
-which move integers as well. What is concatenated, or comes from one place by several ways, has one
-quantizer in common. Functions of one number (ReLU, batch norm, ...) stay real, between the layer
-and the next quantizer: the compiler makes integer functions of them.
+Matrix products, sums, averages, normalizations and softmax compute in integers, so each activation
+that goes into one has a quantizer. It sits where the number is made: before pools, reshapes and
+other moves, which move integers as well. What is concatenated, or comes from one place by several
+ways, has one quantizer in common. Functions of one number (ReLU, batch norm, ...) stay real,
+between the layer and the next quantizer: the compiler makes integer functions of them. Those that
+fall and rise, such as GELU, have one in front, too, which keeps tables small.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from qcompiler.quantization.graph import LAYERS, Graph, Node
 
 MOVES = ("reshape", "transpose", "max_pool", "slice", "resize_nearest", "depth_to_space", "concat")
 AVERAGES = ("average_pool", "reduce_mean")
+ROW_FUNCTIONS = ("layer_norm", "softmax")
+TURNING = ("gelu", "gelu_tanh", "hard_swish")
+"""Functions that fall and rise: hardware looks them up, which few bits keep small."""
 _BINARY = ("add", "sub", "mul", "min", "max")
 
 
@@ -36,9 +40,17 @@ class Group:
 
 def meets(graph: Graph, node: Node) -> bool:
     """Whether a node takes its activations as integers."""
-    if node.kind in (*LAYERS, *AVERAGES):
+    if node.kind in (*LAYERS, *AVERAGES, *TURNING):
         return True
+    if node.kind in ROW_FUNCTIONS:
+        return not _is_last(graph, node)
     return node.kind in _BINARY and len(graph.activations(node)) > 1
+
+
+def _is_last(graph: Graph, node: Node) -> bool:
+    """Whether what a node makes goes to outputs only, through moves: the host computes it then."""
+    readers = [other for other in graph.nodes if node.output in other.inputs]
+    return all(other.kind in MOVES and _is_last(graph, other) for other in readers)
 
 
 def sources(graph: Graph, value: str) -> list[str]:

@@ -222,6 +222,13 @@ def _leaky_relu(x: Tensor, slope: Any) -> Tensor:
     return torch.where(x >= 0, x, slope * x)
 
 
+def _layer_norm(
+    x: Tensor, scale: Tensor, bias: Tensor, *, epsilon: float, centered: bool
+) -> Tensor:
+    middle = x - x.mean(-1, keepdim=True) if centered else x
+    return middle * torch.rsqrt((middle**2).mean(-1, keepdim=True) + epsilon) * scale + bias
+
+
 ROWS: dict[str, Callable[..., Tensor]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -239,6 +246,7 @@ ROWS: dict[str, Callable[..., Tensor]] = {
     "reduce_mean": _reduce_mean,
     "arg_max": _arg_max,
     "softmax": _softmax,
+    "layer_norm": _layer_norm,
     "log_softmax": _log_softmax,
     "add": torch.add,
     "sub": torch.sub,

@@ -74,6 +74,20 @@ class LinearLayer(Layer):
                 self.weight.abs_()
             self.log2_step.copy_(torch.log2(rows / self.range.hi))
 
+    def narrow(self, bits: int) -> None:
+        """Gives weights so many bits, for training to go on with.
+
+        Sums shrink by the ratio of the steps, and the bias with them; a `NormRequantizer` behind
+        follows by itself.
+        """
+        before = self.log2_step.detach().clone()
+        self.bits = bits
+        self.range = IntRange.for_bits(bits, self.range.signed, narrow=self.range.signed)
+        self.fit_step()
+        if self.bias is not None:
+            with torch.no_grad():
+                self.bias.mul_(torch.exp2(before - self.log2_step))
+
     def codes(self) -> Tensor:
         """Returns the weights that hardware has, as floats."""
         step = torch.exp2(self.log2_step).reshape(-1, *[1] * (self.weight.dim() - 1))
