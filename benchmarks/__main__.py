@@ -20,6 +20,7 @@ ALL = (
     ("model_zoo", "--write-docs"),
     ("qonnx_mlps", "--write-docs"),
     ("quantize_static", "--write-docs"),
+    ("transformers", "--write-docs"),
     ("turns",),
     ("quantize_time",),
     ("quantization", "--write-docs"),

@@ -283,6 +283,14 @@ def _lacking(maker: Operation, consumer: str) -> Problem:
 
 def _unbuilt(op: Operation) -> Problem:
     if isinstance(op, nn.SoftmaxOp):
+        if isinstance(op.input.owner, nn.AddOp | nn.SubOp):
+            return Problem(
+                place_of(op),
+                "takes scores to which numbers were added that are no mask: neither 0 nor so low "
+                "that nothing is left",
+                f"add a quantizer behind the sum, and one behind the softmax ({_QUANTIZER})",
+                f"write {_GRID} around the sum, and around the softmax",
+            )
         return Problem(
             place_of(op),
             "stands between layers, and hardware computes it between quantizers only, of codes "

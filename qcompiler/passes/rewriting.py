@@ -17,6 +17,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.traits import is_side_effect_free
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
+from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
@@ -87,6 +88,10 @@ def accumulated(op: Operation, build: Callable[[], AccumulatorT]) -> Accumulator
     except ValueError as error:
         remedy = "use weights or activations of fewer bits, or sum over fewer inputs"
         raise ModelError([Problem(place_of(op), str(error), remedy)]) from None
+    except VerifyException:  # products of products, whose widths are checked later
+        what = "multiplies sums of products that may have more than 128 bits"
+        remedy = "add a quantizer before it (QuantizeLinear and DequantizeLinear, or Quant)"
+        raise ModelError([Problem(place_of(op), what, remedy)]) from None
 
 
 def discard(made: Sequence[Operation]) -> None:

@@ -111,3 +111,21 @@ def long_tokens(net: Net, mended: bool):
          mended_options={"inputs": ["x=uint3:1"]})  # fmt: skip
 def real_tokens(net: Net, mended: bool):
     _embedding(net, net.dq(net.codes(9, 4, kind=np.uint8), 0.05), TensorProto.FLOAT)
+
+
+@refused(_CHAPTER, "scores with a bias for each place", "softmax_0", "a quantizer behind the sum")
+def biased_scores(net: Net, mended: bool):
+    scores = net.op("Add", net.quantized(net.dense(net.quantized())), net.normal(1, 4))
+    scores = net.quantized(scores) if mended else scores
+    net.dense(net.quantized(net.op("Softmax", scores)))
+
+
+@refused(_CHAPTER, "products of products of 32 bits", "matmul_2", "a quantizer between them",
+         shape=(1, 3, 4), options={"inputs": ["x=int32:1", "b=int32:1", "c=int32:1"]},
+         mended_options={"inputs": ["x=int16:1", "b=int16:1", "c=int16:1"]})  # fmt: skip
+def wide_products(net: Net, mended: bool):
+    kept = [net.input(name, [1, 4, 4]) for name in "bc"]
+    y = net.op("MatMul", "x", kept[0])
+    y = net.op("MatMul", net.quantized(y, 2**14.0) if mended else y, kept[1])
+    y = y if mended else net.op("MatMul", y, kept[0])
+    net.quantized(y)

@@ -92,3 +92,46 @@ def test_long_rows_of_8_bits_with_scales_of_float32(count, centered):
     got = computed(formula, rows, centered)
     assert got.tolist() == [wanted(row.tolist(), *case) for row in rows]
     assert isqrt(len(np.unique(got))) > 5
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("count", [64, 256, 768])
+@pytest.mark.parametrize("centered", [True, False])
+def test_an_element_of_each_of_a_third_of_a_million_long_rows(count, centered):
+    assert elements_that_differ(count, centered, chunks=1 + 333_333 // (4 * count)) == 0
+
+
+def elements_that_differ(count, centered, chunks):
+    """Elements in which the formula differs from real numbers, fractions where those are near ties.
+
+    Each row gives one element, at a place of its own: 4 times as many rows as places at a time.
+    """
+    rng = np.random.default_rng(count)
+    scale, epsilon, step = (F(float(np.float32(x))) for x in (0.037, 1e-5, 0.021))
+    gains, offsets = (
+        [F(float(np.float32(x))) for x in rng.uniform(low, 1.5, count)] for low in (0.5, -1.5)
+    )
+    made = (step, 3, -128, 127)
+    case = scale, epsilon, (gains, offsets), made, centered
+    formula = formula_on(case, IntRange(-128, 127), count)
+    place = np.tile(np.arange(count), 4)
+    g, b = (np.array([float(x) for x in part])[place] for part in (gains, offsets))
+    differ = 0
+    for _ in range(chunks):
+        spread = rng.integers(1, 129, (4 * count, 1))
+        rows = np.clip(
+            rng.integers(-128, 128, (4 * count, count)) % (2 * spread) - spread, -128, 127
+        )
+        x, total = rows[np.arange(4 * count), place], rows.sum(axis=1)
+        squares = (rows**2).sum(axis=1)
+        mean = total / count if centered else np.zeros(4 * count)
+        power = (squares / count - mean**2) * float(scale) ** 2 + float(epsilon)
+        real = (g * (x - mean) * float(scale) / np.sqrt(power) + b) / float(step)
+        want = np.clip(np.rint(real) + 3, -128, 127).astype(np.int64)
+        for i in np.flatnonzero(np.abs(real - np.floor(real) - 0.5) < 1e-6):
+            exact = wanted(rows[i].tolist(), scale, epsilon, (gains, offsets), made, centered)
+            want[i] = exact[place[i]]
+        given = [x, squares, *([total] if centered else [])]
+        got = formula.evaluate([part.reshape(4, count) for part in given])
+        differ += int((got.reshape(-1) != want).sum())
+    return differ
