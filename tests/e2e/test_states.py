@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from onnx_models import model, node, quant, save
 
 import qcompiler
@@ -88,6 +89,43 @@ def test_the_cell_in_hardware(design):
 def test_pairs_that_are_no_state(tmp_path, states, what):
     with pytest.raises(ModelError, match=what):
         qcompiler.compile(cell(tmp_path), states=states)
+
+
+def typed(read, left):
+    """h of integers is read by a sum with x; what is left has another type of integers perhaps."""
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "zu"], ["x_q"]),
+        node("DequantizeLinear", ["x_q", "s", "zu"], ["xr"]),
+        node("DequantizeLinear", ["h", "s", f"z{read}"], ["hr"]),
+        node("Add", ["xr", "hr"], ["sum"]),
+        node("QuantizeLinear", ["sum", "s", f"z{left}"], ["h_out"]),
+        node("DequantizeLinear", ["h_out", "s", f"z{left}"], ["y"]),
+    ]
+    constants = {"s": np.float32(0.5), "zu": np.uint8(9), "zi": np.int8(9), "zw": np.int16(9)}
+    proto = model(nodes, constants, inputs={"x": [1, 3]}, outputs=["y", "h_out"], opset=21)
+    kinds = {"u": TensorProto.UINT8, "i": TensorProto.INT8, "w": TensorProto.INT16}
+    proto.graph.input.append(helper.make_tensor_value_info("h", kinds[read], [1, 3]))
+    proto.graph.output[1].type.tensor_type.elem_type = kinds[left]
+    return proto
+
+
+@pytest.mark.parametrize(
+    ("read", "left", "what"),
+    [
+        ("i", "u", "it holds -128 to 127, but 0 to 255 is left to it"),
+        ("u", "w", "it holds 0 to 255, but -32768 to 32767 is left to it"),
+    ],
+)
+def test_a_pair_of_unequal_types(read, left, what, tmp_path):
+    with pytest.raises(ModelError, match=what) as caught:
+        qcompiler.compile(save(typed(read, left), tmp_path), states={"h": "h_out"})
+    assert "leave integers of the type that is read" in str(caught.value)
+
+
+def test_a_pair_of_one_type_of_integers(tmp_path):
+    design = qcompiler.compile(save(typed("u", "u"), tmp_path), states={"h": "h_out"})
+    made = design.predict(np.full((4, 1, 3), 2.0, np.float32))
+    np.testing.assert_array_equal(made[:, 0], [2, 4, 6, 8])
 
 
 def test_a_state_in_floating_point_is_told_where_to_quantize(tmp_path):
