@@ -22,7 +22,7 @@ from qcompiler.arith.scalar_function import NUMERICS
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.pixels import MOST_PIXELS
 from qcompiler.frontends.onnx import InputSpec
-from qcompiler.frontends.tflite.numerics import KERNELS
+from qcompiler.frontends.tflite_numerics import KERNELS
 from qcompiler.passes.pipeline import Insertions, PassLike, insert, make_pass, pass_name
 from qcompiler.weight_places import read_places
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from qcompiler.arith.arrays import IntArray, along_axis, indices
 from qcompiler.arith.ranges import IntRange
@@ -221,15 +222,24 @@ class FloatScale:
 
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
+        return self.whole(x, channel_axis).astype(np.int64)
+
+    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.floating[Any]]:
+        """As `apply`; returns whole numbers of a type of floats that holds them."""
         # The definition itself: 24 + 24 significant bits of product are exact in a float64.
         factor = along_axis(self.multiplier, x.ndim, channel_axis) * 2.0**-self.shift
-        entered = x.astype(np.float64) + along_axis(self.offset, x.ndim, channel_axis)
+        offset = along_axis(self.offset, x.ndim, channel_axis).astype(np.float64)
+        entered = np.add(x, offset, dtype=np.float64, casting="unsafe")
         entered *= factor
         rounded = entered.astype(np.float32)
         np.rint(rounded, out=rounded)
-        codes = rounded.astype(np.int64)
+        lo, hi = self.lo - self.zero_point, self.hi - self.zero_point
+        most = max(abs(end) for end in (lo, hi, self.lo, self.hi))
+        holds = np.float32 if most <= 1 << SIGNIFICAND_BITS else np.float64
+        codes: npt.NDArray[np.floating[Any]] = rounded.astype(holds, copy=False)
+        np.clip(codes, lo, hi, out=codes)
         codes += self.zero_point
-        return np.clip(codes, self.lo, self.hi, out=codes)
+        return codes
 
     def half_widths(self, magnitude: IntArray) -> tuple[IntArray, IntArray]:
         """Returns how far above and below magnitude + 1/2 a number still counts as that half.

@@ -268,6 +268,9 @@ class QintFunctions(InterpreterFunctions):
 
     def _requantizer(self, op: qint.RequantizerOp, x: IntArray) -> PythonValues:
         axis = -1 if op.channel_axis is None else op.channel_axis + 1
+        # They clamp where the type of the result says.
+        clamps = isinstance(op, qint.ShiftOp | qint.MulShiftOp | qint.FloatScaleOp)
+        floats = x.dtype.kind == "f"
         form, kind = op.requantizer, np.dtype(np.int64)
         if not self._plain and _is_read_by(op, qint.ConvOp | qint.MatMulOp | qint.PoolOp):
             kind = _narrowest(qint.range_of(op.results[0].type))
@@ -275,10 +278,13 @@ class QintFunctions(InterpreterFunctions):
         each = max(1, _ELEMENTS_AT_A_TIME * len(x) // max(1, x.size))
         for start in range(0, len(x), each):
             entered = x[start : start + each]
-            if x.dtype.kind == "f" and not isinstance(form, FloatScale):  # which wants floats
-                entered = entered.astype(np.int64)
-            made = form.apply(entered, axis)
-            codes[start : start + each] = check_range(op, made)
+            if isinstance(form, FloatScale):
+                made: Array = form.whole(entered, axis)
+            else:
+                made = form.apply(entered.astype(np.int64) if floats else entered, axis)
+            np.copyto(
+                codes[start : start + each], made if clamps else check_range(op, made), "unsafe"
+            )
         return (codes,)
 
     @impl(qint.ShiftOp)

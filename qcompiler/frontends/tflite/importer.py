@@ -20,9 +20,9 @@ from qcompiler.frontends.onnx.tensors import MAX_ACTIVATION, check_elements
 from qcompiler.frontends.tflite import ops
 from qcompiler.frontends.tflite.model import QUANTIZE, Model, Node, Tensor
 from qcompiler.frontends.tflite.node import IMPORTERS, RANGES, NodeContext, Walk
-from qcompiler.frontends.tflite.numerics import KERNELS
 from qcompiler.frontends.tflite.ops.variables import VARIABLES, initial_values, variable_name
 from qcompiler.frontends.tflite.reader import read_model
+from qcompiler.frontends.tflite_numerics import KERNELS
 
 _REGISTERED = ops.__all__  # the import alone registers the importers
 _AGAIN = "convert the model again"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qcompiler.arith.requantizer_proofs import prove_float_scale
+from qcompiler.arith.requantizers import FloatScale
 from qcompiler.arith.scalar_builder import ScalarBuilder
 from qcompiler.arith.scalar_evaluation import evaluate
 from qcompiler.arith.switch_points import find_switch_points
@@ -77,3 +78,14 @@ def test_a_zero_point_of_zero_may_be_added_before_rounding():
 def test_accumulators_that_float32_would_round_are_refused():
     function = rescaled(2.0**-20, 0, 0)
     assert prove_float_scale(function, find_switch_points(function, -(2**24) - 1, 2**24)) is None
+
+
+@pytest.mark.parametrize(("zero_point", "lo", "hi"), [(3, -128, 127), (2**24 - 1, 0, 2**26)])
+def test_codes_are_whole_numbers_of_a_type_that_holds_them(zero_point, lo, hi):
+    """Codes beyond 2**24 are no float32 numbers: an odd zero point would be lost."""
+    form = FloatScale(np.array([3]), np.array([5]), 2, zero_point, lo, hi)
+    x = np.array([-(2**24) + 6, -7, 0, 1, 2**24 - 6])
+    expected = np.rint(np.float32((x + 5) * 0.75)).astype(np.int64) + zero_point
+    for given in (x, x.astype(np.float32)):
+        np.testing.assert_array_equal(form.apply(given), np.clip(expected, lo, hi))
+    np.testing.assert_array_equal(form.whole(x), form.apply(x))
