@@ -41,7 +41,7 @@ class Run:
         frames: sent.
         mismatches: output integers that differ from the interpreter's, or wrong TLASTs.
         cycles_per_frame: measured over the later half of the frames; None for a single frame.
-        latency_cycles: of the first frame.
+        latency_cycles: of the first frame; None with resets, which may lose it.
         cycles_total: simulated.
         resets: that came while frames passed; those that had begun are lost and not compared.
         weight_bytes_per_frame: read from the memory beside the chip, over the second quarter of the
@@ -52,7 +52,7 @@ class Run:
     frames: int
     mismatches: int
     cycles_per_frame: float | None
-    latency_cycles: int
+    latency_cycles: int | None
     cycles_total: int
     resets: int = 0
     weight_bytes_per_frame: float | None = None
@@ -286,7 +286,7 @@ def verify(
                 frames,
                 mismatches + len(result.tlast_errors),
                 result.cycles_per_frame if frames > 1 and not came else None,
-                result.latency_cycles,
+                None if came else result.latency_cycles,
                 result.cycles_total,
                 len(came),
                 None if came else weight_traffic(design.network, result),

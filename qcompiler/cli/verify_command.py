@@ -171,7 +171,7 @@ def _show(result: Verification) -> None:
             str(run_.mismatches) if not run_.mismatches else f"[red]{run_.mismatches}[/red]",
             "-" if run_.cycles_per_frame is None else f"{run_.cycles_per_frame:.2f}",
             "-" if stalled else str(result.predicted_cycles_per_frame),
-            str(run_.latency_cycles),
+            "-" if run_.latency_cycles is None else str(run_.latency_cycles),
             "-" if stalled else str(result.predicted_latency_cycles),
         )
     print_table(runs)

@@ -6,6 +6,7 @@ import pytest
 import qcompiler
 from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
 from qcompiler.backends.simulators import Reset
+from qcompiler.backends.verification import verify
 
 
 def checked(design, integers, resets, **chances):
@@ -76,3 +77,12 @@ def test_the_check_would_see_a_state_that_survives(design):
     np.testing.assert_array_equal(wanted[10:], design.core([codes[10:]])[0])
     assert (wanted[10:] != whole[10:]).any()
     assert frames_kept(20, "m_axis_0", [reset]).tolist() == [True] * 8 + [False] * 2 + [True] * 10
+
+
+@pytest.mark.simulation
+def test_verify_sends_resets_too(design, tmp_path):
+    design.write(tmp_path / "out")
+    result = verify(tmp_path / "out", vectors=120, resets=6, seed=1)
+    assert result.passed
+    assert [run.resets > 0 for run in result.runs] == [False, False, True]
+    assert result.runs[2].latency_cycles is None
