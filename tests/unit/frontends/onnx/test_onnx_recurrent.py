@@ -48,12 +48,13 @@ def test_scales_of_each_row(tmp_path):
     scale = np.float32(2.0 ** -np.random.default_rng(0).integers(5, 8, 4 * SIZE))
     weights = {"sw": scale, "sr": scale, "zw": np.zeros(4 * SIZE, np.int8)}
     path = save(network("LSTM", given, weights=weights), tmp_path)
-    design = qcompiler.compile(path, states=STATES["LSTM"], validate=True)
+    design = qcompiler.compile(path, states=STATES["LSTM"])
     codes = codes_of(50)
     wanted = by_hand("LSTM", given, codes, scale=scale[:, None].astype(np.float64))
     np.testing.assert_array_equal(design.core([codes])[0].reshape(50, SIZE), wanted)
 
 
+@pytest.mark.sweep
 def test_an_output_that_is_not_read_costs_nothing(tmp_path):
     design = qcompiler.compile(save(network("GRU", parameters("GRU"), kept=False), tmp_path))
     assert design.initial_states == []
