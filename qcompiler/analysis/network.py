@@ -77,6 +77,13 @@ class Network:
         return [(n, p) for n, p in self.named() if isinstance(p, stream.WeightSourceOp)]
 
     @property
+    def least_bus_cycles(self) -> int:
+        """Cycles of a frame in which weights come over the bus, however they are folded."""
+        read = [source for _, source in self.sources if not source.is_writable]
+        bits = [source.channel.channels * source.channel.element.width_bits for source in read]
+        return sum(-(-n // source.bus_bits) for n, source in zip(bits, read, strict=True))
+
+    @property
     def takes_swaps(self) -> bool:
         """Whether each frame says if it uses the weights that the host has written next."""
         return any(source.is_writable for _, source in self.sources)

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,12 +27,20 @@ from qcompiler.backends.report.liveness import LIVENESS, certificate
 from qcompiler.backends.report.page import build_page
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import RtlDesign, write_testbench
+from qcompiler.backends.simulators.testbench import Around
 from qcompiler.backends.simulators.weight_bench import (
     Behaviour,
-    set_behaviour,
-    write_weight_bench,
+    bench_name,
+    weight_bench_text,
 )
-from qcompiler.backends.weight_sets import bench_of, external_image, weight_map, written_set
+from qcompiler.backends.weight_sets import (
+    Weights,
+    bench_of,
+    external_image,
+    random_set,
+    weight_map,
+    written_set,
+)
 from qcompiler.backends.written import is_ours
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
@@ -86,8 +93,9 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
             ThreadPoolExecutor(1) as beside,
         ):
             inputs = _inputs(design) if "stream" in design.levels else []
+            sets = _sets(design)
             # Numpy's work, which leaves Python's lock to what is written meanwhile.
-            expected = beside.submit(design.core, inputs) if inputs else None
+            expected = beside.submit(design.core, inputs, weights=sets) if inputs else None
             fresh = temporary / "design"
             fresh.mkdir()
             _ = design.verilog
@@ -99,7 +107,7 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
                 level: dict(zip(design.levels[level].walk(), of_each, strict=True))
                 for level, of_each in numbers.items()
             }
-            _fill(design, fresh, inputs, expected)
+            _fill(design, fresh, inputs, expected, sets)
             _write_texts(fresh, {MAP: source_map.build_map(design, lines).text()})
             put_in_place(fresh, directory, temporary)
     except OSError as error:
@@ -144,11 +152,22 @@ def _inputs(design: CompiledDesign) -> list[Array]:
     rng = np.random.default_rng(0)
     frames = _MOST_CYCLES // design.timing.cycles_per_frame
     frames = max(_FEWEST_FRAMES, min(_MOST_FRAMES, frames))
-    return [
+    inputs = [
         random_integers(channel.element.range, (frames, *channel.frame_shape), rng)
         for port, channel in design.ports
         if port.direction == "in"
     ]
+    if design.takes_swaps:
+        inputs[-1][:] = 0
+        inputs[-1][[0, frames // 2]] = 1
+    return inputs
+
+
+def _sets(design: CompiledDesign) -> list[Weights]:
+    """Returns the sets of weights that the test bench writes: the model's, and one at random."""
+    if not design.takes_swaps:
+        return []
+    return [{}, random_set(design.network, np.random.default_rng(0), extreme=False)]
 
 
 def _fill(
@@ -156,6 +175,7 @@ def _fill(
     directory: Path,
     inputs: Sequence[Array],
     expected: "Future[tuple[Array, ...]] | None",
+    sets: Sequence[Weights],
 ) -> None:
     layout = Layout(directory)
     if expected is None:
@@ -172,7 +192,8 @@ def _fill(
         }
         for direction, arrays in (("in", inputs), ("out", expected.result()))
     ]
-    write_testbench(directory, _with_weights(design, layout, rtl), packed[0], packed[1])
+    around = _write_weights(design, layout, rtl, sets)
+    write_testbench(directory, rtl, packed[0], packed[1], around)
     write_driver(design, layout.driver)
     known, found = manifest(design), build_report(design).files()
     _write_texts(layout.reports, {name: _json(data) for name, data in found.items()})
@@ -182,11 +203,13 @@ def _fill(
     _write_texts(directory, {MANIFEST: _json(known), PAGE: page})
 
 
-def _with_weights(design: CompiledDesign, layout: Layout, rtl: RtlDesign) -> RtlDesign:
-    """Writes the weights that are not in the hardware; returns what the test bench drives."""
+def _write_weights(
+    design: CompiledDesign, layout: Layout, rtl: RtlDesign, sets: Sequence[Weights]
+) -> Around | None:
+    """Writes the weights that are not in the hardware; returns what the test bench drives then."""
     network = design.network
     if not network.sources:
-        return rtl
+        return None
     layout.weights.mkdir()
     image = external_image(network)
     if image is not None:
@@ -195,10 +218,11 @@ def _with_weights(design: CompiledDesign, layout: Layout, rtl: RtlDesign) -> Rtl
         (layout.weights / "set.bin").write_bytes(written_set(network, {}).tobytes())
     _write_texts(layout.weights, {"map.json": json.dumps(weight_map(network)) + "\n"})
     layout.testbench.mkdir()
-    path = f"{os.path.relpath(layout.testbench, layout.rtl)}/"
-    around = write_weight_bench(layout.testbench, rtl, bench_of(network, path=path))
-    set_behaviour(layout.testbench, rtl.top, Behaviour(1 << 30))
-    return replace(around, ports=rtl.ports)
+    folder = os.path.relpath(layout.testbench, layout.rtl)
+    bench = bench_of(network, sets, f"{folder}/{rtl.top}_tb_weights")
+    bench.write(layout.testbench)
+    bench.set_behaviour(layout.testbench, Behaviour(1 << 30))
+    return Around(bench_name(rtl.top), weight_bench_text(rtl, bench))
 
 
 def _json(data: Any) -> str:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.network import Network
+from qcompiler.arith.bus_words import check_weights
 from qcompiler.backends.simulators.base import RtlDesign, SimulationResult, Stimulus
 from qcompiler.backends.simulators.exchange import stall_threshold
 from qcompiler.backends.simulators.weight_bench import (
     TRAFFIC,
     Behaviour,
     WeightBench,
-    set_behaviour,
     write_weight_bench,
 )
 from qcompiler.dialects import qint, stream
@@ -69,15 +69,7 @@ def written_set(network: Network, weights: Weights) -> Beats:
     for layer, source in sources.items():
         stored, bounds = source.stored.array, source.channel.element.range
         given = np.asarray(weights.get(layer, stored))
-        if given.shape != stored.shape:
-            raise ValueError(f"{layer}: weights must have shape {stored.shape}, got {given.shape}")
-        if not np.issubdtype(given.dtype, np.integer):
-            raise ValueError(f"{layer}: weights must be integers, got {given.dtype}")
-        if given.min() < bounds.lo or given.max() > bounds.hi:
-            raise ValueError(
-                f"{layer}: weights must lie in [{bounds.lo}, {bounds.hi}], which is declared, got "
-                f"[{given.min()}, {given.max()}]"
-            )
+        check_weights(layer, given, stored.shape, (bounds.lo, bounds.hi))
         parts.append(source.bus_words(given.astype(np.int64)))
     return np.concatenate(parts)
 
@@ -236,18 +228,20 @@ def weight_map(network: Network) -> dict[str, Any]:
     return found
 
 
-def bench_of(network: Network, sets: Sequence[Weights] = (), path: str = "") -> WeightBench:
+def bench_of(
+    network: Network, sets: Sequence[Weights] = (), stem: str = WeightBench.stem
+) -> WeightBench:
     """Returns what a test bench brings: the image, and the sets that the host writes.
 
     Args:
         network: of the design.
         sets: that the host writes; those of the model if none are given.
-        path: of the bench's files, with a slash at the end.
+        stem: of the bench's files, see `WeightBench`.
     """
     written = None
     if network.takes_swaps:
         written = np.concatenate([written_set(network, weights) for weights in sets or ({},)])
-    return WeightBench(external_image(network), written, path)
+    return WeightBench(external_image(network), written, stem)
 
 
 def with_weights(
@@ -262,10 +256,11 @@ def with_weights(
         sent: memory and host stall as its ports do.
         sets: that the host writes; those of the model if none are given.
     """
-    around = write_weight_bench(folder, rtl, bench_of(network, sets))
+    bench = bench_of(network, sets)
+    around = write_weight_bench(folder, rtl, bench)
     stalls = stall_threshold(sent.stall_probability_in)
     latency = _LATENCY if stalls else Behaviour.latency
-    set_behaviour(folder, rtl.top, Behaviour(stalls, latency, 2 * sent.seed + 1))
+    bench.set_behaviour(folder, Behaviour(stalls, latency, 2 * sent.seed + 1))
     return around
 
 

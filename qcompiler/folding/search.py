@@ -65,6 +65,7 @@ class Search:
         network = Network.of(self.module)
         assert network is not None, "the caller looked"
         self._layers = foldable_layers(network)
+        self._bus_cycles = network.least_bus_cycles
         rules = self.budget.rules
         self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
@@ -92,7 +93,10 @@ class Search:
         """Every number of cycles that some folding of some layer takes and all can reach."""
         least = max((min(c for _, c, _ in o) for o in self._options.values()), default=1)
         all_ = {c for options in self._options.values() for _, c, _ in options}
-        return sorted(c for c in all_ if c >= least)
+        reached = sorted(c for c in all_ if c >= least)
+        # Below what the bus of weights takes, one is as fast as all.
+        needless = sum(c < self._bus_cycles for c in reached) - 1
+        return reached[max(0, needless) :]
 
     def trial(self, foldings: Foldings) -> Trial:
         """Folds the network, and estimates it in full."""
@@ -397,6 +401,9 @@ class Search:
             faster = [rate for rate in rates if not within or rate < min(within)]
             if not faster or not self._fits(faster[-1]):
                 return
+            reached = [t.cycles for t in self._trials.values() if not self.budget.excess(t.area)]
+            if within and min(reached) >= min(within):
+                return  # something that no folding changes is slower
 
     def _fits(self, rate: int) -> bool:
         """Whether some variation at a rate is within the budget, as far as trials are left."""

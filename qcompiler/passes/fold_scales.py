@@ -44,6 +44,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -150,7 +151,9 @@ class _ZeroPointToAffine(RewritePattern):
         if isinstance(op.input.owner, qint.ConstantOp):
             array = op.input.owner.array
             shape = [-1 if i == axis else 1 for i in range(array.ndim)]
-            shifted: Operation = qint.ConstantOp(array - zero_point.reshape(shape))
+            held = qint.range_of(op.input.type)
+            bounds = IntRange(held.lo - int(zero_point.max()), held.hi - int(zero_point.min()))
+            shifted: Operation = qint.ConstantOp(array - zero_point.reshape(shape), bounds)
         else:
             shifted = qint.AffineOp(op.input, np.ones(1, np.int64), -zero_point, axis=axis)
         dequantize = qint.DequantizeOp(

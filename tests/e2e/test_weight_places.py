@@ -1,5 +1,6 @@
 """Weights beside the chip and weights that the host writes: model, integers and Verilog agree."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -9,8 +10,10 @@ from onnx_models import save
 from weighted_networks import in_hardware, network, random_weights, runtime
 
 import qcompiler
+from qcompiler.backends.package.write import write_package
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.verification import verify
+from qcompiler.backends.weight_sets import written_set
 from qcompiler.errors import ModelError
 
 WEIGHTS = random_weights(1)
@@ -157,3 +160,50 @@ def test_sets_that_do_not_fit(written, given, message):
 def test_fewer_sets_than_frames_use(written):
     with pytest.raises(ValueError, match="frames use 2 sets of weights, got 1"):
         written.core([*written.quantize(FRAMES[:2]), np.ones((2, 1), np.int64)], weights=[{}])
+
+
+def test_a_search_ends_where_the_bus_is_slowest(tmp_path):
+    proto = small_mlp(w1=_normal(4, 64), w2=_normal(64, 2))
+    path = save(proto, tmp_path)
+    design = qcompiler.compile(path, weights="external", device="ecp5-25k")
+    assert design.timing.cycles_per_frame == 24
+
+
+def test_the_driver_packs_sets_and_refuses_what_is_not_declared(written, tmp_path):
+    written.write(tmp_path / "net")
+    folder = tmp_path / "net" / "driver"
+    spec = importlib.util.spec_from_file_location("weights_driver", folder / "driver.py")
+    driver = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(driver)
+    assert driver.pack_weights().tobytes() == (folder.parent / "weights/set.bin").read_bytes()
+    other = {"dense": in_hardware(random_weights(2, -128, 127))["dense"]}
+    assert (driver.pack_weights(other) == written_set(written.network, other)).all()
+    with pytest.raises(ValueError, match=r"dense: weights must lie in \[-128, 127\]"):
+        driver.pack_weights({"dense": other["dense"] + 256})
+    with pytest.raises(ValueError, match="no writable weights of"):
+        driver.pack_weights({"conv": other["dense"]})
+    integers = written.quantize(FRAMES[:4])
+    swaps = driver.pack_inputs(integers, swaps=[0, 2])[-1]
+    assert swaps.reshape(-1).tolist() == [1, 0, 1, 0]
+    write_package(tmp_path / "net", "ipxact")
+    board = (tmp_path / "net/package/ipxact/pynq/board.py").read_text()
+    assert "def predict(self, inputs, swaps=()):" in board
+    assert "beats = driver.pack_weights(weights)" in board
+
+
+def test_packages_do_not_connect_a_memory(hungry, tmp_path):
+    hungry.write(tmp_path / "net")
+    with pytest.raises(ModelError, match="reads weights over AXI4"):
+        write_package(tmp_path / "net", "ipxact")
+
+
+def test_neurons_with_weights_elsewhere_are_kept(tmp_path):
+    """The second neuron is dead as the weights are, but others may come."""
+    w1 = np.array([[1, 0], [1, 0], [1, 0], [1, 0]], np.float32)
+    path = save(small_mlp(w1=w1, w2=np.ones((2, 2), np.float32)), tmp_path)
+    design = qcompiler.compile(path, weights="fc1=writable", cycles=8)
+    assert written_set(design.network, {"fc1": np.full((4, 2), 7)}).size
+    swaps = np.ones((1, 1), np.int64)
+    frames = np.full((1, 1, 4), 7, np.int64)
+    made = [design.core([frames, swaps], weights=[{"fc1": np.full((4, 2), n)}])[0] for n in (-7, 7)]
+    assert (made[0] != made[1]).any()

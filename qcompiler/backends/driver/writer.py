@@ -14,9 +14,10 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.arith import fused, gemmlowp, real_functions
+from qcompiler.arith import bus_words, fused, gemmlowp, real_functions
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver import packing
+from qcompiler.backends.weight_sets import layer_of
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
@@ -29,7 +30,7 @@ _HEADER = '''"""Host driver of the design {name}: what runs before and after the
 
     head(*inputs)          the model's inputs (batch axis first) -> integers for the hardware
     pack_inputs(integers)  integers -> bytes of TDATA, uint8 [frames, beats, bytes], per input port
-{states}    unpack_outputs(beats)  bytes of TDATA -> integers, per output port
+{states}{weights}    unpack_outputs(beats)  bytes of TDATA -> integers, per output port
     {tail:<22} {tail_doc}
     predict(inputs, transfer)   all of it; transfer(beats) moves bytes through your DMA
 
@@ -57,11 +58,19 @@ REAL = np.{real}
 INPUTS = {names}
 SHAPES = {shapes}
 KEEPS_STATE = {keeps_state}
+WEIGHTS = {written}
 '''
 
 _STATES_DOC = """\
                            With `begins`, the numbers of the frames that begin a sequence: the
                            hardware's states are the initial ones for them
+"""
+
+_WEIGHTS_DOC = """\
+                           With `swaps`, the numbers of the frames that are the first to use the
+                           next set of weights; the first of all after a reset is in any case
+    pack_weights(weights)  a set of weights -> bytes of TDATA for s_axis_weights, uint8
+                           [beats, bytes]; refuses weights beyond what is declared
 """
 
 _TAIL_DOC = (
@@ -71,19 +80,41 @@ _TAIL_DOC = (
 
 _FOOTER = '''
 
-def pack_inputs(integers, begins=()):
+def pack_inputs(integers, begins=(), swaps=()):
     """Returns the bytes of TDATA for each input port."""
     ports = [p for p in PORTS if p["direction"] == "in"]
-    if KEEPS_STATE:
-        restart = np.zeros((len(integers[0]), 1), np.int64)
-        restart[list(begins)] = 1
-        integers = [*integers, restart]
-    elif len(begins):
+    if len(begins) and not KEEPS_STATE:
         raise ValueError("the design keeps no state: no frame begins a sequence")
+    if len(swaps) and not WEIGHTS:
+        raise ValueError("the design has no weights that are written: no frame swaps them")
+    for frames in [begins] * KEEPS_STATE + [swaps] * bool(WEIGHTS):
+        numbers = np.zeros((len(integers[0]), 1), np.int64)
+        numbers[list(frames)] = 1
+        integers = [*integers, numbers]
     return [
         pack(a.reshape(a.shape[0], -1), p["lanes"], p["width_bits"])
         for a, p in zip(integers, ports, strict=True)
     ]
+
+
+def pack_weights(weights=()):
+    """Returns a set of weights as bytes of TDATA for s_axis_weights, uint8 [beats, bytes].
+
+    `weights` are matrices [inputs, outputs] by layer, as WEIGHTS lists them; those of the model for
+    layers that are left out. ValueError if one has another shape or leaves its range.
+    """
+    given = dict(weights)
+    parts = []
+    for index, told in enumerate(WEIGHTS):
+        values = np.asarray(given.pop(told["layer"], _P[f"weights{{index}}"]))
+        check_weights(told["layer"], values, told["shape"], (told["lo"], told["hi"]))
+        words = values.astype(np.int64).reshape(-1)[_P[f"order{{index}}"]]
+        parts.append(pack_words(words, told["weight_bits"], told["word_bits"], told["bus_bits"]))
+    if given:
+        raise ValueError(f"no writable weights of {{sorted(given)}}")
+    if not parts:
+        raise ValueError("the design has no weights that are written")
+    return np.concatenate(parts)
 
 
 def unpack_outputs(beats):
@@ -95,10 +126,10 @@ def unpack_outputs(beats):
     ]
 
 
-def predict(inputs, transfer, begins=()):
+def predict(inputs, transfer, begins=(), swaps=()):
     """Returns the model's outputs; `transfer` maps bytes of all input ports to those of outputs."""
     given = as_inputs(inputs, INPUTS, SHAPES)
-    integers = unpack_outputs(transfer(pack_inputs(head(*given), begins)))
+    integers = unpack_outputs(transfer(pack_inputs(head(*given), begins, swaps)))
     return tail({tail})
 '''
 
@@ -109,7 +140,7 @@ def _functions_of(module: ModuleType) -> list[Callable[..., Any]]:
     return [function for function in found if function.__module__ == module.__name__]
 
 
-_EMBEDDED = (packing, fused, real_functions, numpy_ops, numpy_windows)
+_EMBEDDED = (packing, bus_words, fused, real_functions, numpy_ops, numpy_windows)
 """Modules whose functions go into the driver: self-contained, numpy only."""
 
 
@@ -204,6 +235,30 @@ class _FunctionWriter:
         return "\n".join(lines)
 
 
+def _written(design: CompiledDesign, parameters: dict[str, Array]) -> list[dict[str, Any]]:
+    """Returns what the driver knows of weights that the host writes; their arrays go beside it."""
+    found: list[dict[str, Any]] = []
+    for name, source in design.network.sources:
+        if source.is_writable:
+            stored = source.stored.array
+            places = np.arange(stored.size).reshape(stored.shape)
+            parameters[f"weights{len(found)}"] = stored
+            parameters[f"order{len(found)}"] = source.unit.weight_words(places)
+            channel = source.channel
+            found.append(
+                {
+                    "layer": layer_of(name, source),
+                    "shape": list(stored.shape),
+                    "lo": channel.element.lo.data,
+                    "hi": channel.element.hi.data,
+                    "weight_bits": channel.element.width_bits,
+                    "word_bits": source.word_bits,
+                    "bus_bits": source.bus_bits,
+                }
+            )
+    return found
+
+
 def _is_integer(value: SSAValue) -> bool:
     return isinstance(qint.element_of(value.type), qint.IntType)
 
@@ -239,6 +294,8 @@ def write_driver(design: CompiledDesign, directory: Path) -> None:
             shapes=shapes,
             keeps_state=bool(design.initial_states),
             states=_STATES_DOC if design.initial_states else "",
+            weights=_WEIGHTS_DOC if design.takes_swaps else "",
+            written=ascii(_written(design, parameters)),
             tail="tail(*integers, *inputs)" if around else "tail(*integers)",
             tail_doc=_TAIL_DOC[around],
         )

@@ -11,6 +11,8 @@ from qcompiler.backends.verilog.emit import emit_verilog
 from qcompiler.backends.written import load_design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.top import padded_width
+from qcompiler.rtl.blocks.weight_reader import MASTER
+from qcompiler.rtl.blocks.weight_writer import PORT
 from qcompiler.rtl.shell import Shell, ShellPort, build_shell
 from qcompiler.version import VERSION
 
@@ -110,6 +112,11 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
         what = "has ports without a handshake: they never stall, and cannot be held in reset"
         remedy = "compile it with --interface stream, or leave out --status"
         raise ModelError([Problem(str(directory), what, remedy)])
+    sources = [source for _, source in design.network.sources]
+    if any(not source.is_writable for source in sources):
+        what = f"reads weights over AXI4 ({MASTER}), which packages do not connect yet"
+        remedy = "instantiate its own top module, or compile it with --weights internal or writable"
+        raise ModelError([Problem(str(directory), what, remedy)])
     ports = [
         ShellPort(
             port.name,
@@ -120,6 +127,10 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
         )
         for port, _ in design.ports
     ]
+    if sources:
+        beats = sum(source.bus_beats for source in sources)
+        inputs = sum(port.is_input for port in ports)
+        ports.insert(inputs, ShellPort(PORT, True, sources[0].bus_bits, beats, True))
     taken = {path.stem for path in rtl.sources}
     name = _free(f"{rtl.top}_shell", taken)
     shell = build_shell(rtl.top, name, ports, with_status=status)

@@ -10,6 +10,7 @@ import shutil
 from qcompiler.backends.layout import Layout
 from qcompiler.backends.package.contents import Contents
 from qcompiler.rtl import status
+from qcompiler.rtl.blocks.weight_writer import PORT
 from qcompiler.rtl.shell import CONTROL
 
 _WIDEST_DMA, _WIDEST_CONVERTER = 1024, 4096
@@ -114,10 +115,10 @@ class Board:
     def __init__(self, bitstream="{design}.bit"):
         self.overlay = Overlay(bitstream)
 
-    def predict(self, inputs):
+    def predict(self, inputs{swaps}):
         """Returns the model's outputs for a batch of its inputs."""
-        return driver.predict(inputs, self.transfer)
-
+        return driver.predict(inputs, self.transfer{given})
+{write}
     def transfer(self, beats):
         """Moves bytes [frames, beats, bytes a beat] of all inputs; returns those of the outputs."""
         frames = len(beats[0])
@@ -134,7 +135,7 @@ class Board:
                 self._dma(index).recvchannel.transfer(taken[index], at, bytes_)
             for index in range(len(OUTPUTS)):
                 self._dma(index).recvchannel.wait()
-        for index in range(len(INPUTS)):
+        for index in range(len(beats)):
             self._dma(index).sendchannel.wait()
         for buffer in taken:
             buffer.invalidate()
@@ -153,6 +154,24 @@ class Board:
 '''
 
 
+_WRITE = '''
+    def write(self, weights=()):
+        """Writes a set of weights, which waits in the core until a frame uses it.
+
+        There is room for two sets, the one in use and the next: further ones are taken when frames
+        have swapped to those before. ValueError if weights leave what is declared.
+        """
+        beats = driver.pack_weights(weights)
+        channel = self._dma(len(INPUTS) - 1).sendchannel
+        if getattr(self, "_written", None) is not None:
+            channel.wait()
+        self._written = allocate(shape=beats.shape, dtype=np.uint8)
+        self._written[:] = beats
+        self._written.flush()
+        channel.transfer(self._written)
+'''
+
+
 def write_block_design(contents: Contents) -> None:
     """Writes `vivado/block_design.tcl` and `pynq/board.py`."""
     streams = _streams(contents)
@@ -160,6 +179,7 @@ def write_block_design(contents: Contents) -> None:
     outputs = [(name, size) for name, size, is_input in streams if not is_input]
     registers = status.registers([name for name, _, _ in streams])
     controlled = any(one.name == CONTROL for one in contents.shell.interfaces)
+    written = any(name == PORT for name, _ in inputs)
     head = _HEAD.format(vlnv=contents.vlnv, mhz=contents.mhz)
     lines = [*_impossible(contents, streams), *_dmas(inputs, outputs)]
     if controlled:
@@ -171,6 +191,9 @@ def write_block_design(contents: Contents) -> None:
         inputs=[size for _, size in inputs],
         outputs=[(contents.beats[name], size) for name, size in outputs],
         registers=registers if controlled else {},
+        swaps=", swaps=()" if written else "",
+        given=", swaps=swaps" if written else "",
+        write=_WRITE if written else "",
     )
     contents.write("pynq/board.py", text)
     for file in sorted(Layout(contents.source).driver.iterdir()):

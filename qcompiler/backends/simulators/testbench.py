@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,25 @@ _CONTROL = """\
 """
 
 
+@dataclass(frozen=True)
+class Around:
+    """A module that stands in for a design in its bench: it has the design inside.
+
+    Attributes:
+        name: of the module, which has the design's stream ports.
+        text: of it, and of those that it needs.
+    """
+
+    name: str
+    text: str
+
+
 def write_testbench(
     directory: Path,
     design: RtlDesign,
     inputs: Mapping[str, NDArray[np.uint8]],
     expected: Mapping[str, NDArray[np.uint8]],
+    around: Around | None = None,
 ) -> list[Path]:
     """Writes `tb/<top>_tb.v` and one `.mem` file of vectors per port below `directory`.
 
@@ -101,6 +116,7 @@ def write_testbench(
         design: the design; its sources exist, or will.
         inputs: for each input port uint8 `[n_frames, beats, bytes_per_beat]`, little endian.
         expected: the same for each output port; padding bits are not compared.
+        around: what the bench drives in place of the design.
 
     Returns:
         The files written, the bench first.
@@ -115,7 +131,8 @@ def write_testbench(
     folder = Layout(directory).testbench
     folder.mkdir(parents=True, exist_ok=True)
     bench = folder / f"{design.top}_tb.v"
-    bench.write_text(_bench(directory, design, n_frames), encoding="utf-8")
+    text = _bench(directory, design, n_frames, around)
+    bench.write_text(text, encoding="utf-8")
     written = [bench]
     for port in design.ports:
         frames = inputs[port.name] if port.direction == "in" else expected[port.name]
@@ -129,7 +146,7 @@ def _vectors(design: RtlDesign, port: StreamPort) -> str:
     return f"{design.top}_tb_{port.name}.mem"
 
 
-def _bench(directory: Path, design: RtlDesign, n_frames: int) -> str:
+def _bench(directory: Path, design: RtlDesign, n_frames: int, around: Around | None) -> str:
     bench = f"{design.top}_tb"
     run_directory = design.sources[0].resolve().parent
     tb = os.path.relpath(Layout(directory.resolve()).testbench, run_directory)
@@ -143,13 +160,15 @@ def _bench(directory: Path, design: RtlDesign, n_frames: int) -> str:
     )
     parts = [head, f"module {bench};", bench_text.wires(design), _error_wires(design)]
     parts.append(bench_text.CLOCK_AND_RESET.format(last_reset=RESET_CYCLES - 1))
-    parts.append(bench_text.design_instance(design))
+    driven = design if around is None else replace(design, top=around.name)
+    parts.append(bench_text.design_instance(driven))
     for index, port in enumerate(design.ports):
         vectors = f'"{tb}/{_vectors(design, port)}"'
         parts.append(_port(bench, port, index, {"FRAMES": str(n_frames), "FILE": vectors}))
     parts += [_control(design, n_frames), "endmodule\n"]
     modules = "\n".join((bench_modules.SOURCE, bench_modules.SINK, bench_modules.CHECK))
-    return "\n".join(parts) + "\n" + modules.replace("PREFIX", bench)
+    more = "" if around is None else f"\n{around.text}"
+    return "\n".join(parts) + "\n" + modules.replace("PREFIX", bench) + more
 
 
 def _error_wires(design: RtlDesign) -> str:

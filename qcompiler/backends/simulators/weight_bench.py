@@ -33,12 +33,27 @@ class WeightBench:
     Attributes:
         external: the image in the memory; None without.
         written: what the host writes, one set after the other; None without.
-        path: where the files are that the Verilog names, with a slash at the end.
+        stem: how names of the files begin that the Verilog reads, with their folder as it is seen
+            from where that runs.
     """
 
     external: Beats | None = None
     written: Beats | None = None
-    path: str = ""
+    stem: str = "weights"
+
+    def write(self, folder: Path) -> None:
+        """Writes what the Verilog reads, with the settings of `Behaviour()`."""
+        stem = Path(self.stem).name
+        for kind, beats in (("image", self.external), ("writes", self.written)):
+            if beats is not None:
+                bench_text.write_vectors(folder / f"{stem}_{kind}.mem", beats[None])
+        self.set_behaviour(folder, Behaviour())
+
+    def set_behaviour(self, folder: Path, behaviour: "Behaviour") -> None:
+        """Writes how memory and host behave from the next simulation on."""
+        numbers = (min(behaviour.stall, 2**32 - 1), behaviour.latency, behaviour.seed)
+        text = "".join(f"{number:08x}\n" for number in numbers)
+        (folder / f"{Path(self.stem).name}_settings.mem").write_text(text, encoding="ascii")
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,7 @@ module PREFIX_memory #(
 );
   localparam BYTES = WIDTH / 8;
   localparam DEPTH = 16;
+  localparam PLACE = $clog2(WORDS);
   reg [WIDTH-1:0] words [0:WORDS-1];
   reg [31:0] settings [0:2];
   reg [31:0] random;
@@ -161,7 +177,7 @@ module PREFIX_memory #(
         address[(first + count) % DEPTH] = araddr;
         left[(first + count) % DEPTH] = {1'b0, arlen} + 1;
         due[(first + count) % DEPTH] = cycle + {32'd0, settings[1]} +
-            (settings[0] == 0 ? 64'd0 : {32'd0, random[31:8] % (settings[1] + 1)});
+            (settings[0] == 0 ? 64'd0 : {32'd0, {8'd0, random[31:8]} % (settings[1] + 1)});
         count = count + 1;
       end
       if (rvalid && rready) begin
@@ -173,7 +189,7 @@ module PREFIX_memory #(
       if ((!rvalid || rready) && count != 0 && due[first] <= cycle && random >= settings[0]) begin
         place = (address[first] - BASE) / BYTES;
         rvalid <= 1;
-        rdata <= words[place];
+        rdata <= words[place[PLACE-1:0]];
         rlast <= left[first] == 1;
         address[first] = address[first] + BYTES;
         left[first] = left[first] - 1;
@@ -203,11 +219,12 @@ module PREFIX_host #(
     output wire tlast,
     input wire tready
 );
+  localparam PLACE = BEATS > 1 ? $clog2(BEATS) : 1;
   reg [WIDTH-1:0] beats [0:BEATS-1];
   reg [31:0] settings [0:2];
   reg [31:0] random, next;
 
-  assign tdata = tvalid ? beats[next] : {(WIDTH / 32){random}};
+  assign tdata = tvalid ? beats[next[PLACE-1:0]] : {(WIDTH / 32){random}};
   assign tlast = tvalid && next == BEATS - 1;
 
   initial begin
@@ -237,7 +254,7 @@ _START = """\
   reg [7:0] quiet;
   reg warm;
   initial begin
-    $readmemh("{path}PREFIX_settings.mem", settings);
+    $readmemh("{stem}_settings.mem", settings);
     quiet = 0;
     warm = 0;
   end
@@ -256,9 +273,7 @@ _HEAD = """\
 module {name} (
     input wire ap_clk,
     input wire ap_rst_n,
-{ports},
-    output wire [63:0] m_axis_traffic_tdata,
-    output wire m_axis_traffic_tvalid
+{ports}
 );
 """
 
@@ -272,30 +287,27 @@ def write_weight_bench(folder: Path, design: RtlDesign, bench: WeightBench) -> R
     """Writes the module around a design, and what it reads; returns what to simulate in its place.
 
     Args:
-        folder: where the Verilog and the files go; settings are those of `Behaviour()`.
+        folder: where the Verilog and the files go.
         design: with the stream ports that the test drives.
         bench: the weights.
     """
+    bench.write(folder)
     name = bench_name(design.top)
-    for kind, beats in (("image", bench.external), ("writes", bench.written)):
-        if beats is not None:
-            bench_text.write_vectors(folder / f"{name}_{kind}.mem", beats[None])
-    set_behaviour(folder, design.top, Behaviour())
     path = folder / f"{name}.v"
-    path.write_text(_module(design, bench), encoding="ascii")
+    path.write_text(weight_bench_text(design, bench, traffic=True), encoding="ascii")
     return replace(
         design, top=name, sources=(*design.sources, path), ports=(*design.ports, TRAFFIC)
     )
 
 
-def set_behaviour(folder: Path, top: str, behaviour: Behaviour) -> None:
-    """Writes how memory and host behave from the next simulation on."""
-    numbers = (min(behaviour.stall, 2**32 - 1), behaviour.latency, behaviour.seed)
-    text = "".join(f"{number:08x}\n" for number in numbers)
-    (folder / f"{bench_name(top)}_settings.mem").write_text(text, encoding="ascii")
+def weight_bench_text(design: RtlDesign, bench: WeightBench, *, traffic: bool = False) -> str:
+    """Returns the module around a design, called `bench_name`, and those that it needs.
 
-
-def _module(design: RtlDesign, bench: WeightBench) -> str:
+    Args:
+        design: with the stream ports that the test drives.
+        bench: the weights.
+        traffic: whether it has the port `TRAFFIC`, too.
+    """
     name = bench_name(design.top)
     names = ["ap_clk", "ap_rst_n"]
     for port in design.ports:
@@ -304,28 +316,30 @@ def _module(design: RtlDesign, bench: WeightBench) -> str:
     for port in design.inputs:
         connected[f"{port.name}_tvalid"] = f"{port.name}_tvalid && warm"
         connected[f"{port.name}_tready"] = f"{port.name}_open"
-    parts = [_HEAD.format(top=design.top, name=name, ports=",\n".join(_declared(design.ports)))]
+    ports = (*design.ports, TRAFFIC) if traffic else design.ports
+    parts = [_HEAD.format(top=design.top, name=name, ports=",\n".join(_declared(ports)))]
     given, moving = "64'd0", list[str]()
     if bench.external is not None:
-        parts.append(_memory(name, bench.external, bench.path, connected))
+        parts.append(_memory(bench.external, bench.stem, connected))
         given = "given"
         moving.append("m_axi_weights_rvalid && m_axi_weights_rready")
     if bench.written is not None:
-        parts.append(_host(name, bench.written, bench.path, connected))
+        parts.append(_host(bench.written, bench.stem, connected))
         moving.append("s_axis_weights_tvalid && s_axis_weights_tready")
-    parts.append(_START.format(moving=" || ".join(moving), path=bench.path, quiet=_QUIET))
+    parts.append(_START.format(moving=" || ".join(moving), stem=bench.stem, quiet=_QUIET))
     for port in design.inputs:
         parts.append(
             f"  wire {port.name}_open;\n  assign {port.name}_tready = {port.name}_open && warm;\n"
         )
     parts.append(bench_text.instance(design.top, {}, "dut", connected))
-    end = design.outputs[0].name
-    moves = f"{end}_tvalid && {end}_tready && {end}_tlast"
-    parts.append(
-        f"  assign m_axis_traffic_tdata = {given};\n"
-        f"  assign m_axis_traffic_tvalid = ap_rst_n && {moves};\n"
-        "endmodule\n"
-    )
+    if traffic:
+        end = design.outputs[0].name
+        moves = f"{end}_tvalid && {end}_tready && {end}_tlast"
+        parts.append(
+            f"  assign m_axis_traffic_tdata = {given};\n"
+            f"  assign m_axis_traffic_tvalid = ap_rst_n && {moves};\n"
+        )
+    parts.append("endmodule\n")
     parts += [_MEMORY] if bench.external is not None else []
     parts += [_HOST] if bench.written is not None else []
     return "\n".join(parts).replace("PREFIX", name)
@@ -342,13 +356,15 @@ def _declared(ports: Sequence[StreamPort]) -> list[str]:
 
 _MASTER = "m_axi_weights"
 _ASKED = {"araddr": 64, "arlen": 8, "arsize": 3, "arburst": 2, "arvalid": 1, "arready": 1}
+_UNSEEN = {"arcache": 4, "arprot": 3}
 _ANSWERED = {"rresp": 2, "rlast": 1, "rvalid": 1, "rready": 1}
 
 
-def _memory(name: str, image: Beats, path: str, connected: dict[str, str]) -> str:
+def _memory(image: Beats, stem: str, connected: dict[str, str]) -> str:
     """Returns the memory's instance and wires, which the design is connected to."""
     width = 8 * image.shape[1]
-    wires = {**_ASKED, "rdata": width, **_ANSWERED}
+    seen = {**_ASKED, "rdata": width, **_ANSWERED}
+    wires = seen | _UNSEEN
     lines = [f"  wire [{bits - 1}:0] {_MASTER}_{wire};" for wire, bits in wires.items()]
     lines += ["  wire [63:0] given;", "  wire weights_fault;"]
     connected |= {f"{_MASTER}_{wire}": f"{_MASTER}_{wire}" for wire in wires}
@@ -357,15 +373,15 @@ def _memory(name: str, image: Beats, path: str, connected: dict[str, str]) -> st
         "WIDTH": str(width),
         "WORDS": str(len(image)),
         "BASE": _BASE,
-        "FILE": f'"{path}{name}_image.mem"',
-        "SETTINGS": f'"{path}{name}_settings.mem"',
+        "FILE": f'"{stem}_image.mem"',
+        "SETTINGS": f'"{stem}_settings.mem"',
     }
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "given": "given"}
-    ports |= {wire: f"{_MASTER}_{wire}" for wire in wires}
+    ports |= {wire: f"{_MASTER}_{wire}" for wire in seen}
     return "\n".join([*lines, bench_text.instance("PREFIX_memory", sizes, "memory", ports)])
 
 
-def _host(name: str, beats: Beats, path: str, connected: dict[str, str]) -> str:
+def _host(beats: Beats, stem: str, connected: dict[str, str]) -> str:
     """Returns the host's instance and wires, which the design is connected to."""
     width = 8 * beats.shape[1]
     wires = {"tdata": width, "tvalid": 1, "tlast": 1, "tready": 1}
@@ -375,8 +391,8 @@ def _host(name: str, beats: Beats, path: str, connected: dict[str, str]) -> str:
     sizes = {
         "WIDTH": str(width),
         "BEATS": str(len(beats)),
-        "FILE": f'"{path}{name}_writes.mem"',
-        "SETTINGS": f'"{path}{name}_settings.mem"',
+        "FILE": f'"{stem}_writes.mem"',
+        "SETTINGS": f'"{stem}_settings.mem"',
     }
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n"} | {wire: f"{port}_{wire}" for wire in wires}
     return "\n".join([*lines, bench_text.instance("PREFIX_host", sizes, "host", ports)])

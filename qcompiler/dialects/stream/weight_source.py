@@ -8,6 +8,7 @@ from xdsl.ir import Operation
 from xdsl.irdl import irdl_op_definition, prop_def, result_def
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.bus_words import pack_words
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.types import IntType
@@ -133,14 +134,7 @@ class WeightSourceOp(WeightBringer):
             matrix: as `stream.weights` has them.
         """
         words = self.unit.weight_words(matrix).astype(np.int64)
-        width = self.channel.element.width_bits
-        bits = (words[:, :, None] >> np.arange(width)) & 1
-        flat = bits.reshape(len(words), -1)
-        padded = np.zeros((len(words), self.word_bits), np.uint8)
-        padded[:, : flat.shape[1]] = flat
-        stream = np.zeros(self.bus_beats * self.bus_bits, np.uint8)
-        stream[: padded.size] = padded.reshape(-1)
-        return np.packbits(stream, bitorder="little").reshape(self.bus_beats, -1)
+        return pack_words(words, self.channel.element.width_bits, self.word_bits, self.bus_bits)
 
     @property
     def siblings(self) -> "list[WeightSourceOp]":
