@@ -1,17 +1,17 @@
 """What became of a layer: types, folding, cycles and what bounds them, requantizer, FIFOs, area."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
+from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.foldable_layers import Folding, Layer
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.requantizer_alternatives import reconsider
-from qcompiler.arith.requantizer_cost import FormCost
 from qcompiler.backends.report.estimates import type_name
 from qcompiler.backends.report.found import Data, Found
 from qcompiler.dialects import qint, stream
@@ -32,7 +32,7 @@ class Known:
     found: Found
     network: Network
     qint: ModuleOp | None
-    cost: FormCost | None
+    cost: DeviceCost | None
 
 
 def explain_layer(known: Known, name: str, process: stream.Process) -> dict[str, Any]:
@@ -120,11 +120,12 @@ def _requantizer(known: Known, process: stream.RequantizeOp) -> Data:
     tensors = known.qint and _same_on_tensors(known, process, scalar)
     if not tensors:
         return {"form": kind, "words": "", "others": []}
-    choice = (
-        reconsider(tensors)
-        if known.cost is None
-        else reconsider(tensors, known.cost, process.input_channel.lanes.data)
-    )
+    channel = process.input_channel
+    if known.cost is None:
+        choice = reconsider(tensors)
+    else:
+        cost = replace(known.cost, cycles=max(1, known.found.cycles // channel.beats))
+        choice = reconsider(tensors, cost, channel.lanes.data)
     return {
         "form": choice.name,
         "words": choice.words,
