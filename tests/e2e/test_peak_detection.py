@@ -1,5 +1,6 @@
 """The trained peak detector: several pixels a clock, and what its example measures it by."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -20,11 +21,15 @@ def _example(monkeypatch):
 
 
 @pytest.mark.simulation
-def test_the_committed_detector_simulates_as_it_predicts():
+@pytest.mark.parametrize(
+    "name",
+    ["peak_detector_small_w4a4", pytest.param("peak_detector_w4a4", marks=pytest.mark.sweep)],
+)
+def test_the_committed_detector_simulates_as_it_predicts(name):
     from detectors import measure
     from lines import make_lines
 
-    design = qcompiler.compile(FOLDER / "peak_detector_w4a4.onnx", pixels_per_clock=4)
+    design = qcompiler.compile(FOLDER / f"{name}.onnx", pixels_per_clock=4)
     assert design.timing.cycles_per_frame == 256 // 4
     lines = make_lines(300, 3)
     pixels = lines.pixels[:, None] / 64
@@ -37,6 +42,16 @@ def test_the_committed_detector_simulates_as_it_predicts():
     result = measure(detect, lines, make_lines(300, 4))
     assert result.error < 0.28  # a parabola has 0.31
     assert result.rate > 0.9
+
+
+@pytest.mark.parametrize("name", ["results", "results_small"])
+def test_results_are_strict_json(name):
+    text = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+
+    def refused(word):
+        raise AssertionError(word)
+
+    assert len(json.loads(text, parse_constant=refused)) >= 3
 
 
 def test_a_line_is_that_of_its_seed_and_the_bound_is_below_what_an_ideal_filter_does():
