@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 from onnx_models import node, save
-from transformer_models import F32, attention, decoder, in_one_node, runtime
+from transformer_models import F32, attention, decoder, in_one_node, rotated, runtime
 
 import qcompiler
 from qcompiler.errors import ModelError
@@ -107,3 +107,13 @@ def test_a_row_of_which_nothing_is_left(tmp_path):
     proto = attention(8, 8, 1, np.random.default_rng(0), (MASKS["added"][0], {"mask": mask}))
     with pytest.raises(ModelError, match="a mask leaves out every element of a row"):
         qcompiler.compile(save(proto, tmp_path))
+
+
+def test_rotary_positions(tmp_path):
+    rng = np.random.default_rng(5)
+    path = save(rotated(6, 8, rng), tmp_path)
+    x = rng.normal(size=(20, 1, 6, 8)).astype(F32)
+    design = qcompiler.compile(path, cycles=512)
+    wanted = runtime(path, x)
+    assert len(np.unique(wanted)) > 20
+    np.testing.assert_array_equal(np.reshape(design.predict({"x": x}), wanted.shape), wanted)

@@ -126,3 +126,32 @@ def in_one_node(op_set, shapes, **attributes):
     proto = model(nodes, CONSTANTS, inputs=shapes, opset=op_set)
     proto.ir_version = 11
     return proto
+
+
+def rotated(tokens, channels, rng):
+    """x, each half turned by an angle of its place and channel, into a product."""
+    half = channels // 2
+    angles = np.arange(tokens)[:, None] / 100 ** (np.arange(half) / half)
+    constants = {
+        "cos": np.tile(np.cos(angles), 2).astype(F32),
+        "sin": np.tile(np.sin(angles), 2).astype(F32),
+        "zero": np.array([0]), "half": np.array([half]), "full": np.array([channels]),
+        "axis": np.array([2]), "w": rng.integers(-60, 60, (channels, channels)).astype(np.int8),
+    }  # fmt: skip
+    nodes = [
+        *qdq("x", "xr", "s1", "z1"),
+        node("Mul", ["xr", "cos"], ["straight"]),
+        node("Slice", ["xr", "zero", "half", "axis"], ["first"]),
+        node("Slice", ["xr", "half", "full", "axis"], ["second"]),
+        node("Neg", ["second"], ["negative"]),
+        node("Concat", ["negative", "first"], ["turned"], axis=2),
+        node("Mul", ["turned", "sin"], ["across"]),
+        node("Add", ["straight", "across"], ["q"]),
+        *qdq("q", "qr", "s1", "z1"),
+        node("DequantizeLinear", ["w", "s2", "zw"], ["wr"]),
+        node("MatMul", ["qr", "wr"], ["m"]),
+        *qdq("m", "y", "s3", "z3"),
+    ]
+    proto = model(nodes, CONSTANTS | constants, inputs={"x": [1, tokens, channels]})
+    proto.ir_version = 10
+    return proto
