@@ -9,6 +9,7 @@ the pace. `--write-docs` writes docs/transformers.md.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ import torch
 from onnx import numpy_helper
 
 from benchmarks import transformer_networks as networks
-from benchmarks.common import MODELS, REPOSITORY, markdown, print_table, save_results
+from benchmarks.common import MODELS, REPOSITORY, RESULTS, markdown, print_table, save_results
 from benchmarks.fifo_sizing import Search
 from benchmarks.reference import Replay, executed
 from benchmarks.token_simulator import TokenSimulator
@@ -304,7 +305,7 @@ weights are random, of a fixed seed.
   frames, back to back and with random stalls on every port.
 - *cycles*: a frame, as compiled; *measured*: in simulation, back to back; *estimate*: the largest
   term of equation (8) of `qcc estimate`, the work of each product over its multiply-accumulates a
-  cycle.
+  cycle; 0 where it was not asked.
 - *FIFO bits*, and the least with which a search by simulation of beats keeps the pace.
 
 Masks stay out of the quantizers (`Where` and `Softmax` are left in floating point): a mask of
@@ -325,31 +326,41 @@ def _row(found: Found) -> list[str]:
     ]  # fmt: skip
 
 
+def cases(folder: Path) -> dict[str, Callable[[], Found]]:
+    """Returns what measures each network, by name."""
+    return {
+        "encoder": lambda: encoder(Sizes(), folder),
+        "decoder": lambda: decoder(Sizes(), folder),
+        "brevitas": lambda: low_precision(folder),
+        **{name: partial(kernel, name) for name in _DEEPLOY},
+    }
+
+
+def known() -> list[Found]:
+    """Returns what was measured last of each network, in this run or in others."""
+    files = [RESULTS / f"transformers_{name}.json" for name in cases(RESULTS)]
+    texts = [file.read_text(encoding="utf-8") for file in files if file.exists()]
+    return [Found(**json.loads(text)["results"]) for text in texts]
+
+
 def main() -> int:
-    """Compares all networks; exit status 1 if one is not as wanted."""
+    """Compares networks; exit status 1 if one is not as wanted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="NAME", help="one network")
+    parser.add_argument("--only", metavar="NAME", nargs="*", help="some networks")
     parser.add_argument("--write-docs", action="store_true", help=f"write {_PAGE.name}")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
     results: list[Found] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cases: dict[str, Callable[[], Found]] = {
-            "encoder": lambda: encoder(Sizes(), folder),
-            "decoder": lambda: decoder(Sizes(), folder),
-            "brevitas": lambda: low_precision(folder),
-            **{name: partial(kernel, name) for name in _DEEPLOY},
-        }
-        for name, run in cases.items():
-            if parsed.only in (None, name):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, run in cases(Path(folder)).items():
+            if parsed.only is None or name in parsed.only:
                 results.append(run())
+                save_results(f"transformers_{name}", asdict(results[-1]))
                 print(" | ".join(_row(results[-1])), *results[-1].notes, sep="\n  ", flush=True)
-    rows = [_row(found) for found in results]
-    print_table("transformers", _COLUMNS, rows)
-    save_results("transformers", [asdict(found) for found in results])
+    print_table("transformers", _COLUMNS, [_row(found) for found in results])
     if parsed.write_docs:
-        _PAGE.write_text(_TEXT.format(table=markdown(_COLUMNS, rows)), encoding="utf-8")
+        table = markdown(_COLUMNS, [_row(found) for found in known()])
+        _PAGE.write_text(_TEXT.format(table=table), encoding="utf-8")
     return int(not all(found.good for found in results))
 
 

@@ -26,7 +26,7 @@ from qcompiler.interpreters import run_constants
 MAX_CONSTANT_ELEMENTS = MAX_ELEMENTS
 """Bound on the elements of all constants: many tensors may name the same external data."""
 
-_SATURATE = ("Softmax", "LogSoftmax", "QuantizeLinear", "Quant")
+_SATURATE = ("Softmax", "QuantizeLinear", "Quant")
 _PASS_ON = ("Add", "Where", "Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
 
 MAX_COMPUTED = 2**25
