@@ -34,10 +34,19 @@ from qcompiler.proofs.traces import show
 from qcompiler.proofs.vcd import Trace
 from qcompiler.proofs.wiring import prove_top
 
+_ELSEWHERE = "its weights come from elsewhere"
+
 Status: TypeAlias = Literal["proven", "control", "refuted", "undecided"]
 """`control`: with data left out; how many beats move, and when, but not what they hold."""
 
 TOP = "top"
+
+
+def _takes_weights(process: stream.Process) -> bool:
+    """Whether a process brings weights from outside of the hardware, or takes such."""
+    if isinstance(process, stream.Weighted):
+        return process.source is not None
+    return isinstance(process, stream.WeightSourceOp)
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,8 @@ class Proofs:
         try:
             if name == TOP:
                 return "proven", prove_top(self.sources, self.design.network, limits), None
+            if name == LIVENESS and self.design.network.sources:
+                return "undecided", f"{_ELSEWHERE}: when they come, no schedule says", None
             if name == LIVENESS:
                 return "proven", self._liveness(limits), None
             if name not in self.processes:
@@ -171,6 +182,8 @@ class Proofs:
             process = self.processes[name]
             if not process.has_handshake:
                 return "undecided", "it has no handshake, which proofs are about", None
+            if _takes_weights(process):
+                return "undecided", f"{_ELSEWHERE}: proofs do not follow them yet", None
             block = process_block(self.sources, name, process, limits)
             return self._block(block, meaning_of(process, self.tables), [check_ports])
         except Refuted as refuted:
