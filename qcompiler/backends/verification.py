@@ -15,6 +15,7 @@ from qcompiler.backends.model_check import ModelCheck, check_model, random_input
 from qcompiler.backends.report.page import renew_page
 from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
 from qcompiler.backends.simulators import Reset
+from qcompiler.backends.synthesis.equivalence import Equivalence, prove_netlist
 from qcompiler.backends.synthesis.gate_level import netlist_design
 from qcompiler.backends.vectors import read_arrays
 from qcompiler.backends.weight_sets import (
@@ -72,6 +73,7 @@ class Verification:
         predicted_weight_bytes: that a frame reads from the memory beside the chip; 0 without one.
         weight_sets: that the host wrote during a run; 0 where it writes none.
         model: how the network compares with its model in another runtime, if that was asked for.
+        equivalence: how far the netlist is proven to do what the Verilog does, if that was.
     """
 
     top: str
@@ -84,12 +86,17 @@ class Verification:
     predicted_weight_bytes: int = 0
     weight_sets: int = 0
     model: ModelCheck | None = None
+    equivalence: Equivalence | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differed; from the model's runtime, by more than float noise."""
+        """Whether nothing differed, and what was to be proven is.
+
+        From the model's runtime, nothing may differ by more than float noise.
+        """
         equal = not any(run.mismatches for run in self.runs)
-        return equal and (self.model is None or self.model.passed)
+        proven = self.equivalence is None or self.equivalence.passed
+        return equal and proven and (self.model is None or self.model.passed)
 
     @property
     def frames(self) -> int:
@@ -218,6 +225,7 @@ def verify(
     tool: str = "verilator",
     netlist: Device | None = None,
     model: Path | None = None,
+    prove_seconds: float | None = None,
     progress: Progress = silent,
 ) -> Verification:
     """Simulates a written design back to back and with random stalls, and perhaps with resets.
@@ -234,6 +242,7 @@ def verify(
         tool: simulator.
         netlist: simulate what `qcc synth` made for this device, instead of the Verilog.
         model: the ONNX file that the design was made of, to compare with.
+        prove_seconds: prove the netlist equal to the Verilog, too, in so much time.
         progress: told what goes on: `back to back: 200 of 1000 frames`.
 
     Raises:
@@ -243,8 +252,12 @@ def verify(
     """
     progress("reading the design")
     design, rtl = load_design(directory)
+    equivalence: Equivalence | None = None
     if netlist is not None:
-        rtl = netlist_design(directory, rtl, netlist)
+        gates = netlist_design(directory, rtl, netlist)
+        if prove_seconds is not None:
+            equivalence = prove_netlist(rtl, gates, netlist.name, prove_seconds, progress)
+        rtl = gates
     checked: ModelCheck | None = None
     if model is None:
         integers = _integers(design, vectors, file, seed)
@@ -304,6 +317,7 @@ def verify(
         external_bytes(design.network),
         len(sets),
         checked,
+        equivalence,
     )
     name = f"netlist_{netlist.name}" if netlist else "rtlsim"
     report = Layout(directory).report(f"{name}_performance")

@@ -7,12 +7,14 @@ from pathlib import Path
 from rich.markup import escape
 
 from qcompiler.backends.model_check import ModelCheck
+from qcompiler.backends.synthesis.equivalence import Equivalence
 from qcompiler.backends.verification import Verification, verify
 from qcompiler.backends.written import device_of
 from qcompiler.cli.common import (
     add_plugin_argument,
     naming_nodes,
     out,
+    positive,
     positive_int,
     print_json,
     print_table,
@@ -21,6 +23,9 @@ from qcompiler.cli.common import (
 )
 from qcompiler.cli.progress import showing_progress
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
+
+_SHOWN = 8
+"""Signals that are named of those which are not proven."""
 
 
 def _probability(text: str) -> float:
@@ -80,6 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="simulate the netlist that qcc synth made for --device, instead of the Verilog",
     )
     parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="with --netlist: prove, too, that the netlist does what the Verilog does; exit status "
+        "1 if that comes to no end",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        metavar="SECONDS",
+        help="most that this proof may take (default: 600)",
+    )
+    parser.add_argument(
         "--device",
         metavar="NAME|FILE",
         help="of the netlist (default: the one that the design was compiled for, or "
@@ -100,6 +117,11 @@ def run(parsed: argparse.Namespace) -> int:
     if not parsed.netlist:
         given = {"--device": parsed.device is not None}
         refuse_unused("verify", given, "without --netlist: the Verilog is for any device")
+        given = {"--prove": parsed.prove}
+        refuse_unused("verify", given, "without --netlist: qcc prove proves the Verilog")
+    if not parsed.prove:
+        given = {"--timeout": parsed.timeout is not None}
+        refuse_unused("verify", given, "without --prove: it limits the proof")
     device: Device | None = None
     if parsed.netlist:
         device = load_device(parsed.device) if parsed.device else device_of(parsed.directory)
@@ -114,6 +136,7 @@ def run(parsed: argparse.Namespace) -> int:
             tool=parsed.simulator,
             netlist=device,
             model=parsed.model,
+            prove_seconds=(parsed.timeout or 600.0) if parsed.prove else None,
             progress=progress,
         )
     if parsed.json:
@@ -154,7 +177,28 @@ def _show_model(check: ModelCheck) -> None:
         )
 
 
+def _show_equivalence(found: Equivalence) -> None:
+    """Says how far the netlist is proven."""
+    if found.passed:
+        out.print(
+            f"[green]proven:[/green] the netlist for {found.device} does what the Verilog does, "
+            f"{found.pairs} bits of signals, {found.seconds:.0f} s"
+        )
+        return
+    stopped = f"; {found.stopped}" if found.stopped else ""
+    out.print(
+        f"[yellow]not proven:[/yellow] the netlist for {found.device}: {found.proven} of "
+        f"{found.pairs} bits of signals follow if the others are equal{stopped}"
+    )
+    names = [escape(name) for name in found.open]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    if names:
+        out.print(f"open: {', '.join(names[:_SHOWN])}{more}")
+
+
 def _show(result: Verification) -> None:
+    if result.equivalence is not None:
+        _show_equivalence(result.equivalence)
     if result.model is not None:
         _show_model(result.model)
     what = f"netlist for {result.netlist}" if result.netlist else "Verilog"

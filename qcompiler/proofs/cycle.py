@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from qcompiler.proofs.circuit import Circuit, Node
 from qcompiler.proofs.terms import UNKNOWN, Terms, Word
@@ -132,10 +132,11 @@ class Cycle:
         """Returns the nodes that are always the same and known, as integers, or tuples of them."""
         found: dict[int, Any] = {}
         for number, value in self._fixed.items():
-            words: Memory = value if isinstance(value, tuple) else (value,)
+            memory = bool(self.circuit.nodes[number].sort.address)
+            words = cast(Memory, value) if memory else (cast(Word, value),)
             known = [self.terms.value(word) for word in words]
             if None not in known:
-                found[number] = tuple(known) if isinstance(value, tuple) else known[0]
+                found[number] = tuple(known) if memory else known[0]
         return found
 
     def rules_for(self, roots: Iterable[int], tainted: set[int]) -> list[tuple[int, Rule]]:

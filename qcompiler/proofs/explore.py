@@ -9,7 +9,7 @@ data, all patterns of stalls, and for ever.
 import gc
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -52,7 +52,7 @@ class _Edge(NamedTuple):
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def _without_collection() -> Generator[None]:
     """Keeps Python from looking for circles among millions of states, of which there are none."""
     used = gc.isenabled()
     gc.disable()

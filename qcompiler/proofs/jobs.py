@@ -24,6 +24,7 @@ from qcompiler.proofs.blocks import (
     slice_block,
     whole_circuit,
 )
+from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.explore import Explored, Explorer
 from qcompiler.proofs.liveness import Certificate, check
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
@@ -175,7 +176,7 @@ class Proofs:
             if name == LIVENESS and self.design.network.sources:
                 return "undecided", f"{_ELSEWHERE}: when they come, no schedule says", None
             if name == LIVENESS:
-                return "proven", self._liveness(limits), None
+                return self._liveness(limits)
             if name not in self.processes:
                 block = slice_block(self.sources, name, limits)
                 return self._block(block, SliceMeaning(), [check_slice])
@@ -200,14 +201,23 @@ class Proofs:
         trace.write(path)
         return str(path.relative_to(self.directory))
 
-    def _liveness(self, limits: Limits) -> str:
-        """Checks the certificate of FIFO sizes. Raises as `liveness.check`."""
-        certificate = Certificate.read(Layout(self.directory).report(LIVENESS))
-        return check(
-            certificate,
-            self.design.network,
-            lambda name: whole_circuit(self.sources, self.module(name), limits),
-        )
+    def _liveness(self, limits: Limits) -> tuple[Status, str, str | None]:
+        """Checks the certificate of FIFO sizes; one that is refused says nothing of the hardware.
+
+        Raises:
+            Undecided: there is none.
+        """
+        path = Layout(self.directory).report(LIVENESS)
+
+        def circuit_of(name: str) -> Circuit:
+            return whole_circuit(self.sources, self.module(name), limits)
+
+        try:
+            words = check(Certificate.read(path), self.design.network, circuit_of)
+        except Refuted as refused:
+            words = f"the certificate is refused: {refused}"
+            return "undecided", words, self._written(LIVENESS, refused.trace)
+        return "proven", words, None
 
     def _block(
         self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]

@@ -15,6 +15,7 @@ from qcompiler.backends.simulators.cache import default_cache_root
 from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.proofs.jobs import Effort, Proofs, Result, known
+from qcompiler.proofs.vcd import write_whole
 
 _FIELDS = {"name", "kind", "status", "words", "seconds", "trace", "cached"}
 
@@ -111,7 +112,7 @@ def prove(
     report = Report(proofs.design.name, tuple(found[name] for name in names))
     if not only:
         path = Layout(directory).report("proofs")
-        path.write_text(json.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(report.as_dict(), indent=2) + "\n")
     return report
 
 

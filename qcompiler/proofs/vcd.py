@@ -3,6 +3,7 @@
 Source: IEEE Std 1364-2005, clause 18, for value change dumps.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,4 +45,14 @@ class Trace:
                     lines.append(f"b{bits} {mark}" if width > 1 else f"{bits}{mark}")
             lines += [f"#{10 * number + 5}", "0!"]
             before = values
-        path.write_text("\n".join(lines) + "\n", encoding="ascii")
+        write_whole(path, "\n".join(lines) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, also if the program is interrupted."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

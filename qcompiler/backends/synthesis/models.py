@@ -49,6 +49,25 @@ def _without(text: str, names: Iterable[str]) -> str:
     return _MODULE.sub(lambda match: "" if match[1] in unwanted else match[0], text)
 
 
+def only_modules(text: str, user: str) -> str:
+    """Returns a Verilog text without the modules that neither `user` uses, nor those that it does.
+
+    Args:
+        text: modules of cells.
+        user: Verilog that uses some.
+    """
+    texts: dict[str, str] = {}
+    for match in _MODULE.finditer(text):
+        texts.setdefault(match[1], match[0])
+    found: set[str] = set()
+    todo = [user]
+    while todo:
+        new = set(re.findall(r"\w+", todo.pop())) & texts.keys() - found
+        found |= new
+        todo += [texts[name] for name in new]
+    return _without(text, texts.keys() - found)
+
+
 def cell_models(family: str, share: Path, cells: Iterable[Mapping[str, Any]]) -> str:
     """Returns Verilog that simulates the cells of a netlist.
 

@@ -1,5 +1,9 @@
 """What requantizers must compute comes from the model's parameters, not from the form chosen."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from cli_runner import qcc, small_mlp
@@ -61,6 +65,23 @@ def test_a_table_with_a_hole_is_refused(design, capfd):
     assert found.status == 1
     assert '"status": "refuted"' in found.out
     assert ", not 11" in found.out
+
+
+def test_an_interruption_leaves_nothing_half_written(design):
+    before = {path.relative_to(design) for path in design.rglob("*")}
+    command = [sys.executable, "-m", "qcompiler.cli.main", "prove", str(design), "--no-cache"]
+    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        while b" proofs" not in running.stderr.readline():  # all processes are there
+            pass
+        running.send_signal(signal.SIGINT)
+        words = running.stderr.read().decode()
+    assert running.returncode == 130, words
+    assert "Traceback" not in words
+    left = {path.relative_to(design) for path in design.rglob("*")} - before
+    # Traces of proofs that had ended are whole; of others there is nothing.
+    assert {path.suffix for path in left} <= {"", ".vcd"}
+    assert not [path for path in left if path.name.startswith(".")]
 
 
 def test_results_are_known_the_next_time(design, tmp_path, capfd, monkeypatch):
