@@ -191,6 +191,8 @@ class Proofs:
             return "refuted", str(refuted), self._written(name, refuted.trace)
         except (Undecided, SynthesisError, ValueError) as error:
             return "undecided", " ".join(str(error).splitlines()[:2]), None
+        except MemoryError:
+            return "undecided", "not finished: it takes more memory than there is", None
 
     def _written(self, name: str, trace: Trace | None) -> str | None:
         """Writes a trace into the design; returns its path there."""

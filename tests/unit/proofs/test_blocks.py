@@ -87,6 +87,16 @@ BROKEN = [
 ]  # fmt: skip
 
 
+def test_a_lack_of_memory_is_said(proofs, monkeypatch):
+    def too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("qcompiler.proofs.jobs.meaning_of", too_much)
+    result = proofs.prove("n_fifo")
+    assert result.status == "undecided"
+    assert "not finished" in result.words
+
+
 def test_another_clock_is_refused(proofs, tmp_path):
     sources = [Path(shutil.copy(path, tmp_path)) for path in proofs.sources.files]
     (fifo,) = [path for path in sources if path.stem == "network_n_fifo"]
