@@ -109,7 +109,7 @@ def test_colours_follow_what_is_chosen(cnn, opened):
 def test_ir_folds_and_is_searched(cnn, opened):
     page = opened(cnn, "ir/08-fuse-requantize")
     assert texts(page, ".steps a")[:2] == ["import", "fold-constants"]
-    assert len(texts(page, ".steps:visible a")) == 21
+    assert len(texts(page, ".steps:visible a")) == 23
     count = "made.get('ir').view.list.rows.length"
     rows = page.evaluate(count)
     page.locator(".row", has_text="qint.requantize").first.locator(".fold").click()

@@ -91,6 +91,8 @@ def prove_netlist(
         stages = [_beginning(rtl, netlist), *([stage] for stage in _STAGES)]
         for number, stage in enumerate(stages):
             left = seconds - (time.monotonic() - start)
+            if number and left <= 0:
+                return _ended(found, start, "its limit of time was reached")
             progress(f"proving the netlist: {stage[-1] if number else 'reading'}")
             try:
                 found = _step(folder, number, stage, Limits(max(left, 1.0)), found)
