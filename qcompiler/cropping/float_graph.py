@@ -12,12 +12,12 @@ from qcompiler.cropping.groups import (
     Span,
     Spans,
     Taker,
-    best,
     elements,
     flattened,
     made_by_layer,
-    of_group,
+    strongest,
     tie,
+    unknown,
     weights_left,
 )
 from qcompiler.cropping.widths import Widths
@@ -57,9 +57,7 @@ class _Reader:
         if made is None and node.kind in _PASSING and len(given) == 1:
             made = given[0]
         if made is None:
-            what = f"what {node.kind} does with channels is not known"
-            remedy = "leave it out, or crop the parts of the model before and behind it"
-            self.problems.append(Problem(node.name, what, remedy))
+            self.problems.append(unknown(node.name, node.kind))
             return
         self.spans[node.output] = made
 
@@ -153,8 +151,10 @@ class FloatChannels:
     def cropped(self, widths: Widths) -> Graph:
         """Returns the network with the channels that stay: those with the largest weights."""
         graph = self.graph.copy()
-        kept = {group: self._chosen(group, count) for group, count in widths.kept.items()}
         nodes = {node.output: node for node in graph.nodes}
+        layers = self.channels.layers
+        sizes = {each.name: np.abs(_outputs_first(nodes[each.name], graph)) for each in layers}
+        kept = strongest(widths.kept, layers, sizes)
         for taker in widths.channels.takers:
             _slice(graph, nodes[taker.name], taker, kept)
         for name, spans in self.spans.items():
@@ -165,17 +165,6 @@ class FloatChannels:
             if node.kind == "reshape":
                 node.attributes["shape"] = graph.shapes[node.output]
         return graph
-
-    def _chosen(self, group: Group, count: int) -> np.ndarray:
-        total = np.zeros(group.channels)
-        nodes = {node.output: node for node in self.graph.nodes}
-        for layer in self.channels.layers:
-            weights = np.abs(_outputs_first(nodes[layer.name], self.graph))
-            weights = weights.reshape(*weights.shape[:2], -1).sum(axis=2)
-            total += of_group(group, layer.made, weights.sum(axis=1))
-            if layer.groups == 1:
-                total += of_group(group, layer.taken, weights.sum(axis=0))
-        return best(group, total, count)
 
 
 def _outputs_first(node: Node, graph: Graph) -> Array:

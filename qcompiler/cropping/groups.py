@@ -12,6 +12,7 @@ from math import lcm, prod
 import numpy as np
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.errors import Problem
 
 
 @dataclass(eq=False)
@@ -204,3 +205,32 @@ def best(group: Group, scores: np.ndarray, count: int) -> IntArray:
     order = np.argsort(-parts, axis=1, kind="stable")[:, : count // group.parts]
     offsets = np.arange(group.parts)[:, None] * parts.shape[1]
     return (np.sort(order, axis=1) + offsets).ravel().astype(np.int64)
+
+
+def strongest(
+    counts: Mapping[Group, int], layers: Sequence[Taker], scores: Mapping[str, np.ndarray]
+) -> Kept:
+    """Returns the channels of each group that stay: those with the highest scores in and out.
+
+    Args:
+        counts: how many stay of each group.
+        layers: that make or take the channels.
+        scores: by a layer's name, of its weights: [outputs, inputs of a group, *kernel].
+    """
+    sums = {name: score.reshape(*score.shape[:2], -1).sum(axis=2) for name, score in scores.items()}
+    kept: dict[Group, IntArray] = {}
+    for group, count in counts.items():
+        total = np.zeros(group.channels)
+        for layer in layers:
+            total += of_group(group, layer.made, sums[layer.name].sum(axis=1))
+            if layer.groups == 1:
+                total += of_group(group, layer.taken, sums[layer.name].sum(axis=0))
+        kept[group] = best(group, total, count)
+    return kept
+
+
+def unknown(where: str, kind: str) -> Problem:
+    """Returns the problem of something whose channels are not followed."""
+    what = f"what {kind} does with channels is not known"
+    remedy = "leave it out, or crop the parts of the model before and behind it"
+    return Problem(where, what, remedy)

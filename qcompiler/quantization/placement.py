@@ -49,8 +49,7 @@ def meets(graph: Graph, node: Node) -> bool:
 
 def _is_last(graph: Graph, node: Node) -> bool:
     """Whether what a node makes goes to outputs only, through moves: the host computes it then."""
-    readers = [other for other in graph.nodes if node.output in other.inputs]
-    return all(other.kind in MOVES and _is_last(graph, other) for other in readers)
+    return all(user.kind in MOVES and _is_last(graph, user) for user in graph.users(node.output))
 
 
 def sources(graph: Graph, value: str) -> list[str]:

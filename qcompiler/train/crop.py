@@ -14,12 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch.fx
 from torch import Tensor, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from qcompiler.arith.arrays import IntArray
 from qcompiler.cropping.densities import convex
 from qcompiler.cropping.groups import (
     Channels,
@@ -28,12 +26,12 @@ from qcompiler.cropping.groups import (
     Span,
     Spans,
     Taker,
-    best,
     elements,
     flattened,
     made_by_layer,
-    of_group,
+    strongest,
     tie,
+    unknown,
     weights_left,
 )
 from qcompiler.cropping.widths import Widths, within
@@ -80,7 +78,7 @@ def crop(
         name: score.numpy()
         for name, score in Flow(model, example, [layer.name for layer in layers]).scores().items()
     }
-    kept = {group: _chosen(group, count, layers, scores) for group, count in widths.kept.items()}
+    kept = strongest(widths.kept, layers, scores)
     small = copy.deepcopy(model)
     modules = named_modules(small)
     for taker in widths.channels.takers:
@@ -104,19 +102,6 @@ def cropped_widths(
     else:
         found = Flow(model, example, [layer.name for layer in layers]).densities(keep)
     return within(channels, found, keep, multiple)
-
-
-def _chosen(
-    group: Group, count: int, layers: Sequence[Taker], scores: Mapping[str, np.ndarray]
-) -> IntArray:
-    """Returns the channels of a group that stay: those with most flow in and out."""
-    total = np.zeros(group.channels)
-    for layer in layers:
-        score = scores[layer.name].reshape(*scores[layer.name].shape[:2], -1).sum(axis=2)
-        total += of_group(group, layer.made, score.sum(axis=1))
-        if layer.groups == 1:
-            total += of_group(group, layer.taken, score.sum(axis=0))
-    return best(group, total, count)
 
 
 def _slice(module: Any, taker: Taker, kept: Kept) -> None:
@@ -224,9 +209,7 @@ class _Reader:
             self._unknown(node.name, name)
 
     def _unknown(self, where: str, kind: str) -> None:
-        what = f"what {kind} does with channels is not known"
-        remedy = "leave it out, or crop the parts of the model before and behind it"
-        self.problems.append(Problem(f"{where} ({kind})", what, remedy))
+        self.problems.append(unknown(f"{where} ({kind})", kind))
 
 
 def _dimensions(node: torch.fx.Node) -> tuple[int, ...]:

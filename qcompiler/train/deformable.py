@@ -71,8 +71,7 @@ class BoundedOffsets(Requantizer):
     def spread(self, *x: float) -> float:
         """Chooses the scale: most offsets are less than half an element."""
         target = 2.0**self.fraction / 4
-        with torch.no_grad():
-            self.log2_scale.fill_(np.log2(target / max(x[0], 2**-20)))
+        self._fit(target, max(x[0], 2**-20))
         return target
 
 

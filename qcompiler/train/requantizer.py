@@ -40,14 +40,17 @@ _SMALLEST_VARIANCE = 1e-3
 """Added to variances of sums of integers, so that channels that are constant divide by no zero."""
 
 
-def _requantized(acc: Tensor, scale: Tensor, offset: Tensor, lo: int, hi: int) -> Tensor:
-    """Returns clamp(floor(acc * scale + 1/2) + offset, lo, hi).
+def _unclamped(acc: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """Returns floor(acc * scale + 1/2) + offset; in float64 products and sums are exact."""
+    return (acc.double() * scale).add_(0.5).floor_().add_(offset)
+
+
+def _clamped(acc: Tensor, scale: Tensor, offset: Tensor, lo: int, hi: int) -> Tensor:
+    """Returns the codes.
 
     As one operation it keeps what its gradients need and no more; torch.compile takes it as it is.
     """
-    # In float64 products and sums are exact.
-    y = (acc.double() * scale).add_(0.5).floor_().add_(offset)
-    return y.clamp_(lo, hi).to(acc.dtype)
+    return _unclamped(acc, scale, offset).clamp_(lo, hi).to(acc.dtype)
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -60,7 +63,7 @@ def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, No
     """Returns those of the head of this module."""
     acc, scale, offset = ctx.saved_tensors
     lo, hi = ctx.bounds
-    y = (acc.double() * scale).add_(0.5).floor_().add_(offset)
+    y = _unclamped(acc, scale, offset)
     passed = grad * ((y >= lo) & (y <= hi))
     to_scale = (passed * acc).sum_to_size(scale.shape).double()
     to_offset = passed.sum_to_size(offset.shape).double()
@@ -71,7 +74,7 @@ def _like(acc: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(acc)
 
 
-_requantize: Any = torch.library.custom_op("qcompiler::requantize", _requantized, mutates_args=())
+_requantize: Any = torch.library.custom_op("qcompiler::requantize", _clamped, mutates_args=())
 _requantize.register_fake(_like)
 _requantize.register_autograd(_gradients, setup_context=_keep)
 
@@ -135,9 +138,11 @@ class Requantizer(Layer):
 
     def forward(self, acc: Tensor) -> Tensor:
         """Returns codes; acc has channels along axis 1."""
-        return self._requantized(acc, self.scale())
+        return self._requantized(acc, self.scale(), self._middle())
 
-    def _requantized(self, acc: Tensor, trained: Tensor) -> Tensor:
+    def _requantized(self, acc: Tensor, trained: Tensor, middle: Tensor | None) -> Tensor:
+        if middle is not None:
+            acc = acc - along_axis(middle, acc.dim(), 1).to(acc.dtype)
         multiplier, shift = self._dyadic(trained)
         exact = multiplier.double() * torch.exp2(-shift.double())
         scale = along_axis(straight_to(exact, trained), acc.dim(), 1)
@@ -180,9 +185,13 @@ class Requantizer(Layer):
     def spread(self, *x: float) -> float:
         """Chooses the scale: the codes reach some root mean squares of the accumulators."""
         target = max(self.range.hi, 1) / _HEADROOM
-        with torch.no_grad():
-            self.log2_scale.fill_(np.log2(target / max(x[0], 2**-20)))
+        self._fit(target, max(x[0], 2**-20))
         return target if self.range.signed else target / sqrt(2)
+
+    def _fit(self, target: float, expected: float) -> None:
+        """Lets sums of an expected root mean square have codes of a wanted one."""
+        with torch.no_grad():
+            self.log2_scale.fill_(np.log2(target / expected))
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a factor, a summand and a quantizer that rounds down: acc * M/2**S + (B + 1/2).
@@ -270,23 +279,15 @@ class NormRequantizer(Requantizer):
     def forward(self, acc: Tensor) -> Tensor:
         """Returns codes; acc has channels along axis 1."""
         if not self.training:
-            return self._requantized(acc - self._row(self._middle(), acc), self.scale())
+            return super().forward(acc)
         others = [axis for axis in range(acc.dim()) if axis != 1]
-        exact = acc.double()
-        variance, mean = torch.var_mean(exact, others, correction=0)
+        variance, mean = torch.var_mean(acc.double(), others, correction=0)
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_variance.lerp_(variance, self.momentum)
-        return self._requantized(acc - self._row(round_through(mean), acc), self._over(variance))
+        return self._requantized(acc, self._over(variance), round_through(mean))
 
-    @staticmethod
-    def _row(values: Tensor, acc: Tensor) -> Tensor:
-        return along_axis(values, acc.dim(), 1).to(acc.dtype)
-
-    def spread(self, *x: float) -> float:
-        """Chooses the scale: the codes reach some standard deviations."""
-        target = max(self.range.hi, 1) / _HEADROOM
+    def _fit(self, target: float, expected: float) -> None:
         with torch.no_grad():
             self.log2_scale.fill_(np.log2(target))
-            self.running_variance.fill_(max(x[0], 2**-20) ** 2)
-        return target if self.range.signed else target / sqrt(2)
+            self.running_variance.fill_(expected**2)
