@@ -10,12 +10,12 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.frontends.module import retyped
+from qcompiler.frontends.onnx.moves import readers_beyond_moves
 
 _READERS = {"TensorScatter": 2}
 """Which input of an operation says a place."""
 
 _MOST_BITS = 32
-_MOVES = ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def narrow_places(quantizers: Iterable[qint.QuantizeOp]) -> None:
@@ -50,20 +50,9 @@ def _argument(value: SSAValue) -> BlockArgument | None:
 
 def says_place(nodes: Iterable[NodeProto], name: str) -> bool:
     """Returns whether a node takes a place from a tensor, which others may have moved and cast."""
-    readers: dict[str, list[NodeProto]] = {}
-    for node in nodes:
-        for given in node.input:
-            readers.setdefault(given, []).append(node)
-    seen, pending = {name}, [name]
-    while pending:
-        given = pending.pop()
-        for node in readers.get(given, []):
-            if list(node.input).index(given) == _READERS.get(node.op_type):
-                return True
-            if node.op_type in _MOVES:
-                pending += [made for made in node.output if made not in seen]
-                seen.update(node.output)
-    return False
+    return any(
+        _READERS.get(node.op_type) in places for node, places in readers_beyond_moves(nodes, name)
+    )
 
 
 def wide_arguments(block: Block, names: Sequence[str]) -> list[str]:

@@ -3,8 +3,8 @@
 from onnx import GraphProto, NodeProto
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.frontends.onnx.moves import readers_beyond_moves
 
-_MOVES = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose")
 _COMPARISONS = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 _QUANTIZERS = ("QuantizeLinear", "DequantizeLinear", "Quant", "Identity")
 
@@ -15,23 +15,15 @@ def token_range(graph: GraphProto, name: str) -> IntRange | None:
     A runtime stops at an index beyond the table, so the model says nothing of others.
     """
     rows: list[int] = []
-    seen, pending = {name}, [name]
-    while pending:
-        read = pending.pop()
-        for node in graph.node:
-            places = [i for i, given in enumerate(node.input) if given == read]
-            if not places or node.op_type == "Shape" or node.op_type in _COMPARISONS:
-                continue
-            if node.op_type == "TensorScatter" and places == [2]:
-                continue  # it narrows the range further
-            if node.op_type in _MOVES and places == [0]:
-                pending += [made for made in node.output if made not in seen]
-                seen.update(node.output)
-                continue
-            count = _rows(graph, node) if node.op_type == "Gather" and places == [1] else None
-            if count is None:
-                return None
-            rows.append(count)
+    for node, places in readers_beyond_moves(graph.node, name):
+        if node.op_type == "Shape" or node.op_type in _COMPARISONS:
+            continue
+        if node.op_type == "TensorScatter" and places == [2]:
+            continue  # it narrows the range further
+        count = _rows(graph, node) if node.op_type == "Gather" and places == [1] else None
+        if count is None:
+            return None
+        rows.append(count)
     return IntRange(0, min(rows) - 1) if rows and min(rows) > 0 else None
 
 
