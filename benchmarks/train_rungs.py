@@ -29,7 +29,7 @@ _COLUMNS = ("layers", "bits", "inputs", "torch", "interpreter", "Verilog", "netl
 _BITS = (2, 3, 4, 8)
 
 
-def _images(bits: int, **options: Any) -> nn.Module:
+def images(bits: int, **options: Any) -> nn.Module:
     """Dense, depthwise, grouped and strided convolutions, a pool, a dense layer; requantizers."""
     return train.Sequential(
         train.Input(bits, shape=(2, 6, 6)),
@@ -38,7 +38,9 @@ def _images(bits: int, **options: Any) -> nn.Module:
         train.QuantConv2d(4, 4, 3, padding=1, groups=4, bits=bits, bias=False, **options),
         train.Requantizer(bits, signed=True),
         nn.MaxPool2d(2),
-        train.QuantConv2d(4, 8, (2, 1), stride=(2, 1), groups=2, bits=bits, **options),
+        train.QuantConv2d(
+            4, 8, (2, 1), stride=(2, 1), groups=2, bits=bits, per_channel=False, **options
+        ),
         train.Requantizer(bits, multiplier_bits=4),
         nn.Flatten(),
         train.QuantLinear(24, 5, bits=bits, **options),
@@ -48,10 +50,10 @@ def _images(bits: int, **options: Any) -> nn.Module:
 
 def _few_digits(bits: int) -> nn.Module:
     """The same with weights of at most two signed digits."""
-    return _images(bits, digits=2)
+    return images(bits, digits=2)
 
 
-def _points(bits: int) -> nn.Module:
+def points(bits: int) -> nn.Module:
     """Fixed point with trained binary points, a normalization, several roundings."""
     return train.Sequential(
         train.Input(bits, signed=True, shape=(2, 6, 6)),
@@ -66,8 +68,8 @@ def _points(bits: int) -> nn.Module:
     )
 
 
-class _Branches(train.Model):
-    """A residual sum, a concatenation, sums over windows and over the whole image."""
+class Branches(train.Model):
+    """A residual sum, a concatenation and sums over windows of 4, 9 and all elements."""
 
     def __init__(self, bits: int) -> None:
         super().__init__()
@@ -82,6 +84,8 @@ class _Branches(train.Model):
         self.concat_codes = train.Requantizer(bits, 8)
         self.pool = train.SumPool2d(2)
         self.pool_codes = train.Requantizer(bits)
+        self.small = train.SumPool2d(3, 1, 1)
+        self.small_codes = train.Requantizer(bits)
         self.whole = train.SumPool2d()
         self.whole_codes = train.Requantizer(bits)
         self.flatten = nn.Flatten()
@@ -92,14 +96,15 @@ class _Branches(train.Model):
         """Returns sums of the dense layer."""
         x = self.stem_codes(self.stem(self.input(x)))
         y = self.sum_codes(self.add(x, self.branch_codes(self.branch(x))))
-        y = self.pool_codes(self.pool(self.concat_codes(self.concat(x, y))))
+        y = self.concat_codes(self.concat(x, y))
+        y = self.small_codes(self.small(self.pool_codes(self.pool(y))))
         return self.dense(self.flatten(self.whole_codes(self.whole(y))))
 
 
 KINDS: Mapping[str, tuple[Callable[[int], nn.Module], Mapping[str, Any]]] = {
-    "convolutions, requantizers": (_images, {}),
-    "sums, concatenation, pools": (_Branches, {}),
-    "learned binary points": (_points, {}),
+    "convolutions, requantizers": (images, {}),
+    "sums, concatenation, pools": (Branches, {}),
+    "learned binary points": (points, {}),
     "weights of two digits": (_few_digits, {"multipliers": "shifts"}),
 }
 

@@ -11,6 +11,7 @@ from torch import nn
 from trained_models import assert_equal_everywhere, inputs_of, shaken
 
 import qcompiler
+from benchmarks.train_rungs import Branches, images, points
 from qcompiler import train
 from qcompiler.adder_graphs.digits import weight
 
@@ -22,23 +23,6 @@ each_width = pytest.mark.parametrize(
         for bits in (2, 3, 4, 8)
     ],
 )
-
-
-def images(bits):
-    """Dense, depthwise, grouped and strided convolutions, a pool, a dense layer."""
-    return train.Sequential(
-        train.Input(bits, shape=(2, 6, 6)),
-        train.QuantConv2d(2, 4, 3, padding=1, bits=bits),
-        train.Requantizer(bits, 4),
-        train.QuantConv2d(4, 4, 3, padding=1, groups=4, bits=bits, bias=False),
-        train.Requantizer(bits, signed=True),
-        nn.MaxPool2d(2),
-        train.QuantConv2d(4, 8, (2, 1), stride=(2, 1), groups=2, bits=bits, per_channel=False),
-        train.Requantizer(bits, multiplier_bits=4),
-        nn.Flatten(),
-        train.QuantLinear(24, 5, bits=bits),
-        train.Output(),
-    )
 
 
 @pytest.mark.simulation
@@ -87,38 +71,6 @@ def test_training_learns_and_stays_exact(tmp_path):
     assert_equal_everywhere(model.eval(), tmp_path)
 
 
-class Branches(train.Model):
-    """A residual sum, a concatenation and sums over windows of 4, 9 and all elements."""
-
-    def __init__(self, bits):
-        super().__init__()
-        self.input = train.Input(bits, shape=(2, 6, 6))
-        self.stem = train.QuantConv2d(2, 4, 3, padding=1, bits=bits)
-        self.stem_codes = train.Requantizer(bits, 4)
-        self.branch = train.QuantConv2d(4, 4, 3, padding=1, bits=bits)
-        self.branch_codes = train.Requantizer(bits, signed=True)
-        self.add = train.Add()
-        self.sum_codes = train.Requantizer(bits)
-        self.concat = train.Concat()
-        self.concat_codes = train.Requantizer(bits, 8)
-        self.pool = train.SumPool2d(2)
-        self.pool_codes = train.Requantizer(bits)
-        self.small = train.SumPool2d(3, 1, 1)
-        self.small_codes = train.Requantizer(bits)
-        self.whole = train.SumPool2d()
-        self.whole_codes = train.Requantizer(bits)
-        self.flatten = nn.Flatten()
-        self.dense = train.QuantLinear(8, 5, bits=bits)
-        self.initialize()
-
-    def forward(self, x):
-        x = self.stem_codes(self.stem(self.input(x)))
-        y = self.sum_codes(self.add(x, self.branch_codes(self.branch(x))))
-        y = self.concat_codes(self.concat(x, y))
-        y = self.small_codes(self.small(self.pool_codes(self.pool(y))))
-        return self.dense(self.flatten(self.whole_codes(self.whole(y))))
-
-
 @pytest.mark.simulation
 @each_width
 def test_branches(bits, tmp_path):
@@ -130,18 +82,7 @@ def test_branches(bits, tmp_path):
 @each_width
 def test_binary_points(bits, tmp_path):
     torch.manual_seed(bits)
-    model = train.Sequential(
-        train.Input(bits, signed=True, shape=(2, 6, 6)),
-        train.FixedConv2d(2, 4, 3, padding=1, bits=bits),
-        train.FixedBatchNorm(4, min(bits, 4)),
-        train.Cast(bits),
-        train.FixedConv2d(4, 4, 3, stride=2, groups=4, bits=bits, bias=False),
-        train.Cast(bits, signed=True, rounding="RND_CONV", overflow="SAT_SYM"),
-        nn.Flatten(),
-        train.FixedLinear(16, 6, bits=bits),
-        train.Cast(bits + 2, signed=True, rounding="RND_MIN_INF"),
-    )
-    assert_equal_everywhere(shaken(model), tmp_path, simulated=20 * (bits == 4))
+    assert_equal_everywhere(shaken(points(bits)), tmp_path, simulated=20 * (bits == 4))
 
 
 ROUNDING = ["TRN", "TRN_ZERO", "RND", "RND_CONV", "RND_ZERO", "RND_INF", "RND_MIN_INF"]
