@@ -5,9 +5,12 @@ from doc_pages import PLACING, Reader, pages
 
 LONG = {
     "docs/guides/command-line.md",
+    "docs/faq.md",
     "docs/guides/explore-designs.md",
+    "docs/guides/look-inside.md",
     "docs/guides/quantize-a-model.md",
     "docs/guides/train-for-the-hardware.md",
+    "docs/guides/weights-elsewhere.md",
     "docs/guides/write-a-device.md",
     "docs/guides/write-a-pass.md",
     "docs/guides/write-an-operation.md",

@@ -77,7 +77,7 @@ network p(x: int8[1, 6] scale 1) {
 """
 
 
-@pytest.mark.parametrize("device", ["ecp5-25k", "zu3eg"])
+@pytest.mark.parametrize("device", ["ecp5-25k", pytest.param("zu3eg", marks=pytest.mark.sweep)])
 def test_a_pipeline_with_its_credits(tmp_path, capfd, device):
     """Chains that are kept, requantizers in logic, storage behind the core; under stalls."""
     text = tmp_path / "p.qnn"

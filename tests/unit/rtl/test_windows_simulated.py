@@ -170,7 +170,7 @@ def test_registers_of_windows_add_to_the_latency_what_is_predicted(mhz):
 
 
 @pytest.mark.simulation
-@pytest.mark.parametrize("mhz", [None, 400])
+@pytest.mark.parametrize("mhz", [pytest.param(None, marks=pytest.mark.sweep), 400])
 def test_windows_give_what_the_interpreter_gives(mhz):
     rng = np.random.default_rng(0)
     module = network(CASES, rng)
