@@ -7,9 +7,11 @@ the other's, and any stall pattern changes timing only.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from xdsl.dialects import hw
 
+from qcompiler.dialects import stream
 from qcompiler.rtl.builder import ModuleBuilder, Register, Signal
 
 
@@ -83,6 +85,40 @@ def input_ports(count: int) -> tuple[str, ...]:
 def output_ports(count: int) -> tuple[str, ...]:
     """Returns the names of a block's output channels: `out`, or `out0`, `out1`, ... if several."""
     return ("out",) if count == 1 else tuple(f"out{i}" for i in range(count))
+
+
+class FreeBlock(ModuleBuilder):
+    """A module inside which nothing waits: its reader has room for whatever is in it.
+
+    The reader's ready tells the first module of a chain to take nothing; it goes past the others.
+
+    Attributes:
+        inputs: the input channels, whose valid is high where a beat is taken.
+    """
+
+    def __init__(self, name: str, comment: Sequence[str], process: stream.Process):
+        super().__init__(name, comment)
+        self._names = input_ports(len(process.operands))
+        given = [
+            Port(self.input(f"{port}_data", channel.width_bits), self.input(f"{port}_valid", 1))
+            for port, channel in zip(self._names, process.input_channels, strict=True)
+        ]
+        self._ready = self.input("out_ready", 1)
+        self._valids = [port.valid for port in given]
+        if not process.before_it:
+            take = reduce(lambda one, other: one & other, self._valids, self._ready).named("take")
+            given = [Port(port.data, take) for port in given]
+        self.inputs = given
+
+    def finish(self, *, valid: Signal, data: Signal) -> hw.HWModuleOp:
+        """Closes the module; `data` leaves where `valid` is high."""
+        for i, port in enumerate(self._names):
+            others = [other for j, other in enumerate(self._valids) if j != i]
+            ready = reduce(lambda one, other: one & other, others, self._ready)
+            self.output(f"{port}_ready", ready)
+        self.output("out_data", data)
+        self.output("out_valid", valid)
+        return self.build()
 
 
 class JoinBlock(ModuleBuilder):

@@ -16,8 +16,8 @@ from qcompiler.dialects.stream.channel import ChannelType, channel_of
 from qcompiler.dialects.stream.process import Facts, Pipe
 from qcompiler.dialects.stream.schedule import Demand, Schedule, Timeline, Times
 
-_LATENCY = 2
-"""From the last beat that a window needs to the window: its register, and the output's."""
+_SLICE_CYCLES = 1
+"""Of the output's register slice, which there is where readers may be busy."""
 
 
 @irdl_op_definition
@@ -119,8 +119,17 @@ class LineWindowOp(Pipe):
         filled = np.where(inside[..., None], taken, self.pad_value.value.data)
         return (filled.reshape(len(x), *self.output_channel.frame_shape),)
 
+    @property
+    def held_beats(self) -> int | None:
+        return self.ahead + 1
+
+    @property
+    def _latency(self) -> int:
+        """Cycles from the last beat that a window needs to the window."""
+        return 1 if self.runs_free else 1 + _SLICE_CYCLES
+
     def schedule(self) -> Schedule:
-        return Schedule.beat_by_beat(self, _LATENCY + self.ahead)
+        return Schedule.beat_by_beat(self, self._latency + self.ahead)
 
     @property
     def _waits(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -136,12 +145,12 @@ class LineWindowOp(Pipe):
         beat = np.arange(arrivals[0].size, dtype=arrivals[0].dtype)
         taken = beat + np.maximum.accumulate(arrivals[0] - beat)
         last, more = self._waits
-        made = taken.reshape(-1, self.beats_a_line)[:, last] + (more + _LATENCY)
+        made = taken.reshape(-1, self.beats_a_line)[:, last] + (more + self._latency)
         return Timeline((taken,), (made.reshape(-1).astype(taken.dtype),))
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         last, more = self._waits
-        lines = (deadlines[0].reshape(-1, self.beats_a_line) - (more + _LATENCY)).T
+        lines = (deadlines[0].reshape(-1, self.beats_a_line) - (more + self._latency)).T
         needed = np.full_like(lines, np.iinfo(lines.dtype).max)
         np.minimum.at(needed, last, lines)
         flat = needed.T.reshape(-1)

@@ -271,8 +271,16 @@ class PipelineOp(Process):
         copies = {"copies": self.copies} if self.copies > 1 else {}
         return {"adders": adders, "stages": self.stages, **copies, **plain}
 
+    @property
+    def held_beats(self) -> int | None:
+        return self.stages if self.has_handshake else None
+
+    @property
+    def lets_run_free(self) -> bool:
+        return self.has_handshake and len(self.operands) == 1
+
     def schedule(self) -> Schedule:
-        around = ENVELOPE_CYCLES if self.has_handshake else 0
+        around = ENVELOPE_CYCLES if self.has_handshake and not self.runs_free else 0
         return Schedule.beat_by_beat(self, self.stages + around)
 
     def verify_(self) -> None:

@@ -142,6 +142,35 @@ class Process(IRDLOperation, ABC):
         return True
 
     @property
+    def held_beats(self) -> int | None:
+        """The most beats inside it, if its hardware can move without ever waiting; None if not."""
+        return None
+
+    @property
+    def runs_free(self) -> bool:
+        """Whether its hardware never waits for its reader, which has room for all that is inside.
+
+        So it is where one reader takes all, and runs free as well or ends such a chain.
+        """
+        if self.held_beats is None or len(self.results) != 1:
+            return False
+        readers = [use.operation for use in self.results[0].uses]
+        return len(readers) == 1 and isinstance(readers[0], Process) and readers[0].lets_run_free
+
+    @property
+    def lets_run_free(self) -> bool:
+        """Whether what stands before it may run free: it takes each beat in the cycle it comes."""
+        return self.runs_free and len(self.operands) == 1
+
+    @property
+    def before_it(self) -> list["Process"]:
+        """The processes that run free into it, the nearest first."""
+        owner = self.operands[0].owner if len(self.operands) == 1 else None
+        if not isinstance(owner, Process) or not owner.runs_free:
+            return []
+        return [owner, *owner.before_it]
+
+    @property
     def lacks(self) -> str | None:
         """The pass that must run before it can become hardware, None if none must."""
         return None

@@ -6,6 +6,9 @@
 
 The row moves when a beat comes. Behind the last beat of a line it moves by itself, so that the last
 windows of a line wait for nothing; a beat of the next line enters as soon as it is there.
+
+In front of a pipeline it never waits, as the pipeline has room for all that is inside: no stall fans
+out to the row, and no register slice is needed.
 """
 
 from dataclasses import dataclass
@@ -13,9 +16,9 @@ from dataclasses import dataclass
 from xdsl.dialects import hw
 
 from qcompiler.dialects import stream
-from qcompiler.rtl.builder import Counter, Signal
+from qcompiler.rtl.builder import Counter, ModuleBuilder, Signal
 from qcompiler.rtl.hardware import Place, hardware
-from qcompiler.rtl.streaming import StreamBlock
+from qcompiler.rtl.streaming import FreeBlock, Port, StreamBlock
 
 
 @dataclass(frozen=True)
@@ -27,21 +30,26 @@ class _Row:
     moves: Signal
 
 
-def _row(b: StreamBlock, op: stream.LineWindowOp) -> _Row:
+def _while(enable: Signal | None, signal: Signal, name: str) -> Signal:
+    """Returns a signal that is low while the block waits, if it ever does."""
+    return signal if enable is None else (signal & enable).named(name)
+
+
+def _row(b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal | None) -> _Row:
     """Adds the registers; `own` says whether there is a beat whose windows leave now."""
-    parts = b.in_data.lanes(op.pixels)
+    parts = given.data.lanes(op.pixels)
     after = op.ahead
     beat = {at: parts[at] for at in range(op.pixels)}
     found = {after: {at: parts[at] for relative, at in op.places if relative == after}}
-    own, moves = b.in_valid, b.in_valid
+    own, moves = given.valid, given.valid
     if after:
         come = b.counter("beat", op.beats_a_line)
         in_line = b.register("in_line", 1, reset=0)
-        moves = (b.in_valid | ~in_line).named("moves")
-        take = (b.in_valid & b.enable).named("take")
+        moves = (given.valid | ~in_line).named("moves")
+        take = _while(enable, given.valid, "take")
         come.advance_on(take)
         in_line.drive(~come.at_end, enable=take)
-    shift = (moves & b.enable).named("shift")
+    shift = _while(enable, moves, "shift")
     for number in range(op.behind + after):
         relative = after - 1 - number
         wanted = sorted({at for other, at in op.places if other <= relative})
@@ -54,7 +62,7 @@ def _row(b: StreamBlock, op: stream.LineWindowOp) -> _Row:
     return _Row(found, own, moves)
 
 
-def _outside(b: StreamBlock, op: stream.LineWindowOp, at: Counter, relative: int) -> Signal | None:
+def _outside(b: ModuleBuilder, op: stream.LineWindowOp, at: Counter, relative: int) -> Signal | None:
     """Returns whether the beat that is so far ahead is of another line; None if it never is."""
     beats = op.beats_a_line
     if relative == 0:
@@ -69,15 +77,29 @@ def _outside(b: StreamBlock, op: stream.LineWindowOp, at: Counter, relative: int
 @hardware(stream.LineWindowOp)
 def build_line_window(place: Place, op: stream.LineWindowOp) -> hw.HWModuleOp:
     """Returns the module of a line window."""
-    given, made = op.input_channel, op.output_channel
-    widths = given.width_bits, made.width_bits
+    if op.runs_free:
+        free = FreeBlock(place.name, place.comment, op)
+        leaves, windows = _windows(free, op, free.inputs[0], None)
+        valid = free.register("result_valid", 1, reset=0)
+        valid.drive(leaves)
+        return free.finish(valid=valid, data=windows)
+    widths = op.input_channel.width_bits, op.output_channel.width_bits
     b = StreamBlock(place.library, place.top, place.name, place.comment, widths)
-    row = _row(b, op)
+    leaves, windows = _windows(b, op, b.inputs[0], b.enable)
+    return b.finish(in_ready=b.enable, next_valid=leaves, data=windows)
+
+
+def _windows(
+    b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal | None
+) -> tuple[Signal, Signal]:
+    """Adds the row and a register for what leaves it; returns when that takes a beat, and it."""
+    row = _row(b, op, given, enable)
     leaves = (row.moves & row.own).named("leaves")
     at = b.counter("window", op.beats_a_line)
-    at.advance_on((leaves & b.enable).named("leave"))
-    width, signed = made.element.width_bits, given.element.signed
-    pad = b.constant(op.pad_value.value.data, width).replicate(given.channels)
+    at.advance_on(_while(enable, leaves, "leave"))
+    channels, width = op.input_channel.channels, op.output_channel.element.width_bits
+    signed = op.input_channel.element.signed
+    pad = b.constant(op.pad_value.value.data, width).replicate(channels)
     outside: dict[int, Signal | None] = {}
     pixels: list[Signal] = []
     for relative, pixel in op.places:
@@ -85,9 +107,8 @@ def build_line_window(place: Place, op: stream.LineWindowOp) -> hw.HWModuleOp:
             flag = _outside(b, op, at, relative)
             name = f"outside_{'after' if relative > 0 else 'before'}{abs(relative)}"
             outside[relative] = flag and flag.named(name)
-        lanes = row.pixels[relative][pixel].lanes(given.channels)
+        lanes = row.pixels[relative][pixel].lanes(channels)
         data = b.pack([lane.resize(width, signed=signed) for lane in lanes])
         flag = outside[relative]
         pixels.append(data if flag is None else b.mux(flag, pad, data))
-    data = b.delay("windows", b.pack(pixels), enable=b.enable)
-    return b.finish(in_ready=b.enable, next_valid=leaves, data=data)
+    return leaves, b.delay("windows", b.pack(pixels), enable=enable)

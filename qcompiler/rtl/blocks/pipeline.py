@@ -7,6 +7,12 @@ Where a beat holds several pixels, the core is a row of copies of one body, side
 
 The core moves in every cycle, so that no stall fans out to its registers. A beat enters it only
 with a credit: room in the storage behind it, which is given back when the beat leaves.
+
+What runs free into it, line windows and other pipelines, never waits either. The last pipeline of
+such a chain has room for all that is inside the others, and is ready while there is more than that:
+
+    in --> window --> core --> window --> core --> storage --> out
+     ^--- ready: more credits than beats fit between --+
 """
 
 from collections.abc import Sequence
@@ -26,7 +32,7 @@ from qcompiler.rtl.dataflow import Dataflow, InputCell, Wire
 from qcompiler.rtl.hardware import Place, hardware, placing
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers
-from qcompiler.rtl.streaming import input_ports
+from qcompiler.rtl.streaming import FreeBlock, input_ports
 
 _ROUND_TRIP = 4
 """Cycles between a beat's leaving the core and its credit's return, if nothing stalls."""
@@ -106,6 +112,8 @@ def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
     else:
         pixel = library.add(build_core(f"{place.name}_pixel", place.comment, op))
         core = library.add(_copies(f"{place.name}_core", place.comment, op, pixel))
+    if op.runs_free:
+        return _free(place, op, core)
     return _with_credits(place, op, core) if op.has_handshake else _plain(place, op, core)
 
 
@@ -144,6 +152,15 @@ def _plain(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWMod
     return b.build()
 
 
+def _free(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWModuleOp:
+    """Returns the core and a valid bit beside it, in a chain whose end has room for all of it."""
+    b = FreeBlock(place.name, place.comment, op)
+    ports = zip(input_ports(len(b.inputs)), b.inputs, strict=True)
+    made = b.instance("core", core, **{f"{name}_data": port.data for name, port in ports})
+    valid = _valid_behind(b, b.inputs[0].valid, op.stages)
+    return b.finish(valid=valid, data=made.output(b, "out_data"))
+
+
 def _inputs(b: ModuleBuilder, op: stream.PipelineOp) -> tuple[dict[str, Signal], list[Signal]]:
     """Adds the inputs; returns their data by the name of the port, and their valids."""
     data: dict[str, Signal] = {}
@@ -171,7 +188,8 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     """Returns the core between credits and storage: what enters has room behind it."""
     library = place.library
     width = op.output_channels[0].width_bits
-    depth = op.stages + _ROUND_TRIP
+    ahead = sum(process.held_beats or 0 for process in op.before_it)
+    depth = op.stages + _ROUND_TRIP + ahead
     storage = build_fifo(
         library,
         place.top,
@@ -186,7 +204,7 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     out_ready = b.input("out_ready", 1)
     some = b.register("has_credit", 1, reset=1)
     credits = b.register("credits", depth.bit_length(), reset=depth)
-    enter = (some & _all(valids)).named("enter")
+    enter = (_all(valids) if ahead else some & _all(valids)).named("enter")
     made = b.instance("core", core, **data)
     kept = b.instance(
         "made_beats",
@@ -200,7 +218,7 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     change = b.mux(enter, b.constant(-1, credits.width), one)
     following = (credits + change).named("following")
     credits.drive(following, enable=enter ^ leave)
-    some.drive(following.compare("ne", 0), enable=enter ^ leave)
+    some.drive(following.compare("ugt", ahead), enable=enter ^ leave)
     for i, port in enumerate(input_ports(len(valids))):
         others = [v for j, v in enumerate(valids) if j != i]
         ready: Signal = some
