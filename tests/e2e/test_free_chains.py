@@ -9,7 +9,7 @@ from qcompiler.dialects import stream
 TEXT = """\
 network chain(x: uint4[1, 1, 16] scale 1) {
   w: int3[2, 1, 3] scale 1 = [[[1, -2, 3]], [[-3, 2, 1]]]
-  v: int3[2, 2, 5] scale 1 = [[[1, 0, 3, -1, 2], [2, 1, -3, 1, 1]], [[-1, 2, 0, 1, 3], [3, 1, 1, -2, 1]]]
+  v: int3[2, 2, 3] scale 1 = [[[1, 0, 3], [2, 1, -3]], [[-1, 2, 0], [3, 1, 1]]]
   h = requantize(relu(conv(x, w, pads: same)), uint4, scale: 4)
   return quantize(conv(h, v, pads: same), int8, scale: 1)
 }

@@ -7,8 +7,8 @@
 The row moves when a beat comes. Behind the last beat of a line it moves by itself, so that the last
 windows of a line wait for nothing; a beat of the next line enters as soon as it is there.
 
-In front of a pipeline it never waits, as the pipeline has room for all that is inside: no stall fans
-out to the row, and no register slice is needed.
+In front of a pipeline it never waits, as the pipeline has room for all that is inside: no stall
+fans out to the row, and no register slice is needed.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,9 @@ def _row(b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal 
     return _Row(found, own, moves)
 
 
-def _outside(b: ModuleBuilder, op: stream.LineWindowOp, at: Counter, relative: int) -> Signal | None:
+def _outside(
+    b: ModuleBuilder, op: stream.LineWindowOp, at: Counter, relative: int
+) -> Signal | None:
     """Returns whether the beat that is so far ahead is of another line; None if it never is."""
     beats = op.beats_a_line
     if relative == 0:
