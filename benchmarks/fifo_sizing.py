@@ -34,26 +34,40 @@ PACES = {
     "resnet8": (4096, 9216, 18432, 73728, 147456),
 }
 """Other foldings, of which only the pace is looked at: wanted cycles per frame."""
-_FRAMES = 5
+_FRAMES = 4
+"""Simulated, for each that is under way at once; the later half of them counts."""
 _PAGE = REPOSITORY / "docs" / "fifo_sizing.md"
 
 
 class Search:
-    """Looks for depths that keep the pace that unbounded ones have."""
+    """Looks for depths that keep the pace that unbounded ones have.
+
+    A FIFO that holds some frames lets as many through before it holds one back, and then again: the
+    pace is that of many more frames than are under way at once.
+    """
 
     def __init__(self, simulator: TokenSimulator):
         self.simulator = simulator
         self.count = len(simulator.depths)
         self.runs = 0
-        free = simulator.run([UNBOUNDED] * self.count, _FRAMES)
-        self.pace = free[-1] - free[-2]
-        self.limit = free[-1] + simulator.period
+        self.frames = _FRAMES * (simulator.latency // simulator.period + 1)
+        free = simulator.run([UNBOUNDED] * self.count, self.frames)
+        self.pace = self.mean(free)
+        self.limit = free[-1] + self.frames * simulator.period
+
+    def mean(self, ends: Sequence[int]) -> float:
+        """Returns the cycles from frame to frame in the later half of them; inf if some lack."""
+        half = self.frames // 2
+        return (ends[-1] - ends[-1 - half]) / half if len(ends) == self.frames else float("inf")
+
+    def measure(self, depths: Sequence[int]) -> float:
+        """Returns the cycles from frame to frame; inf if they stop."""
+        self.runs += 1
+        return self.mean(self.simulator.run(depths, self.frames, self.limit))
 
     def keeps_pace(self, depths: Sequence[int]) -> bool:
         """Whether frames come as fast as with unbounded FIFOs."""
-        self.runs += 1
-        ends = self.simulator.run(depths, _FRAMES, self.limit)
-        return len(ends) == _FRAMES and ends[-1] - ends[-2] <= self.pace
+        return self.measure(depths) <= self.pace
 
     def shrink(self, depths: Sequence[int], order: Sequence[int]) -> list[int]:
         """Returns depths of which none can be less while the others stay."""
@@ -103,9 +117,8 @@ def measure(name: str, path: Path, cycles: int | None, verify: bool) -> dict[str
     search = Search(simulator)
     ours = simulator.depths
     widths = np.array([fifo.input_channel.width_bits for fifo in simulator.fifos], np.int64)
-    ends = simulator.run(ours, _FRAMES)
     found: dict[str, Any] = {"model": name, "cycles": cycles, "folding": simulator.period}
-    found["unbounded"], found["measured"] = search.pace, ends[-1] - ends[-2]
+    found["unbounded"], found["measured"] = search.pace, search.measure(ours)
     found["seconds"] = sizing_seconds(design)
     by_bits = sorted(range(len(ours)), key=lambda i: -ours[i] * int(widths[i]))
     orders = [by_bits, by_bits[::-1], list(range(len(ours))), list(range(len(ours)))[::-1]]
@@ -135,11 +148,10 @@ def paces(name: str, path: Path) -> list[list[str]]:
     rows: list[list[str]] = []
     for cycles in PACES[name]:
         simulator = TokenSimulator(compile_model(path, cycles=cycles).network)
-        free = Search(simulator).pace
-        ends = simulator.run(simulator.depths, _FRAMES)
-        ours, depths = ends[-1] - ends[-2], ", ".join(map(str, simulator.depths))
-        met = "yes" if ours == free else "NO"
-        rows.append([name, str(simulator.period), str(free), str(ours), depths, met])
+        search = Search(simulator)
+        ours, depths = search.measure(simulator.depths), ", ".join(map(str, simulator.depths))
+        met = "yes" if ours == search.pace else "NO"
+        rows.append([name, str(simulator.period), f"{search.pace:g}", f"{ours:g}", depths, met])
     return rows
 
 
@@ -155,8 +167,8 @@ def _row(found: dict[str, Any]) -> list[str]:
     return [
         found["model"],
         str(found["folding"]),
-        str(found["unbounded"]),
-        str(found["measured"]),
+        f"{found['unbounded']:g}",
+        f"{found['measured']:g}",
         rtl,
         f"{found['seconds']:.2f}",
         str(sum(found["ours"])),

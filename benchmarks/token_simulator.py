@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from qcompiler.analysis.network import Network
+from qcompiler.analysis.throughput import predict
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.buffered import Buffered
 from qcompiler.dialects.stream.matmul import KEPT_MATRICES
@@ -44,6 +45,7 @@ class TokenSimulator:
         fifos: its FIFOs, in order.
         depths: theirs.
         period: cycles a frame of its slowest process.
+        latency: cycles from a frame's first beat to its last output.
     """
 
     def __init__(self, network: Network):
@@ -52,6 +54,7 @@ class TokenSimulator:
         self.fifos = [p for p in processes if isinstance(p, stream.FifoOp)]
         self.depths = [fifo.depth.value.data for fifo in self.fifos]
         self.period = max(p.cycles_per_frame for p in processes)
+        self.latency = predict(network).latency_cycles
         channels = {v: i for i, v in enumerate(network.inputs)}
         for process in processes:
             for value in process.results:
@@ -87,7 +90,7 @@ class TokenSimulator:
         table = self._table.copy()
         table[self._at, 3] = depths
         ends = np.zeros(frames, np.int64)
-        limit = limit or (frames + 6) * 4 * self.period
+        limit = limit or self.latency + (frames + 6) * 4 * self.period
         done = self._library.simulate(
             len(table),
             _pointer(table),

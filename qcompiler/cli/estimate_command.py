@@ -1,4 +1,4 @@
-"""qcc estimate: how fast a large transformer would run, from an analytic model."""
+"""qcc estimate: how fast a network would run, from an analytic model."""
 
 import argparse
 import tomllib
@@ -16,7 +16,16 @@ from qcompiler.analysis.transformers import (
     Transformer,
     best,
 )
-from qcompiler.cli.common import out, print_json, print_table, table
+from qcompiler.cli import estimate_network
+from qcompiler.cli.common import (
+    add_meaning_arguments,
+    out,
+    positive_int,
+    print_json,
+    print_table,
+    refuse_unused,
+    table,
+)
 from qcompiler.devices import load_device
 from qcompiler.devices.device import Device
 from qcompiler.errors import ModelError, Problem
@@ -30,17 +39,26 @@ _KEYS = [field.name for field in fields(Transformer)]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     network = parser.add_mutually_exclusive_group(required=True)
+    network.add_argument(
+        "model",
+        metavar="MODEL|DIR",
+        nargs="?",
+        help="a model that compiles, or a design of qcc compile: what the analytic model says of "
+        "it, beside its exact schedules",
+    )
     network.add_argument("--llm", metavar="NAME", choices=sorted(MODELS), help=", ".join(MODELS))
     network.add_argument(
         "--config", metavar="FILE.toml", type=Path, help=f"a network: {', '.join(_KEYS)}"
     )
-    parser.add_argument("--device", metavar="NAME", default="u280", help="u280 by default")
     parser.add_argument(
-        "--devices", metavar="N", type=int, default=1, help="how many, 1 by default"
+        "--cycles", metavar="N", type=positive_int, help="of MODEL: most cycles a frame may take"
     )
+    add_meaning_arguments(parser)
+    parser.add_argument("--device", metavar="NAME", help="u280 by default for --llm and --config")
+    parser.add_argument("--devices", metavar="N", type=int, help="how many, 1 by default")
     parser.add_argument("--length", metavar="N", type=int, help="tokens of a prompt")
     parser.add_argument("--weight-bits", metavar="N", type=int, help="of a weight")
-    parser.add_argument("--mhz", metavar="F", type=float, default=250.0, help="250 by default")
+    parser.add_argument("--mhz", metavar="F", type=float, help="250 by default for those")
     parser.add_argument(
         "--macs-per-dsp", metavar="N", type=int, help="2 up to 8 bits by 4, else 1, by default"
     )
@@ -59,6 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Estimates; returns the exit status."""
+    _refuse_unused(parsed)
+    if parsed.model is not None:
+        return estimate_network.run(parsed)
+    parsed.device = parsed.device or "u280"
+    parsed.devices = 1 if parsed.devices is None else parsed.devices
+    parsed.mhz = 250.0 if parsed.mhz is None else parsed.mhz
     model = _network(parsed)
     device = load_device(parsed.device)
     platform = _platform(device, model, parsed)
@@ -73,6 +97,21 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         _show(estimate, device, gpu)
     return 0
+
+
+def _refuse_unused(parsed: argparse.Namespace) -> None:
+    """Ends the command if options are of the other kind of network."""
+    large = "devices", "length", "weight_bits", "macs_per_dsp", "macs", "gpu", "plot"
+    compiled = "cycles", "input", "state", "numerics"
+    names, why = (
+        (compiled, "with --llm or --config, which are not compiled")
+        if parsed.model is None
+        else (large, "with MODEL, which is compiled: it is for --llm and --config")
+    )
+    given = {
+        f"--{name.replace('_', '-')}": getattr(parsed, name) not in (None, []) for name in names
+    }
+    refuse_unused("estimate", given, why)
 
 
 def _positive(option: str, value: float | None) -> None:

@@ -24,7 +24,7 @@ COMMANDS = {
     "lsp": "serve editors of the model language over standard input and output",
     "verify": "simulate a design's Verilog against its integer interpreter",
     "prove": "prove a design's Verilog: handshakes, order and values, for all inputs and stalls",
-    "estimate": "latency of a large transformer on a device, before anything is compiled",
+    "estimate": "an analytic model's cycles and latency, of a network or a large transformer",
     "synth": "area and clock of a design on a device, with Yosys and nextpnr",
     "package": "a design for other tools: IP-XACT (Vivado), FuseSoC, a list of files",
     "explain": "what became of a node or layer, and why it is as it is",

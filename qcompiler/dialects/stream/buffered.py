@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qcompiler.dialects.stream.flow import Flow
 from qcompiler.dialects.stream.line_buffer import Writer
 from qcompiler.dialects.stream.process import Pipe
 from qcompiler.dialects.stream.schedule import Demand, Timeline, Times
@@ -44,6 +45,34 @@ class Buffering:
             return np.arange(self.out_beats, dtype=kind), self.out_beats
         return self.slots.astype(kind), self.cycles
 
+    def flow(self, given: Flow, latency: int, others: Sequence[Flow] = ()) -> Flow:
+        """Returns how the rows of a frame leave if those that are stored come in an even flow.
+
+        Args:
+            given: what is stored.
+            latency: cycles from the read of a beat to its appearance.
+            others: what else comes evenly while rows leave.
+        """
+        slots, cycles = self.leaving(np.dtype(np.int64))
+        coming, leaving = sum(self.free), len(self.want)
+        stored: list[float] = []  # when each row is whole
+        released: list[float] = []  # when each is free
+        starts: list[float] = []
+        for index in range(leaving):
+            needed = len(released) + self.want[index]
+            while len(stored) < needed:
+                room = len(stored) - self.capacity
+                begins = max([*released[max(0, room) : room + 1], *stored[-1:]], default=0.0)
+                end = (len(stored) + 1) * self.row_beats - 1
+                arrived = given.at(end, coming * self.row_beats) + 1
+                stored.append(max(arrived, begins + self.row_beats))
+            waits = [start + cycles for start in starts[-1:]]
+            waits += stored[max(0, needed - 1) : needed]
+            waits += [other.at(index, leaving + 1) for other in others]
+            starts.append(max(waits, default=0.0))
+            released += [starts[-1] + cycles] * self.free[index]
+        return Flow(starts[0] + int(slots[0]) + latency, starts[-1] + int(slots[-1]) + latency)
+
 
 class Buffered(Pipe):
     """A process whose two sides, storing and reading, work at their own pace."""
@@ -75,6 +104,9 @@ class Buffered(Pipe):
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         inputs, time = rows_needed_by(self.buffering, deadlines[0] - self.read_latency, frames)
         return Demand((inputs,), time)
+
+    def flows(self, given: Sequence[Flow]) -> tuple[Flow, ...]:
+        return (self.buffering.flow(given[0], self.read_latency),)
 
 
 def read_rows(

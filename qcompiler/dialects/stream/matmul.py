@@ -16,6 +16,7 @@ from qcompiler.dialects.qint.linear import product_range
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffering, read_rows, rows_needed_by
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
+from qcompiler.dialects.stream.flow import Flow
 from qcompiler.dialects.stream.matrix_unit import MatrixUnit
 from qcompiler.dialects.stream.process import Facts
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
@@ -201,6 +202,12 @@ class MatMulOp(MatrixUnit):
         used = used.reshape(earliest.shape)
         made = used[:, busy.produce[0]].reshape(-1) + kind.type(self.latency)
         return Timeline((used[:, busy.consume[0]].reshape(-1), kept), (made,))
+
+    def flows(self, given: Sequence[Flow]) -> tuple[Flow, ...]:
+        turn, (vectors, kept) = self.turn(), given
+        one = turn.cycles / self.vectors
+        made = self._buffering(Busy.slots(turn), turn.cycles).flow(kept, self.latency, [vectors])
+        return (Flow(made.first, max(made.last, vectors.last + one + self.latency)),)
 
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         """Returns by when vectors and matrices must have come."""

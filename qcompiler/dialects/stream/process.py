@@ -15,6 +15,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, set_lanes
+from qcompiler.dialects.stream.flow import Flow, scheduled_flows
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
 from qcompiler.dialects.stream.weights import WeightsOp
 
@@ -318,6 +319,13 @@ class Process(IRDLOperation, ABC):
         time += slots
         release = time[:, busy.produce[0]].reshape(-1) if self.paced else None
         return Demand(tuple(time[:, at].reshape(-1) for at in busy.consume), release)
+
+    def flows(self, given: Sequence[Flow]) -> tuple[Flow, ...]:
+        """Returns what it makes of a frame that comes in even flows, one an operand.
+
+        An estimate: `timing` knows each beat.
+        """
+        return scheduled_flows(self.schedule(), given)
 
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """Returns what it makes of whole frames, one array a result.
