@@ -90,6 +90,20 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     print(f"\n{title}\n\n{markdown(columns, rows)}\n", flush=True)
 
 
+def with_section(page: str, mark: str, text: str) -> str:
+    """Returns a page with `text` between `<!-- MARK begins -->` and `<!-- MARK ends -->`.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    begin, end = (f"<!-- {mark} {word} -->\n" for word in ("begins", "ends"))
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"no marks {mark!r} on the page")
+    return f"{before}{begin}\n{text}\n{end}{after}"
+
+
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Returns a table in Markdown, columns aligned."""
     cells = [[str(c) for c in row] for row in (columns, *rows)]

@@ -18,13 +18,12 @@ from pathlib import Path
 import numpy as np
 
 import qcompiler
-from benchmarks.common import REPOSITORY, markdown, print_table
+from benchmarks.common import REPOSITORY, markdown, print_table, with_section
 from qcompiler.design import Design
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError
 
 _PAGE = REPOSITORY / "docs" / "deformable.md"
-_MARKS = "<!-- {} begins -->\n", "<!-- {} ends -->\n"
 _DEVICE = "u280"
 _SMALL_DEVICE = "zu3eg"
 _LARGE, _SMALL = (64, 64, 256), (12, 9, 16)
@@ -37,6 +36,14 @@ _COLUMNS = (
 
 _FITTED_COLUMNS = ("layer or network", "cycles", "alone", "LUT", "FF", "BRAM18", "DSP")
 _DETECTOR = REPOSITORY / "examples" / "moving_shapes" / "detector.onnx"
+
+
+def sampling(square: bool) -> str:
+    """Returns the properties of a 3 x 3 sampling whose taps share a code, or have two each."""
+    places = [place for pair in product((-1, 0, 1), repeat=2) for place in pair]
+    steps = places if square else [1] * 18
+    sources = [0] * 18 if square else list(range(18))
+    return f"kernel: [3, 3], pads: [1, 1], steps: {steps}, origins: {[0] * 18}, sources: {sources}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Form:
         if self.reach is None:
             first = "a = qint.conv(x, w, pads_begin: [1, 1], pads_end: [1, 1], "
         else:
-            sampled = f"s = qint.sample(x, d, {self._sampling()})\n"
+            sampled = f"s = qint.sample(x, d, {sampling(self.square)}, fraction: {self.fraction})\n"
             first = f"{sampled}  a = qint.conv(s, w, strides: [3, 3], "
         given = f"x: int8[1, {height}, {width}, {channels}]"
         if self.reach is not None:
@@ -82,15 +89,6 @@ class Form:
             f"  {first}group: {group})\n"
             f"  y = mul_shift(a, int8, multiplier: 57, bias: {1 << (shift - 1)}, shift: {shift})\n"
             "  return y\n}\n"
-        )
-
-    def _sampling(self) -> str:
-        places = [place for pair in product((-1, 0, 1), repeat=2) for place in pair]
-        steps = places if self.square else [1] * 18
-        sources = [0] * 18 if self.square else list(range(18))
-        return (
-            f"kernel: [3, 3], pads: [1, 1], steps: {steps}, origins: {[0] * 18}, "
-            f"sources: {sources}, fraction: {self.fraction}"
         )
 
     def written(self, size: Sequence[int], folder: Path, seed: int) -> Path:
@@ -195,14 +193,6 @@ def _fitted_rows(seed: int) -> list[list[object]]:
     return rows
 
 
-def _write(page: str, mark: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Returns a page with a table between two marks."""
-    begin, end = (each.format(mark) for each in _MARKS)
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
-    return f"{before}{begin}\n{markdown(columns, rows)}\n{end}{after}"
-
-
 def main() -> int:
     """Measures all forms; exit status 1 if an integer differs or a cycle was not predicted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -215,8 +205,10 @@ def main() -> int:
     fitted = _fitted_rows(parsed.seed)
     print_table(f"deformable on {_SMALL_DEVICE}", _FITTED_COLUMNS, fitted)
     if parsed.write_docs:
-        page = _write(_PAGE.read_text(encoding="utf-8"), "table", _COLUMNS, rows)
-        _PAGE.write_text(_write(page, "fitted", _FITTED_COLUMNS, fitted), encoding="utf-8")
+        page = _PAGE.read_text(encoding="utf-8")
+        page = with_section(page, "table", markdown(_COLUMNS, rows))
+        page = with_section(page, "fitted", markdown(_FITTED_COLUMNS, fitted))
+        _PAGE.write_text(page, encoding="utf-8")
     return int(any(row[-1] or len(set(str(row[-2]).split(" of "))) > 1 for row in rows))
 
 

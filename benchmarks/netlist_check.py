@@ -1,7 +1,7 @@
-"""Simulates synthesized netlists against the interpreter: two networks, every family that ships.
+"""Simulates synthesized netlists against the interpreter: small networks, every family that ships.
 
 Each with and without DSP blocks, with block memories that are read only and such that are written.
-`--write-docs` writes docs/netlist_check.md.
+`--write-docs` writes the tables of docs/netlist_check.md, of the models that are checked.
 """
 
 import argparse
@@ -16,7 +16,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.common import REPOSITORY, RESULTS, markdown, print_table, save_results
+from benchmarks.common import (
+    REPOSITORY,
+    RESULTS,
+    markdown,
+    print_table,
+    save_results,
+    with_section,
+)
+from benchmarks.deformable import sampling
 from qcompiler import compile as compile_model
 from qcompiler.backends.synthesis.flow import Request, synthesize
 from qcompiler.backends.synthesis.tools import SynthesisError
@@ -55,6 +63,23 @@ network image(x: uint8[1, 2, 7, 128] scale 1/256) {
 }
 """
 
+# Deformable windows: squares between elements, whose four neighbours come from four memories, and
+# free ones in whole elements, three taps a beat, each from a memory of its own.
+_DEFORMABLE = f"""\
+network deformable(
+  x: int8[1, 8, 16, 16], d: int<-3, 3>[1, 8, 16, 1], e: int<-1, 1>[1, 8, 16, 18]
+) {{
+  w: int4[3, 3, 1, 16] = load("weights.npz", "windows")
+  s = qint.sample(x, d, {sampling(square=True)}, fraction: 1)
+  a = qint.conv(s, w, strides: [3, 3], group: 16)
+  h = mul_shift(a, int8, multiplier: 57, bias: 2048, shift: 12)
+  t = qint.sample(h, e, {sampling(square=False)}, fraction: 0)
+  b = qint.conv(t, w, strides: [3, 3], group: 16)
+  y = mul_shift(b, int8, multiplier: 57, bias: 512, shift: 10)
+  return y
+}}
+"""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -76,6 +101,7 @@ class Model:
 MODELS = (
     Model("signed", _SIGNED, 2048, {"output": {"PE": 2, "SIMD": 1, "style": "pairs"}}),
     Model("image", _IMAGE, 7000, {}),
+    Model("deformable", _DEFORMABLE, 18432, {"b": {"PE": 1, "SIMD": 3}}),
 )
 
 
@@ -132,6 +158,7 @@ def _write_weights(folder: Path) -> None:
         scales=random.integers(1, 9, 4).astype(np.float32) / 1024,
         kernel=random.integers(-7, 8, (4, 2, 3, 3)),
         taps=random.integers(-7, 8, (4, 1, 3, 3)),
+        windows=random.integers(-7, 8, (3, 3, 1, 16)),
     )
 
 
@@ -178,31 +205,6 @@ def _hard_cells(netlist: Path, top: str) -> list[str]:
     )
 
 
-_TEXT = """\
-# Netlists against the model
-
-Made by `python -m benchmarks.netlist_check --write-docs`; do not edit.
-
-Each network is compiled, synthesized with Yosys, with DSP blocks and without, and its netlist
-simulated in Verilator with models of the device's cells (`qcc verify --netlist`, see
-[synthesis.md](synthesis.md)): {frames} frames back to back and {frames} with random stalls. Every
-integer of the outputs is compared with the interpreter's.
-
-- `signed` has signed activations: a layer with products of 8 by 8 bits, a product of two
-  activations, a layer with two products in a multiplier. Its weights and its replay buffer fill
-  block memories.
-- `image` has unsigned ones: a convolution, a depthwise convolution and a pooling behind line
-  buffers.
-
-Devices that have the cells of one of these are left out ({left_out}).
-
-{table}
-
-BRAM of AMD parts are halves of 18 Kb. Where there is no model of a cell that the netlist has, it
-is not simulated; the cell is named.
-"""
-
-
 def _resumed() -> list[Row]:
     path = RESULTS / f"{_NAME}.json"
     if not path.is_file():
@@ -243,12 +245,13 @@ def main() -> int:
             print(" | ".join(row.columns()), f"({row.seconds} s)", flush=True)
             save_results(_NAME, [asdict(each) for each in found.values()])
     rows = [found[key] for key in order]
-    table = [row.columns() for row in rows]
-    print_table("netlists", _COLUMNS, table)
+    print_table("netlists", _COLUMNS, [row.columns() for row in rows])
     if parsed.write_docs:
-        left_out = ", ".join(f"`{name}`" for name in sorted(_SAME_CELLS))
-        text = _TEXT.format(frames=frames, left_out=left_out, table=markdown(_COLUMNS, table))
-        _PAGE.write_text(text, encoding="utf-8")
+        page = _PAGE.read_text(encoding="utf-8")
+        for name in dict.fromkeys(row.model for row in rows):
+            table = markdown(_COLUMNS, [row.columns() for row in rows if row.model == name])
+            page = with_section(page, name, table)
+        _PAGE.write_text(page, encoding="utf-8")
     return int(any(row.mismatches or not row.frames for row in rows))
 
 

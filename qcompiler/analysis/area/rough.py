@@ -177,11 +177,9 @@ class LayerGuess:
             yield Area(20 + (wide if beat > folding.simd else 0), 20 + wide)
         lanes = min(beat, one)
         taps = beat // lanes
-        given = window.frame_channel
-        row_beats = given.with_lanes(lanes).beats // given.frame_shape[0]
-        rows = window.least_rows
+        memories, words = window.buffers(lanes, taps)
         yield Area(150 + 2 * taps * lanes * x, 80 + 2 * taps * lanes * x)
-        yield from repeat(self._memory(Memory(max(2, rows * row_beats // taps), lanes * x)), taps)
+        yield from repeat(self._memory(Memory(words, lanes * x)), memories)
 
     def _requantizer(self, form: Requantizer, lanes: int, turns: Turns) -> Iterable[Area]:
         channels = self.layer.op.output_channel.channels

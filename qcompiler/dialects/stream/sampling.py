@@ -104,6 +104,12 @@ class SampleOp(Sampled, WindowSource):
         return True
 
     @property
+    def early(self) -> bool:
+        # Codes of a window serve many beats: they wait in a FIFO of their own for less than windows
+        # that are made before they are needed would.
+        return False
+
+    @property
     def taps_a_beat(self) -> tuple[int, int] | None:
         legal, lanes = self.channels_alike(self.groups.value.data), self.output_channel.lanes.data
         if legal % lanes == 0:
@@ -131,8 +137,23 @@ class SampleOp(Sampled, WindowSource):
     @property
     def copies(self) -> int:
         """How many times the line buffer holds everything, to be read at so many places."""
-        rows, columns = self.taps_a_beat or (1, 1)
+        return self._copies(self.taps_a_beat or (1, 1))
+
+    def _copies(self, block: tuple[int, int]) -> int:
+        rows, columns = block
         return columns if self.shared_rows else rows * columns
+
+    def buffers(self, lanes: int, taps: int) -> tuple[int, int]:
+        block = next((b for b in self._tap_blocks if b[0] * b[1] == taps), (1, 1))
+        _, width, channels = self.input_channel.frame_shape
+        rows, row_beats = self.least_rows, width * channels // lanes
+        if self.sampling.interpolates:  # by the parities of row and column
+            memories, words = 4, rows // 2 * (width + 1) // 2 * (channels // lanes)
+        elif self.shared_rows and block[0] > 1:  # one a row
+            memories, words = rows, row_beats
+        else:
+            memories, words = 1, rows * row_beats
+        return self._copies(block) * memories, max(2, words)
 
     def channels_alike(self, groups: int) -> int:
         channels = self.frame_channel.channels

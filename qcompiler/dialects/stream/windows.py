@@ -60,6 +60,16 @@ class WindowSource(Process):
         the next one adds: the input runs ahead.
         """
 
+    def buffers(self, lanes: int, taps: int) -> tuple[int, int]:
+        """Returns (number, words) of the memories that keep `least_rows`, roughly.
+
+        Args:
+            lanes: channels a word.
+            taps: taps a beat, one of `several_taps` or 1.
+        """
+        beats = self.frame_channel.with_lanes(lanes).beats // self.frame_channel.frame_shape[0]
+        return taps, max(2, self.least_rows * beats // taps)
+
     @property
     def taps_inside(self) -> tuple[int, int]:
         """(taps that may lie inside of the frame, taps) of all windows of a frame."""
