@@ -229,6 +229,32 @@ def test_a_clip_of_an_input_bounds_the_buffer(tmp_path):
     assert rows[1] == rows[0] + 2
 
 
+def test_windows_are_not_made_before_they_are_needed(tmp_path):
+    """What samples is four times as fast as the sums over all channels that it feeds."""
+    proto = deformable(np.random.default_rng(8), size=(8, 7))
+    design = qcompiler.compile(save(proto, tmp_path, "full.onnx"), cycles=8064)
+    assert design.timing.cycles_per_frame == 8064
+    (sample,) = (p for p in design.network.processes if isinstance(p, stream.SampleOp))
+    assert sample.cycles_per_frame <= 8064 // 3
+    assert not any(isinstance(p, stream.FifoOp) for p in design.network.processes)
+
+
+@pytest.mark.parametrize("form", ["free", "square", "between elements"])
+def test_memories_are_known_before_a_folding_is_tried(form, tmp_path):
+    """By what the search guesses of them, the sampler keeps just that."""
+    rng, fraction = np.random.default_rng(9), int(form == "between elements")
+    make = deformable if form == "free" else square
+    path = save(make(rng, size=(8, 8), reach=2, fraction=fraction), tmp_path, "m.onnx")
+    for cycles in (64, 64 * 9 * 4):
+        design = qcompiler.compile(path, cycles=cycles)
+        (sample,) = (p for p in design.network.processes if isinstance(p, stream.SampleOp))
+        rows, columns = sample.taps_a_beat or (0, 0)
+        lanes = sample.output_channel.lanes.data // (rows * columns)
+        number, words = sample.buffers(lanes, rows * columns)
+        least = sample.memory_bits * sample.least_rows // sample.buffer_rows
+        assert number * words * lanes * sample.input_channel.element.width_bits == least
+
+
 def real_deform(x, offsets, weights, group):
     """The convolution in fractions: one image x [c, h, w], and offsets [18, h, w]."""
     channels, height, width = x.shape

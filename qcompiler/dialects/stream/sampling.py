@@ -148,7 +148,7 @@ class SampleOp(Sampled, WindowSource):
         _, width, channels = self.input_channel.frame_shape
         rows, row_beats = self.least_rows, width * channels // lanes
         if self.sampling.interpolates:  # by the parities of row and column
-            memories, words = 4, rows // 2 * (width + 1) // 2 * (channels // lanes)
+            memories, words = 4, (rows // 2) * ((width + 1) // 2) * (channels // lanes)
         elif self.shared_rows and block[0] > 1:  # one a row
             memories, words = rows, row_beats
         else:
