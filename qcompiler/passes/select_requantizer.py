@@ -63,7 +63,8 @@ from qcompiler.dialects import nn, qint, stream
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.channel_kinds import ChannelKinds, channel_kinds
-from qcompiler.interpreters.joint_functions import JoinError, joining_operation, joint_function
+from qcompiler.interpreters.joint_bodies import JoinError, joining_operation
+from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
 from qcompiler.provenance.sources import place_of

@@ -12,7 +12,8 @@ from qcompiler.arith.joint_fit import fit
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.rounding import round_fraction
 from qcompiler.dialects import nn, qint
-from qcompiler.interpreters.joint_functions import joining_operation, joint_function
+from qcompiler.interpreters.joint_bodies import joining_operation
+from qcompiler.interpreters.joint_functions import joint_function
 
 A, B = IntRange(-8, 7), IntRange(0, 15)
 ZERO = np.zeros(1, np.int64)
