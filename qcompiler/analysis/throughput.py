@@ -25,8 +25,6 @@ from qcompiler.dialects.stream.schedule import Times
 _LEAST_FRAMES = 4
 _LOOP_FRAMES = 6
 """Frames after which those with states follow at a steady pace."""
-_BESIDE_MEMORY = 3
-"""Beats that a FIFO holds beside its memory: in its output register, and two in its slice."""
 _KEEPING = 3
 """Cycles from when a state is left until the next frame can take it: memory, register, slice."""
 
@@ -122,7 +120,6 @@ def _forward(
     frames: int,
     count: bool = False,
     given: Mapping[SSAValue, Times] | None = None,
-    moves: dict[SSAValue, Times] | None = None,
 ) -> _Pass:
     arrivals = _arrivals(network, period, frames) | dict(given or {})
     entered: dict[SSAValue, Times] = {}
@@ -140,8 +137,6 @@ def _forward(
         for operand, arrival, taken in zip(process.operands, come, found.taken, strict=True):
             if operand in network.inputs:
                 entered[operand] = taken
-            if moves is not None:  # a FIFO takes what comes; how long that stays is the question
-                moves[operand] = arrival if isinstance(process, stream.FifoOp) else taken
             if not count:
                 continue
             waiting[operand] = _most_waiting(arrival, taken)
@@ -244,7 +239,6 @@ def _paced(
     frames: int,
     *,
     count: bool = False,
-    moves: dict[SSAValue, Times] | None = None,
 ) -> _Pass:
     """Returns a way of full speed through the network in which nothing is made too early."""
     early = _forward(network, period, frames=frames)
@@ -254,55 +248,8 @@ def _paced(
         value: np.maximum(times, due[value])
         for value, times in _arrivals(network, period, frames).items()
     }
-    late = _forward(
-        network, period, release, frames=frames, count=count, moves=moves, given=entering
-    )
+    late = _forward(network, period, release, frames=frames, count=count, given=entering)
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        late = _forward(network, period, frames=frames, count=count, moves=moves)
+        late = _forward(network, period, frames=frames, count=count)
     return late
-
-
-@dataclass(frozen=True)
-class Periodic:
-    """A schedule that repeats for ever, a frame each `period` cycles.
-
-    Attributes:
-        period: cycles.
-        moves: per channel, the cycles in which the beats of a frame move to their reader.
-    """
-
-    period: int
-    moves: Mapping[SSAValue, Times]
-
-
-def periodic_schedule(network: Network) -> Periodic | None:
-    """Returns the schedule that FIFOs are sized for, once it repeats; None if it was not found.
-
-    A network with states has none: when a frame comes depends on the one before.
-    """
-    if network.states:
-        return None
-    _, period = _slowest(network)
-    frames = _frames(network, period)
-    moves: dict[SSAValue, Times] = {}
-    moves |= _paced(network, period, frames, moves=moves).outputs
-    for process in reversed(network.processes):
-        if isinstance(process, stream.FifoOp):
-            came, left = moves[process.input], moves[process.result]
-            moves[process.input] = _stored(came, left, process.depth.value.data + _BESIDE_MEMORY)
-    tables = {value: times.reshape(frames, -1) for value, times in moves.items()}
-    for frame in range(frames - 2, -1, -1):
-        pairs = (table[frame : frame + 2] for table in tables.values())
-        if all((two[1] - two[0] == period).all() for two in pairs):
-            start = min(int(table[frame, 0]) for table in tables.values())
-            return Periodic(period, {v: table[frame] - start for v, table in tables.items()})
-    return None
-
-
-def _stored(came: Times, left: Times, room: int) -> Times:
-    """Returns when a FIFO takes what came, if it has room for so many beats at a time."""
-    earliest = came.copy()
-    earliest[room:] = np.maximum(came[room:], left[:-room] + 1)
-    place = np.arange(came.size, dtype=came.dtype)
-    return np.maximum.accumulate(earliest - place) + place

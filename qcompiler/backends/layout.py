@@ -19,7 +19,7 @@ class Layout:
     - `driver/`: a Python module for the host: quantize, pack, unpack, dequantize
     - `ir/`: the module at each level, and after passes if asked for; text that `qcc opt` reads
     - `report/`: estimates and results of tools; `report.html`: the same as a page.
-      `report/liveness.json`: the certificate of FIFO sizes, which `qcc prove` checks
+      `report/liveness.json`: the certificate of FIFO sizes, which `qcc prove` makes and checks
     - `view.html`: the inside as a page, made by `qcc view`
     - `map.json`: lines of Verilog, operations of the IR, nodes of the model, see `source_map`
     - `synth/`: where `qcc synth` works

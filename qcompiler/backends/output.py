@@ -23,7 +23,6 @@ from qcompiler.backends.folders import put_in_place
 from qcompiler.backends.layout import GENERATOR, LEVELS, MANIFEST, MAP, PAGE, Layout
 from qcompiler.backends.report.estimates import build_report
 from qcompiler.backends.report.found import Found
-from qcompiler.backends.report.liveness import LIVENESS, certificate
 from qcompiler.backends.report.page import build_page
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import RtlDesign, write_testbench
@@ -197,8 +196,6 @@ def _fill(
     write_driver(design, layout.driver)
     known, found = manifest(design), build_report(design).files()
     _write_texts(layout.reports, {name: _json(data) for name, data in found.items()})
-    if (schedule := certificate(design.network)) is not None:
-        layout.report(LIVENESS).write_text(json.dumps(schedule) + "\n", encoding="utf-8")
     page = build_page(Found.estimated(known, found))
     _write_texts(directory, {MANIFEST: _json(known), PAGE: page})
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="SECONDS",
         default=default.seconds,
-        help=f"most that each proof may take, and again without its data "
+        help=f"most time of a processor that each proof may take, and again without its data "
         f"(default: {default.seconds:g})",
     )
     parser.add_argument(

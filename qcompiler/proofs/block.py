@@ -67,7 +67,10 @@ class Meaning(ABC):
     Attributes:
         in_beats, out_beats: of a unit, per port.
         held: units that may be inside at most.
+        recognizes: whether words are tried for being sums where operations do not tell.
     """
+
+    recognizes = False
 
     in_beats: tuple[int, ...]
     out_beats: tuple[int, ...]

@@ -105,6 +105,8 @@ def process_block(sources: Sources, name: str, op: stream.Process, limits: Limit
         )
         for port, channel in _named("in", op.input_channels)
     ]
+    if isinstance(op, stream.WeightSourceOp):
+        inputs = [_bus(circuit, op.bus_bits)]
     outputs = [
         Port(
             port,
@@ -118,6 +120,18 @@ def process_block(sources: Sources, name: str, op: stream.Process, limits: Limit
     ]
     reset = find_input(circuit, "ap_rst_n")
     return Block(name, circuit, tuple(inputs), tuple(outputs), reset)
+
+
+def _bus(circuit: Circuit, bits: int) -> Port:
+    """Returns the port on which weights come from outside, a number a beat."""
+    return Port(
+        "bus",
+        find_input(circuit, "bus_data"),
+        find_input(circuit, "bus_valid"),
+        find_output(circuit, "bus_ready"),
+        IntRange(0, (1 << bits) - 1),
+        1,
+    )
 
 
 def slice_block(sources: Sources, module: str, limits: Limits) -> Block:

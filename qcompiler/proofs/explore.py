@@ -19,6 +19,7 @@ from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, To
 from qcompiler.proofs.compiled import Stepper
 from qcompiler.proofs.contents import Contents, Counts, State
 from qcompiler.proofs.cycle import Cycle, Value, Values
+from qcompiler.proofs.recognized import recognized
 from qcompiler.proofs.terms import Element, Terms, Word
 from qcompiler.proofs.values import UnsetError
 
@@ -71,7 +72,7 @@ class Explorer:
         meaning: what it must compute.
         data: whether to compare what comes out; else data are anything at all.
         most: states, past which the proof is given up.
-        end: monotonic time, past which it is.
+        end: CPU time of this process, past which it is.
         share: whether what memories hold is kept as `Contents` does, else in each state.
 
     Attributes:
@@ -96,6 +97,7 @@ class Explorer:
         self.block, self.meaning, self.data = block, meaning, data
         self.most, self.end = most, end
         self.terms = Terms(oldest=-meaning.held - 1)
+        self.terms.recognize = recognized if meaning.recognizes else None
         circuit = block.circuit
         tainted = circuit.tainted(port.data for port in block.inputs)
         self.control = [state for state in circuit.states if state not in tainted]
@@ -210,7 +212,7 @@ class Explorer:
         self._keep_in_time(len(content))
 
     def _keep_in_time(self, states: int) -> None:
-        if time.monotonic() > self.end:
+        if time.process_time() > self.end:
             raise TooLarge(f"it took too long, after {states} states of its control")
 
     def _steps(self) -> list[Step]:

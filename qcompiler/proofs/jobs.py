@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.layout import Layout
-from qcompiler.backends.report.liveness import LIVENESS
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.written import load_design
 from qcompiler.dialects import stream
+from qcompiler.proofs.arriving import meaning_with_weights
 from qcompiler.proofs.block import Block, Meaning, Refuted, TooLarge, Undecided
 from qcompiler.proofs.blocks import (
     Sources,
@@ -26,16 +26,15 @@ from qcompiler.proofs.blocks import (
 )
 from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.explore import Explored, Explorer
-from qcompiler.proofs.liveness import Certificate, check
+from qcompiler.proofs.liveness import LIVENESS, Certificate, check
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
 from qcompiler.proofs.pipelined import PipelinedExplorer
+from qcompiler.proofs.recording import held_up, record
 from qcompiler.proofs.reference import Table, tables_of
 from qcompiler.proofs.rules import check_ports, check_slice
 from qcompiler.proofs.traces import show
-from qcompiler.proofs.vcd import Trace
+from qcompiler.proofs.vcd import Trace, write_whole
 from qcompiler.proofs.wiring import prove_top
-
-_ELSEWHERE = "its weights come from elsewhere"
 
 Status: TypeAlias = Literal["proven", "control", "refuted", "undecided"]
 """`control`: with data left out; how many beats move, and when, but not what they hold."""
@@ -43,19 +42,12 @@ Status: TypeAlias = Literal["proven", "control", "refuted", "undecided"]
 TOP = "top"
 
 
-def _takes_weights(process: stream.Process) -> bool:
-    """Whether a process brings weights from outside of the hardware, or takes such."""
-    if isinstance(process, stream.Weighted):
-        return process.source is not None
-    return isinstance(process, stream.WeightSourceOp)
-
-
 @dataclass(frozen=True)
 class Effort:
     """What a proof may take.
 
     Attributes:
-        seconds: for each block.
+        seconds: of CPU for each block, and so many once more without its data.
         states: of its control.
         traces: whether to look for runs that show what is wrong.
     """
@@ -173,8 +165,6 @@ class Proofs:
         try:
             if name == TOP:
                 return "proven", prove_top(self.sources, self.design.network, limits), None
-            if name == LIVENESS and self.design.network.sources:
-                return "undecided", f"{_ELSEWHERE}: when they come, no schedule says", None
             if name == LIVENESS:
                 return self._liveness(limits)
             if name not in self.processes:
@@ -183,10 +173,9 @@ class Proofs:
             process = self.processes[name]
             if not process.has_handshake:
                 return "undecided", "it has no handshake, which proofs are about", None
-            if _takes_weights(process):
-                return "undecided", f"{_ELSEWHERE}: proofs do not follow them yet", None
             block = process_block(self.sources, name, process, limits)
-            return self._block(block, meaning_of(process, self.tables), [check_ports])
+            meaning = meaning_with_weights(process) or meaning_of(process, self.tables)
+            return self._block(block, meaning, [check_ports])
         except Refuted as refuted:
             return "refuted", str(refuted), self._written(name, refuted.trace)
         except (Undecided, SynthesisError, ValueError) as error:
@@ -204,22 +193,40 @@ class Proofs:
         return str(path.relative_to(self.directory))
 
     def _liveness(self, limits: Limits) -> tuple[Status, str, str | None]:
-        """Checks the certificate of FIFO sizes; one that is refused says nothing of the hardware.
+        """Checks the certificate of FIFO sizes; makes it first where there is none.
 
         Raises:
-            Undecided: there is none.
+            Refuted: the network stops, or is slower than it must be.
+            Undecided: no certificate was found in time.
         """
         path = Layout(self.directory).report(LIVENESS)
+        network = self.design.network
+        if network.takes_swaps:
+            raise Undecided("when weights come that the host writes, no certificate says")
 
+        @cache
         def circuit_of(name: str) -> Circuit:
             return whole_circuit(self.sources, self.module(name), limits)
 
+        if not path.exists():
+            end = time.process_time() + self.effort.seconds
+            write_whole(path, json.dumps(record(network, circuit_of, end)) + "\n")
         try:
-            words = check(Certificate.read(path), self.design.network, circuit_of)
-        except Refuted as refused:
-            words = f"the certificate is refused: {refused}"
+            certificate = Certificate.read(path)
+            pace = check(certificate, network, circuit_of)
+        except Refuted as refused:  # which says nothing of the hardware
+            words = f"the certificate is refused: {refused}; without it, a new one is made"
             return "undecided", words, self._written(LIVENESS, refused.trace)
-        return "proven", words, None
+        promised = self.design.timing.cycles_per_frame
+        words = f"a frame each {float(pace):g} cycles for ever"
+        if pace > promised:
+            raise held_up(certificate, f"{words}, not {promised}", circuit_of)
+        count = len(certificate.waves)
+        return (
+            "proven",
+            f"{words}, steady from cycle {certificate.again} on: {count} channels",
+            None,
+        )
 
     def _block(
         self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]
@@ -245,13 +252,13 @@ class Proofs:
         Raises:
             Refuted, Undecided: as `Explorer.explore`.
         """
-        end, most = time.monotonic() + self.effort.seconds, self.effort.states
+        end, most = time.process_time() + self.effort.seconds, self.effort.states
         if len(block.outputs) == 1:
             with suppress(Undecided):
                 return PipelinedExplorer(block, meaning, data=True, most=most, end=end).explore()
         with suppress(TooLarge):
             return self._with_data(block, meaning, end)
-        end = time.monotonic() + self.effort.seconds
+        end = time.process_time() + self.effort.seconds
         return Explorer(block, meaning, data=False, most=most, end=end).explore()
 
     def _with_data(self, block: Block, meaning: Meaning, end: float) -> Explored:

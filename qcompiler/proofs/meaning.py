@@ -47,6 +47,30 @@ def units_held(op: stream.Process) -> int:
     return inside
 
 
+def _sizes(op: stream.Process, channels: Sequence[stream.ChannelType]) -> list[int]:
+    """Returns the elements of a unit, per channel."""
+    count = units_of(op)
+    return [channel.beats // count * channel.lanes.data for channel in channels]
+
+
+def made_of(op: stream.Process, units: Sequence[Array]) -> list[Array]:
+    """Returns what a process makes of units, the first ones of frames; the others are zero.
+
+    Args:
+        op: the process.
+        units: [batch, elements] a port; what it makes is so, too.
+    """
+    frames: list[Array] = []
+    for unit, channel in zip(units, op.input_channels, strict=True):
+        range_ = channel.element.range
+        rest = min(max(0, range_.lo), range_.hi)
+        frame = np.full((len(unit), prod(channel.frame_shape)), rest, np.int64)
+        frame[:, : unit.shape[1]] = unit
+        frames.append(frame.reshape(-1, *channel.frame_shape))
+    parts = zip(op.evaluate(frames), _sizes(op, op.output_channels), strict=True)
+    return [frame.reshape(len(frame), -1)[:, :size] for frame, size in parts]
+
+
 class ProcessMeaning(Meaning):
     """What a process says itself that it computes, `Process.evaluate`.
 
@@ -61,31 +85,14 @@ class ProcessMeaning(Meaning):
         self.out_beats = tuple(channel.beats // count for channel in op.output_channels)
         self.held = units_held(op)
 
-    def _sizes(self, beats: Sequence[int], channels: Sequence[stream.ChannelType]) -> list[int]:
-        return [n * channel.lanes.data for n, channel in zip(beats, channels, strict=True)]
-
     @property
     def in_sizes(self) -> list[int]:
         """Elements of a unit, per input."""
-        return self._sizes(self.in_beats, self.op.input_channels)
-
-    @property
-    def out_sizes(self) -> list[int]:
-        """Elements of a unit, per output."""
-        return self._sizes(self.out_beats, self.op.output_channels)
+        return _sizes(self.op, self.op.input_channels)
 
     def evaluate(self, units: Sequence[Array]) -> list[Array]:
-        """Returns what is made of units: the first ones of frames, the others of which are zero."""
-        frames: list[Array] = []
-        for unit, channel in zip(units, self.op.input_channels, strict=True):
-            range_ = channel.element.range
-            rest = min(max(0, range_.lo), range_.hi)
-            frame = np.full((len(unit), prod(channel.frame_shape)), rest, np.int64)
-            frame[:, : unit.shape[1]] = unit
-            frames.append(frame.reshape(-1, *channel.frame_shape))
-        made = self.op.evaluate(frames)
-        parts = zip(made, self.out_sizes, strict=True)
-        return [frame.reshape(len(frame), -1)[:, :size] for frame, size in parts]
+        """Returns what is made of units."""
+        return made_of(self.op, units)
 
 
 class AffineMeaning(ProcessMeaning):
@@ -93,6 +100,8 @@ class AffineMeaning(ProcessMeaning):
 
     def __init__(self, op: stream.Process):
         super().__init__(op)
+        # Styles multiply in logic of their own.
+        self.recognizes = isinstance(op, stream.Weighted)
         total = sum(self.in_sizes)
         cases = np.vstack([np.zeros((1, total), np.int64), np.eye(total, dtype=np.int64)])
         units = np.split(cases, np.cumsum(self.in_sizes)[:-1], axis=1)
@@ -112,6 +121,8 @@ class AffineMeaning(ProcessMeaning):
         wanted = self._factors[port][:, index]
         found = np.zeros(len(wanted), object)
         for element, factor in form.factors.items():
+            if terms.kinds[element] != "element":
+                return Difference(f"element {index} is not known to be a sum of inputs")
             what = terms.args[element][0]
             if what.unit != units[what.port]:
                 return Difference(f"element {index} takes from another unit")

@@ -21,7 +21,7 @@ class Form:
     """An integer sum of inputs, to which a word is equal modulo 2**width.
 
     Attributes:
-        factors: of each input.
+        factors: of each input, or word of a single bit.
         constant: that is added.
         lo, hi: bounds of the sum.
     """
@@ -58,9 +58,11 @@ class Terms:
         widths: of each term in bits.
         args: what it is made of.
         oldest: units before this one are forgotten, a negative number.
+        recognize: returns a sum that a word is equal to, where its operations do not tell.
     """
 
     def __init__(self, oldest: int = -4) -> None:
+        self.recognize: Callable[[Terms, Word], Form | None] | None = None
         self.kinds: list[str] = []
         self.widths: list[int] = []
         self.args: list[tuple[Any, ...]] = []
@@ -225,39 +227,82 @@ class Terms:
         if kind == "element":
             return Form({word: 1}, 0, args[0].lo, args[0].hi)
         if kind == "sum":
-            return self._sum_form(dict(args[0]), args[1])
-        return self._pieces_form(args) if kind == "pieces" else None
+            return self.sum_form(dict(args[0]), args[1])
+        form = self._pieces_form(args) if kind == "pieces" else None
+        return self.recognize(self, word) if form is None and self.recognize else form
 
-    def _sum_form(self, factors: dict[Word, int], constant: int) -> Form:
+    def sum_form(self, factors: Mapping[Word, int], constant: int) -> Form:
+        """Returns a sum with the bounds that its inputs give it."""
         lo = hi = constant
         for word, factor in factors.items():
-            element: Element = self.args[word][0]
-            ends = factor * element.lo, factor * element.hi
+            ends = [factor * end for end in self._bounds(word)]
             lo, hi = lo + min(ends), hi + max(ends)
         return Form(factors, constant, lo, hi)
 
+    def _bounds(self, word: Word) -> tuple[int, int]:
+        """Returns the least and the greatest value of what sums have factors of."""
+        kind, args = self.kinds[word], self.args[word]
+        if kind == "element":
+            return args[0].lo, args[0].hi
+        if kind == "product":
+            corners = [x * y for x in self._bounds(args[0]) for y in self._bounds(args[1])]
+            return min(corners), max(corners)
+        return 0, 1  # a bit
+
+    def product(self, x: Word, y: Word) -> Word:
+        """Returns the product of two inputs as integers, of which sums can be made."""
+        return self._make("product", self.widths[x] + self.widths[y], *sorted((x, y)))
+
     def _pieces_form(self, pieces: tuple[Piece, ...]) -> Form | None:
         (base, low, width), *others = pieces
-        if low == 0 and not others:
-            return self.form(base)  # low bits
+        if not others:
+            return self._part_form(base, low, width)
         if self.value(base) == 0:  # a shift to the left
             rest = self.form(self.put_together(others))
             return None if rest is None else self._scaled(rest, 1 << width)
-        if low != 0:
-            return None
         part = self.form(self.put_together([pieces[0]]))
         if part is None:
             return None
         if all(self.value(other) == 0 for other, _, _ in others):
             return part if part.lo >= 0 and part.hi < 1 << width else None
-        if all(other == (base, width - 1, 1) for other in others):
+        if all(other == (base, low + width - 1, 1) for other in others):
             half = 1 << (width - 1)
             return part if -half <= part.lo and part.hi < half else None
         return None
 
+    def _part_form(self, base: Word, low: int, width: int) -> Form | None:
+        """Returns a sum that bits of a word are equal to.
+
+        With F = H * 2**low + L, and L within [-half, half) where half = 2**(low - 1), the bits of
+        F from `low` on are H, or H - 1 if L is negative; bit `low - 1` of F says whether it is.
+        """
+        if width == 1:
+            bit = self.slice(base, self.widths[base], low, 1)
+            return Form({bit: 1}, 0, 0, 1)
+        form = self.form(base)
+        if form is None:
+            return None
+        if low == 0:
+            near = self._near(form, width)
+            return near if near.hi - near.lo < form.hi - form.lo else form
+        rest = self._near(form, low)
+        half = 1 << (low - 1)
+        if rest.lo < -half or rest.hi >= half:
+            return None
+        factors = {word: (f - rest.factors[word]) >> low for word, f in form.factors.items()}
+        borrow = self.slice(base, self.widths[base], low - 1, 1)
+        factors[borrow] = factors.get(borrow, 0) - 1
+        return self.sum_form(factors, (form.constant - rest.constant) >> low)
+
+    def _near(self, form: Form, width: int) -> Form:
+        """Returns a sum whose factors are the least that are equal modulo 2**width."""
+        half = 1 << (width - 1)
+        factors = {w: (f + half) % (2 * half) - half for w, f in form.factors.items()}
+        return self.sum_form(factors, (form.constant + half) % (2 * half) - half)
+
     def _scaled(self, form: Form, factor: int) -> Form:
         factors = {word: f * factor for word, f in form.factors.items()}
-        return self._sum_form(factors, form.constant * factor)
+        return self.sum_form(factors, form.constant * factor)
 
     def _of_form(self, width: int, form: Form) -> Word:
         factors = {word: factor for word, factor in form.factors.items() if factor}
@@ -265,7 +310,7 @@ class Terms:
             return self.const(width, form.constant)
         if len(factors) == 1 and form.constant == 0:
             ((word, factor),) = factors.items()
-            if factor == 1 and self.widths[word] == width:
+            if factor == 1 and self.widths[word] == width and self.kinds[word] != "product":
                 return word
         return self._make("sum", width, tuple(sorted(factors.items())), form.constant)
 
@@ -283,7 +328,7 @@ class Terms:
         factors = dict(a.factors)
         for word, factor in b.factors.items():
             factors[word] = factors.get(word, 0) + factor
-        return self._of_form(width, self._sum_form(factors, a.constant + b.constant))
+        return self._of_form(width, self.sum_form(factors, a.constant + b.constant))
 
     def mul(self, width: int, x: Word, y: Word) -> Word:
         """Returns the product modulo 2**width."""
@@ -292,7 +337,18 @@ class Terms:
                 factor = self.form(one)
                 assert factor is not None, "a constant is a sum"
                 return self._of_form(width, self._scaled(form, factor.constant))
-        return self._opaque("mul", width, *sorted((x, y)))
+        a, b = self.form(x), self.form(y)
+        if a is None or b is None or not self._is_element(a) or not self._is_element(b):
+            return self._opaque("mul", width, *sorted((x, y)))
+        product = self.product(next(iter(a.factors)), next(iter(b.factors)))
+        return self._of_form(width, self.sum_form({product: 1}, 0))
+
+    def _is_element(self, form: Form) -> bool:
+        """Whether a sum is an input as it is."""
+        if form.constant or len(form.factors) != 1:
+            return False
+        ((word, factor),) = form.factors.items()
+        return factor == 1 and self.kinds[word] == "element"
 
     def neg(self, width: int, x: Word) -> Word:
         """Returns the negative modulo 2**width."""
@@ -351,7 +407,10 @@ class Terms:
             factors = {self.older(w, port): factor for w, factor in args[0]}
             if UNKNOWN in factors:
                 return UNKNOWN
-            return self._of_form(width, self._sum_form(factors, args[1]))
+            return self._of_form(width, self.sum_form(factors, args[1]))
+        if kind == "product":
+            one, other = (self.older(arg, port) for arg in args)
+            return UNKNOWN if UNKNOWN in (one, other) else self.product(one, other)
         if kind == "rom":
             address = self.older(args[1], port)
             return UNKNOWN if not self.is_known(address) else self.rom(width, args[0], address)

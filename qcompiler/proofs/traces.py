@@ -221,29 +221,27 @@ def two_cycles(
 
 
 def last_cycles(
-    name: str, circuit: Circuit, driven: Mapping[int, Sequence[int]], end: int, words: str
+    name: str, circuit: Circuit, driven: Mapping[int, Sequence[int]], words: str
 ) -> Trace:
     """Returns the last cycles of a run from reset with given valid and ready, and data unknown.
 
     Args:
         name: of the block.
         circuit: the circuit.
-        driven: per input, when it is high: for each cycle of a period, from which cycle on.
-        end: the last cycle.
-        words: what is wrong in it.
+        driven: per input, what it is in each cycle of the run.
+        words: what is wrong in the last one.
     """
     terms = Terms()
     recorder = Recorder(circuit, terms)
     cycle = Cycle(circuit, terms, [*circuit.next.values(), *recorder.named.values()])
-    bit = terms.const(1, 0), terms.const(1, 1)
     state: dict[int, Value] = {}
-    for at in range(-1, end + 1):
-        given: dict[int, Value] = {circuit.inputs["ap_rst_n"]: bit[at >= 0]}
-        for node, starts in driven.items():
-            given[node] = bit[at >= 0 and starts[at % len(starts)] <= at]
+    count = len(next(iter(driven.values())))
+    for at in range(-1, count):
+        given: dict[int, Value] = {circuit.inputs["ap_rst_n"]: terms.const(1, at >= 0)}
+        given |= {node: terms.const(1, wave[max(at, 0)]) for node, wave in driven.items()}
         values = cycle.compute({**state, **given})
         state = {n: values[circuit.next[n]] for n in circuit.states}
-        if at > end - _SHOWN:
+        if at >= count - _SHOWN:
             recorder.add(values)
     return recorder.trace(name, words)
 

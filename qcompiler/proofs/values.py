@@ -85,6 +85,8 @@ class TermValues:
             return constant
         if kind == "element":
             return self._reduced(self.inputs[word], width)
+        if kind == "product":
+            return self._reduced(self._integers(word), width)
         if kind == "sum":
             return self._sum(args, width)
         if kind == "pieces":
@@ -105,12 +107,20 @@ class TermValues:
         for word, factor in args[0]:
             # Modulo 2**width, as integers of 64 bits wrap.
             factor = factor % (1 << width)
-            bits = self.inputs[word].astype(np.int64)
+            bits = self._integers(word)
             if width > _FAST:
                 total = total + bits.astype(object) * factor
             else:
                 total = total + bits.astype(np.uint64) * np.uint64(factor)
         return self._reduced(total, width)
+
+    def _integers(self, word: Word) -> Array:
+        """Returns the integers of what sums have factors of: inputs, products of two, bits."""
+        if self.terms.kinds[word] == "product":
+            one, other = self.terms.args[word]
+            return self._integers(one) * self._integers(other)
+        found = self.inputs[word] if word in self.inputs else self(word)
+        return found.astype(np.int64)
 
     def _pieces(self, pieces: tuple[Any, ...], width: int) -> Bits:
         total: Bits = np.zeros(self.count, self._kind_of_array(width))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import TypeAlias
 
 from xdsl.ir import SSAValue
 
@@ -15,6 +16,12 @@ from qcompiler.proofs.cycle import Cycle, Value
 from qcompiler.proofs.terms import Terms, Word
 from qcompiler.proofs.traces import Recorder, differs, two_cycles
 from qcompiler.proofs.vcd import Trace
+
+Link: TypeAlias = tuple[str, str]
+"""What gives beats, and what takes them: `s_axis_0`, `fc1_mvau.out`, ..."""
+
+READER, WRITER = "weight_reader", "weight_writer"
+BUS, SWAP = "bus", "swap"
 
 _SHOWN = 64
 """Cycles of a trace of TLAST: its last ones."""
@@ -70,6 +77,7 @@ class Wiring:
                 yield f"{name}.{port}_data", self.taken(f"{name}.{port}_data"), data
                 yield f"{name}.{port}_valid", self.taken(f"{name}.{port}_valid"), valid
                 yield ready, self.taken(ready), self.given(f"{name}.{port}_ready")
+        yield from self._buses()
         for index, value in enumerate(self.network.outputs):
             data, valid, ready = sources[source_of(value)]
             width = stream.channel_of(value).width_bits
@@ -82,6 +90,20 @@ class Wiring:
                 yield f"padding of {name}_tdata", padding, self.terms.const(whole - width, 0)
             yield f"{name}_tvalid", self.taken(f"{name}_tvalid"), valid
             yield ready, self.taken(ready), self.given(f"{name}_tready")
+
+    def _buses(self) -> Iterator[tuple[str, Word, Word]]:
+        """Yields what goes between those that take weights and what brings them from outside."""
+        for writes, giver in ((False, READER), (True, WRITER)):
+            takers = [name for name, taker in self.network.sources if taker.is_writable == writes]
+            for index, name in enumerate(takers):
+                own = (BUS, SWAP) if writes else (BUS,)
+                for port in own:
+                    there = f"{giver}.out{index}_" + (f"{port}_" if port == SWAP else "")
+                    for wire in ("data", "valid"):
+                        given = self.given(f"{there}{wire}")
+                        yield f"{name}.{port}_{wire}", self.taken(f"{name}.{port}_{wire}"), given
+                    ready = self.given(f"{name}.{port}_ready")
+                    yield f"{there}ready", self.taken(f"{there}ready"), ready
 
     def _sources(self) -> dict[SSAValue, tuple[Word, Word, str]]:
         """Returns data and valid of each channel, and the name of where its ready goes."""
@@ -174,6 +196,24 @@ def source_of(value: SSAValue) -> SSAValue:
     while isinstance(value.owner, stream.Process) and value.owner.is_wires:
         value = value.owner.operands[0]
     return value
+
+
+def links(network: Network) -> Iterator[tuple[Link, int]]:
+    """Yields each channel between blocks and ports of a network, and its beats a frame.
+
+    What brings weights is outside of it.
+    """
+    givers: dict[SSAValue, str] = {value: network.input_name(value) for value in network.inputs}
+    takers: list[tuple[str, SSAValue]] = []
+    for name, process in network.named():
+        if not process.is_wires:
+            givers |= {v: f"{name}.{port}" for port, v in ports_of("out", process.results)}
+            takers += [(f"{name}.{port}", v) for port, v in ports_of("in", process.operands)]
+    takers += [(f"m_axis_{index}", value) for index, value in enumerate(network.outputs)]
+    for taker, value in takers:
+        yield (givers[source_of(value)], taker), stream.channel_of(value).beats
+    for name, source in network.sources:
+        yield (f"weights of {name}", f"{name}.{BUS}"), source.bus_beats
 
 
 def prove_top(sources: Sources, network: Network, limits: Limits) -> str:

@@ -1,6 +1,5 @@
 """Blocks of the library in small shapes: proven for all data, all stalls, and for ever."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from stream_networks import StreamNetwork, channel
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.arith.windows import Window
-from qcompiler.backends.report.liveness import certificate
 from qcompiler.dialects import qint, stream
 from qcompiler.proofs.jobs import Proofs
 
@@ -52,8 +50,7 @@ def proofs(tmp_path_factory):
     design = network().design()
     rtl = design.rtl_design(folder)
     (folder / "report").mkdir()
-    schedule = json.dumps(certificate(design.network))
-    (folder / "report" / "liveness.json").write_text(schedule, encoding="utf-8")
+
     return Proofs(design, [*rtl.sources, *sorted(folder.rglob("*.mem"))], folder)
 
 

@@ -1,19 +1,22 @@
 """The certificate of FIFO sizes: checked on the Verilog of each block, and refused if forged."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from cli_runner import saved_mlp
 from stream_networks import StreamNetwork, channel
 from xdsl.dialects.builtin import IntegerAttr, i64
 
+from qcompiler import compile as compile_model
 from qcompiler.arith.ranges import IntRange
-from qcompiler.backends.report.liveness import LIVENESS, certificate, runs_of
 from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
 from qcompiler.passes.pipeline import run_passes
-from qcompiler.proofs.jobs import Proofs
-from qcompiler.proofs.liveness import Certificate
+from qcompiler.proofs.jobs import Effort, Proofs
+from qcompiler.proofs.liveness import LIVENESS, Certificate
+from qcompiler.proofs.recording import runs_of
 
 CODES = IntRange(0, 3)
 
@@ -35,15 +38,13 @@ def branches(depth=None):
     return module
 
 
-def written(module, folder, schedule=None):
-    """Writes the Verilog of a module, and its certificate or another one; returns its proofs."""
+def written(module, folder):
+    """Writes the Verilog of a module; returns its proofs."""
     hardware = module.clone()
     run_passes(hardware, ["convert-stream-to-rtl"])
     design = Design({"stream": module, "rtl": hardware, "last": hardware})
     rtl = design.rtl_design(folder / "rtl")
     (folder / "report").mkdir(parents=True)
-    own = certificate(design.network) if schedule is None else schedule
-    (folder / "report" / "liveness.json").write_text(json.dumps(own), encoding="utf-8")
     return Proofs(design, rtl.sources, folder)
 
 
@@ -56,6 +57,8 @@ def proofs(tmp_path_factory):
 def forged(proofs):
     """Lets a test change the certificate, and puts it back."""
     path = proofs.directory / "report" / "liveness.json"
+    if not path.exists():
+        proofs.prove(LIVENESS)
     good = path.read_text(encoding="utf-8")
 
     def forge(change):
@@ -68,26 +71,42 @@ def forged(proofs):
     path.write_text(good, encoding="utf-8")
 
 
-def test_the_schedule_is_kept_for_ever(proofs):
-    result = proofs.prove(LIVENESS)
-    assert (result.status, result.kind) == ("proven", "FIFO sizes")
-    assert "a frame each 64 cycles for ever" in result.words
+def test_a_certificate_is_made_and_kept(proofs):
+    first, second = proofs.prove(LIVENESS), proofs.prove(LIVENESS)
+    assert (first.status, first.kind) == ("proven", "FIFO sizes")
+    assert first.words == second.words
+    assert "a frame each 64 cycles for ever" in first.words
+    assert (proofs.directory / "report" / "liveness.json").exists()
 
 
-@pytest.mark.parametrize(("depth", "status"), [(3, "proven"), (2, "undecided")])
-def test_a_fifo_that_is_one_too_shallow_is_refused(tmp_path, depth, status):
+@pytest.mark.parametrize("cycles", [1, 8, None])
+def test_a_pipeline_that_stands_still_has_a_certificate(tmp_path, cycles):
+    """At 8 cycles, beats wait behind a requantizer whose output waits."""
+    compile_model(saved_mlp(tmp_path), cycles=cycles).write(tmp_path / "d")
+    result = Proofs.read(tmp_path / "d", Effort()).prove(LIVENESS)
+    assert result.status == "proven", result.words
+
+
+def test_a_fifo_that_is_one_too_shallow_is_refused(tmp_path):
     """Eight beats wait: two in the slice before the FIFO, three beside its memory."""
-    schedule = certificate(written(branches(3), tmp_path / "enough").design.network)
-    proofs = written(branches(depth), tmp_path / "made", schedule)
+    assert written(branches(3), tmp_path / "enough").prove(LIVENESS).status == "proven"
+    result = written(branches(2), tmp_path / "less").prove(LIVENESS)
+    assert result.status == "refuted"
+    assert "it stops for ever in cycle" in result.words
+    assert "beats wait before n_fifo.in" in result.words
+    trace = (tmp_path / "less" / result.trace).read_text(encoding="ascii")
+    assert "$scope module n_fifo $end" in trace
+    assert result.words in trace
+
+
+def test_a_network_that_is_slower_than_promised_is_refused(tmp_path, monkeypatch):
+    proofs = written(branches(), tmp_path)
+    timing = replace(proofs.design.timing, cycles_per_frame=63)
+    monkeypatch.setitem(vars(proofs.design), "timing", timing)
     result = proofs.prove(LIVENESS)
-    assert result.status == status
-    if status == "proven":
-        return
-    assert "the certificate is refused" in result.words
-    assert "moves no beat in cycle" in result.words
-    assert "$scope module n_fifo $end" in (tmp_path / "made" / result.trace).read_text(
-        encoding="ascii"
-    )
+    assert result.status == "refuted"
+    assert "a frame each 64 cycles for ever, not 63; beats wait before" in result.words
+    assert "$scope module n_" in (tmp_path / result.trace).read_text(encoding="ascii")
 
 
 def channel_of(data, giver):
@@ -95,30 +114,45 @@ def channel_of(data, giver):
     return found
 
 
-@pytest.mark.parametrize(("giver", "by"), [("n_mvau", -1), ("n_fifo", -1), ("s_axis_0", 1)])
-def test_a_shifted_event_is_refused(forged, giver, by):
+@pytest.mark.parametrize("giver", ["n_mvau", "n_fifo", "s_axis_0"])
+@pytest.mark.parametrize("wire", ["valid", "ready"])
+def test_a_shifted_event_is_refused(forged, giver, wire):
     def shift(data):
-        run = channel_of(data, giver)["cycles"][0]
-        run[0] += by
+        runs = channel_of(data, giver)[wire]
+        runs[0][0] += 1
+        runs[-1][1] -= 1
 
-    assert forged(shift).status == "undecided"
+    result = forged(shift)
+    assert result.status == "undecided"
+    assert "the certificate is refused" in result.words
+
+
+def test_what_a_block_does_not_do_is_shown(forged, proofs):
+    def one_cycle_more(data):
+        channel_of(data, "n_mvau")["valid"].append([0, 1, 1, 1, 0])
+
+    result = forged(one_cycle_more)
+    assert "n_mvau.out_valid is 0 in cycle 0, not 1" in result.words
+    trace = (proofs.directory / result.trace).read_text(encoding="ascii")
+    assert "$scope module n_mvau $end" in trace
 
 
 FORGERIES = [
     (lambda data: channel_of(data, "n_mvau").update({"from": "n_pool.out"}), "not the network's"),
     (lambda data: data["channels"].pop(), "not the network's"),
     (lambda data: data["channels"].append(data["channels"][0]), "a channel twice"),
-    (lambda data: data.update(period=63), "moves no beat in cycle"),
-    (lambda data: channel_of(data, "n_mvau").update(cycles=[[0, 3, 1, 1, 0]]), "must have 8"),
-    (lambda data: channel_of(data, "n_mvau").update(cycles=[[9, 8, 0, 1, 0]]), "in their order"),
-    (lambda data: channel_of(data, "n_mvau").update(cycles=[[9, 1 << 40, 1, 1, 0]]),
-     "no certificate"),
+    (lambda data: data.update(again=data["again"] + 1), "in cycle"),
+    (lambda data: data.update(again=data["cycles"]), "comes again in cycle"),
+    (lambda data: data.update(cycles=0), "no certificate"),
+    (lambda data: channel_of(data, "n_mvau").update(valid=[]), "no beat moves"),
+    (lambda data: channel_of(data, "n_add").update(ready=[[0, 1, 1, 1, 0]]), "m_axis_0 waits"),
+    (lambda data: channel_of(data, "n_mvau").update(ready=[[9, 1 << 40, 1, 1, 0]]), "a run of"),
     (lambda data: data.update(channels=3), "no certificate"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("change", "words"), FORGERIES)
-def test_what_is_no_schedule_of_this_network_is_refused(forged, change, words):
+def test_what_is_no_run_of_this_network_is_refused(forged, change, words):
     result = forged(change)
     assert (result.status, words in result.words) == ("undecided", True), result
 
@@ -130,6 +164,9 @@ def test_runs_hold_all_numbers(tmp_path):
         times = np.tile(np.cumsum(steps), 1 + case % 3)
         times = times + np.repeat(np.arange(1 + case % 3) * 300, len(steps))
         path = tmp_path / "c.json"
-        data = {"period": 2000, "channels": [{"from": "a", "to": "b", "cycles": runs_of(times)}]}
+        channels = [{"from": "a", "to": "b", "valid": runs_of(times), "ready": []}]
+        data = {"cycles": 2000, "again": 0, "channels": channels}
         path.write_text(json.dumps(data), encoding="utf-8")
-        np.testing.assert_array_equal(Certificate.read(path).cycles["a", "b"], times)
+        valid, ready = Certificate.read(path).waves["a", "b"]
+        np.testing.assert_array_equal(np.flatnonzero(valid), times)
+        assert not ready.any()
