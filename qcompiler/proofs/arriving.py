@@ -102,6 +102,8 @@ class WordsMeaning(Meaning):
         ValueError: the host writes them.
     """
 
+    early = True
+
     def __init__(self, op: stream.WeightSourceOp):
         if op.is_writable:
             raise ValueError(

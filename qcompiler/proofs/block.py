@@ -68,9 +68,11 @@ class Meaning(ABC):
         in_beats, out_beats: of a unit, per port.
         held: units that may be inside at most.
         recognizes: whether words are tried for being sums where operations do not tell.
+        early: whether a beat is used that is offered, before it is taken.
     """
 
     recognizes = False
+    early = False
 
     in_beats: tuple[int, ...]
     out_beats: tuple[int, ...]

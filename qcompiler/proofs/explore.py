@@ -359,7 +359,8 @@ class Explorer:
             beat, unit = counts[inputs + number]
             units = tuple(unit - counts[i][1] for i in range(inputs))
             begun = [counts[i][0] + moved[i] > 0 or ahead < 0 for i, ahead in enumerate(units)]
-            if max(units) > 0 or not any(begun):
+            # What is used before it is taken has not moved, but then it is known by its data.
+            if max(units) > 0 or not (any(begun) or (self.meaning.early and self.data)):
                 words = f"{port.name} makes beat {beat} of a unit of which nothing came in"
                 raise Refuted(words, self._path(state, step), certain=True)
             if self.data:

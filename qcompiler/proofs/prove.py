@@ -3,15 +3,17 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from qcompiler.backends.layout import Layout
 from qcompiler.backends.simulators.cache import default_cache_root
+from qcompiler.child_programs import end_all
 from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.proofs.jobs import Effort, Proofs, Result, known
@@ -117,26 +119,54 @@ def prove(
 
 
 def _results(proofs: Proofs, names: Sequence[str], jobs: int) -> Iterator[Result]:
-    """Yields results as they come."""
+    """Yields results as they come; those who work end when nobody asks for more."""
     if jobs == 1 or len(names) < 2:
         yield from map(proofs.prove, names)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
+    others = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(
         min(jobs, len(names)),
-        mp_context=context,
+        mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
         initargs=(proofs.directory, proofs.effort),
-    ) as pool:
-        for future in as_completed([pool.submit(_prove, name) for name in names]):
+    )
+    try:
+        with _uninterrupted():
+            futures = [pool.submit(_prove, name) for name in names]
+        for future in as_completed(futures):
             yield future.result()
+    finally:
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Keeps Ctrl-C, which a terminal tells all, from processes that are started: we end them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _PROOFS: list[Proofs] = []
 
 
 def _start(directory: Path, effort: Effort) -> None:
+    signal.signal(signal.SIGTERM, _end)
     _PROOFS.append(Proofs.read(directory, effort))
+
+
+def _end(*_: object) -> None:
+    """Ends this process, and Yosys that it may have started."""
+    end_all()
+    os._exit(1)
 
 
 def _prove(name: str) -> Result:

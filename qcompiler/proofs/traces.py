@@ -66,6 +66,7 @@ class _Run:
         roots = [*circuit.next.values(), *self.recorder.named.values()]
         self.cycle = Cycle(circuit, self.terms, roots)
         self.taken: list[list[Array]] = [[] for _ in block.inputs]
+        self.offered: list[tuple[Array, Word] | None] = [None for _ in block.inputs]
         self.given = [0] * len(block.outputs)
 
     def go(self, rng: np.random.Generator, value: int | None) -> str | None:
@@ -80,8 +81,11 @@ class _Run:
                 given[port.valid if port in block.inputs else port.ready] = self.terms.const(
                     1, node
                 )
-            for port in block.inputs:
-                beat, word = self._beat(port, rng, value)
+            for i, port in enumerate(block.inputs):
+                before = self.offered[i]
+                beat, word = before or self._beat(port, rng, value)
+                stays = number >= 0 and (step[i] or (before and self.meaning.early))
+                self.offered[i] = (beat, word) if stays else None
                 beats.append(beat)
                 given[port.data] = word
             values = self.cycle.compute(given)
@@ -113,6 +117,7 @@ class _Run:
                 return f"ready of {port.name} is unknown"
             if step[i] and ready:
                 self.taken[i].append(beats[i])
+                self.offered[i] = None
         for number, port in enumerate(block.outputs):
             valid = self.recorder.value(values[port.valid])
             if valid is None:
@@ -128,7 +133,11 @@ class _Run:
         unit, beat = divmod(self.given[number], self.meaning.out_beats[number])
         self.given[number] += 1
         sizes = self.meaning.in_beats
-        parts = [t[unit * n : (unit + 1) * n] for t, n in zip(self.taken, sizes, strict=True)]
+        came = self.taken
+        if self.meaning.early:
+            offered = [[] if one is None else [one[0]] for one in self.offered]
+            came = [[*t, *more] for t, more in zip(came, offered, strict=True)]
+        parts = [t[unit * n : (unit + 1) * n] for t, n in zip(came, sizes, strict=True)]
         if not any(parts):
             return f"{port.name} makes a beat of which nothing came in"
         units: list[Array] = []

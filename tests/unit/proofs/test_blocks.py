@@ -41,7 +41,23 @@ def network() -> StreamNetwork:
     n.results += copies.results
     half = MulShift(np.array([3, 1]), np.array([0, 2]), 1, 0, 3)
     n.requantize(IntRange(-6, 6), CODES, half, (2,), 1)
+    pairs = np.array([[3, -4, 0, 2], [-1, -4, 1, 3], [2, 2, -2, 0]])
+    n.mvau(IntRange(-4, 3), pairs, pe=2, simd=1, style="pairs")
+    n.mvau(IntRange(-4, 3), pairs, pe=2, simd=3, style="logic")
+    arriving(n, IntRange(-4, 3), pe=2, simd=1)
+    arriving(n, IntRange(-1, 1), pe=1, simd=3)
     return n
+
+
+def arriving(n: StreamNetwork, weights: IntRange, pe: int, simd: int) -> None:
+    """A unit whose weights come through a channel."""
+    matrix = np.clip(np.arange(12).reshape(3, 4) - 6, weights.lo, weights.hi)
+    name = f"w{len(n.weights)}"
+    n.weights.append(stream.WeightsOp(name, matrix))
+    given = n.input(channel(CODES, (2, 3), simd))
+    unit = stream.MvauOp(given, name, qint.IntType(-36, 36), 4, pe, simd)
+    unit.operands = [given, n.input(channel(weights, (2, 12), pe * simd))]
+    n.output(unit)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +86,10 @@ BROKEN = [
     ("n_width_adapter_2", "(out_slice_in_ready && part_end)", "out_slice_in_ready", "not"),
     ("n_mvau", "weights_mem[2] = 6'h06", "weights_mem[2] = 6'h07", "not"),
     ("n_mvau", "weight_address == 2'd3", "weight_address == 2'd2", "not"),
+    ("n_mvau_3", "{5'd0, _t1[5]}", "6'd0", "not"),
+    ("n_mvau_4", "^ 3'd3", "^ 3'd1", "not"),
+    ("n_mvau_5", "weights <= in1_data", "weights <= {in1_data[2:0], in1_data[5:3]}", "not"),
+    ("n_mvau_6", "w0[1] ? 3'd0 - _t0", "w0[1] ? _t0", "not"),
     ("n_sliding_window", "in_padding ? 2'd2", "in_padding ? 2'd1", "not 2"),
     ("n_pool", "x > y ? x : y", "x > y ? y : x", "not"),
     ("n_reorder", "stored_blocks != 2'd2", "1'b1", "not"),

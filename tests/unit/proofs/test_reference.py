@@ -1,8 +1,10 @@
 """What requantizers must compute comes from the model's parameters, not from the form chosen."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -67,20 +69,25 @@ def test_a_table_with_a_hole_is_refused(design, capfd):
     assert ", not 11" in found.out
 
 
-def test_an_interruption_leaves_nothing_half_written(design):
+@pytest.mark.parametrize("until", [b"reading", b" proofs"])
+def test_an_interruption_leaves_nothing_half_written(design, until):
+    """Also while processes that prove are being started; Ctrl-C goes to all of them."""
     before = {path.relative_to(design) for path in design.rglob("*")}
     command = [sys.executable, "-m", "qcompiler.cli.main", "prove", str(design), "--no-cache"]
-    with subprocess.Popen([*command, "--jobs", "2"], stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        [*command, "--jobs", "2"], stderr=subprocess.PIPE, start_new_session=True
+    ) as running:
         assert running.stderr is not None
-        while b" proofs" not in running.stderr.readline():  # all processes are there
+        while until not in running.stderr.readline():
             pass
-        running.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        os.killpg(running.pid, signal.SIGINT)
         words = running.stderr.read().decode()
     assert running.returncode == 130, words
     assert "Traceback" not in words
     left = {path.relative_to(design) for path in design.rglob("*")} - before
-    # Traces of proofs that had ended are whole; of others there is nothing.
-    assert {path.suffix for path in left} <= {"", ".vcd"}
+    # Traces of proofs that had ended are whole, and a certificate; of others there is nothing.
+    assert {path.name for path in left if path.suffix != ".vcd"} <= {"proofs", "liveness.json"}
     assert not [path for path in left if path.name.startswith(".")]
 
 
