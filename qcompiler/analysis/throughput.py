@@ -22,6 +22,9 @@ from qcompiler.analysis.network import Network, State
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Times
 
+SLICE_ENTRIES = 2
+"""Beats that the register slice at a block's output holds."""
+
 _LEAST_FRAMES = 4
 _LOOP_FRAMES = 6
 """Frames after which those with states follow at a steady pace."""
@@ -75,6 +78,22 @@ def _most_waiting(arrival: Times, taken: Times) -> int:
     while not at_most(enough):
         enough *= 2
     return enough // 2 + 1 + bisect_left(range(enough // 2 + 1, enough), True, key=at_most)
+
+
+def _is_held_up(value: SSAValue, arrival: Times, taken: Times) -> bool:
+    """Whether a beat that finds the slice of a channel full makes a later one come late.
+
+    The slice has room again in the cycle after one in which it was full and a beat was taken. A
+    beat that comes just then makes what gives it stand still for a cycle, with all beats in there.
+    """
+    if not isinstance(giver := value.owner, stream.Process) or giver.is_wires:
+        return False
+    full = np.flatnonzero(taken[:-SLICE_ENTRIES] == arrival[SLICE_ENTRIES:] - 1) + SLICE_ENTRIES
+    exact = np.flatnonzero(taken == arrival)  # that may not come later
+    following = np.searchsorted(exact, full)
+    full, following = full[following < exact.size], following[following < exact.size]
+    apart = arrival[exact[following]] - arrival[full]
+    return bool((apart < giver.schedule().latency).any())
 
 
 def _slowest(network: Network) -> tuple[str, int]:
@@ -140,6 +159,8 @@ def _forward(
             if not count:
                 continue
             waiting[operand] = _most_waiting(arrival, taken)
+            if waiting[operand] <= SLICE_ENTRIES and _is_held_up(operand, arrival, taken):
+                waiting[operand] = SLICE_ENTRIES + 1
             if isinstance(fifo := operand.owner, stream.FifoOp):
                 waiting[fifo.input] = _most_waiting(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):

@@ -4,12 +4,9 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import waiting_beats
+from qcompiler.analysis.throughput import SLICE_ENTRIES, waiting_beats
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
-
-SLICE_ENTRIES = 2
-"""Beats that the register slice at a block's output holds."""
 
 HELD_BESIDE_MEMORY = 3
 """Beats that a FIFO has beside those in its memory, at full pace: one in the slice before it, one

@@ -26,7 +26,8 @@ Keeps: every integer. Steady-state throughput is that of the slowest process: th
 waits in a schedule of full speed, and a network of processes and FIFOs is never slowed by beats that
 arrive earlier. For the same reason branches that meet again do not deadlock (docs/hardware.md).
 Leaves alone: the network's inputs (the sender waits), and channels on which at most two beats wait:
-every block ends in a register slice of two entries. A FIFO stands where what waits is narrowest: on
+every block ends in a register slice of two entries; unless a third beat that comes as the first is
+taken would make later ones late, as what gives it stands still. A FIFO stands where what waits is narrowest: on
 the way from a fork to a join that is often before the requantizer and the width adapter.
 """
 

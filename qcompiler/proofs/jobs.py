@@ -221,12 +221,10 @@ class Proofs:
         words = f"a frame each {float(pace):g} cycles for ever"
         if pace > promised:
             raise held_up(certificate, f"{words}, not {promised}", circuit_of)
-        count = len(certificate.waves)
-        return (
-            "proven",
-            f"{words}, steady from cycle {certificate.again} on: {count} channels",
-            None,
-        )
+        if network.sources:
+            words = f"{words} if weights are there when asked for"
+        channels = f"{len(certificate.waves)} channels, steady from cycle {certificate.again} on"
+        return "proven", f"{words}: {channels}", None
 
     def _block(
         self, block: Block, meaning: Meaning, rules: Sequence[Callable[[Block], None]]
