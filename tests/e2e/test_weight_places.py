@@ -15,7 +15,6 @@ from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.verification import verify
 from qcompiler.backends.weight_sets import written_set
 from qcompiler.errors import ModelError
-from qcompiler.proofs.jobs import LIVENESS, Effort, Proofs
 
 WEIGHTS = random_weights(1)
 FRAMES = np.random.default_rng(0).normal(0, 3, (12, 2, 5, 5)).astype(np.float32)
@@ -190,15 +189,6 @@ def test_the_driver_packs_sets_and_refuses_what_is_not_declared(written, tmp_pat
     board = (tmp_path / "net/package/ipxact/pynq/board.py").read_text()
     assert "def predict(self, inputs, swaps=()):" in board
     assert "beats = driver.pack_weights(weights)" in board
-
-
-def test_proofs_say_what_they_do_not_cover(hungry, tmp_path):
-    hungry.write(tmp_path / "net")
-    proofs = Proofs.read(tmp_path / "net", Effort())
-    for name in ("fc1_mvau", "fc1_weight_source", LIVENESS):
-        result = proofs.prove(name)
-        assert result.status == "undecided"
-        assert "its weights come from elsewhere" in result.words
 
 
 def test_packages_do_not_connect_a_memory(hungry, tmp_path):
