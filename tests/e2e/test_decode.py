@@ -7,6 +7,7 @@ from gpt_models import Shape, states, step, whole
 from onnx_models import save
 
 import qcompiler
+from qcompiler.backends.verification import verify
 
 SMALL, FULL = Shape(tokens=8, layers=1), Shape(tokens=64)
 
@@ -29,9 +30,10 @@ def runtime(path, tokens):
     return session.run(None, {"tokens": np.array([tokens])})[0][0]
 
 
-def checked(shape, write, folder, cycles, *, simulate=True):
+def checked(shape, write, folder, cycles, *, weights="internal"):
+    """Generates in the interpreter: as without a cache, and as onnxruntime. Returns the tokens, too."""
     path = save(step(shape, write), folder)
-    design = qcompiler.compile(path, states=states(shape), cycles=cycles)
+    design = qcompiler.compile(path, states=states(shape), cycles=cycles, weights=weights)
     tokens, scores = generated(design, shape)
     assert len({*tokens}) > 3
     path = save(whole(shape), folder, "whole.onnx")
@@ -39,20 +41,11 @@ def checked(shape, write, folder, cycles, *, simulate=True):
     again = without.predict({"tokens": np.array([[tokens]])})
     np.testing.assert_array_equal(scores, np.reshape(again, scores.shape))
     np.testing.assert_array_equal(scores, runtime(path, tokens))
-    if not simulate:
-        return design
-    given = {"tokens": np.reshape(tokens, (-1, 1, 1)), "position": np.arange(len(tokens))[:, None]}
-    integers = design.quantize(given)
-    wanted = design.core(integers)
-    chances = {"stall_probability_in": 0.1, "stall_probability_out": 0.1, "seed": 3}
-    (made,), result = design.simulate_core(integers, **chances)
-    np.testing.assert_array_equal(made.reshape(wanted[0].shape), wanted[0])
-    assert not result.tlast_errors
-    return design
+    return design, tokens
 
 
 def test_a_layer_with_a_cache_that_is_written(tmp_path):
-    design = checked(SMALL, "scatter", tmp_path, 300, simulate=False)
+    design, _ = checked(SMALL, "scatter", tmp_path, 300)
     beyond = {"tokens": np.array([[[0]]]), "position": np.array([[8]])}
     with pytest.raises(ValueError, match="this input takes integers from 0 to 7, got 8 to 8"):
         design.predict(beyond)
@@ -60,11 +53,24 @@ def test_a_layer_with_a_cache_that_is_written(tmp_path):
 
 @pytest.mark.sweep
 def test_a_layer_with_a_cache_that_moves_along(tmp_path):
-    checked(SMALL, "shift", tmp_path, 300, simulate=False)
+    checked(SMALL, "shift", tmp_path, 300)
 
 
 @pytest.mark.sweep
 @pytest.mark.simulation
-@pytest.mark.parametrize("write", ["scatter", "shift"])
-def test_two_layers_generate_64_tokens(write, tmp_path):
-    checked(FULL, write, tmp_path, 3000)
+@pytest.mark.parametrize(
+    ("write", "weights"), [("scatter", "internal"), ("shift", "internal"), ("scatter", "external")]
+)
+def test_two_layers_generate_64_tokens_in_hardware(write, weights, tmp_path):
+    """Back to back, with stalls and a late memory, and with resets: the interpreter's integers."""
+    design, tokens = checked(FULL, write, tmp_path, 3000, weights=weights)
+    design.write(tmp_path / "gpt")
+    given = {"tokens": np.reshape(tokens, (-1, 1, 1)), "position": np.arange(len(tokens))[:, None]}
+    np.savez(tmp_path / "tokens.npz", **given)
+    result = verify(tmp_path / "gpt", file=tmp_path / "tokens.npz", stalls=0.1, resets=3)
+    assert result.passed, result.first_differences
+    assert [run.frames for run in result.runs] == [64, 64, 64]
+    told = design.report().weights
+    if weights == "external":
+        expected = told["external"]["bytes_per_frame"]
+        assert [run.weight_bytes_per_frame for run in result.runs[:2]] == [expected, expected]

@@ -125,9 +125,14 @@ class DeviceCost:
 
 
 def _line(first: Area, second: Area, steps: float) -> Area:
-    """Returns what so many steps lead to, of which one leads from the first area to the second."""
+    """Returns what so many steps lead to, of which one leads from the first area to the second.
+
+    More hardware takes less of nothing, though a memory that moves from look-up tables to blocks
+    between the two areas, or back, looks like that.
+    """
     ends = first.as_dict(), second.as_dict()
-    return Area.of({kind: round(n + (ends[1][kind] - n) * steps) for kind, n in ends[0].items()})
+    growth = {kind: max(0, ends[1][kind] - n) for kind, n in ends[0].items()}
+    return Area.of({kind: round(n + growth[kind] * steps) for kind, n in ends[0].items()})
 
 
 def _some_rows(form: Requantizer, most: int) -> Requantizer:

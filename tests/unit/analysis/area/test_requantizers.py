@@ -47,6 +47,18 @@ def test_lanes_and_comparisons_are_counted():
     assert many == pytest.approx(255 * cost(thresholds(32)) / 32, rel=0.2)
 
 
+def test_many_comparisons_are_never_cheap():
+    """Of some, 16 are kept in block memories and 32 in look-up tables: 255 cost less than none."""
+    kind = np.random.default_rng(0).integers(1, 3, (60, 1))
+    steps = (256 * np.arange(255) - 40575) * kind - kind + 1
+    form = Threshold(steps, np.ones(60, np.int64), -128)
+    few, many = (
+        DeviceCost.of("ecp5-25k").cost(one, IntRange(-81152, 48896))
+        for one in (replace(form, thresholds=steps[:, :16]), form)
+    )
+    assert many > few > 0
+
+
 def test_many_lanes_are_counted_in_proportion():
     counts = [cost(PRODUCTS, lanes=lanes) for lanes in (1, 2, 4, 8)]
     assert counts == sorted(counts)
