@@ -211,11 +211,12 @@ compiled by `qcc compile NAME.tflite --device {device} --cycles {cycles}`.
 ## Integers
 
 {frames} frames of 30 ms in one sequence: a synthetic voice that says the wake word, then random
-integers. Columns from *LiteRT* to *with stalls* count integers that differ: of the scores (0 to 255,
-the probability that it was said) and all states after each frame between the interpreter and
-TensorFlow Lite's reference kernels; of the scores between the interpreter (`--numerics tflite-micro`)
-and TensorFlow Lite for Microcontrollers; of the scores between the interpreter and the Verilog in
-Verilator, back to back and with random stalls at all ports. *Cycles* are predicted for a frame.
+integers. Columns from *LiteRT* to *with stalls* count integers that differ: of the scores (0 to
+255, the probability that it was said) and all states after each frame between the interpreter and
+TensorFlow Lite's reference kernels; of the scores between the interpreter (with
+`--numerics tflite-micro`) and TensorFlow Lite for Microcontrollers; of the scores between the
+interpreter and the Verilog in Verilator, back to back and with random stalls at all ports. *Cycles*
+are predicted for a frame.
 
 {compared}
 
@@ -249,7 +250,11 @@ def main() -> int:
         known = _known()  # another run may have ended meanwhile
         known[what][word] = found
         save_results("wake_words", known)
-    known = _known()
+    return _tell(_known(), write=parsed.write_docs)
+
+
+def _tell(known: dict[str, dict[str, Any]], *, write: bool) -> int:
+    """Prints what is known, and writes the page; 1 if an integer differs or one is too slow."""
     compared, placed = (
         [known[what][word] for word in WORDS if word in known[what]]
         for what in ("compared", "placed")
@@ -257,7 +262,7 @@ def main() -> int:
     tables = [_compared(one) for one in compared], [_placed(one) for one in placed]
     print_table("integers that differ", _COMPARED, tables[0])
     print_table("placed", _PLACED, tables[1])
-    if parsed.write_docs:
+    if write:
         text = _TEXT.format(
             device=_DEVICE, cycles=_CYCLES, frames=FRAMES, mhz=_MHZ, rate=_FRAMES_A_SECOND,
             compared=markdown(_COMPARED, tables[0]), placed=markdown(_PLACED, tables[1]),

@@ -149,7 +149,8 @@ class CompiledDesign:
         types = [a.type for a in functions(self.model)["head"].args]
         names = self.names("inputs") or [f"input {index}" for index in range(len(types))]
         given = numpy_ops.as_inputs(inputs, names, [shape_of(t) for t in types])
-        return [_as_input(a, t) for a, t in zip(given, types, strict=True)]
+        told = [f"input {name}" for name in names] if len(names) > 1 else ["this input"]
+        return [_as_input(a, t, n) for a, t, n in zip(given, types, told, strict=True)]
 
     def quantize(self, inputs: Inputs) -> tuple[Array, ...]:
         """Returns the integers that enter the hardware for a batch of model inputs."""
@@ -431,9 +432,9 @@ def _inner_shape(type_: Attribute) -> tuple[int, ...]:
     return shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
 
 
-def _as_input(array: Array, type_: Attribute) -> Array:
+def _as_input(array: Array, type_: Attribute, name: str) -> Array:
     element = element_of(type_)
     bounds = None
     if isinstance(element, qint.IntType):
         bounds = element.lo.data, element.hi.data
-    return numpy_ops.as_input(array, shape_of(type_), bounds)
+    return numpy_ops.as_input(array, shape_of(type_), bounds, name)

@@ -6,6 +6,8 @@ from pathlib import Path
 GENERATOR = "qcompiler"
 LEVELS = ("nn", "qint", "stream", "rtl")
 MANIFEST, MAP, PAGE, VIEW = "design.json", "map.json", "report.html", "view.html"
+IMAGE = "image.bin"
+"""Of the weights that a memory beside the chip holds; `map.json` beside it says which is where."""
 
 
 @dataclass(frozen=True)

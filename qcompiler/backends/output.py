@@ -20,7 +20,7 @@ from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver.packing import pack
 from qcompiler.backends.driver.writer import write_driver
 from qcompiler.backends.folders import put_in_place
-from qcompiler.backends.layout import GENERATOR, LEVELS, MANIFEST, MAP, PAGE, Layout
+from qcompiler.backends.layout import GENERATOR, IMAGE, LEVELS, MANIFEST, MAP, PAGE, Layout
 from qcompiler.backends.report.estimates import build_report
 from qcompiler.backends.report.found import Found
 from qcompiler.backends.report.page import build_page
@@ -210,10 +210,10 @@ def _write_weights(
     layout.weights.mkdir()
     image = external_image(network)
     if image is not None:
-        (layout.weights / "image.bin").write_bytes(image.tobytes())
+        (layout.weights / IMAGE).write_bytes(image.tobytes())
     if network.takes_swaps:
         (layout.weights / "set.bin").write_bytes(written_set(network, {}).tobytes())
-    _write_texts(layout.weights, {"map.json": json.dumps(weight_map(network)) + "\n"})
+    _write_texts(layout.weights, {MAP: json.dumps(weight_map(network)) + "\n"})
     layout.testbench.mkdir()
     folder = os.path.relpath(layout.testbench, layout.rtl)
     bench = bench_of(network, sets, f"{folder}/{rtl.top}_tb_weights")

@@ -44,13 +44,19 @@ def as_inputs(given: Any, names: Sequence[str], shapes: Sequence[Sequence[int]])
     raise ValueError(f"the model has {len(names)} inputs, {'; '.join(wanted)}; got {len(listed)}")
 
 
-def as_input(array: Any, shape: Sequence[int], bounds: tuple[int, int] | None) -> Array:
+def as_input(
+    array: Any,
+    shape: Sequence[int],
+    bounds: tuple[int, int] | None,
+    name: str = "this input",
+) -> Array:
     """Returns a batch of model inputs, shape [batch, *shape].
 
     Args:
         array: a batch with or without the model's own batch dimension of one, or one input.
         shape: of one model input.
         bounds: smallest and largest integer where the input takes integers, else None.
+        name: of the input, for messages.
 
     Raises:
         ValueError: the shape does not fit, or a number is none that the input takes.
@@ -68,18 +74,18 @@ def as_input(array: Any, shape: Sequence[int], bounds: tuple[int, int] | None) -
     if not array.size:
         raise ValueError("the batch is empty")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("the input holds NaN or infinity")
+        raise ValueError(f"{name} holds NaN or infinity")
     if bounds is None:
         return array
     lo, hi = bounds
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise ValueError(
-            f"this input takes integers from {lo} to {hi} (it was given a type and scale "
+            f"{name} takes integers from {lo} to {hi} (it was given a type and scale "
             "instead of a quantizer), got fractions; divide by the scale and round"
         )
     if array.min() < lo or array.max() > hi:
         raise ValueError(
-            f"this input takes integers from {lo} to {hi}, got {array.min()} to {array.max()}"
+            f"{name} takes integers from {lo} to {hi}, got {array.min()} to {array.max()}"
         )
     return array.astype(np.int64)
 

@@ -1,7 +1,8 @@
 """The module around a design that others instantiate: its ports, known to tools of block designs.
 
 Without the status block it is wires only. With it, a reset over AXI4-Lite holds the design, and
-the handshakes of all ports meanwhile: no beat is taken that would be lost.
+the handshakes of all ports meanwhile: no beat is taken that would be lost. Where the design reads
+weights, a register says where they are, and a reset waits for the bursts that are under way.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerType, Module
 from xdsl.ir import Attribute, TypeAttribute
 from xdsl.utils.hints import isa
 
-from qcompiler.rtl import status
+from qcompiler.rtl import status, weight_gate
+from qcompiler.rtl.blocks.weight_reader import ADDRESS_BITS, BASE, FAULT, MASTER, master_ports
 from qcompiler.rtl.builder import Instance, ModuleBuilder, Signal
 
 CONTROL = "s_axi_ctrl"
@@ -53,7 +55,7 @@ class Interface:
     Attributes:
         name: which begins the names of its ports.
         kind: of the bus, as tools of AMD call it: `axis` is AXI4-Stream, `aximm` memory mapped.
-        is_slave: whether it answers, or takes beats.
+        is_slave: whether it answers, or takes beats; what is not asks a memory, or gives them.
     """
 
     name: str
@@ -80,6 +82,10 @@ class Shell:
     top: hw.HWModuleOp
     interfaces: tuple[Interface, ...]
 
+    def has(self, name: str) -> bool:
+        """Whether it has an interface that is called so."""
+        return any(interface.name == name for interface in self.interfaces)
+
     def wires(self) -> list[tuple[str, int, bool]]:
         """Returns the ports of the shell: name, width, whether it is an input."""
         return [
@@ -92,9 +98,12 @@ def _width(kind: Attribute) -> int:
     return kind.width.data if isa(kind, IntegerType) else 1
 
 
-def _interfaces(ports: Sequence[ShellPort], with_status: bool) -> list[Interface]:
+def _interfaces(
+    ports: Sequence[ShellPort], with_status: bool, bus_bits: int | None
+) -> list[Interface]:
     control = [Interface(CONTROL, "aximm", True)] if with_status else []
-    return [*(Interface(port.name, "axis", port.is_input) for port in ports), *control]
+    memory = [] if bus_bits is None else [Interface(MASTER, "aximm", False)]
+    return [*(Interface(port.name, "axis", port.is_input) for port in ports), *memory, *control]
 
 
 def _said_of(shell: hw.HWModuleOp, interfaces: Sequence[Interface]) -> dict[str, str]:
@@ -116,35 +125,58 @@ def _said_of(shell: hw.HWModuleOp, interfaces: Sequence[Interface]) -> dict[str,
 
 
 def build_shell(
-    top: str, name: str, ports: Sequence[ShellPort], *, with_status: bool = False
+    top: str,
+    name: str,
+    ports: Sequence[ShellPort],
+    *,
+    with_status: bool = False,
+    bus_bits: int | None = None,
 ) -> Shell:
-    """Returns the shell `name` of the design `top`; new modules have names that begin with it."""
-    design = _design(top, ports)
+    """Returns the shell `name` of the design `top`; new modules have names that begin with it.
+
+    Args:
+        top: name of the design's module.
+        name: of the shell.
+        ports: streams of the design.
+        with_status: whether there are registers over AXI4-Lite.
+        bus_bits: data of the bus over which the design reads weights; None if it reads none.
+    """
+    design = _design(top, ports, bus_bits)
     b = ModuleBuilder(name, [f"{top} as an IP core: the same ports{_said(with_status)}."])
     inner = b.instance("design", design)
     made: list[hw.HWModuleOp] = []
     if with_status:
-        made = _connect_status(b, name, inner, ports)
+        made = _connect_status(b, name, inner, ports, bus_bits)
     else:
         _connect(b, inner, ports, None)
+        _lead_through(b, inner, _memory_wires(bus_bits))
     shell = b.build()
-    interfaces = _interfaces(ports, with_status)
+    interfaces = _interfaces(ports, with_status, bus_bits)
     said = DictionaryAttr({wire: StringAttr(s) for wire, s in _said_of(shell, interfaces).items()})
     shell.attributes["rtl.port_attributes"] = said
     return Shell(ModuleOp([design, *made, shell]), shell, tuple(interfaces))
+
+
+def _memory_wires(bus_bits: int | None) -> list[tuple[str, int, bool]]:
+    """Returns the wires by which weights are read: name, width, whether the design reads them."""
+    if bus_bits is None:
+        return []
+    wires = [(f"{MASTER}_{w}", n, way == "in") for w, (way, n) in master_ports(bus_bits).items()]
+    return [*wires, (BASE, ADDRESS_BITS, True), (FAULT, 1, False)]
 
 
 def _said(with_status: bool) -> str:
     return ", and status registers over AXI4-Lite" if with_status else ""
 
 
-def _design(top: str, ports: Sequence[ShellPort]) -> hw.HWModuleExternOp:
+def _design(top: str, ports: Sequence[ShellPort], bus_bits: int | None) -> hw.HWModuleExternOp:
     """Returns the design as a module whose Verilog is elsewhere."""
     directions = {True: hw.Direction.INPUT, False: hw.Direction.OUTPUT}
     wires: list[tuple[str, TypeAttribute, bool]] = [("ap_clk", seq.clock, True)]
     wires.append(("ap_rst_n", IntegerType(1), True))
     for port in ports:
         wires += [(f"{port.name}_{w}", IntegerType(bits), r) for w, bits, r in port.wires()]
+    wires += [(wire, IntegerType(bits), reads) for wire, bits, reads in _memory_wires(bus_bits)]
     types = [
         hw.ModulePort(StringAttr(wire), kind, hw.DirectionAttr(directions[reads]))
         for wire, kind, reads in wires
@@ -176,24 +208,41 @@ def _connect(
     return seen
 
 
-def _connect_status(
-    b: ModuleBuilder, name: str, inner: Instance, ports: Sequence[ShellPort]
-) -> list[hw.HWModuleOp]:
-    """Adds the registers and a monitor for each port; returns the modules."""
-    inputs = sum(port.is_input for port in ports)
-    registers = status.build_registers(f"{name}_registers", inputs, len(ports) - inputs)
-    bus = b.instance("registers", registers)
-    for port in registers.module_type.ports.data:
-        wire, kind = port.port_name.data, port.type
-        if not wire.startswith(CONTROL):
-            continue
-        assert isa(kind, IntegerType)
-        if port.dir.data.is_input_like():
-            bus.connect(wire, b.input(wire, kind.width.data))
+def _lead_through(
+    b: ModuleBuilder, inner: Instance, wires: Sequence[tuple[str, int, bool]]
+) -> None:
+    """Makes wires of a module inside ports: name, width, whether the module reads them."""
+    for wire, bits, reads in wires:
+        if reads:
+            inner.connect(wire, b.input(wire, bits))
         else:
-            b.output(wire, bus.output(b, wire))
+            b.output(wire, inner.output(b, wire))
+
+
+def _connect_status(
+    b: ModuleBuilder,
+    name: str,
+    inner: Instance,
+    ports: Sequence[ShellPort],
+    bus_bits: int | None,
+) -> list[hw.HWModuleOp]:
+    """Adds registers, a monitor for each port and a gate to the memory; returns the modules."""
+    inputs = sum(port.is_input for port in ports)
+    reads_weights = bus_bits is not None
+    registers = status.build_registers(
+        f"{name}_registers", inputs, len(ports) - inputs, reads_weights=reads_weights
+    )
+    bus = b.instance("registers", registers)
+    wires = [
+        (port.port_name.data, _width(port.type), port.dir.data.is_input_like())
+        for port in registers.module_type.ports.data
+    ]
+    _lead_through(b, bus, [wire for wire in wires if wire[0].startswith(CONTROL)])
     running = bus.output(b, "design_rst_n")
     inner.connect("ap_rst_n", running)
+    gates: list[hw.HWModuleOp] = []
+    if bus_bits is not None:
+        gates = [_connect_memory(b, name, inner, bus, bus_bits)]
     seen = _connect(b, inner, ports, running)
     monitors: dict[int, hw.HWModuleOp] = {}
     for index, port in enumerate(ports):
@@ -205,4 +254,26 @@ def _connect_status(
         monitor.connect("ap_rst_n", running)
         for count in status.COUNTS:
             bus.connect(f"port{index}_{count}", monitor.output(b, count))
-    return [registers, *monitors.values()]
+    return [registers, *gates, *monitors.values()]
+
+
+def _connect_memory(
+    b: ModuleBuilder, name: str, inner: Instance, bus: Instance, bus_bits: int
+) -> hw.HWModuleOp:
+    """Leads the reads of weights through a gate, which it returns, at the address in registers."""
+    module = weight_gate.build_gate(f"{name}_weight_gate", bus_bits)
+    gate = b.instance("weight_gate", module, running=bus.output(b, "design_rst_n"))
+    for wire, (direction, bits) in master_ports(bus_bits).items():
+        full, behind = f"{MASTER}_{wire}", f"{weight_gate.DESIGN}_{wire}"
+        if wire not in weight_gate.GATED:
+            b.output(full, inner.output(b, full))
+        elif direction == "out":
+            gate.connect(behind, inner.output(b, full))
+            b.output(full, gate.output(b, full))
+        else:
+            gate.connect(full, b.input(full, bits))
+            inner.connect(full, gate.output(b, behind))
+    inner.connect(BASE, bus.output(b, "weights_base"))
+    bus.connect("weights_fault", inner.output(b, FAULT))
+    bus.connect("weights_pending", gate.output(b, "pending"))
+    return module

@@ -7,11 +7,15 @@
 | 0x08 | CONTROL | bit 0: write 1 to reset the design and the counts; reads 1 until that is done |
 | 0x0C | PORTS | number of inputs in bits 7:0, of outputs in bits 15:8 |
 | 0x10 | CYCLES | clock cycles since the reset |
+| 0x14 | WEIGHTS_LOW | of a design that reads weights: address of the image, bits 31:0 |
+| 0x18 | WEIGHTS_HIGH | the same, bits 63:32; the design stays in reset until both are written |
+| 0x1C | WEIGHTS_FAULT | bit 0: the memory has answered with an error since the reset |
 | 0x20 + 16 p | FRAMES | frames that port p has moved whole; inputs first, then outputs |
 | 0x24 + 16 p | STALLS | cycles in which port p had a beat that was not taken |
 | 0x28 + 16 p | WAITS | cycles in which port p was ready and had no beat |
 
-Counts have 32 bits and wrap. What is not in this table is answered SLVERR.
+Counts have 32 bits and wrap. An address of weights holds from the next reset on. What is not in
+this table, and registers of weights where there are none, are answered SLVERR.
 """
 
 from collections.abc import Sequence
@@ -29,13 +33,18 @@ RESET_CYCLES = 16
 FIRST_PORT, PORT_BYTES = 0x20, 16
 COUNTS = ("frames", "stalls", "waits")
 COMMON = ("id", "version", "control", "ports", "cycles")
+WEIGHTS = ("weights_low", "weights_high", "weights_fault")
+WRITABLE = ("control", *WEIGHTS[:2])
+"""Registers that are written, too."""
 _CONTROL = 4 * COMMON.index("control")
+_LOW, _HIGH, _FAULT = (4 * (len(COMMON) + index) for index in range(len(WEIGHTS)))
 _OKAY, _SLVERR = 0, 2
 
 
-def registers(ports: Sequence[str]) -> dict[str, int]:
+def registers(ports: Sequence[str], *, reads_weights: bool = False) -> dict[str, int]:
     """Returns the offset in bytes of each register, by name; `ports` are inputs, then outputs."""
-    found = {name: 4 * index for index, name in enumerate(COMMON)}
+    names = (*COMMON, *WEIGHTS) if reads_weights else COMMON
+    found = {name: 4 * index for index, name in enumerate(names)}
     for index, port in enumerate(ports):
         base = FIRST_PORT + PORT_BYTES * index
         found |= {f"{port}_{count}": base + 4 * at for at, count in enumerate(COUNTS)}
@@ -79,17 +88,49 @@ def _channel(b: ModuleBuilder, channel: str, word: Signal) -> _Held:
     return _Held(full, held)
 
 
-def build_registers(name: str, inputs: int, outputs: int) -> hw.HWModuleOp:
-    """Returns the AXI4-Lite side; inputs `portP_frames` etc. are what the monitors count."""
+@dataclass(frozen=True)
+class _Write:
+    """A write over the bus, in the one cycle in which it happens.
+
+    Attributes:
+        act: whether there is one.
+        address: of a byte.
+        data: the word.
+        strobe: which bytes of it.
+    """
+
+    act: Signal
+    address: Signal
+    data: Signal
+    strobe: Signal
+
+    def to(self, offset: int) -> Signal:
+        """Whether a register is written."""
+        return self.act & _word_of(self.address).equals(offset >> 2)
+
+
+def build_registers(
+    name: str, inputs: int, outputs: int, *, reads_weights: bool = False
+) -> hw.HWModuleOp:
+    """Returns the AXI4-Lite side; inputs `portP_frames` etc. are what the monitors count.
+
+    Of a design that reads weights, `weights_pending` makes a reset last, see `weight_gate`.
+    """
     b = ModuleBuilder(name, ["Registers over AXI4-Lite, one access at a time."])
     width = address_bits(inputs + outputs)
-    restart = _write_side(b, width)
+    written = _write_side(b, width, (_CONTROL, _LOW, _HIGH) if reads_weights else (_CONTROL,))
+    restart = (written.to(_CONTROL) & written.data.bit(0) & written.strobe.bit(0)).named("restart")
     pending = b.register("reset_left", RESET_CYCLES.bit_length(), reset=0)
     resetting = pending.compare("ne", 0).named("resetting")
     counted = b.mux(resetting, pending - 1, pending)
     pending.drive(b.mux(restart, b.constant(RESET_CYCLES, pending.width), counted))
     running = b.register("design_rst_n", 1, reset=0)
-    running.drive(~resetting & ~restart)
+    offsets: dict[int, Signal] = {}
+    may_run = ~resetting & ~restart
+    if reads_weights:
+        offsets, known = _weight_registers(b, written, running)
+        may_run &= running | known & ~b.input("weights_pending", 1)
+    running.drive(may_run)
     cycles = b.register("cycles", DATA_BITS, reset=0)
     cycles.drive(b.mux(running, cycles + 1, b.constant(0, DATA_BITS)))
     major, minor, patch = (int(part) for part in VERSION.split("."))
@@ -100,7 +141,7 @@ def build_registers(name: str, inputs: int, outputs: int) -> hw.HWModuleOp:
         b.constant(inputs | outputs << 8, DATA_BITS),
         cycles,
     ]
-    offsets = {4 * index: word for index, word in enumerate(words)}
+    offsets |= {4 * index: word for index, word in enumerate(words)}
     for index in range(inputs + outputs):
         for at, count in enumerate(COUNTS):
             port = b.input(f"port{index}_{count}", DATA_BITS)
@@ -110,25 +151,56 @@ def build_registers(name: str, inputs: int, outputs: int) -> hw.HWModuleOp:
     return b.build()
 
 
-def _write_side(b: ModuleBuilder, width: int) -> Signal:
-    """Adds the channels AW, W and B; returns 1 when a reset is asked for."""
+def _weight_registers(
+    b: ModuleBuilder, written: _Write, running: Signal
+) -> tuple[dict[int, Signal], Signal]:
+    """Adds where the weights are; returns what is read, by offset, and whether that is known."""
+    known = b.constant(1, 1)
+    halves: list[Signal] = []
+    offsets: dict[int, Signal] = {}
+    for name, offset in zip(WEIGHTS[:2], (_LOW, _HIGH), strict=True):
+        comes = written.to(offset).named(f"writes_{name}")
+        given = b.register(f"{name}_given", 1, reset=0)
+        given.drive(given | comes)
+        known &= given
+        half = b.register(name, DATA_BITS, reset=0)
+        old, new = half.lanes(4), written.data.lanes(4)
+        chosen = [b.mux(written.strobe.bit(i), new[i], old[i]) for i in range(len(old))]
+        half.drive(b.pack(chosen), enable=comes)
+        offsets[offset] = half
+        halves.append(half)
+    b.output("weights_base", b.delay("weights_base_used", b.pack(halves), enable=~running))
+    offsets[_FAULT] = b.input("weights_fault", 1).zext(DATA_BITS)
+    return offsets, known
+
+
+def _write_side(b: ModuleBuilder, width: int, writable: Sequence[int]) -> _Write:
+    """Adds the channels AW, W and B; returns what is written to registers at some offsets."""
     address, valid = b.input("s_axi_ctrl_awaddr", width), b.input("s_axi_ctrl_awvalid", 1)
     b.input("s_axi_ctrl_awprot", 3)
     data, strobe = b.input("s_axi_ctrl_wdata", DATA_BITS), b.input("s_axi_ctrl_wstrb", 4)
     data_valid, ready = b.input("s_axi_ctrl_wvalid", 1), b.input("s_axi_ctrl_bready", 1)
     at = _channel(b, "aw", address)
-    given = _channel(b, "w", data.bit(0) & strobe.bit(0))
+    # No more is kept than what some register takes.
+    bits, strobes = (DATA_BITS, strobe.width) if len(writable) > 1 else (1, 1)
+    kept = b.concat([strobe.slice(0, strobes), data.slice(0, bits)])
+    given = _channel(b, "w", kept)
     answered = b.register("b_valid", 1, reset=0)
     act = (at.full & given.full & (~answered | ready)).named("write")
     for held, comes in ((at, valid), (given, data_valid)):
         held.full.drive(b.mux(act, b.constant(0, 1), held.full | comes))
-    known = _word_of(at.word).equals(_CONTROL >> 2).named("writes_control")
+    word = _word_of(at.word)
+    known = word.equals(writable[0] >> 2)
+    for offset in writable[1:]:
+        known |= word.equals(offset >> 2)
     answered.drive(act | (answered & ~ready))
     response = b.register("b_resp", 2)
-    response.drive(b.mux(known, b.constant(_OKAY, 2), b.constant(_SLVERR, 2)), enable=act)
+    response.drive(
+        b.mux(known.named("writes_any"), b.constant(_OKAY, 2), b.constant(_SLVERR, 2)), enable=act
+    )
     b.output("s_axi_ctrl_bvalid", answered)
     b.output("s_axi_ctrl_bresp", response)
-    return (act & known & given.word).named("restart")
+    return _Write(act, at.word, given.word.slice(0, bits), given.word.slice(bits, strobes))
 
 
 def _word_of(address: Signal) -> Signal:

@@ -31,7 +31,7 @@ def runtime(path, tokens):
 
 
 def checked(shape, write, folder, cycles, *, weights="internal"):
-    """Generates in the interpreter: as without a cache, and as onnxruntime. Returns the tokens, too."""
+    """Generates in the interpreter, as onnxruntime and without a cache; returns tokens, too."""
     path = save(step(shape, write), folder)
     design = qcompiler.compile(path, states=states(shape), cycles=cycles, weights=weights)
     tokens, scores = generated(design, shape)
@@ -44,10 +44,21 @@ def checked(shape, write, folder, cycles, *, weights="internal"):
     return design, tokens
 
 
+def with_prompt(design, tokens, count):
+    """Scores of a sequence whose first tokens are known: they are one call, the others one each."""
+    session, at = design.session(), np.arange(len(tokens))[:, None]
+    tokens = np.reshape(tokens, (-1, 1, 1))
+    parts = [slice(0, count), *(slice(place, place + 1) for place in range(count, len(tokens)))]
+    made = [session.predict({"tokens": tokens[part], "position": at[part]}) for part in parts]
+    return np.concatenate(made).reshape(len(tokens), -1)
+
+
 def test_a_layer_with_a_cache_that_is_written(tmp_path):
-    design, _ = checked(SMALL, "scatter", tmp_path, 300)
+    design, tokens = checked(SMALL, "scatter", tmp_path, 300)
+    one_by_one = with_prompt(design, tokens, 1)
+    np.testing.assert_array_equal(with_prompt(design, tokens, 5), one_by_one)
     beyond = {"tokens": np.array([[[0]]]), "position": np.array([[8]])}
-    with pytest.raises(ValueError, match="this input takes integers from 0 to 7, got 8 to 8"):
+    with pytest.raises(ValueError, match="input position takes integers from 0 to 7, got 8 to 8"):
         design.predict(beyond)
 
 

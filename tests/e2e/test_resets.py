@@ -2,6 +2,13 @@
 
 import numpy as np
 import pytest
+from gpt_models import Shape, step
+from gpt_models import states as caches
+from onnx_models import save
+from recurrent_nodes import STATES as RECURRENT
+from recurrent_nodes import network as recurrent
+from recurrent_nodes import parameters
+from tflite_layers import streaming
 
 import qcompiler
 from qcompiler.backends.resets import expected_after, frames_kept, random_cycles
@@ -86,3 +93,40 @@ def test_verify_sends_resets_too(design, tmp_path):
     assert result.passed
     assert [run.resets > 0 for run in result.runs] == [False, False, True]
     assert result.runs[2].latency_cycles is None
+
+
+def _recurrent(kind):
+    return lambda folder: (save(recurrent(kind, parameters(kind)), folder), RECURRENT[kind], 64)
+
+
+def _cached(write):
+    shape = Shape(tokens=8, layers=1)
+    return lambda folder: (save(step(shape, write), folder), caches(shape), 300)
+
+
+def _ring_buffers(folder):
+    return streaming(np.random.default_rng(4)).write(folder / "stream.tflite"), {}, 40
+
+
+KEPT = {
+    "LSTM": _recurrent("LSTM"),
+    "GRU": _recurrent("GRU"),
+    "cache that is written": _cached("scatter"),
+    "cache that moves along": _cached("shift"),
+    "ring buffers": _ring_buffers,
+}
+
+
+@pytest.mark.sweep
+@pytest.mark.simulation
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("weights", ["internal", "external", "writable"])
+def test_whatever_is_kept(kept, weights, tmp_path):
+    """Resets at random cycles, stalls at all ports, restarts of sequences, weights elsewhere."""
+    model, states, cycles = KEPT[kept](tmp_path)
+    design = qcompiler.compile(model, states=states, cycles=cycles, weights=weights)
+    assert design.initial_states
+    design.write(tmp_path / "out")
+    result = verify(tmp_path / "out", vectors=200, resets=20, seed=3)
+    assert result.passed, result.first_differences
+    assert result.runs[2].resets >= 10

@@ -191,12 +191,6 @@ def test_the_driver_packs_sets_and_refuses_what_is_not_declared(written, tmp_pat
     assert "beats = driver.pack_weights(weights)" in board
 
 
-def test_packages_do_not_connect_a_memory(hungry, tmp_path):
-    hungry.write(tmp_path / "net")
-    with pytest.raises(ModelError, match="reads weights over AXI4"):
-        write_package(tmp_path / "net", "ipxact")
-
-
 def test_neurons_with_weights_elsewhere_are_kept(tmp_path):
     """The second neuron is dead as the weights are, but others may come."""
     w1 = np.array([[1, 0], [1, 0], [1, 0], [1, 0]], np.float32)

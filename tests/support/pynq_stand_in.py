@@ -11,6 +11,8 @@ core = None
 class Buffer(np.ndarray):
     """Memory that a DMA reaches."""
 
+    device_address = 0x5_6789_A000
+
     def flush(self):
         pass
 

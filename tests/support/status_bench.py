@@ -53,17 +53,16 @@ class Counts:
             self.stalls += valid and not ready
 
 
-class Bench:
-    """The design with a master, a source and a sink."""
+class Registers:
+    """The design with a master on its registers."""
 
     def __init__(self, dut):
         cocotb.start_soon(Clock(dut.ap_clk, 10, "ns").start())
-        with_reset = (dut.ap_clk, dut.ap_rst_n)
-        off = {"reset_active_level": False}
         self.dut = dut
-        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi_ctrl"), *with_reset, **off)
-        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_0"), *with_reset, **off)
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_0"), *with_reset, **off)
+        self.with_reset = {
+            "clock": dut.ap_clk, "reset": dut.ap_rst_n, "reset_active_level": False
+        }  # fmt: skip
+        self.master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi_ctrl"), **self.with_reset)
 
     async def start(self):
         self.dut.ap_rst_n.value = 0
@@ -75,6 +74,15 @@ class Bench:
         answer = await self.master.read(address, 4)
         assert answer.resp == AxiResp.OKAY, hex(address)
         return int.from_bytes(answer.data, "little")
+
+
+class Bench(Registers):
+    """A source and a sink, too."""
+
+    def __init__(self, dut):
+        super().__init__(dut)
+        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_0"), **self.with_reset)
+        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_0"), **self.with_reset)
 
     async def send(self, frames):
         for frame in frames:
@@ -145,17 +153,21 @@ async def what_is_not_there_is_an_error(dut):
     assert await bench.read(CONTROL) == 0
 
 
-def main(folder, design, work):
-    """Builds and runs the bench; the exit status is not 0 if it fails."""
+def build_and_test(folder, design, work, module="status_bench", around=()):
+    """Builds and runs a bench of three tests; the exit status is not 0 if it fails.
+
+    `around` is a file of Verilog whose module, of the file's name, takes the place of the shell.
+    """
     from cocotb_tools.runner import get_results, get_runner
 
     from qcompiler.version import VERSION as version
 
     major, minor, patch = (int(part) for part in version.split("."))
     sources = sorted((folder / "rtl").glob("*.v"))
+    top = around[0].stem if around else f"{design}_shell"
     runner = get_runner("verilator")
     runner.build(
-        sources=sources, hdl_toplevel=f"{design}_shell", build_dir=work, build_args=["-Wno-fatal"]
+        sources=[*sources, *around], hdl_toplevel=top, build_dir=work, build_args=["-Wno-fatal"]
     )
     told = {
         "BENCH": str(folder / "tb"),
@@ -163,8 +175,8 @@ def main(folder, design, work):
         "VERSION": str(major << 16 | minor << 8 | patch),
     }
     results = runner.test(
-        hdl_toplevel=f"{design}_shell",
-        test_module="status_bench",
+        hdl_toplevel=top,
+        test_module=module,
         build_dir=work,
         test_dir=folder / "rtl",
         extra_env=told,
@@ -175,4 +187,5 @@ def main(folder, design, work):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve(), sys.argv[2], Path(sys.argv[3]).resolve()))
+    folder, design, work = sys.argv[1:]
+    sys.exit(build_and_test(Path(folder).resolve(), design, Path(work).resolve()))

@@ -206,14 +206,14 @@ class _FunctionWriter:
             name = f"np.repeat({name}, len(x0), axis=0)"
         return name if _is_integer(value) else f"{name}.reshape(-1, *{inner})"
 
-    def argument(self, name: str, value: SSAValue, *, of_hardware: bool) -> str:
+    def argument(self, name: str, value: SSAValue, told: str, *, of_hardware: bool) -> str:
         """Returns what checks and shapes an argument: a model input, or integers from hardware."""
         shape, element = list(shape_of(value.type)), qint.element_of(value.type)
         if of_hardware:
             return f"np.asarray({name}, np.int64).reshape(-1, *{shape})"
         if isinstance(element, qint.IntType):
-            return f"as_input({name}, {shape}, ({element.lo.data}, {element.hi.data}))"
-        return f"as_input({name}, {shape}, None).astype(REAL)"
+            return f"as_input({name}, {shape}, ({element.lo.data}, {element.hi.data}){told})"
+        return f"as_input({name}, {shape}, None{told}).astype(REAL)"
 
     def write(self, function: func.FuncOp, doc: str, of_hardware: int = 0) -> str:
         """Returns the source of a function; so many arguments of it, the first, leave hardware."""
@@ -222,7 +222,9 @@ class _FunctionWriter:
         for index, (name, value) in enumerate(zip(arguments, function.args, strict=True)):
             self.names[value] = name
             self.varying.add(value)
-            source = self.argument(name, value, of_hardware=index < of_hardware)
+            several = len(arguments) > 1 and not of_hardware
+            told = f', f"input {{INPUTS[{index}]}}"' if several else ""
+            source = self.argument(name, value, told, of_hardware=index < of_hardware)
             lines.append(f"    {name} = {source}")
         for index, op in enumerate(function.body.block.ops):
             if isinstance(op, func.ReturnOp):

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from qcompiler.backends.layout import Layout
+from qcompiler.backends.layout import IMAGE, MAP, Layout
 from qcompiler.backends.verilog.emit import emit_verilog
 from qcompiler.backends.written import load_design
 from qcompiler.errors import ModelError, Problem
 from qcompiler.rtl.blocks.top import padded_width
-from qcompiler.rtl.blocks.weight_reader import MASTER
 from qcompiler.rtl.blocks.weight_writer import PORT
 from qcompiler.rtl.shell import Shell, ShellPort, build_shell
 from qcompiler.version import VERSION
 
-RTL, BENCH, CONSTRAINTS = "rtl", "tb", "constraints"
+RTL, BENCH, CONSTRAINTS, WEIGHTS = "rtl", "tb", "constraints", "weights"
 
 
 @dataclass(frozen=True)
@@ -113,10 +112,6 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
         remedy = "compile it with --interface stream, or leave out --status"
         raise ModelError([Problem(str(directory), what, remedy)])
     sources = [source for _, source in design.network.sources]
-    if any(not source.is_writable for source in sources):
-        what = f"reads weights over AXI4 ({MASTER}), which packages do not connect yet"
-        remedy = "instantiate its own top module, or compile it with --weights internal or writable"
-        raise ModelError([Problem(str(directory), what, remedy)])
     ports = [
         ShellPort(
             port.name,
@@ -127,13 +122,16 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
         )
         for port, _ in design.ports
     ]
-    if sources:
-        beats = sum(source.bus_beats for source in sources)
+    written = [source for source in sources if source.is_writable]
+    read = [source for source in sources if not source.is_writable]
+    if written:
+        beats = sum(source.bus_beats for source in written)
         inputs = sum(port.is_input for port in ports)
-        ports.insert(inputs, ShellPort(PORT, True, sources[0].bus_bits, beats, True))
+        ports.insert(inputs, ShellPort(PORT, True, written[0].bus_bits, beats, True))
     taken = {path.stem for path in rtl.sources}
     name = _free(f"{rtl.top}_shell", taken)
-    shell = build_shell(rtl.top, name, ports, with_status=status)
+    bus_bits = read[0].bus_bits if read else None
+    shell = build_shell(rtl.top, name, ports, with_status=status, bus_bits=bus_bits)
     made = emit_verilog(shell.module).files
     place = folder / RTL
     place.mkdir(parents=True)
@@ -142,6 +140,8 @@ def gather(directory: Path, folder: Path, identity: Identity, *, status: bool) -
         shutil.copyfile(path, place / path.name)
     for file, text in made.items():
         (place / file).write_text(text, encoding="utf-8")
+    if read:
+        _copy_weights(directory, folder)
     origin = "" if design.origin is None else f" from {design.origin.file}"
     return Contents(
         directory,
@@ -173,6 +173,14 @@ def _free(name: str, taken: set[str]) -> str:
     while any(other.startswith(name) for other in taken):
         name += "_"
     return name
+
+
+def _copy_weights(directory: Path, folder: Path) -> None:
+    """Copies the image of the memory that the design reads, and what says where each weight is."""
+    place = folder / WEIGHTS
+    place.mkdir()
+    for name in (IMAGE, MAP):
+        shutil.copyfile(Layout(directory).weights / name, place / name)
 
 
 def _bench(directory: Path, folder: Path, top: str) -> tuple[str, ...]:

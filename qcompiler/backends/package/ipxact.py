@@ -11,6 +11,7 @@ from qcompiler.backends.package.constraints import write_constraints
 from qcompiler.backends.package.contents import Contents
 from qcompiler.backends.package.vivado import write_block_design
 from qcompiler.rtl import status
+from qcompiler.rtl.blocks.weight_reader import ADDRESS_BITS, BURST_BEATS, MASTER, OUTSTANDING
 from qcompiler.rtl.shell import CONTROL, Interface
 
 SPIRIT = "http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009"
@@ -57,7 +58,9 @@ def _component(contents: Contents, clock: str) -> ET.Element:
         _bus(busses, interface, contents)
     _reset(busses)
     _clock(busses, contents)
-    if any(interface.kind == "aximm" for interface in contents.shell.interfaces):
+    if contents.shell.has(MASTER):
+        _address_space(root)
+    if contents.shell.has(CONTROL):
         _memory_map(root, contents)
     _model(root, contents)
     _files(root, contents, clock)
@@ -103,7 +106,8 @@ def _bus(busses: ET.Element, interface: Interface, contents: Contents) -> None:
     bus = _bus_of(busses, interface.name, "interface", interface.kind)
     side = _add(bus, "slave" if interface.is_slave else "master")
     if interface.kind == "aximm":
-        _add(side, "memoryMapRef").set(f"{{{SPIRIT}}}memoryMapRef", interface.name)
+        seen = "memoryMapRef" if interface.is_slave else "addressSpaceRef"
+        _add(side, seen).set(f"{{{SPIRIT}}}{seen}", interface.name)
     wires = [(w, bits) for w, bits, _ in contents.shell.wires()]
     named = [(interface.logical(wire), wire, bits) for wire, bits in wires]
     _maps(bus, [(logical, wire) for logical, wire, _ in named if logical is not None])
@@ -111,9 +115,20 @@ def _bus(busses: ET.Element, interface: Interface, contents: Contents) -> None:
         width = next(bits for logical, _, bits in named if logical == "TDATA")
         has = {f"HAS_{name}": int(any(n == name for n, _, _ in named)) for name in _OPTIONAL}
         _parameters(bus, interface.name, {"TDATA_NUM_BYTES": width // 8, **has})
+    elif not interface.is_slave:
+        width = next(bits for logical, _, bits in named if logical == "RDATA")
+        _parameters(bus, interface.name, {"DATA_WIDTH": width, **_READS})
 
 
 _OPTIONAL = ("TREADY", "TLAST")
+_READS = {
+    "ADDR_WIDTH": ADDRESS_BITS,
+    "PROTOCOL": "AXI4",
+    "READ_WRITE_MODE": "READ_ONLY",
+    "MAX_BURST_LENGTH": BURST_BEATS,
+    "NUM_READ_OUTSTANDING": OUTSTANDING,
+}
+"""What Vivado wants to know of a master that reads."""
 
 
 def _reset(busses: ET.Element) -> None:
@@ -131,9 +146,16 @@ def _clock(busses: ET.Element, contents: Contents) -> None:
     _parameters(bus, "ap_clk", {"ASSOCIATED_BUSIF": driven, "ASSOCIATED_RESET": "ap_rst_n"})
 
 
+def _address_space(root: ET.Element) -> None:
+    space = _add(_add(root, "addressSpaces"), "addressSpace")
+    _add(space, "name", MASTER)
+    _add(space, "range", 1 << ADDRESS_BITS)
+    _add(space, "width", ADDRESS_BITS)
+
+
 def _memory_map(root: ET.Element, contents: Contents) -> None:
     ports = [one.name for one in contents.shell.interfaces if one.kind == "axis"]
-    table = status.registers(ports)
+    table = status.registers(ports, reads_weights=contents.shell.has(MASTER))
     memory = _add(_add(root, "memoryMaps"), "memoryMap")
     _add(memory, "name", CONTROL)
     block = _add(memory, "addressBlock")
@@ -148,7 +170,7 @@ def _memory_map(root: ET.Element, contents: Contents) -> None:
         _add(register, "name", name)
         _add(register, "addressOffset", f"0x{offset:X}")
         _add(register, "size", status.DATA_BITS)
-        _add(register, "access", "read-write" if name == "control" else "read-only")
+        _add(register, "access", "read-write" if name in status.WRITABLE else "read-only")
 
 
 def _model(root: ET.Element, contents: Contents) -> None:

@@ -7,9 +7,10 @@ and the driver to Python with memory and DMA that stand in.
 
 import shutil
 
-from qcompiler.backends.layout import Layout
-from qcompiler.backends.package.contents import Contents
+from qcompiler.backends.layout import IMAGE, Layout
+from qcompiler.backends.package.contents import WEIGHTS, Contents
 from qcompiler.rtl import status
+from qcompiler.rtl.blocks.weight_reader import BASE, MASTER
 from qcompiler.rtl.blocks.weight_writer import PORT
 from qcompiler.rtl.shell import CONTROL
 
@@ -97,7 +98,7 @@ Beside this file belong {design}.bit, {design}.hwh, and what is beside it here.
 Written after PYNQ's manual; it has not been run on a board by those who wrote it.
 """
 
-import driver
+{needed}import driver
 import numpy as np
 from pynq import Overlay, allocate
 
@@ -113,7 +114,7 @@ class Board:
     """The design on a board."""
 
     def __init__(self, bitstream="{design}.bit"):
-        self.overlay = Overlay(bitstream)
+        self.overlay = Overlay(bitstream){load}
 
     def predict(self, inputs{swaps}):
         """Returns the model's outputs for a batch of its inputs."""
@@ -154,6 +155,20 @@ class Board:
 '''
 
 
+_LOAD = '''
+    def load(self, image=Path(__file__).with_name("image.bin")):
+        """Puts weights where the core reads them, and resets it: it waits for them at first."""
+        data = np.fromfile(image, np.uint8)
+        self._image = allocate(shape=data.shape, dtype=np.uint8)  # whole pages, as the core wants
+        self._image[:] = data
+        self._image.flush()
+        address = self._image.device_address
+        self.overlay.core.write(REGISTERS["weights_low"], address & 0xFFFFFFFF)
+        self.overlay.core.write(REGISTERS["weights_high"], address >> 32)
+        self.reset()
+'''
+
+
 _WRITE = '''
     def write(self, weights=()):
         """Writes a set of weights, which waits in the core until a frame uses it.
@@ -177,13 +192,15 @@ def write_block_design(contents: Contents) -> None:
     streams = _streams(contents)
     inputs = [(name, size) for name, size, is_input in streams if is_input]
     outputs = [(name, size) for name, size, is_input in streams if not is_input]
-    registers = status.registers([name for name, _, _ in streams])
-    controlled = any(one.name == CONTROL for one in contents.shell.interfaces)
+    controlled, reads = contents.shell.has(CONTROL), contents.shell.has(MASTER)
+    registers = status.registers([name for name, _, _ in streams], reads_weights=reads)
     written = any(name == PORT for name, _ in inputs)
     head = _HEAD.format(vlnv=contents.vlnv, mhz=contents.mhz)
     lines = [*_impossible(contents, streams), *_dmas(inputs, outputs)]
     if controlled:
         lines.append(f"axi $control /core/{CONTROL} core/{CONTROL}")
+    if reads:
+        lines.append(f"axi /core/{MASTER} $memory core/{MASTER}")
     body = "\n".join(lines) + "\n"
     contents.write("vivado/block_design.tcl", head + body + _TAIL.format(design=contents.design))
     text = _PYNQ.format(
@@ -193,12 +210,16 @@ def write_block_design(contents: Contents) -> None:
         registers=registers if controlled else {},
         swaps=", swaps=()" if written else "",
         given=", swaps=swaps" if written else "",
-        write=_WRITE if written else "",
+        write=(_WRITE if written else "") + (_LOAD if reads else ""),
+        load="\n        self.load()" if reads else "",
+        needed="from pathlib import Path\n\n" if reads else "",
     )
     contents.write("pynq/board.py", text)
     for file in sorted(Layout(contents.source).driver.iterdir()):
         if file.is_file():  # Python leaves a folder beside what it has imported
             shutil.copyfile(file, contents.folder / "pynq" / file.name)
+    if reads:
+        shutil.copyfile(contents.folder / WEIGHTS / IMAGE, contents.folder / "pynq" / IMAGE)
 
 
 def _streams(contents: Contents) -> list[tuple[str, int, bool]]:
@@ -214,6 +235,9 @@ def _impossible(contents: Contents, streams: list[tuple[str, int, bool]]) -> lis
     if bare := [name for name, _, _ in streams if f"{name}_tready" not in wires]:
         said = "no handshake, which a DMA needs; compile with --interface stream"
         return [f'puts stderr "{", ".join(bare)}: {said}"', "exit 1"]
+    if BASE in wires:
+        said = "the processor must be able to set it: package with --status"
+        return [f'puts stderr "{BASE}: {said}"', "exit 1"]
     wide = [name for name, size, _ in streams if 8 * size > _WIDEST_CONVERTER]
     if not wide:
         return []

@@ -89,7 +89,7 @@ def test_a_place_beyond_the_cache_is_refused(tmp_path):
     design = qcompiler.compile(save(cache([1, 4, 6], 1), tmp_path), states={"past": "present"})
     x = np.zeros((1, 1, 1, 6), F32)
     for place in (-1, 4):
-        with pytest.raises(ValueError, match="this input takes integers from 0 to 3"):
+        with pytest.raises(ValueError, match="input p takes integers from 0 to 3"):
             design.predict({"x": x, "p": np.array([[place]])})
 
 
@@ -103,7 +103,7 @@ def test_a_place_that_was_moved_and_cast(tmp_path):
     for name, value in (("axis", [0]), ("axis1", [1])):
         proto.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], value))
     design = qcompiler.compile(save(proto, tmp_path), states={"past": "present"})
-    with pytest.raises(ValueError, match="this input takes integers from 0 to 3"):
+    with pytest.raises(ValueError, match="input p takes integers from 0 to 3"):
         design.predict({"x": np.zeros((1, 1, 1, 6), F32), "p": np.array([[4]])})
 
 
