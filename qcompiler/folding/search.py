@@ -69,6 +69,7 @@ class Search:
         rules = self.budget.rules
         self._multiplier = rules.multiplier
         self._options: dict[str, list[tuple[Folding, int, Area]]] = {}
+        self._known_cycles: dict[tuple[str, int, int], int] = {}
         self._guesses = {
             name: LayerGuess(layer, rules, tuple(self.budget.prices.items()), self.budget.constants)
             for name, layer in self._layers.items()
@@ -78,7 +79,7 @@ class Search:
         for name, layer in self._layers.items():
             plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
-            self._options[name] = [(f, layer.cycles(f), self._area(name, f)) for f in foldings]
+            self._options[name] = [(f, self._cycles(name, f), self._area(name, f)) for f in foldings]
         self._known_choices: dict[tuple[str, int], Choices] = {}
         self._trials: dict[_Key, Trial] = {}
         self._refused: set[_Key] = set()
@@ -254,8 +255,14 @@ class Search:
 
     def _slowest(self, foldings: Foldings) -> int:
         """Returns the cycles of the slowest layer."""
-        cycles = (self._layers[name].cycles(folding) for name, folding in foldings.items())
-        return max(cycles, default=1)
+        return max((self._cycles(name, f) for name, f in foldings.items()), default=1)
+
+    def _cycles(self, name: str, folding: Folding) -> int:
+        """Returns the cycles of a frame that a layer takes in a folding."""
+        key = name, folding.pe, folding.simd
+        if key not in self._known_cycles:
+            self._known_cycles[key] = self._layers[name].cycles(folding)
+        return self._known_cycles[key]
 
     def _least(self, target_cycles: int) -> Area:
         """Returns the least of each resource that any foldings take that reach a rate, guessed."""

@@ -78,6 +78,7 @@ def wires(
     source: dict[int, int] = {}
     readers: defaultdict[int, set[int | None]] = defaultdict(set)
     multiplied = {bit for bits in operands for bit in bits}
+    fanins = circuit.gates.fanins
     waiting = [bit for output in circuit.outputs for bit in output]
     for block in circuit.blocks:
         waiting += [bit for bit in block.enable if bit is not None]
@@ -85,15 +86,17 @@ def wires(
             waiting += [bit for bit in block.reads if bit not in multiplied]
         elif block.kind != "register":
             waiting += block.reads
-        elif block.kind == "register":
-            for taken, made in zip(block.reads, block.makes, strict=True):
-                if made not in live:
-                    continue
-                if block.enable[1] is None and circuit.gates.is_leaf(taken) and not taken & 1:
+        else:
+            used = [(d, q) for d, q in zip(block.reads, block.makes, strict=True) if q in live]
+            if block.enable[1] is not None:
+                waiting += [taken for taken, _ in used]
+                continue
+            for taken, made in used:
+                if fanins[taken >> 1] or taken & 1:
+                    waiting.append(taken)
+                else:
                     readers[taken].add(made)
                     source[made] = taken
-                else:
-                    waiting.append(taken)
     for bit in leaves_before(circuit.gates, waiting):
         readers[bit].add(_OTHER)
     return source, readers

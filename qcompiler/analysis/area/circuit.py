@@ -243,9 +243,8 @@ class Circuit:
         self._bits[op.results[0]] = result
 
     def _mux(self, op: comb.MuxOp) -> None:
-        (condition,), *ways = (self.bits(operand) for operand in op.operands)
-        mux, pairs = self.gates.mux, zip(*ways, strict=True)
-        self._bits[op.results[0]] = [mux(condition, t, f) for t, f in pairs]
+        (condition,), if_true, if_false = (self._bits[operand] for operand in op.operands)
+        self._bits[op.results[0]] = self.gates.mux_words(condition, if_true, if_false)
 
     def _compare(self, op: comb.ICmpOp) -> None:
         a, b = self.bits(op.lhs), self.bits(op.rhs)

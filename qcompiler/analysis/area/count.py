@@ -64,6 +64,7 @@ class Estimator:
         self._known: dict[tuple[Interface, frozenset[str]], Tally] = {}
         self._circuits: dict[Interface, Circuit] = {}
         self._rows: dict[str, _Rests] = {}
+        self._alone: dict[Circuit, Rows] = {}
         self._operands: dict[Interface, list[list[tuple[str, int]]]] = {}
         self._lives: dict[Circuit, set[int]] = {}
 
@@ -97,7 +98,7 @@ class Estimator:
             into = tally.shared if same else counts
             self._COUNTERS[block.kind](self, circuit, block, live, into, roots)
         counts["ff"] -= len(gone)
-        self._shift_registers(circuit, live, counts)
+        self._shift_registers(circuit, counts)
         alike: defaultdict[tuple[str, ...], list[tuple[Interface, list[Block]]]]
         alike = defaultdict(list)
         for interface, group in groups_of(circuit, blocks).items():
@@ -144,13 +145,22 @@ class Estimator:
         operands = operands_of(circuit, lambda b: self._inner_operands(circuit, b))
         return absorbed(circuit, live, operands, words) if words or operands else set()
 
-    def _shift_registers(self, circuit: Circuit, live: set[int], counts: Counts) -> None:
+    def _shift_registers(self, circuit: Circuit, counts: Counts) -> None:
         shortest = self._family.shift_registers
         if not shortest:
             return
         inner = self._rests(circuit)
-        rows = Rows.of(circuit, live, self._heads(circuit, live), inner)
+        rows = self._rows_of(circuit, inner)
         counts.update(shift_registers(rows, inner, shortest))
+
+    def _rows_of(self, circuit: Circuit, inner: Mapping[int, Rest] | None = None) -> Rows:
+        """Returns the rows of registers in a circuit, see `Rows.of`."""
+        live = self._live(circuit)
+        if inner:
+            return Rows.of(circuit, live, self._heads(circuit, live), inner)
+        if circuit not in self._alone:
+            self._alone[circuit] = Rows.of(circuit, live, self._heads(circuit, live))
+        return self._alone[circuit]
 
     def _heads(self, circuit: Circuit, live: set[int]) -> list[Block]:
         memories = (block for block in circuit.blocks if block.kind == "memory")
@@ -183,8 +193,7 @@ class Estimator:
             (interface,) = groups_of(circuit, [instance])
             inner = self._circuit(interface)
             places = places_of(inner)
-            live = self._live(inner)
-            rests = Rows.of(inner, live, self._heads(inner, live)).rests(places)
+            rests = self._rows_of(inner).rests(places)
             known = {b: r for b, r in rests.items() if r.enable is None or r.enable & ~1 in places}
             self._rows[name] = {
                 places[bit]: (

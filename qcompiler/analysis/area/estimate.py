@@ -62,7 +62,13 @@ class Area:
 
 def total(areas: Iterable[Area]) -> Area:
     """Returns the sum of areas."""
-    return sum(areas, Area())
+    luts = ffs = brams = dsps = 0
+    for area in areas:
+        luts += area.luts
+        ffs += area.ffs
+        brams += area.brams
+        dsps += area.dsps
+    return Area(luts, ffs, brams, dsps)
 
 
 def area_of(counts: Counts, family: str) -> Area:

@@ -21,7 +21,10 @@ class Gates:
 
     def leaf(self) -> int:
         """Returns the literal of a new leaf."""
-        return self.leaves(1)[0]
+        self._fanins.append(())
+        self._kinds.append("leaf")
+        self._operands.append(())
+        return 2 * len(self._fanins) - 2
 
     @property
     def size(self) -> int:
@@ -100,6 +103,20 @@ class Gates:
             condition, if_true, if_false = condition ^ 1, if_false, if_true
         return self._gate("mux", condition, if_true, if_false)
 
+    def mux_words(self, condition: int, if_true: list[int], if_false: list[int]) -> list[int]:
+        """Returns what `mux` does for each bit of two words of one length."""
+        if condition <= TRUE or if_true == if_false:
+            return [*(if_true if condition else if_false)]
+        if condition & 1:
+            condition, if_true, if_false = condition ^ 1, if_false, if_true
+        made: list[int] = []
+        for t, f in zip(if_true, if_false, strict=True):
+            if t <= TRUE or f <= TRUE or t ^ f <= 1:
+                made.append(self.mux(condition, t, f))
+            else:
+                made.append(self._gate("mux", condition, t, f))
+        return made
+
     def _simple_mux(self, condition: int, if_true: int, if_false: int) -> int:
         if if_true == if_false ^ 1:
             return self.differ(condition, if_false)
@@ -149,33 +166,25 @@ def cover(gates: Gates, roots: Sequence[int], inputs: int) -> set[int]:
     readers = _readers(gates, roots)
     flow = [0.0] * gates.size
     best: dict[int, frozenset[int]] = {}
-    cuts: list[list[frozenset[int]]] = [[frozenset()]] * gates.size
+    cuts: dict[int, list[frozenset[int]]] = {}
     for node, count in enumerate(readers):
-        if not count or not node:
+        if not count or not all_fanins[node]:
             continue
         fanins = all_fanins[node]
-        itself = frozenset((node,))
-        if not fanins:
-            cuts[node] = [itself]
+        made = [fanin for fanin in fanins if fanin in cuts]
+        if not made:  # leaves, which a table always has room for
+            best[node] = ranked = frozenset(fanins)
+            flow[node] = 1 / count
+            cuts[node] = [ranked, frozenset((node,))]
             continue
-        unions = dict.fromkeys(cuts[fanins[0]])
-        for fanin in fanins[1:]:
-            others = cuts[fanin]
-            if len(others) == len(unions) == 1:  # leaves, which a table always has room for
-                (union,) = unions
-                unions = {union | others[0]: None}
-            else:
-                unions = {u: None for x in unions for y in others if len(u := x | y) <= inputs}
-        if len(unions) == 1:
-            ranked = list(unions)
-            least = sum([flow[leaf] for leaf in ranked[0]])
-        else:
-            found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
-            ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
-            least = found[ranked[0]]
+        unions = [frozenset([fanin for fanin in fanins if fanin not in cuts])]
+        for fanin in made:
+            unions = [u for x in unions for y in cuts[fanin] if len(u := x | y) <= inputs]
+        found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
+        ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
         best[node] = ranked[0]
-        flow[node] = (1 + least) / count
-        cuts[node] = [*ranked, itself]
+        flow[node] = (1 + found[ranked[0]]) / count
+        cuts[node] = [*ranked, frozenset((node,))]
     return _tables(gates, roots, best)
 
 

@@ -1,5 +1,7 @@
 """What of a circuit matters, and what of an instance's is the same for others beside it."""
 
+from collections.abc import Iterable
+
 from qcompiler.analysis.area.blocks import Block
 from qcompiler.analysis.area.circuit import Circuit
 
@@ -17,23 +19,21 @@ def common_nodes(circuit: Circuit, shared: frozenset[str]) -> set[int]:
     return common
 
 
-def _before(circuit: Circuit) -> dict[int, set[int]]:
+def _before(circuit: Circuit) -> dict[int, Iterable[int]]:
     """Returns the gates that registers and arithmetic blocks read, by what they make."""
-    reads: dict[int, set[int]] = {}
+    reads: dict[int, Iterable[int]] = {**_reads_of_registers(circuit)}
     for block in circuit.blocks:
-        if block.kind == "register":
-            for taken, made in zip(block.reads, block.makes, strict=True):
-                reads[made >> 1] = {b >> 1 for b in (taken, *block.enable) if b is not None}
-        elif block.kind in ("adder", "compare"):  # hard multipliers are never one
+        if block.kind in ("adder", "compare"):  # hard multipliers are never one
             every = {bit >> 1 for bit in block.reads}
-            reads |= {bit >> 1: every for bit in block.makes}
+            reads |= dict.fromkeys([bit >> 1 for bit in block.makes], every)
     return reads
 
 
 def live_literals(circuit: Circuit) -> set[int]:
     """Returns the literals of leaves that something depends on."""
     fanins = circuit.gates.fanins
-    owner, place_ = _makers(circuit)
+    reads = _reads_of_registers(circuit)
+    owner = _makers(circuit)
     waiting = [bit >> 1 for output in circuit.outputs for bit in output]
     for block in circuit.blocks:
         if block.kind == "instance":
@@ -50,29 +50,36 @@ def live_literals(circuit: Circuit) -> set[int]:
             waiting += fanins[node]
             continue
         leaves.add(2 * node)
-        block = owner[node]
-        if block is None:
-            continue
-        at = place_[node]
-        if block.kind == "register":
-            waiting.append(block.reads[at] >> 1)
-            waiting += [bit >> 1 for bit in block.enable if bit is not None]
-        elif block.kind == "adder":
+        if node in reads:
+            waiting += reads[node]
+        elif node in owner:
+            block, at = owner[node]
             known = places.get(id(block), 0)
-            waiting += [bit >> 1 for pair in block.pairs[known : at + 1] for bit in pair]
-            places[id(block)] = max(known, at + 1)
-        elif id(block) not in places:
-            places[id(block)] = 1
-            waiting += [bit >> 1 for bit in block.reads]
+            if block.kind == "adder":
+                waiting += [bit >> 1 for pair in block.pairs[known : at + 1] for bit in pair]
+                places[id(block)] = max(known, at + 1)
+            elif not known:
+                waiting += [bit >> 1 for bit in block.reads]
+                places[id(block)] = 1
     return leaves
 
 
-def _makers(circuit: Circuit) -> tuple[list[Block | None], list[int]]:
-    """Returns the block that makes each leaf, but for instances, and the place among its bits."""
-    owner: list[Block | None] = [None] * circuit.gates.size
-    place_ = [0] * circuit.gates.size
+def _reads_of_registers(circuit: Circuit) -> dict[int, tuple[int, ...]]:
+    """Returns the gates that each register reads."""
+    found: dict[int, tuple[int, ...]] = {}
     for block in circuit.blocks:
-        if block.kind != "instance":
-            for i, bit in enumerate(block.makes):
-                owner[bit >> 1], place_[bit >> 1] = block, i
-    return owner, place_
+        if block.kind == "register":
+            pins = tuple(bit >> 1 for bit in block.enable if bit is not None)
+            for taken, made in zip(block.reads, block.makes, strict=True):
+                found[made >> 1] = (taken >> 1, *pins)
+    return found
+
+
+def _makers(circuit: Circuit) -> dict[int, tuple[Block, int]]:
+    """Returns what makes each leaf but registers and instances, and the place among its bits."""
+    return {
+        bit >> 1: (block, place_)
+        for block in circuit.blocks
+        if block.kind not in ("instance", "register")
+        for place_, bit in enumerate(block.makes)
+    }

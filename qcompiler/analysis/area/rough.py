@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 
-from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.area.pipelines import products
 from qcompiler.analysis.area.turns import cheapest_turns, most_cycles, product_area
 from qcompiler.analysis.foldable_layers import Folding, Layer
@@ -58,7 +58,7 @@ class LayerGuess:
         """Returns what the layer takes in a folding, without its requantizer."""
         if self._is_parallel(folding):
             return self._parallel
-        return sum(self._unit(folding), Area())
+        return total(self._unit(folding))
 
     def _is_parallel(self, folding: Folding) -> bool:
         return self.constants and self.layer.op.is_constant(folding.pe, folding.simd)
@@ -80,7 +80,7 @@ class LayerGuess:
         key = folding.pe, cycles
         if key not in self._requantizers:
             made = self._requantizer(self._form, folding.pe, self._turns(cycles))
-            self._requantizers[key] = sum(made, Area())
+            self._requantizers[key] = total(made)
         return self._requantizers[key]
 
     @cached_property
