@@ -19,6 +19,7 @@ from qcompiler import plugins
 from qcompiler.arith.ranges import WidthError
 from qcompiler.errors import ModelError, Problem, printable
 from qcompiler.provenance.sources import place_of, source_of
+from qcompiler.verifying import Verifier
 from qcompiler.version import VERSION
 
 TRACEBACK = "QCC_TRACEBACK"
@@ -89,14 +90,16 @@ def fault_of(error: Exception, stage: str, program: object = None, at: str = "")
     return InternalError(_place(stage, where), said, plugin, type(error))
 
 
-def verify_after(program: object, name: str, module: ModuleOp) -> None:
-    """Verifies what the pass called `name` left.
+def verify_after(
+    program: object, name: str, module: ModuleOp, verifier: Verifier | None = None
+) -> None:
+    """Verifies what the pass called `name` left, with a verifier that may have seen it before.
 
     Raises:
         InternalError: names the pass, and the operation that is refused with its source node.
     """
     try:
-        module.verify()
+        (verifier or Verifier()).verify(module)
     except Exception as error:  # also of xDSL's printer, which cannot print what is no attribute
         op, said = _refused(module, error)
         said = f"this pass left IR that does not verify: {said}"

@@ -86,7 +86,8 @@ class Network:
     @property
     def takes_swaps(self) -> bool:
         """Whether each frame says if it uses the weights that the host has written next."""
-        return any(source.is_writable for _, source in self.sources)
+        sources = (p for p in self.processes if isinstance(p, stream.WeightSourceOp))
+        return any(source.is_writable for source in sources)
 
     @property
     def ports(self) -> tuple[tuple[SSAValue, ...], tuple[SSAValue, ...]]:

@@ -14,6 +14,7 @@ from qcompiler import plugins
 from qcompiler.faults import guarded, verify_after
 from qcompiler.provenance.keep_sources import keep_nodes, node_graph
 from qcompiler.universe import PASSES
+from qcompiler.verifying import Verifier
 
 AfterPass = Callable[[str, ModuleOp], None]
 """Called after each pass with its name and the module."""
@@ -81,7 +82,9 @@ def _specs(text: str) -> tuple[ArgSpec, ...]:
         raise ValueError(f"pipeline {text!r} is malformed: {said}") from None
 
 
-def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
+def run_pass(
+    context: Context, module: ModuleOp, pass_: PassLike, verifier: Verifier | None = None
+) -> str:
     """Applies one pass and verifies the module; returns the pass's name.
 
     Nodes of the model whose operations the pass replaced stay known, see `keep_sources`.
@@ -99,7 +102,7 @@ def run_pass(context: Context, module: ModuleOp, pass_: PassLike) -> str:
             pass_.apply(context, module)
         else:
             pass_(module)
-    verify_after(pass_, name, module)
+    verify_after(pass_, name, module, verifier)
     keep_nodes(module, before)
     return name
 
@@ -166,10 +169,10 @@ def run_passes(
     Raises:
         PassFailedException, InternalError: as `run_pass`.
     """
-    context = make_context()
+    context, verifier = make_context(), Verifier()
     for pass_ in passes:
         for listener in before:
             listener(pass_name(pass_), module)
-        name = run_pass(context, module, pass_)
+        name = run_pass(context, module, pass_, verifier)
         for listener in after:
             listener(name, module)

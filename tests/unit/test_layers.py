@@ -14,7 +14,7 @@ LAYERS = (
     ("arith",),
     ("adder_graphs", "weight_places"),
     ("dialects",),
-    ("provenance",),
+    ("provenance", "verifying"),
     ("faults",),
     ("devices", "assembly"),
     ("interpreters",),

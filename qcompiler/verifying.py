@@ -1,0 +1,91 @@
+"""Verifies modules without doing it twice: for IR that did not change, and equal operations."""
+
+from operator import is_
+
+from xdsl.dialects import comb, hw, seq
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, ErasedSSAValue, Operation
+
+_ALONE = frozenset({*comb.Comb.operations, hw.ConstantOp, seq.CompRegOp})
+"""Operations that look, when they verify, at nothing but their own properties and at types."""
+
+
+class Verifier:
+    """Verifies a module again and again, as passes change it."""
+
+    def __init__(self) -> None:
+        self._verified: list[object] = []
+
+    def verify(self, module: ModuleOp) -> None:
+        """Does what `module.verify()` does, unless all is as it was the last time.
+
+        Raises:
+            VerifyException: an operation does not verify.
+        """
+        now = _contents(module)
+        if len(now) == len(self._verified) and all(map(is_, now, self._verified)):
+            return
+        self._verified = []
+        verify(module)
+        self._verified = now
+
+
+def _contents(module: ModuleOp) -> list[object]:
+    """Returns every operation, and what it consists of: all of that cannot change by itself."""
+    found: list[object] = []
+    for op in module.walk():
+        found += (op, op.parent, *op.operands, *op.successors, *op.regions)
+        for held in (op.properties, op.attributes):
+            found += held.keys()
+            found += held.values()
+        found += [result.type for result in op.results]
+        for region in op.regions:
+            for block in region.blocks:
+                found += (block, block.parent, *(argument.type for argument in block.args))
+    return found
+
+
+def verify(module: ModuleOp) -> None:
+    """Does what `module.verify()` does; of equal operations of hardware it verifies one.
+
+    Raises:
+        VerifyException: an operation does not verify.
+    """
+    hardware = [op for op in module.ops if type(op) is hw.HWModuleOp and op.body.first_block]
+    if not hardware:
+        return module.verify()
+    module.verify(verify_nested_ops=False)
+    known: set[tuple[object, ...]] = set()
+    for op in module.ops:
+        _require_parent(op, module.body.block)
+        if type(op) is hw.HWModuleOp and len(op.body.blocks) == 1:
+            op.verify(verify_nested_ops=False)
+            _verify_block(op.body.block, known)
+        else:
+            op.verify()
+    return None
+
+
+def _verify_block(block: Block, known: set[tuple[object, ...]]) -> None:
+    last = block.last_op
+    for op in block.ops:
+        _require_parent(op, block)
+        operands = op._operands  # pyright: ignore[reportPrivateUsage]  `operands` is a slow view
+        if type(op) not in _ALONE or op is last or ErasedSSAValue in map(type, operands):
+            op.verify()
+            continue
+        key = (
+            type(op),
+            tuple([id(operand.type) for operand in operands]),
+            tuple([id(result.type) for result in op.results]),
+            *[(name, id(value)) for name, value in op.properties.items()],
+            *[(name, id(value)) for name, value in op.attributes.items()],
+        )
+        if key not in known:
+            op.verify()
+            known.add(key)
+
+
+def _require_parent(op: Operation, block: Block) -> None:
+    if op.parent is not block:
+        raise ValueError(f"{op.name} stands in a block that it does not know of")
