@@ -16,26 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qcompiler.arith.arrays import IntArray, along_axis, indices
+from qcompiler.arith.line_codes import FLOAT64_BITS, clamped, plus, tie_fixed, whole
 from qcompiler.arith.ranges import IntRange
-
-
-def _tie_fixed(total: IntArray, form: Shift | MulShift) -> IntArray:
-    """Returns total >> shift; a tie that lands on the wrong parity goes one down.
-
-    What `total` holds is lost.
-    """
-    shift, tie_parity = max(form.shift, 0), form.tie_parity
-    if tie_parity is None:
-        return total >> shift
-    # Row-major, whatever the layout of `total`: else the flat view below would be a copy.
-    total = np.ascontiguousarray(total)
-    y = total >> shift
-    # Ties are rare: look at those alone.
-    total &= ((1 << shift) - 1) >> form.tie_width << form.tie_width
-    ties = np.flatnonzero(total == 0)
-    at_ties = y.reshape(-1)[ties]
-    y.reshape(-1)[ties] = at_ties - ((at_ties & 1) != tie_parity)
-    return y
 
 
 def _entered(form: Shift | MulShift, x: IntArray) -> IntArray:
@@ -52,16 +34,6 @@ def _fit(form: Shift | MulShift, x: IntRange) -> bool:
     """Whether 64 bits hold what becomes of accumulators."""
     # Products may exceed the sums that they become: a bias brings them back.
     return max(form.sum_range(x).width_bits, form.product_range(x).width_bits) <= INT64_BITS
-
-
-def _plus(product: IntArray, bias: IntArray) -> IntArray:
-    """Returns a sum, in place of the product where it has the room."""
-    fits = np.broadcast_shapes(product.shape, bias.shape) == product.shape
-    return np.add(product, bias, out=product if fits else None)
-
-
-def _clamped(y: IntArray, form: Shift | MulShift) -> IntArray:
-    return np.clip(y, form.lo, form.hi, out=y).astype(np.int64, copy=False)
 
 
 INT64_BITS = 63
@@ -106,8 +78,16 @@ class Shift:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         z = _entered(self, x) * along_axis(self.sign, x.ndim, channel_axis)
         z <<= max(-self.shift, 0)
-        total = _plus(z, along_axis(self.bias, x.ndim, channel_axis))
-        return _clamped(_tie_fixed(total, self), self)
+        total = plus(z, along_axis(self.bias, x.ndim, channel_axis))
+        return clamped(tie_fixed(total, self), self)
+
+    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.float64]:
+        """As `apply`, for accumulators that `holds_whole` says yes to; returns whole floats."""
+        return whole(self, x, self.sign << max(-self.shift, 0), channel_axis)
+
+    def holds_whole(self, x: IntRange) -> bool:
+        """Whether `whole` is exact for accumulators in x."""
+        return max(self.sum_range(x).width_bits, self.product_range(x).width_bits) <= FLOAT64_BITS
 
     def sum_range(self, x: IntRange) -> IntRange:
         """Returns the range of the sum before the shift, for accumulators in x; gives its width."""
@@ -148,8 +128,16 @@ class MulShift:
     def apply(self, x: IntArray, channel_axis: int = -1) -> IntArray:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         product = _entered(self, x) * along_axis(self.multiplier, x.ndim, channel_axis)
-        total = _plus(product, along_axis(self.bias, x.ndim, channel_axis))
-        return _clamped(_tie_fixed(total, self), self)
+        total = plus(product, along_axis(self.bias, x.ndim, channel_axis))
+        return clamped(tie_fixed(total, self), self)
+
+    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.float64]:
+        """As `apply`, for accumulators that `holds_whole` says yes to; returns whole floats."""
+        return whole(self, x, self.multiplier, channel_axis)
+
+    def holds_whole(self, x: IntRange) -> bool:
+        """Whether `whole` is exact for accumulators in x."""
+        return max(self.sum_range(x).width_bits, self.product_range(x).width_bits) <= FLOAT64_BITS
 
     @property
     def multiplier_range(self) -> IntRange:

@@ -79,7 +79,9 @@ class Search:
         for name, layer in self._layers.items():
             plain = self.bound.get(name, layer.foldings)
             foldings = [s for folding in plain for s in self._styles(name, folding)]
-            self._options[name] = [(f, self._cycles(name, f), self._area(name, f)) for f in foldings]
+            self._options[name] = [
+                (f, self._cycles(name, f), self._area(name, f)) for f in foldings
+            ]
         self._known_choices: dict[tuple[str, int], Choices] = {}
         self._trials: dict[_Key, Trial] = {}
         self._refused: set[_Key] = set()

@@ -5,19 +5,18 @@ order, and so BLAS and vector units may compute them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.exact_products import exact_type
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array
 
-_ELEMENTS_AT_A_TIME = 2**19
-"""Of windows that are looked at tap by tap: a cache holds their sums."""
-
-_COPIED_AT_A_TIME = 2**21
-"""Of windows that are copied out: a product of large matrices is faster than many small ones."""
+_ELEMENTS_AT_A_TIME = 2**20
+"""Of windows that are multiplied: a product of large matrices is faster than many small ones."""
 
 
 def convolve(
@@ -56,26 +55,29 @@ def convolve(
     run = _by_matrices
     if inputs == 1 and groups > 1:
         run = _depthwise if outputs > groups or window.strides[-1] > 1 else _by_rows
-    most = _COPIED_AT_A_TIME if run is _by_matrices else _ELEMENTS_AT_A_TIME
-    each = max(1, most // max(1, int(np.prod(space)) * window.taps * x.shape[-1]))
+    each = max(1, _ELEMENTS_AT_A_TIME // max(1, int(np.prod(space)) * window.taps * x.shape[-1]))
     factors = weights.astype(kind)
-    if run is _by_rows:
-        factors = np.tile(factors.reshape(window.taps, groups), space[-1])
     for start in range(0, len(x), each):
         padded = _padded(x[start : start + each], window, pad_value, kind)
-        sums = run(padded, factors, window, groups)
+        part = result[start : start + each]
+        sums = part if part.dtype == kind else np.empty(part.shape, kind)
+        run(padded, factors, window, groups, sums)
         check(sums)
-        result[start : start + each] = sums.reshape(-1, *space, outputs)
+        if sums is not part:
+            part[...] = sums
     return result
 
 
 def pool(x: IntArray, window: Window, kind: str, pad_value: int) -> IntArray:
     """Returns the maximum (`max`) or sum (`sum`) of each window, [batch, *windows, channels]."""
     join = np.maximum if kind == "max" else np.add
-    taps = _taps(_padded(x, window, pad_value, x.dtype), window)
-    result = next(taps).copy()
-    for tap in taps:
-        join(result, tap, out=result)
+    result = _padded(x, window, pad_value, x.dtype)
+    for axis, place in enumerate(_along_axes(result.shape[1:-1], window), 1):
+        taps = (result[(slice(None),) * axis + (at,)] for at in place)
+        joined = next(taps).copy()
+        for tap in taps:
+            join(joined, tap, out=joined)
+        result = joined
     return result
 
 
@@ -92,72 +94,76 @@ def _padded(x: IntArray, window: Window, value: int, kind: np.dtype[np.generic])
 
 def _taps(padded: Array, window: Window) -> Iterator[Array]:
     """Yields the element under each tap of all windows, [batch, *windows, channels], as views."""
-    for _, at in _places(padded, window):
+    for at in product(*_along_axes(padded.shape[1:-1], window)):
         yield padded[(slice(None), *at)]
 
 
-def _places(padded: Array, window: Window) -> Iterator[tuple[tuple[int, ...], list[slice]]]:
-    """Yields each tap, and where its elements of all windows are."""
-    count = [
-        (size - extent) // stride + 1
-        for size, extent, stride in zip(
-            padded.shape[1:-1], window.extent, window.strides, strict=True
-        )
+def _along_axes(space: Sequence[int], window: Window) -> list[list[slice]]:
+    """Returns for each axis, and each tap along it, where its elements of all windows are."""
+    parts = zip(space, window.extent, window.strides, window.dilations, window.kernel, strict=True)
+    return [
+        [
+            slice(t * dilation, t * dilation + (size - extent) // stride * stride + 1, stride)
+            for t in range(taps)
+        ]
+        for size, extent, stride, dilation, taps in parts
     ]
-    for tap in np.ndindex(*window.kernel):
-        yield (
-            tap,
-            [
-                slice(t * dilation, t * dilation + (n - 1) * stride + 1, stride)
-                for t, dilation, n, stride in zip(
-                    tap, window.dilations, count, window.strides, strict=True
-                )
-            ],
-        )
 
 
-def _depthwise(padded: Array, weights: Array, window: Window, groups: int) -> Array:
-    """Returns the sums, one channel in and some out a group."""
-    rows = weights.reshape(window.taps, groups, -1)
-    pairs = [(tap[..., None], row) for tap, row in zip(_taps(padded, window), rows, strict=True)]
-    return _total(pairs)
+def _depthwise(padded: Array, weights: Array, window: Window, groups: int, out: Array) -> None:
+    """Computes the sums, one channel in and some out a group."""
+    rows = weights.reshape(*window.kernel, groups, -1)
+    _sum(_windows(padded, window), rows, out.reshape(*out.shape[:-1], groups, -1))
 
 
-def _by_rows(padded: Array, weights: Array, window: Window, groups: int) -> Array:
-    """Returns the sums, one channel in and out a group, windows side by side along rows.
+def _by_rows(padded: Array, weights: Array, window: Window, groups: int, out: Array) -> None:
+    """Computes the sums, one channel in and out a group, windows side by side along rows.
 
-    What stands under one tap of all windows of a row is one piece of the row then, and
-    `weights`, [taps, columns of windows * channels], has its factors.
+    What stands under one tap of all windows of a row is one piece of the row then.
     """
-    *image, last, channels = padded.shape
-    assert channels == groups, "each channel is a group"
-    lines = padded.reshape(*image, last * channels)
-    pairs: list[tuple[Array, Array]] = []
-    for (_, (*outer, along)), row in zip(_places(padded, window), weights, strict=True):
-        piece = slice(along.start * channels, along.stop * channels)
-        pairs.append((lines[(slice(None), *outer, piece)], row))
-    return _total(pairs)
+    windows = _windows(padded, window)
+    *counts, columns, channels = out.shape
+    shape = (*counts, *window.kernel, columns * channels)
+    strides = (*windows.strides[: len(counts)], *windows.strides[len(counts) + 1 :])
+    pieces = as_strided(windows, shape, strides, writeable=False)
+    row = np.tile(weights.reshape(*window.kernel, 1, groups), (columns, 1))
+    row = row.reshape(*window.kernel, columns * channels, 1)
+    _sum(pieces, row, out.reshape(*counts, columns * channels, 1))
 
 
-def _total(pairs: Sequence[tuple[Array, Array]]) -> Array:
-    """Returns the sum of products."""
-    total = np.multiply(*pairs[0])
-    product = np.empty_like(total)
-    for taken, weight in pairs[1:]:
-        np.multiply(taken, weight, out=product)
-        total += product
-    return total
+def _windows(padded: Array, window: Window) -> Array:
+    """Returns what each window has, [batch, *windows, *kernel, channels], as a view."""
+    padded = np.ascontiguousarray(padded)
+    batch, *along, channel = padded.strides
+    places = _along_axes(padded.shape[1:-1], window)
+    counts = [len(range(first.start, first.stop, first.step)) for first, *_ in places]
+    steps = [stride * step for stride, step in zip(along, window.strides, strict=True)]
+    taps = [stride * step for stride, step in zip(along, window.dilations, strict=True)]
+    shape = (len(padded), *counts, *window.kernel, padded.shape[-1])
+    return as_strided(padded, shape, (batch, *steps, *taps, channel), writeable=False)
 
 
-def _by_matrices(padded: Array, weights: Array, window: Window, groups: int) -> Array:
-    """Returns the sums, one matrix product a group."""
+def _sum(windows: Array, weights: Array, out: Array) -> None:
+    """Multiplies windows [batch, *windows, *kernel, channels] by [*kernel, channels, some].
+
+    Numpy goes along the channels innermost, so that each sum stays in a cache.
+    """
+    axes, some = list(range(windows.ndim)), windows.ndim
+    kept = axes[: out.ndim - 2]
+    np.einsum(windows, axes, weights, [*axes[len(kept) :], some], [*kept, axes[-1], some], out=out)
+
+
+def _by_matrices(padded: Array, weights: Array, window: Window, groups: int, out: Array) -> None:
+    """Computes the sums, one matrix product a group."""
     inputs, outputs = weights.shape[-2], weights.shape[-1] // groups
     taps = list(_taps(padded, window))
     if len(taps) == groups == 1:
-        return np.matmul(taps[0], weights.reshape(inputs, outputs))
+        np.matmul(taps[0], weights.reshape(inputs, outputs), out=out)
+        return
     columns = np.empty((groups, *taps[0].shape[:-1], len(taps), inputs), padded.dtype)
     for index, tap in enumerate(taps):
         columns[..., index, :] = np.moveaxis(tap.reshape(*tap.shape[:-1], groups, inputs), -2, 0)
     rows = columns.reshape(groups, -1, len(taps) * inputs)
     matrices = weights.reshape(len(taps) * inputs, groups, outputs).transpose(1, 0, 2)
-    return np.moveaxis(np.matmul(rows, matrices), 0, 1)
+    by_group = np.moveaxis(out.reshape(-1, groups, outputs), 1, 0)
+    np.matmul(rows, matrices, out=by_group)

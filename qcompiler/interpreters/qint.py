@@ -3,6 +3,7 @@
 Arrays are int64, or of Python's integers where ranges need more than 63 bits.
 """
 
+from collections.abc import Callable
 from functools import partial
 from types import UnionType
 from typing import Any
@@ -22,7 +23,7 @@ from qcompiler.arith import gemmlowp
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.exact_products import exact_matmul
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.requantizers import FloatScale
+from qcompiler.arith.requantizers import FloatScale, MulShift, Requantizer, Shift
 from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
@@ -83,6 +84,18 @@ def _is_read_by(op: Operation, kinds: type[Operation] | UnionType) -> bool:
 def _narrowest(range_: IntRange) -> np.dtype[np.signedinteger]:
     """Returns the narrowest type that holds a range."""
     return np.promote_types(np.min_scalar_type(range_.lo), np.min_scalar_type(-range_.hi - 1))
+
+
+def _application(form: Requantizer, x: IntRange) -> Callable[[IntArray, int], Array]:
+    """Returns what computes codes of accumulators in a range, of whole numbers of any type.
+
+    Floats do it faster, where they hold all.
+    """
+    if isinstance(form, FloatScale):
+        return form.whole
+    if isinstance(form, Shift | MulShift) and form.holds_whole(x):
+        return form.whole
+    return lambda x, axis: form.apply(x.astype(np.int64) if x.dtype.kind == "f" else x, axis)
 
 
 def check_range(op: Operation, value: Array) -> Array:
@@ -172,8 +185,10 @@ class QintFunctions(InterpreterFunctions):
     @impl(qint.PoolOp)
     def pool(self, i: Interpreter, op: qint.PoolOp, args: PythonValues) -> PythonValues:
         pad = op.pad_value.value.data
-        (x,) = _holding_results(op, args)
-        reduced = exact_windows.pool(_images(x), op.window, op.kind.data, pad)
+        met = op.padded_range.union(qint.pool_range(op.kind.data, op.padded_range, op.window.taps))
+        x = _images(args[0]).astype(_narrowest(met), copy=False)
+        reduced = exact_windows.pool(x, op.window, op.kind.data, pad)
+        reduced = reduced.astype(qint.range_of(op.result.type).dtype, copy=False)
         return (check_range(op, reduced.reshape(args[0].shape[0], *shape_of(op.result.type))),)
 
     @impl(qint.SampleOp)
@@ -270,18 +285,14 @@ class QintFunctions(InterpreterFunctions):
         axis = -1 if op.channel_axis is None else op.channel_axis + 1
         # They clamp where the type of the result says.
         clamps = isinstance(op, qint.ShiftOp | qint.MulShiftOp | qint.FloatScaleOp)
-        floats = x.dtype.kind == "f"
         form, kind = op.requantizer, np.dtype(np.int64)
         if not self._plain and _is_read_by(op, qint.ConvOp | qint.MatMulOp | qint.PoolOp):
             kind = _narrowest(qint.range_of(op.results[0].type))
+        apply = _application(form, qint.range_of(op.operands[0].type))
         codes = np.empty(x.shape, kind)
         each = max(1, _ELEMENTS_AT_A_TIME * len(x) // max(1, x.size))
         for start in range(0, len(x), each):
-            entered = x[start : start + each]
-            if isinstance(form, FloatScale):
-                made: Array = form.whole(entered, axis)
-            else:
-                made = form.apply(entered.astype(np.int64) if floats else entered, axis)
+            made = apply(x[start : start + each], axis)
             np.copyto(
                 codes[start : start + each], made if clamps else check_range(op, made), "unsafe"
             )

@@ -57,3 +57,24 @@ def test_ties_are_mended_in_any_memory_layout():
     x = np.arange(-12, 12).reshape(4, 6)
     np.testing.assert_array_equal(form.apply(x.T).T, form.apply(x))
     np.testing.assert_array_equal(form.apply(x[:, ::2]), form.apply(x)[:, ::2])
+
+
+@pytest.mark.parametrize("ties", [(None, 0), (0, 0), (1, 0), (0, 2)], ids=str)
+@pytest.mark.parametrize("shift", [-2, 0, 1, 5])
+def test_floats_give_the_same_codes_where_they_hold_all(shift, ties):
+    rng, x = np.random.default_rng(7), np.arange(-3000, 3000).reshape(2, -1, 3)
+    bias = rng.integers(-99, 99, 3)
+    forms = [Shift(shift, bias, row(1, -1, 1), -90, 80, *ties)]
+    if shift >= 0:
+        forms.append(MulShift(rng.integers(-9, 9, 3), bias, shift, -90, 80, *ties))
+    for form in forms:
+        assert form.holds_whole(IntRange(-3000, 2999))
+        for given in (x, x.astype(np.float32), x[:, ::-1]):
+            assert (form.whole(given) == form.apply(given.astype(np.int64))).all()
+        moved = np.moveaxis(x, -1, 1)
+        assert (form.whole(moved, 1) == form.apply(moved, 1)).all()
+
+
+def test_what_floats_do_not_hold():
+    form = MulShift(row(2**30), row(0), 30, -9, 9)
+    assert [form.holds_whole(IntRange(0, 2**n - 1)) for n in (23, 24)] == [True, False]
