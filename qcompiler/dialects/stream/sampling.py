@@ -29,8 +29,11 @@ from qcompiler.dialects.stream.process import Facts
 from qcompiler.dialects.stream.schedule import Demand, Schedule, Timeline, Times
 from qcompiler.dialects.stream.windows import WindowSource, has_foldable_reader
 
-ROWS_HELD = 4
-"""Cycles from the issue of a beat to its read: rows keep their place for so long."""
+_ROWS_HELD = 4
+"""Cycles from the issue of a beat to its read without more registers."""
+
+CUTS_BEFORE_READ = ("element", "slot", "address")
+"""Where registers make the read later."""
 
 _READ, _INTERPOLATE, _MASK = 6, 4, 1
 """Cycles from the issue to the output: of a read, and what interpolation and a mask add."""
@@ -227,7 +230,7 @@ class SampleOp(Sampled, WindowSource):
     def _frame_cycles(self, rows: int) -> int:
         buffer = self.buffering
         beats = buffer.row_beats, buffer.out_beats
-        return steady_cycles(tuple(buffer.want), tuple(buffer.free), beats, rows, ROWS_HELD)
+        return steady_cycles(tuple(buffer.want), tuple(buffer.free), beats, rows, self.rows_held)
 
     @property
     def cycles_per_frame(self) -> int:
@@ -247,10 +250,15 @@ class SampleOp(Sampled, WindowSource):
         return (parts.reshape(batch, *self.output_channel.frame_shape),)
 
     @property
+    def rows_held(self) -> int:
+        """Cycles from the issue of a beat to its read: rows keep their place for so long."""
+        return _ROWS_HELD + sum(self.registers.get(cut, 0) for cut in CUTS_BEFORE_READ)
+
+    @property
     def latency(self) -> int:
         """Cycles from the read of a beat to its appearance."""
         more = _INTERPOLATE * self.sampling.interpolates + _MASK * (self.mask is not None)
-        return _READ + more
+        return _READ + more + self.added_latency
 
     def schedule(self) -> Schedule:
         """Returns the reading side's; `timing` knows both sides."""
@@ -271,7 +279,7 @@ class SampleOp(Sampled, WindowSource):
         first = earliest[:: self.window_beats]
         for codes in arrivals[1:]:
             np.maximum(first, codes, out=first)
-        taken, made = read_rows(self.buffering, arrivals[0], earliest, ROWS_HELD)
+        taken, made = read_rows(self.buffering, arrivals[0], earliest, self.rows_held)
         ends = made[self.window_beats - 1 :: self.window_beats]
         return Timeline((taken, *[ends] * (len(arrivals) - 1)), (made + self.latency,))
 

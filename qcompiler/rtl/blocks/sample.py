@@ -6,7 +6,7 @@
 
 A window's codes stay on the input until its last sample is issued. Between elements four memories,
 by the parity of the slot in the ring and of the column, give the four neighbours in one cycle.
-Positions take several stages: a row is freed when its last read is done, `ROWS_HELD` cycles later.
+Positions take several stages: a row is freed when its last read is done, `rows_held` cycles later.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,23 @@ from dataclasses import dataclass
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
+from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.dialects import stream
-from qcompiler.dialects.stream.sampling import ROWS_HELD
+from qcompiler.dialects.stream.sampling import CUTS_BEFORE_READ
 from qcompiler.rtl.blocks.sampler_memory import BETWEEN_STAGES, Memory
 from qcompiler.rtl.blocks.sampler_positions import (
     SampleConfig,
     Sampler,
     Tap,
-    axis_of,
-    held_axis,
+    element_of,
     negated,
+    seen,
 )
 from qcompiler.rtl.blocks.window_reader import constant_at, wrapped
 from qcompiler.rtl.builder import Counter, Register, Signal
-from qcompiler.rtl.hardware import Place, hardware
+from qcompiler.rtl.hardware import Place, hardware, pipelining
 from qcompiler.rtl.numbers import Number, scaled, total
+from qcompiler.rtl.stages import require_cuts
 from qcompiler.rtl.streaming import Library
 
 
@@ -54,6 +56,7 @@ class _Counters:
 
 def build_sample(library: Library, config: SampleConfig) -> hw.HWModuleOp:
     """Returns the sampler as a module."""
+    require_cuts(config.name, config.registers, {*CUTS_BEFORE_READ, "words", "along"})
     b = Sampler(library, config)
     stored_width = config.rows.bit_length()
     occupied = b.register("occupied_rows", stored_width, reset=0)
@@ -129,7 +132,7 @@ def _rows(
     added = b.mux(row_stored, b.constant(1, stored.width), zero)
     stored.drive(stored + added - b.mux(row_done, freed, zero))
     leaving, count = row_done, freed
-    for stage in range(1, ROWS_HELD + 1):
+    for stage in range(1, b.config.rows_held + 1):
         register = b.register(f"leaving{stage}", 1, reset=0)
         register.drive(leaving, enable=b.enable)
         leaving = register
@@ -210,24 +213,38 @@ def _pipeline(
     # Stage 2: the element, and how far behind it.
     beat: list[Tap] = []
     for suffix, (rows, columns), mask in zip(suffixes, moved, masks, strict=True):
-        axes = [axis_of(b, starts[0], rows, 0), axis_of(b, starts[1], columns, 1)]
-        axes = [held_axis(b, axis, n + suffix) for axis, n in zip(axes, "yx", strict=True)]
+        axes = [element_of(b, starts[0], rows, 0), element_of(b, starts[1], columns, 1)]
         beat.append(Tap(suffix, axes, issue, mask))
-        beat[-1].keep_mask(b)
+    for _ in b.cuts("element"):
+        for tap in beat:
+            tap.keep_axes(b)
+        oldest, slot = (b.held_number(n, v) for n, v in (("row", oldest), ("slot", slot)))
+        channel = b.held("channel", channel)
+        b.next_stage()
+    for tap in beat:
+        tap.axes = [seen(b, *each) for each in zip(tap.axes, config.spatial, strict=True)]
+        tap.keep_axes(b)
     oldest, slot = (b.held_number(n, v) for n, v in (("row", oldest), ("slot", slot)))
     channel = b.held("channel", channel)
     b.next_stage()
     # Stage 3: its slot in the ring.
     before = negated(oldest)
-    for tap in beat:
-        tap.place = _slot(b, slot, total([tap.axes[0].first, before]))
+    behind = [total([tap.axes[0].first, before]) for tap in beat]
+    for _ in b.cuts("slot"):
+        for n, tap in enumerate(beat):
+            behind[n] = b.held_number(f"behind{tap.suffix}", behind[n])
+            tap.keep_axes(b)
+        slot, channel = b.held_number("slot", slot), b.held("channel", channel)
+        b.next_stage()
+    for tap, rows in zip(beat, behind, strict=True):
+        tap.place = _slot(b, slot, rows)
         tap.go_on(b)
     channel = b.held("channel", channel)
     b.next_stage()
-    chain = b.valid_chain(
-        issue, 4 + (BETWEEN_STAGES if config.sampling.interpolates else 0) + bool(masks[0])
-    )
-    lanes = Memory(b, push, write_beat, channel, chain[3]).read(beat)
+    more = BETWEEN_STAGES if config.sampling.interpolates else 0
+    stages = 4 + more + bool(masks[0]) + sum(config.registers.values())
+    chain = b.valid_chain(issue, stages)
+    lanes = Memory(b, push, write_beat, channel, chain[config.rows_held - 1]).read(beat)
     samples: list[Signal] = []
     for tap, values in zip(beat, lanes, strict=True):
         if tap.mask is not None:
@@ -246,11 +263,11 @@ def _slot(b: Sampler, oldest: Number, behind: Number) -> Signal:
     """
     rows = b.config.rows
     width = (2 * rows).bit_length()
-    place = oldest.resize(width, signed=False) + behind.wide(width)
     if not b.config.sampling.interpolates:
-        return wrapped(b, place, rows)
-    following = wrapped(b, place + 1, rows)
-    return b.mux(following.equals(0), b.constant(rows - 1, width), following - 1)
+        return wrapped(b, oldest.resize(width, signed=False) + behind.wide(width), rows)
+    place = oldest.resize(width + 1, signed=False) + behind.wide(width + 1)
+    inside = wrapped(b, place.slice(0, width), rows)
+    return b.mux(place.bit(width), b.constant(rows - 1, width), inside)
 
 
 @hardware(stream.SampleOp)
@@ -278,5 +295,43 @@ def _hardware(place: Place, op: stream.SampleOp) -> hw.HWModuleOp:
         groups=op.groups.value.data,
         sampling=op.sampling,
         buffering=op.buffering,
+        rows_held=op.rows_held,
+        registers=op.registers,
     )
     return build_sample(place.library, config)
+
+
+@pipelining(stream.SampleOp)
+def _cuts(model: DelayModel, op: stream.SampleOp) -> dict[str, int]:
+    sampling, rows = op.sampling, op.buffer_rows
+    height, width, _ = op.input_channel.frame_shape
+    element = max(height, width).bit_length() + 1
+    position = element + sampling.fraction
+    lut = model.device.delays.lut
+    place = model.add(2, position)
+    if sampling.border:
+        place += model.compare(position)
+    if sampling.mode == "nearest" and sampling.fraction:
+        place += model.add(2, position) + model.tables(sampling.fraction + 1) + lut
+    outside = model.add(2, element) + model.compare(element)
+    found = model.cuts([Segment("", place), Segment("element", outside)])
+    slot = rows.bit_length() + 1
+    wrap = model.add(2, slot) + model.compare(slot) + lut
+    found |= model.cuts([Segment("", model.add(2, element)), Segment("slot", wrap)])
+    parts = 2 if sampling.interpolates else 1
+    banked = op.shared_rows and (op.taps_a_beat or (1, 1))[0] > 1
+    row_words = -(-width // parts) * op.channel_folds
+    depth = row_words * (1 if banked else rows // parts)
+    word = model.read(depth, op.frame_lanes * op.input_channel.element.width_bits, rom=False)
+    if not sampling.interpolates:
+        choice = model.tables(rows + slot) if banked else 0.0
+        return found | model.cuts([Segment("words", choice + 3 * lut)], word)
+    neighbour = model.add(2, slot) + model.compare(slot) + lut
+    address = model.add(
+        1 + row_words.bit_count() + op.channel_folds.bit_count(), depth.bit_length()
+    )
+    found |= model.cuts([Segment("", neighbour), Segment("address", address)])
+    found |= model.cuts([Segment("words", 3 * lut)], word)
+    x, weight = op.input_channel.element.width_bits, sampling.fraction + 1
+    product = model.multiply(x, weight, x + weight)
+    return found | model.cuts([Segment("", product), Segment("along", model.add(2, x + weight))])

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.rtl.blocks.sampler_positions import Axis, Sampler, Tap, negated
-from qcompiler.rtl.blocks.window_reader import chosen, either, wrapped
+from qcompiler.rtl.blocks.window_reader import either, wrapped
 from qcompiler.rtl.builder import Counter, Signal
 from qcompiler.rtl.numbers import Number, scaled, total
+from qcompiler.rtl.selection import indexed
 
 BETWEEN_STAGES = 4
 """Stages of interpolation: neighbours, along rows, along columns, their sum."""
@@ -68,39 +69,48 @@ class Memory:
             outside.append(flag and b.held(f"outside{tap.suffix}", flag))
             tap.go_on(b)
         b.next_stage()
-        words = list[Signal]()
         at = self._write_address()
         if self.banked:
-            words = [b.constant(0, 1)] * len(beat)
-            for column in range(columns):
-                mine = range(column, len(beat), columns)
-                found = self._rows(column, [(beat[n], addresses[n]) for n in mine], at)
-                for n, word in zip(mine, found, strict=True):
-                    words[n] = word
+            words = [
+                self._rows(n, beat[n::columns], addresses[n::columns], at) for n in range(columns)
+            ]
         else:
-            for tap, address in zip(beat, addresses, strict=True):
-                words.append(self._ram(f"line_buffer{tap.suffix}", self.push, at, address))
-        outside = [
-            flag and b.held(f"outside{tap.suffix}", flag)
-            for tap, flag in zip(beat, outside, strict=True)
+            words = [
+                [self._ram(f"line_buffer{tap.suffix}", self.push, at, address)]
+                for tap, address in zip(beat, addresses, strict=True)
+            ]
+        for stage in range(1 + len(b.cuts("words"))):
+            if stage:
+                words = [
+                    [b.held(f"word{n}_{k}", word) for k, word in enumerate(row)]
+                    for n, row in enumerate(words)
+                ]
+            outside = [
+                flag and b.held(f"outside{tap.suffix}", flag)
+                for tap, flag in zip(beat, outside, strict=True)
+            ]
+            for tap in beat:
+                tap.place = b.held(f"read_row{tap.suffix}", tap.place) if self.banked else tap.place
+                tap.keep_mask(b)
+            b.next_stage()
+        return [
+            self._lanes(indexed(b, tap.place, words[n % len(words)]), flag)
+            for n, (tap, flag) in enumerate(zip(beat, outside, strict=True))
         ]
-        for tap in beat:
-            tap.keep_mask(b)
-        b.next_stage()
-        return [self._lanes(word, flag) for word, flag in zip(words, outside, strict=True)]
 
-    def _rows(self, column: int, taps: Sequence[tuple[Tap, Signal]], at: Signal) -> list[Signal]:
+    def _rows(
+        self, column: int, taps: Sequence[Tap], addresses: Sequence[Signal], at: Signal
+    ) -> list[Signal]:
         """Returns what the taps of a column read: each row of the ring is a memory of its own."""
         b = self.b
         words: list[Signal] = []
         for row in range(b.config.rows):
-            address = taps[0][1]
-            for tap, other in taps[1:]:
+            address = addresses[0]
+            for tap, other in zip(taps[1:], addresses[1:], strict=True):
                 address = b.mux(tap.place.equals(row), other, address)
             here = self.push & self.slot.value.equals(row)
             words.append(self._ram(f"row{row}_column{column}", here, at, address))
-        kept = [b.held(f"read_row{tap.suffix}", tap.place) for tap, _ in taps]
-        return [chosen(b, place, words) for place in kept]
+        return words
 
     def _write_address(self) -> Signal:
         slot = None if self.banked else self._half(self.slot)
@@ -137,13 +147,26 @@ class Memory:
         """Returns the samples between four neighbours each."""
         b = self.b
         odd: list[list[Signal]] = []
-        places: list[dict[tuple[int, int], Signal]] = []
+        halves: list[tuple[list[Signal], list[Signal]]] = []
         for tap in beat:
             column = tap.axes[1].first.wide(max(2, tap.axes[1].first.width))
             following = wrapped(b, tap.place + 1, b.config.rows)
             odd.append([tap.place.bit(0), column.bit(0)])
             slots = self._by_parity(odd[-1][0], tap.place, following)
-            columns = self._by_parity(odd[-1][1], column, column + 1)
+            halves.append((slots, self._by_parity(odd[-1][1], column, column + 1)))
+        for _ in b.cuts("address"):
+            for index, tap in enumerate(beat):
+                slots, columns = (
+                    [b.held(f"{n}{tap.suffix}_{k}", half) for k, half in enumerate(both)]
+                    for n, both in zip(("slots", "columns"), halves[index], strict=True)
+                )
+                halves[index] = slots, columns
+                odd[index] = self._held_odd(tap, odd[index])
+                tap.go_on(b)
+            self.channel = b.held("channel", self.channel)
+            b.next_stage()
+        places: list[dict[tuple[int, int], Signal]] = []
+        for index, (tap, (slots, columns)) in enumerate(zip(beat, halves, strict=True)):
             places.append(
                 {
                     (r, c): b.held(
@@ -153,9 +176,7 @@ class Memory:
                     for r, c in _CORNERS
                 }
             )
-            odd[-1] = [
-                b.held(f"odd{n}{tap.suffix}", flag) for n, flag in zip("yx", odd[-1], strict=True)
-            ]
+            odd[index] = self._held_odd(tap, odd[index])
             tap.go_on(b)
         b.next_stage()
         at = self._write_address()
@@ -166,13 +187,26 @@ class Memory:
                 here = self.push & self._is(self.slot, r) & self._is(self.column, c)
                 name = f"line_buffer{tap.suffix}_{r}{c}"
                 words[-1][r, c] = self._ram(name, here, at, found[r, c])
-            flags = zip("yx", odd[index], strict=True)
-            odd[index] = [b.held(f"odd{n}{tap.suffix}", flag) for n, flag in flags]
+            odd[index] = self._held_odd(tap, odd[index])
             tap.go_on(b)
         b.next_stage()
+        for _ in b.cuts("words"):
+            for index, tap in enumerate(beat):
+                words[index] = {
+                    (r, c): b.held(f"word{tap.suffix}_{r}{c}", word)
+                    for (r, c), word in words[index].items()
+                }
+                odd[index] = self._held_odd(tap, odd[index])
+                tap.go_on(b)
+            b.next_stage()
         read = zip(beat, words, odd, strict=True)
         corners = [self._corners(tap, found, flags) for tap, found, flags in read]
         return interpolated(b, corners, beat)
+
+    def _held_odd(self, tap: Tap, odd: Sequence[Signal]) -> list[Signal]:
+        """Returns whether slot and column are odd, one stage later."""
+        flags = zip("yx", odd, strict=True)
+        return [self.b.held(f"odd{n}{tap.suffix}", flag) for n, flag in flags]
 
     def _by_parity(self, odd: Signal, first: Signal, second: Signal) -> list[Signal]:
         """Returns half of the even one and of the odd one of two neighbours."""
@@ -213,22 +247,35 @@ def interpolated(
         for tap in beat
     ]
     _keep_masks(b, beat)
+    down = [w[0] for w in weights]
+    shares = [
+        [[[x[r, c][n] * w[1][c] for c in (0, 1)] for n in lanes] for r in (0, 1)]
+        for x, w in zip(corners, weights, strict=True)
+    ]
+    for _ in b.cuts("along"):
+        shares = [
+            [
+                [
+                    [
+                        b.held_number(f"share{tap.suffix}_{r}{c}_{n}", product)
+                        for c, product in enumerate(both)
+                    ]
+                    for n, both in enumerate(row)
+                ]
+                for r, row in enumerate(rows)
+            ]
+            for tap, rows in zip(beat, shares, strict=True)
+        ]
+        down = _held_down(b, beat, down)
+        _keep_masks(b, beat)
     along = [
         [
-            [
-                b.held_number(
-                    f"row{tap.suffix}_{r}_{n}", total([x[r, c][n] * w[1][c] for c in (0, 1)])
-                )
-                for n in lanes
-            ]
-            for r in (0, 1)
+            [b.held_number(f"row{tap.suffix}_{r}_{n}", total(both)) for n, both in enumerate(row)]
+            for r, row in enumerate(rows)
         ]
-        for tap, x, w in zip(beat, corners, weights, strict=True)
+        for tap, rows in zip(beat, shares, strict=True)
     ]
-    down = [
-        [b.held_number(f"down{tap.suffix}_{n}", one) for n, one in enumerate(w[0])]
-        for tap, w in zip(beat, weights, strict=True)
-    ]
+    down = _held_down(b, beat, down)
     _keep_masks(b, beat)
     products = [
         [
@@ -244,6 +291,14 @@ def interpolated(
     ]
     _keep_masks(b, beat)
     return sums
+
+
+def _held_down(b: Sampler, beat: Sequence[Tap], down: Sequence[list[Number]]) -> list[list[Number]]:
+    """Returns the weights along columns, one stage later."""
+    return [
+        [b.held_number(f"down{tap.suffix}_{n}", one) for n, one in enumerate(pair)]
+        for tap, pair in zip(beat, down, strict=True)
+    ]
 
 
 def _keep_masks(b: Sampler, beat: Sequence[Tap]) -> None:

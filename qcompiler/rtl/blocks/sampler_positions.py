@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
@@ -11,6 +11,7 @@ from qcompiler.dialects.stream.buffered import Buffering
 from qcompiler.rtl.blocks.window_reader import either
 from qcompiler.rtl.builder import Signal
 from qcompiler.rtl.numbers import Number, multiples, total
+from qcompiler.rtl.stages import Registers
 from qcompiler.rtl.streaming import JoinBlock, Library
 
 
@@ -36,6 +37,8 @@ class SampleConfig:
         groups: groups of channels that are sent one after the other, each with all its taps.
         sampling: where it samples.
         buffering: rows of the line buffer, and when they come and go.
+        rows_held: cycles from the issue of a beat to its read.
+        registers: at each cut.
     """
 
     prefix: str
@@ -55,6 +58,8 @@ class SampleConfig:
     groups: int
     sampling: Sampling
     buffering: Buffering
+    rows_held: int
+    registers: Registers
 
     @property
     def folds(self) -> int:
@@ -114,6 +119,10 @@ class Sampler(JoinBlock):
         """Returns a number one stage of the pipeline later."""
         return number if number.is_constant else number.at(self.held(name, number))
 
+    def cuts(self, name: str) -> range:
+        """Returns one number for each register at a cut."""
+        return range(self.config.registers.get(name, 0))
+
     def next_stage(self) -> None:
         """Goes on to the next stage: `held` then names its registers."""
         self.stages += 1
@@ -141,8 +150,12 @@ class Tap:
 
     def go_on(self, b: Sampler) -> None:
         """Keeps all of it for the next stage."""
-        self.axes = [held_axis(b, a, n + self.suffix) for a, n in zip(self.axes, "yx", strict=True)]
         self.place = b.held(f"place{self.suffix}", self.place)
+        self.keep_axes(b)
+
+    def keep_axes(self, b: Sampler) -> None:
+        """Keeps where it stands and its factor for the next stage."""
+        self.axes = [held_axis(b, a, n + self.suffix) for a, n in zip(self.axes, "yx", strict=True)]
         self.keep_mask(b)
 
     def keep_mask(self, b: Sampler) -> None:
@@ -234,8 +247,11 @@ def negated(value: Number) -> Number:
     return Number.of(zero - value.wide(range_.width_bits), range_)
 
 
-def axis_of(b: Sampler, start: Number, moved: Number, axis: int) -> Axis:
-    """Returns where a sample stands, from its window's start and how far it is from that."""
+def element_of(b: Sampler, start: Number, moved: Number, axis: int) -> Axis:
+    """Returns where a sample stands, from its window's start and how far it is from that.
+
+    Whether that is outside of the frame says `seen`.
+    """
     sampling, size = b.config.sampling, b.config.spatial[axis]
     one = 1 << sampling.fraction
     at = total([start * Number.constant(b, one), moved])
@@ -250,9 +266,13 @@ def axis_of(b: Sampler, start: Number, moved: Number, axis: int) -> Axis:
             wide = at.wide(max(at.width, sampling.fraction))
             beside = wide.slice(0, sampling.fraction)
     first = first.at(first.named(f"{'yx'[axis]}_element"))
-    here = _outside(first, size)
-    next_one = total([first, Number.constant(b, 1)])
-    return Axis(first, beside, (here, _outside(next_one, size)))
+    return Axis(first, beside, (None, None))
+
+
+def seen(b: Sampler, axis: Axis, size: int) -> Axis:
+    """Returns where a sample stands, and whether that is outside of a frame of so many elements."""
+    next_one = total([axis.first, Number.constant(b, 1)])
+    return replace(axis, outside=(_outside(axis.first, size), _outside(next_one, size)))
 
 
 def _clamped(b: Sampler, at: Number, last: int) -> Number:

@@ -10,6 +10,7 @@ from qcompiler.arith.turns import MOST_ROWS, Turns
 from qcompiler.devices.delays import DelayModel, Segment
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.selection import indexed
 from qcompiler.rtl.stages import Registers, staged, staged_number
 
 
@@ -108,17 +109,9 @@ def _chosen(b: ModuleBuilder, values: list[Number], index: Signal) -> Number:
     """Returns the value at an index, by a tree of multiplexers; those beyond the last are any."""
     if all(value == values[0] for value in values):
         return values[0]
-    left: list[Signal] = list(values)
-    for place in range(index.width):
-        pairs = [left[i : i + 2] for i in range(0, len(left), 2)]
-        left = [p[0] if p[0] is p[-1] else b.mux(index.bit(place), p[-1], p[0]) for p in pairs]
-    return Number.of(left[0], values[0].range)
+    return Number.of(indexed(b, index, values), values[0].range)
 
 
 def _flag(b: ModuleBuilder, index: Signal, values: list[bool]) -> Signal:
     """Returns the bit at an index."""
-    left: list[Signal] = [b.constant(int(value), 1) for value in values]
-    for place in range(index.width):
-        pairs = [left[i : i + 2] for i in range(0, len(left), 2)]
-        left = [b.mux(index.bit(place), p[-1], p[0]) for p in pairs]
-    return left[0]
+    return indexed(b, index, [b.constant(int(value), 1) for value in values])
