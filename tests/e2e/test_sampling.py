@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from onnx_models import model, node, save
 
 import qcompiler
+from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 
 CONSTANTS = {"z": np.int8(0), **{f"s{n}": np.float32(2.0**-n) for n in range(-2, 7)}}
@@ -116,11 +117,11 @@ def frames(session, rng, count=8):
     return found
 
 
-def check(proto, tmp_path, cycles, *, rng):
+def check(proto, tmp_path, cycles, *, rng, mhz=100):
     """Compiles for so many cycles; compares with onnxruntime, and the Verilog with the integers."""
     path = save(proto, tmp_path)
     session = onnxruntime.InferenceSession(path)
-    design = qcompiler.compile(path, cycles=cycles, validate=True)
+    design = qcompiler.compile(path, cycles=cycles, validate=True, mhz=mhz)
     x = frames(session, rng)
     count = len(next(iter(x.values())))
     wanted = np.stack(
@@ -137,6 +138,7 @@ def check(proto, tmp_path, cycles, *, rng):
             np.testing.assert_array_equal(want.reshape(have.shape), have)
         if not chance:
             assert result.cycles_per_frame == design.timing.cycles_per_frame
+            assert result.latency_cycles == design.timing.latency_cycles
     return design
 
 
@@ -160,10 +162,15 @@ CASES = {
         for case in CASES
     ],
 )
-def test_deform_conv(case, tmp_path):
+def test_deform_conv(case, tmp_path, monkeypatch):
     rng = np.random.default_rng(3)
     cycles, attributes = CASES[case]
-    check(deformable(rng, **attributes), tmp_path, cycles, rng=rng)
+    monkeypatch.setattr(DelayModel, "read", lambda *_, **_kw: 3.0)  # as of a block memory
+    mhz = 300 if case in ("masked", "all taps of a row") else 20  # with all registers, with none
+    design = check(deformable(rng, **attributes), tmp_path, cycles, rng=rng, mhz=mhz)
+    (sample,) = (p for p in design.network.processes if isinstance(p, stream.SampleOp))
+    wanted = {"element", "slot", "words"} | ({"address", "along"} if case == "masked" else set())
+    assert set(sample.registers) == (wanted if mhz == 300 else set())
 
 
 @pytest.mark.simulation
@@ -178,7 +185,7 @@ def test_deform_conv(case, tmp_path):
 def test_a_square_takes_a_pixel_a_cycle(depthwise, fraction, tmp_path):
     rng = np.random.default_rng(4)
     proto = square(rng, depthwise=depthwise, fraction=fraction)
-    design = check(proto, tmp_path, 56, rng=rng)
+    design = check(proto, tmp_path, 56, rng=rng, mhz=300)
     assert design.timing.cycles_per_frame == 8 * 7
 
 
