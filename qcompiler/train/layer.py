@@ -99,8 +99,9 @@ def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
     if not layer.training or torch.compiler.is_compiling():
         return
     assert isinstance(layer, Layer), "registered there"
-    # Both ends are lost with any number, and cost one pass.
-    if not bool(torch.isfinite(torch.stack(torch.aminmax(output.detach()))).all()):
+    # A sum is lost with any number, and is the quickest pass there is; it may overflow by itself.
+    made = output.detach()
+    if not bool(torch.isfinite(made.sum())) and not bool(torch.isfinite(made).all()):
         said = [name for name, p in layer.named_parameters() if not bool(torch.isfinite(p).all())]
         what = f"its {said[0]} is no longer finite" if said else "its output is not finite"
         remedy = "lower the learning rate, or clip gradients, and start from the last good state"

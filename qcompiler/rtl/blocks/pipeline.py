@@ -6,7 +6,7 @@
 Where a beat holds several pixels, the core is a row of copies of one body, side by side.
 
 The core moves in every cycle, so that no stall fans out to its registers. A beat enters it only
-with a credit: room in the storage behind it, which is given back when the beat leaves.
+with a credit: room in the storage behind it, which is given back when the beat leaves it.
 
 What runs free into it, line windows and other pipelines, never waits either. The last pipeline of
 such a chain has room for all that is inside the others, and is ready while there is more than that:
@@ -26,17 +26,13 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import int_dense, shape_of
-from qcompiler.rtl.blocks.fifo import build_fifo
+from qcompiler.rtl.blocks.storage import ROUND_TRIP, build_storage
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.dataflow import Dataflow, InputCell, Wire
 from qcompiler.rtl.hardware import Place, hardware, placing
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers
 from qcompiler.rtl.streaming import FreeBlock, input_ports
-
-_ROUND_TRIP = 4
-"""Cycles between a beat's leaving the core and its credit's return, if nothing stalls."""
-
 
 def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw.HWModuleOp:
     """Returns the module without a handshake: outputs follow inputs `latency` cycles later.
@@ -189,8 +185,8 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     library = place.library
     width = op.output_channels[0].width_bits
     ahead = sum(process.held_beats or 0 for process in op.before_it)
-    depth = op.stages + _ROUND_TRIP + ahead
-    storage = build_fifo(
+    depth = op.stages + ROUND_TRIP + ahead
+    storage = build_storage(
         library,
         place.top,
         f"{place.name}_storage",
@@ -213,7 +209,7 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
         in_valid=_valid_behind(b, enter, op.stages),
         out_ready=out_ready,
     )
-    leave = (kept.output(b, "out_valid") & out_ready).named("leave")
+    leave = kept.output(b, "left").named("leave")
     one = b.constant(1, credits.width)
     change = b.mux(enter, b.constant(-1, credits.width), one)
     following = (credits + change).named("following")
