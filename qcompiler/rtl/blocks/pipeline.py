@@ -34,6 +34,7 @@ from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers
 from qcompiler.rtl.streaming import FreeBlock, input_ports
 
+
 def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw.HWModuleOp:
     """Returns the module without a handshake: outputs follow inputs `latency` cycles later.
 
