@@ -5,10 +5,10 @@ section 3.2). `hessian` is the average trace of the Hessian of the loss with res
 the squared error of its codes (HAWQ-V2, equation 10), traces by Hutchinson's method.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -16,9 +16,10 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization import torch_ops
 from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.onnx_writer import is_batched
 from qcompiler.quantization.placement import Group
 from qcompiler.quantization.places import Places, Sensitivities
-from qcompiler.quantization.quantizers import Quantizer
+from qcompiler.quantization.quantizers import Quantizer, WeightCodes
 from qcompiler.quantization.torch_ops import Tensor, torch
 
 Measure = Literal["kl", "hessian"]
@@ -26,6 +27,8 @@ MEASURES: tuple[Measure, ...] = ("kl", "hessian")
 _MOST_PROBES = 100
 _LEAST_PROBES = 5
 _TOLERANCE = 1e-2
+_FRAMES_AT_ONCE = 64
+_Codes = TypeVar("_Codes", WeightCodes, Quantizer)
 
 
 def rounded(x: Tensor, q: Quantizer) -> Tensor:
@@ -70,38 +73,85 @@ def _logits(outputs: Mapping[str, Tensor], graph: Graph) -> Tensor:
 def _divergences(
     graph: Graph, inputs: dict[str, Tensor], places: Places, progress: Progress
 ) -> Sensitivities:
-    constants = torch_ops.parameters(graph)
     found = Sensitivities()
     layers = {layer.output for layer in graph.layers()}
     firsts = _first_places(graph, [*places.activations])
     with torch.no_grad():
-        reference = torch.log_softmax(_logits(torch_ops.run(graph, inputs, constants), graph), 1)
+        measure = _Divergence(graph, inputs)
         # What is before a place is the same as without it: only what follows is computed again.
-        for start, before in torch_ops.steps(graph, inputs, constants):
-
-            def divergence(
-                changed: dict[str, Tensor], hooks: dict[str, Any],
-                start: int = start, before: Mapping[str, Tensor] = before,
-            ) -> float:  # fmt: skip
-                known = {**constants, **changed}
-                outputs = torch_ops.run(graph, before, known, hooks, start)
-                other = torch.log_softmax(_logits(outputs, graph), 1)
-                terms = (reference.exp() * (reference - other)).sum(1)
-                return max(float(terms.mean()), 0.0)
-
-            node = graph.nodes[start]
+        for place, before in torch_ops.steps(graph, inputs, measure.constants):
+            node = graph.nodes[place]
             progress(f"sensitivity of {node.name}")
             if node.output in layers:
-                found.weights[node.output] = {
-                    bits: divergence({node.inputs[1]: torch_ops.tensor(codes.values)}, {})
-                    for bits, codes in places.weights[node.output].items()
-                }
-            for group in firsts.get(start, []):
-                found.activations[group.name] = {
-                    bits: divergence({}, dict.fromkeys(group.values, partial(rounded, q=q)))
-                    for bits, q in places.activations[group].items()
-                }
+                found.weights[node.output] = measure.each(
+                    places.weights[node.output], partial(measure.of_weights, place, before)
+                )
+            for group in firsts.get(place, []):
+                found.activations[group.name] = measure.each(
+                    places.activations[group], partial(measure.of_group, place, before, group)
+                )
     return found
+
+
+class _Divergence:
+    """Measures how far outputs diverge, at several widths at once.
+
+    Where frames are few and weights many, several take little longer than one.
+    """
+
+    def __init__(self, graph: Graph, inputs: dict[str, Tensor]):
+        self.graph, self.constants = graph, torch_ops.parameters(graph)
+        outputs = torch_ops.run(graph, inputs, self.constants)
+        self._reference = torch.log_softmax(_logits(outputs, graph), 1)
+        fit = _FRAMES_AT_ONCE // len(self._reference) if is_batched(graph) else 1
+        self._at_once = max(1, fit)
+
+    def each(
+        self,
+        tried: Mapping[int, _Codes],
+        measure: Callable[[Sequence[_Codes]], Mapping[str, Tensor]],
+    ) -> dict[int, float]:
+        """Returns the divergence at each width; `measure` returns the outputs of some, in turn."""
+        values, found = [*tried.values()], list[float]()
+        for first in range(0, len(values), self._at_once):
+            outputs = measure(values[first : first + self._at_once])
+            rows = torch.log_softmax(_logits(outputs, self.graph), 1)
+            for other in rows.split(len(self._reference)):
+                terms = (self._reference.exp() * (self._reference - other)).sum(1)
+                found.append(max(float(terms.mean()), 0.0))
+        return dict(zip(tried, found, strict=True))
+
+    def of_weights(
+        self, place: int, before: Mapping[str, Tensor], tried: Sequence[WeightCodes]
+    ) -> dict[str, Tensor]:
+        """Returns the outputs with other weights of the layer at a place."""
+        node = self.graph.nodes[place]
+        known = {**self.constants, **before}
+        made: list[Tensor] = []
+        for codes in tried:
+            known[node.inputs[1]] = torch_ops.tensor(codes.values)
+            made.append(torch_ops.made(node, known))
+        values = {**_repeated(before, len(tried)), node.output: torch.cat(made)}
+        return torch_ops.run(self.graph, values, self.constants, start=place + 1)
+
+    def of_group(
+        self, place: int, before: Mapping[str, Tensor], group: Group, tried: Sequence[Quantizer]
+    ) -> dict[str, Tensor]:
+        """Returns the outputs with an activation rounded, of which nothing is before a place."""
+        hooks = dict.fromkeys(group.values, partial(_each_rounded, quantizers=tried))
+        values = _repeated(before, len(tried))
+        return torch_ops.run(self.graph, values, self.constants, hooks, place)
+
+
+def _repeated(values: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
+    """Returns values with all frames so many times."""
+    return {name: x.repeat(count, *[1] * (x.ndim - 1)) for name, x in values.items()}
+
+
+def _each_rounded(x: Tensor, quantizers: Sequence[Quantizer]) -> Tensor:
+    """Returns equal parts of the frames, each rounded in its own way."""
+    parts = x.split(len(x) // len(quantizers))
+    return torch.cat([rounded(part, q) for part, q in zip(parts, quantizers, strict=True)])
 
 
 def _first_places(graph: Graph, listed: Sequence[Group]) -> dict[int, list[Group]]:

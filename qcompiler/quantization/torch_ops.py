@@ -61,6 +61,11 @@ def steps(
             yield place, {name: x for name, x in values.items() if name not in constants}
 
 
+def made(node: Node, values: Mapping[str, Tensor]) -> Tensor:
+    """Returns what a node makes of the values and constants that it reads."""
+    return ROWS[node.kind](*(values[name] for name in node.inputs), **node.attributes)
+
+
 def _computed(
     graph: Graph, feeds: Mapping[str, Tensor], constants: Mapping[str, Tensor],
     hooks: Mapping[str, Hook], start: int,
@@ -71,8 +76,8 @@ def _computed(
     left = Counter(name for node in nodes for name in node.inputs)
     yield values
     for node in nodes:
-        made = ROWS[node.kind](*(values[name] for name in node.inputs), **node.attributes)
-        values[node.output] = hooks[node.output](made) if node.output in hooks else made
+        found = made(node, values)
+        values[node.output] = hooks[node.output](found) if node.output in hooks else found
         _forget(values, left, node, graph)
         yield values
 
