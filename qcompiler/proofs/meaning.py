@@ -250,6 +250,7 @@ _AFFINE = (
     stream.AddOp,
     stream.WidthAdapterOp,
     stream.ConcatOp,
+    stream.ButterflyOp,
     stream.MvauOp,
     stream.VvauOp,
     stream.SlidingWindowOp,

@@ -55,7 +55,8 @@ def turn_layers(graph: Graph, feeds: Mapping[str, Array], seed: int, *, signs: b
                 done,
             )
         if outputs >= _LEAST and layer.output not in done:
-            _turn_outputs(graph, layer, Turn.random(outputs, random, signs=signs))
+            turn = Turn.random(outputs, random, signs=signs, after=True)
+            _turn_outputs(graph, layer, turn)
         if max(inputs, outputs) >= _LEAST:
             layer.fixed = Fixed(least_bits=layer.fixed.least_bits, incoherent=True)
 

@@ -2,7 +2,9 @@
 
 Incoherence wants weights in a basis in which none stands out. A random matrix [n, n] would do, and
 cost as much as a layer; with n = p * q, one of two factors does as well, for n * (p + q) products.
-Where a factor is a power of two, it is a matrix of ones and minus ones: additions only.
+Where a factor is a power of two, it is a Hadamard matrix of ones and minus ones: additions only. A
+power of two needs no second factor: the hardware of its matrix is a butterfly of n * log2(n)
+additions.
 
 Source: Chee et al., "QuIP", NeurIPS 2023, section 4.1 (two factors); Tseng et al., "QuIP#", ICML
 2024, section 3 (randomized Hadamard matrices).
@@ -12,7 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qcompiler.arith.hadamard import sylvester
 from qcompiler.dialects.attributes import Array
+
+_LARGEST = 1024
+"""Elements of the longest vector that is turned by one matrix."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +36,25 @@ class Turn:
     right: Array
 
     @classmethod
-    def random(cls, n: int, random: np.random.Generator, *, signs: bool = True) -> "Turn":
+    def random(
+        cls, n: int, random: np.random.Generator, *, signs: bool = True, after: bool = False
+    ) -> "Turn":
         """Returns a random one for vectors of `n` elements.
 
         Args:
             n: how many elements.
             random: of entries.
             signs: whether a factor that is a power of two has ones and minus ones for entries.
+            after: whether random signs are those of the results: such turn back what others turned.
         """
-        makers = [
-            _hadamard if signs and size & (size - 1) == 0 else _special_orthogonal
-            for size in two_factors(n)
+        p, q = (n, 1) if signs and _is_butterfly(n) else two_factors(n)
+        parts = [
+            _hadamard(size, random, after=after)
+            if signs and size & (size - 1) == 0
+            else _special_orthogonal(size, random)
+            for size in (p, q)
         ]
-        p, q = two_factors(n)
-        return cls(makers[0](p, random), makers[1](q, random))
+        return cls(parts[0], parts[1])
 
     @property
     def gain(self) -> float:
@@ -81,10 +92,12 @@ def _special_orthogonal(n: int, random: np.random.Generator) -> Array:
     return q
 
 
-def _hadamard(n: int, random: np.random.Generator) -> Array:
-    """Returns Sylvester's matrix of 1 and -1 with random signs of its rows and columns."""
-    made = np.ones((1, 1))
-    while len(made) < n:
-        made = np.block([[made, made], [made, -made]])
-    rows, columns = (random.choice([-1.0, 1.0], n) for _ in range(2))
-    return rows[:, None] * made * columns
+def _is_butterfly(n: int) -> bool:
+    """Whether a matrix [n, n] of ones and minus ones is not too large to be written into a file."""
+    return n & (n - 1) == 0 and n <= _LARGEST
+
+
+def _hadamard(n: int, random: np.random.Generator, *, after: bool) -> Array:
+    """Returns Sylvester's matrix of 1 and -1 with random signs of its rows, or its columns."""
+    signs = random.choice([-1.0, 1.0], n)
+    return sylvester(n) * (signs if after else signs[:, None])

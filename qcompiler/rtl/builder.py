@@ -29,6 +29,8 @@ from qcompiler.dialects.attributes import Array
 
 Predicate = Literal["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"]
 RamStyle = Literal["auto", "block", "distributed"]
+_WRITE_DATA = 3
+"""The place of the written word among the operands of a RAM."""
 
 # Yosys (0.70) takes a deeper one for a single look-up table of UltraScale+, and gives up later.
 _DEEPEST_OF_LUTS = 256
@@ -199,6 +201,18 @@ class Register(Signal):
         if enable is not None:
             value = self.builder.mux(enable, value, self)
         self.op.operands[0] = value.value
+
+
+@dataclass(frozen=True)
+class Memory(Signal):
+    """What is read of a RAM whose written word is given later, with `write`."""
+
+    op: rtl.RamOp
+
+    def write(self, word: Signal) -> None:
+        """Sets the word that is written; its width must match."""
+        assert word.width == self.width, "width differs"
+        self.op.operands[_WRITE_DATA] = word.value
 
 
 @dataclass(frozen=True)
@@ -397,6 +411,30 @@ class ModuleBuilder:
             "block" if one_address and depth > _DEEPEST_OF_LUTS else "auto",
         )
         return self.emit(op).named(name)
+
+    def memory(
+        self,
+        name: str,
+        *,
+        depth: int,
+        width: int,
+        write: tuple[Signal, Signal],
+        read: tuple[Signal, Signal],
+    ) -> Memory:
+        """Adds a RAM whose written word may depend on what is read of it.
+
+        Args:
+            name: of what is read.
+            depth: words.
+            width: bits of a word.
+            write: (enable, address).
+            read: (enable, address).
+        """
+        nothing = self.constant(0, width)
+        made = self.ram(name, depth=depth, write=(*write, nothing), read=read)
+        op = made.value.owner
+        assert isinstance(op, rtl.RamOp), "a RAM makes it"
+        return Memory(self, made.value, op)
 
     def instance(
         self, name: str, module: hw.HWModuleOp | hw.HWModuleExternOp, **inputs: Signal

@@ -7,6 +7,7 @@ frame takes, how long the pipeline is, and in which cycle each beat is consumed 
 
 from xdsl.ir import Dialect
 
+from qcompiler.dialects.stream.butterfly import ButterflyOp
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.elementwise import (
     FifoOp,
@@ -52,6 +53,7 @@ STREAM = Dialect(
         WeightSourceOp,
         MvauOp,
         MatMulOp,
+        ButterflyOp,
         SlidingWindowOp,
         LineWindowOp,
         SampleOp,
@@ -80,8 +82,8 @@ STREAM = Dialect(
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES",
-    "STREAM", "SWAP", "AddOp", "AdderGraphOp", "ChannelType", "ConcatOp", "DuplicateOp",
+    "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM",
+    "SWAP", "AddOp", "AdderGraphOp", "ButterflyOp", "ChannelType", "ConcatOp", "DuplicateOp",
     "FifoOp", "Foldable", "FormulaOp", "GatherOp", "LabelSelectOp", "LineWindowOp", "MatMulOp",
     "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp",
     "RequantizeOp", "ReshapeOp", "RowReduceOp", "SampleOp", "Schedule", "SliceOp",

@@ -24,7 +24,7 @@ BUFFERED_BLOCKS = 2
 """Blocks that a reorder keeps: one is read while the next one comes."""
 
 
-def _moving_lanes(process: Pipe, target_cycles: int) -> int:
+def moving_lanes(process: Pipe, target_cycles: int) -> int:
     """Returns the lanes of the input, if legal and enough, or else the fewest that are.
 
     Args:
@@ -51,7 +51,7 @@ class BlockMove(Buffered):
         """The element of the block that is sent, in the order of sending."""
 
     def follow(self, target_cycles: int) -> None:
-        set_lanes(self.result, _moving_lanes(self, target_cycles))
+        set_lanes(self.result, moving_lanes(self, target_cycles))
 
     @property
     def block_beats(self) -> int:
@@ -223,7 +223,7 @@ class SliceOp(Pipe):
         return gcd(super().largest_lanes, start, end) if step == 1 else 1
 
     def follow(self, target_cycles: int) -> None:
-        set_lanes(self.result, _moving_lanes(self, target_cycles))
+        set_lanes(self.result, moving_lanes(self, target_cycles))
 
     @property
     def beat_bounds(self) -> list[tuple[int, int, int, int]]:

@@ -3,6 +3,7 @@
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
+from qcompiler.arith.hadamard import signs_of
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
@@ -19,6 +20,9 @@ def lower_matmul(state: Conversion, op: qint.MatMulOp) -> None:
     element = qint.int_type_of(op.result.type)
     if weights.array.ndim > 2:
         _matrices(state, op, weights, element)
+        return
+    if weights.place is None and (signs := signs_of(weights.array)) is not None:
+        state.emit(op, stream.ButterflyOp(state.values[op.lhs], element, *map(list, signs)))
         return
     name = state.weights(op, weights, weights.array)
     outputs = weights.array.shape[1]

@@ -83,3 +83,25 @@ func.func @core(%x : tensor<1x5x4x!qint.int<0, 3>>) -> tensor<1x3x6x!qint.int<0,
   %y = qint.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 1>, pads_begin = array<i64: 0>, pads_end = array<i64: 0>, pad_value = 0 : i64, group = 2 : i64} : (tensor<1x5x4x!qint.int<0, 3>>, tensor<3x2x6x!qint.int<1, 1>>) -> tensor<1x3x6x!qint.int<0, 18>>
   func.return %y : tensor<1x3x6x!qint.int<0, 18>>
 }
+
+// -----
+
+// A constant matrix that is Sylvester's but for signs is a butterfly.
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %y = stream.butterfly %x {before = array<i64: 1, -1>, after = array<i64>} : (!stream.channel<!qint.int<0, 1>, frame = [2], lanes = 1>) -> !stream.channel<!qint.int<-1, 1>, frame = [2], lanes = 1>
+func.func @core(%x : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<-1, 1>> {
+  %w = qint.constant dense<[[1, 1], [-1, 1]]> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-1, 1>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-1, 1>>
+  func.return %y : tensor<1x2x!qint.int<-1, 1>>
+}
+
+// -----
+
+// Other ones and minus ones are not.
+// CHECK-LABEL: func.func @core
+// CHECK-NEXT: %y = stream.mvau %x weights @w pe 1 simd 1
+func.func @core(%x : tensor<1x2x!qint.int<0, 1>>) -> tensor<1x2x!qint.int<-1, 1>> {
+  %w = qint.constant dense<[[1, 1], [-1, -1]]> : tensor<2x2xi8> -> tensor<2x2x!qint.int<-1, 1>>
+  %y = qint.matmul %x, %w : (tensor<1x2x!qint.int<0, 1>>, tensor<2x2x!qint.int<-1, 1>>) -> tensor<1x2x!qint.int<-1, 1>>
+  func.return %y : tensor<1x2x!qint.int<-1, 1>>
+}

@@ -102,7 +102,7 @@ def noise(proto, tmp_path, **options):
 @pytest.mark.parametrize("proto", [residual_network(), perceptron()], ids=["conv", "mlp"])
 def test_two_bits_lose_less(proto, tmp_path):
     found = [noise(proto, tmp_path, rounding=how) for how in ("quip", "ldlq", "nearest")]
-    assert found[0] < 0.5 * found[1] < found[2]
+    assert found[0] < 0.6 * found[1] < found[2]
 
 
 def test_weights_have_four_values_each_and_inner_products_all_bits(tmp_path):

@@ -9,7 +9,7 @@ from stream_networks import Simulated, StreamNetwork, channel
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import FloatScale, MulShift, Shift, Table, Threshold
 from qcompiler.arith.turns import Turns
-from qcompiler.dialects import stream
+from qcompiler.dialects import qint, stream
 
 pytestmark = pytest.mark.simulation
 
@@ -135,7 +135,27 @@ def adapters_and_buffers() -> StreamNetwork:
     return n
 
 
+def butterflies() -> StreamNetwork:
+    """Sixteen beats a frame; whole vectors in a beat, several beats, several vectors."""
+    n = StreamNetwork()
+    shapes = ((2, 1), (4, 1), (8, 1), (16, 1), (4, 2), (32, 2), (16, 4), (64, 4), (2, 2), (8, 8))
+    for size, lanes in shapes:
+        signs = [RANDOM.choice([-1, 1], size).tolist() for _ in range(2)]
+        for x, before, after in (
+            (INT4, signs[0], signs[1]),
+            (UINT2, [], signs[1]),
+            (IntRange(-5, -2), signs[0], []),
+        ):
+            most = size * max(abs(x.lo), abs(x.hi))
+            given = n.input(channel(x, (16 * lanes // size, size), lanes))
+            process = stream.ButterflyOp(given, qint.IntType(-most, most), before, after)
+            stream.set_lanes(process.result, lanes)
+            n.output(process)
+    return n
+
+
 NETWORKS = {
+    "butterflies": butterflies,
     "folded": folded_matrix_units,
     "styled": styled_matrix_units,
     "parallel": parallel_matrix_units,
