@@ -55,6 +55,7 @@ def _show(found: Evaluation) -> None:
     for score in found.scores:
         accuracy = "no labels" if score.accuracy is None else f"{100 * score.accuracy:.2f} %"
         spade = "-" if score.spade is None else f"{score.spade:.4g}"
+        spade += f" ({score.spade_parts} parts)" if (score.spade_parts or 1) > 1 else ""
         agreement = f"{100 * score.agreement:.2f} %"
         cells = score.kind, accuracy, agreement, _decibels(score.snr_db), spade
         shown.add_row(escape(score.name), *cells)
@@ -69,6 +70,8 @@ def _show(found: Evaluation) -> None:
         worst = found.worst(network)
         if worst is not None:
             out.print(f"loses most: {escape(worst.name)} of {escape(network)}")
+    if any((score.spade_parts or 1) > 1 for score in found.scores):
+        out.print("SPADE: a graph of outputs in several parts makes a score that says little")
     for score in found.scores:
         if score.least_robust:
             frames = ", ".join(map(str, score.least_robust))

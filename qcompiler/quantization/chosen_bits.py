@@ -53,17 +53,20 @@ def items(
         for bits, hurt in found.weights[layer.output].items():
             for width in found.activations[group.name]:
                 costs = {SIZE: count * bits / 8, BOPS: float(products * bits * width)}
-                if hardware is not None:
-                    costs |= _area(_nearest_pair(hardware.layers[layer.output], bits, width))
                 widths = {weights_variable(layer.output): bits, names[group.name]: width}
-                item.append(Choice(widths, hurt, costs))
+                styles: list[dict[str, float]] = [{}]
+                if hardware is not None:
+                    styled = _nearest_pair(hardware.layers[layer.output], bits, width)
+                    styles = [_area(area) for area in styled]
+                item += [Choice(widths, hurt, costs | style) for style in styles]
         made.append(item)
     for group in listed:
         item = []
         for width, hurt in found.activations[group.name].items():
             areas = {} if hardware is None else hardware.groups[group.name]
-            costs = _area(areas[min(areas, key=lambda w: abs(w - width))]) if areas else {}
-            item.append(Choice({names[group.name]: width}, hurt, costs))
+            fewer = areas[min(areas, key=lambda w: abs(w - width))] if areas else []
+            costs = [_area(area) for area in dict.fromkeys(fewer)] or [{}]
+            item += [Choice({names[group.name]: width}, hurt, each) for each in costs]
         made.append(item)
     return made
 
@@ -72,7 +75,9 @@ def _area(area: Area) -> dict[str, float]:
     return {kind: float(number) for kind, number in area.as_dict().items()}
 
 
-def _nearest_pair(areas: Mapping[tuple[int, int], Area], bits: int, width: int) -> Area:
-    """Returns the area at a pair of widths; the model's inputs have widths of their own."""
+def _nearest_pair(
+    areas: Mapping[tuple[int, int], Sequence[Area]], bits: int, width: int
+) -> Sequence[Area]:
+    """Returns the areas at a pair of widths; the model's inputs have widths of their own."""
     pair = min(areas, key=lambda p: (abs(p[0] - bits), abs(p[1] - width)))
     return areas[pair]

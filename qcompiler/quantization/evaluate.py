@@ -28,6 +28,7 @@ class Score:
         snr_db: signal to noise of its outputs, the first network's being the signal; None where
             they are equal.
         spade: the SPADE score on the data; None if it was not asked for.
+        spade_parts: parts of the graph of outputs; of several, the score says little.
         least_robust: frames whose neighbours are pulled apart most, those first.
     """
 
@@ -37,6 +38,7 @@ class Score:
     agreement: float
     snr_db: float | None
     spade: float | None = None
+    spade_parts: int | None = None
     least_robust: tuple[int, ...] = ()
 
 
@@ -149,7 +151,7 @@ def _score(network: Network, output: Array, first: Array, data: Data, *, robustn
     inputs = np.concatenate([a.reshape(len(a), -1) for a in data.feeds.values()], axis=1)
     score = spade(inputs, output, NEIGHBOURS)
     least = tuple(score.least_robust(_LEAST_ROBUST))
-    return replace(found, spade=score.score, least_robust=least)
+    return replace(found, spade=score.score, spade_parts=score.parts, least_robust=least)
 
 
 def _layers(networks: Sequence[Network], data: Data) -> list[Layer]:

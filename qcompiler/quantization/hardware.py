@@ -2,7 +2,9 @@
 
 The network is compiled with the same widths everywhere, once for each pair of widths, all folded
 for one rate. What a process takes is charged to the layer it is of, at that pair of widths, or to
-the activation that it makes or moves; what is of neither is the same for all.
+the activation that it makes or moves; what is of neither is the same for all. There are
+further areas with fewer hard multipliers, as the compiler has them where those are short: two
+outputs of a layer share one, and requantizers multiply in several turns of logic.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +16,21 @@ from typing import Any
 from onnx import ModelProto
 
 from qcompiler.analysis.area.estimate import Area, estimate_areas, total
+from qcompiler.analysis.area.process_area import process_area
+from qcompiler.analysis.area.turns import cheapest_turns
+from qcompiler.analysis.foldable_layers import choose, foldable_layers
 from qcompiler.compiler import compile as compile_model
 from qcompiler.design import Design
 from qcompiler.devices import Device
+from qcompiler.devices.families import FAMILIES
+from qcompiler.dialects import stream
 from qcompiler.options import Options
 from qcompiler.passes.pipeline import make_pass, pass_name
 from qcompiler.progress import Progress, silent
 from qcompiler.provenance.sources import source_nodes
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.placement import Group
+from qcompiler.rtl.blocks.weight_codes import PAIRS
 
 Pair = tuple[int, int]
 """Widths of weights and of activations."""
@@ -33,14 +41,19 @@ class HardwareCosts:
     """Areas by widths.
 
     Attributes:
-        layers: by the output of the layer, then by the widths of its weights and its inputs.
-        groups: by the name of the group, then by its width.
+        layers: by the output of the layer, then by the widths of its weights and its inputs; the
+            first one is its own, others have fewer multipliers.
+        groups: by the name of the group, then by its width, likewise.
         rest: of neither.
         cycles: that a frame takes in the slowest process.
     """
 
-    layers: dict[str, dict[Pair, Area]] = field(default_factory=dict[str, dict[Pair, Area]])
-    groups: dict[str, dict[int, Area]] = field(default_factory=dict[str, dict[int, Area]])
+    layers: dict[str, dict[Pair, list[Area]]] = field(
+        default_factory=dict[str, dict[Pair, list[Area]]]
+    )
+    groups: dict[str, dict[int, list[Area]]] = field(
+        default_factory=dict[str, dict[int, list[Area]]]
+    )
     rest: Area = field(default_factory=Area)
     cycles: int = 0
 
@@ -92,7 +105,7 @@ def hardware_costs(
         progress: is told what goes on.
     """
     costs = HardwareCosts()
-    seen: dict[str, dict[int, list[Area]]] = {group.name: {} for group in listed}
+    seen: dict[str, dict[int, list[list[Area]]]] = {group.name: {} for group in listed}
     rests: list[Area] = []
     for weights, activations in pairs:
         progress(f"hardware of {weights}-bit weights and {activations}-bit activations")
@@ -100,12 +113,15 @@ def hardware_costs(
         costs.cycles = max(costs.cycles, design.timing.cycles_per_frame)
         layers, groups, rest = charged(design, device, graph, listed)
         rests.append(rest)
-        for name, area in layers.items():
-            costs.layers.setdefault(name, {})[weights, activations] = area
-        for name, area in groups.items():
-            seen[name].setdefault(activations, []).append(area)
+        for name, styled in layers.items():
+            costs.layers.setdefault(name, {})[weights, activations] = styled
+        for name, areas in groups.items():
+            seen[name].setdefault(activations, []).append(areas)
     costs.groups = {
-        name: {bits: _mean(areas) for bits, areas in by_bits.items()}
+        name: {
+            bits: [_mean([areas[place] for areas in every]) for place in (0, -1)]
+            for bits, every in by_bits.items()
+        }
         for name, by_bits in seen.items()
     }
     costs.rest = _mean(rests)
@@ -114,12 +130,17 @@ def hardware_costs(
 
 def charged(
     design: Design, device: Device, graph: Graph, listed: Sequence[Group]
-) -> tuple[dict[str, Area], dict[str, Area], Area]:
-    """Returns the areas of a design: of layers by output, of groups by name, and of the rest."""
+) -> tuple[dict[str, list[Area]], dict[str, list[Area]], Area]:
+    """Returns the areas of a design: of layers by output, of groups by name, and of the rest.
+
+    The first of a layer or group is its own; others have fewer hard multipliers.
+    """
     layers = {layer.name: layer.output for layer in graph.layers()}
     owners = _owners(graph, listed)
     of_layers = dict.fromkeys(layers.values(), Area())
     of_groups = {group.name: Area() for group in listed}
+    fewer_of_layers, fewer_of_groups = dict[str, list[Area]](), dict[str, list[Area]]()
+    changes = _shared_changes(design, device) | _turn_changes(design, device)
     dsp = device.dsp is not None
     rtl = design.level("rtl")
     left = estimate_areas(rtl, design.network, device.family, dsp=dsp)
@@ -133,7 +154,85 @@ def charged(
             of_groups[group] += area
         else:
             left[name] = area
-    return of_layers, of_groups, total(left.values())
+        owner = layer if layer is not None else group
+        if owner is not None and process in changes:
+            own = fewer_of_layers if layer is not None else fewer_of_groups
+            own.setdefault(owner, []).append(changes[process])
+    return (
+        {
+            name: _with_fewer(area, fewer_of_layers.get(name, []))
+            for name, area in of_layers.items()
+        },
+        {
+            name: _with_fewer(area, fewer_of_groups.get(name, []))
+            for name, area in of_groups.items()
+        },
+        total(left.values()),
+    )
+
+
+def _with_fewer(area: Area, changes: Sequence[Area]) -> list[Area]:
+    """Returns an area, with each change, and with all of them."""
+    found = [area, *(area + change for change in changes), area + total(changes)]
+    return list(dict.fromkeys(found))
+
+
+_DSP_IS_DEAR = (("LUT", 1.0), ("FF", 0.5), ("BRAM", 100.0), ("DSP", 1e4))
+
+
+def _turn_changes(design: Design, device: Device) -> dict[stream.Process, Area]:
+    """Returns by how much areas change where requantizers multiply in turns, by process."""
+    if device.dsp is None:
+        return {}
+    multiplier, cycles = FAMILIES[device.family].multiplier, design.timing.cycles_per_frame
+    found: dict[stream.Process, Area] = {}
+    for process in design.network.processes:
+        if not isinstance(process, stream.RequantizeOp) or process.factors is None:
+            continue
+        each = cycles // process.output_channel.beats
+        if each < 2:
+            continue
+        turns = cheapest_turns(*process.factors, each, multiplier, _DSP_IS_DEAR)
+        given, registers = process.turns, process.registers
+        process.registers = {}
+        areas: list[Area] = []
+        for each_turns in (turns, given):
+            process.turns = each_turns
+            areas.append(process_area(process, device.family))
+        process.registers = registers
+        found[process] = areas[0] - areas[1]
+    return {process: change for process, change in found.items() if change.dsps < 0}
+
+
+def _shared_changes(design: Design, device: Device) -> dict[stream.Process, Area]:
+    """Returns by how much areas change where two outputs share a hard multiplier, by process.
+
+    Those may need another folding, of the fewest multipliers that keep the rate.
+    """
+    family = device.family
+    multiplier = FAMILIES[family].multiplier if device.dsp is not None else None
+    cycles = design.timing.cycles_per_frame
+    found: dict[stream.Process, Area] = {}
+    for layer in foldable_layers(design.network).values():
+        pairs = [
+            style
+            for folding in layer.foldings
+            if layer.cycles(folding) <= cycles
+            for style in layer.styles(folding, multiplier)
+            if style.style == PAIRS
+        ]
+        if not pairs:
+            continue
+        process, chosen, registers = layer.op, layer.chosen, layer.op.registers
+        process.registers = {}  # which are others in another style
+        areas: list[Area] = []
+        for folding in (choose(layer, cycles, pairs), chosen):
+            process.fold(folding.pe, folding.simd)
+            process.style = folding.style
+            areas.append(process_area(process, family))
+        process.registers = registers
+        found[process] = areas[0] - areas[1]
+    return {process: change for process, change in found.items() if change.dsps < 0}
 
 
 def _owners(graph: Graph, listed: Sequence[Group]) -> dict[str, str]:

@@ -31,11 +31,14 @@ class Spade:
         score: the largest eigenvalue.
         eigenvalues: the largest ones, the largest first.
         nodes: of each sample, how much its edges are stretched; 1 for the least robust.
+        parts: into how many parts the graph of outputs falls. Of several, as where a network keeps
+            classes apart, the score is that of edges between them, over 1e-6: it says little.
     """
 
     score: float
     eigenvalues: tuple[float, ...]
     nodes: Array
+    parts: int
 
     def least_robust(self, count: int = 10) -> list[int]:
         """Returns the samples whose edges are stretched most, those first."""
@@ -81,7 +84,13 @@ def spade(inputs: Array, outputs: Array, neighbours: int = NEIGHBOURS) -> Spade:
                                    which="LM", tol=1e-10, ncv=min(samples - 1, 60))  # fmt: skip
     order = np.argsort(-values)
     values, vectors = values[order], vectors[:, order]
-    return Spade(float(values[0]), tuple(map(float, values)), _nodes(x, values, vectors))
+    return Spade(float(values[0]), tuple(map(float, values)), _nodes(x, values, vectors), _parts(y))
+
+
+def _parts(graph: Any) -> int:
+    """Returns how many parts a graph has between which there is no edge."""
+    count, _ = library("scipy.sparse.csgraph").connected_components(graph, directed=False)
+    return int(count)
 
 
 def _nodes(x: Any, values: Array, vectors: Array) -> Array:

@@ -59,4 +59,15 @@ def test_eigenvalues_of_a_dense_solver():
     x = random.standard_normal((200, 20))
     y = np.tanh(x @ random.standard_normal((20, 10)))
     dense = eigh(laplacian(x, 10).toarray(), laplacian(y, 10).toarray(), eigvals_only=True)
-    np.testing.assert_allclose(spade(x, y).eigenvalues, dense[:-3:-1], rtol=1e-6)
+    found = spade(x, y)
+    np.testing.assert_allclose(found.eigenvalues, dense[:-3:-1], rtol=1e-6)
+    assert found.parts == 1
+
+
+def test_outputs_that_fall_apart_are_said():
+    """Two classes far from each other: no edge joins them, and the score is that of 1e-6."""
+    x = np.random.default_rng(0).standard_normal((60, 8))
+    y = 100 * np.sign(x[:, :1]) + 0.1 * x
+    found = spade(x, y)
+    assert found.parts == 2
+    assert found.score > 1e3 * spade(x, x).score

@@ -7,7 +7,9 @@ from onnx_models import save
 
 import qcompiler
 from qcompiler.cli.main import main
+from qcompiler.devices import load_device
 from qcompiler.errors import ModelError
+from qcompiler.quantization.hardware import charged, compile_unlimited
 from qcompiler.quantization.quantize import quantize
 
 AUTO = {"weight_bits": "auto", "activation_bits": "auto"}
@@ -56,6 +58,20 @@ def test_look_up_tables_of_a_device(tmp_path):
     assert sum(area.luts for area in design.areas.values()) <= most
     with pytest.raises(ModelError, match="of LUT cannot be kept"):
         quantize(path, {"image": frames()}, max_luts=10, **options)
+
+
+def test_layers_may_share_multipliers(tmp_path):
+    device = load_device("ecp5-25k")
+    made = quantize(small(tmp_path), {"image": frames()}, weight_bits=4, activation_bits=4)
+    design = compile_unlimited(made.model, device, {"cycles": 64})
+    graph = made.quantized.graph
+    layers, _, _ = charged(design, device, graph, [*made.quantized.activations])
+    shared = [areas for areas in layers.values() if len(areas) > 1]
+    assert shared
+    assert all(areas[1].dsps < areas[0].dsps for areas in shared)
+    assert all(process.style is None for process in design.network.processes)
+    again, _, _ = charged(design, device, graph, [*made.quantized.activations])
+    assert again == layers
 
 
 @pytest.mark.parametrize(
