@@ -7,7 +7,6 @@ one carry chain an addition. The peers run in all settings that their solvers ha
 
 import argparse
 import itertools
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import qcompiler
-from benchmarks.common import REPOSITORY, ZOO, print_table, save_results
+from benchmarks.common import REPOSITORY, ZOO, commit, print_table, save_results
 from benchmarks.graph_verilog import YOSYS, synthesized_luts
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, TABLE_A_PLACE, graph_luts
 from qcompiler.adder_graphs.graph import ABSENT, AdderGraph, Term
@@ -204,13 +203,6 @@ def table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
     return columns + [f"Yosys {family}" for family in yosys], rows
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
 def main() -> int:
     """Measures; exit status 1 if we need more tables than the better peer at its depth."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -241,7 +233,7 @@ def _write(results: list[Result]) -> None:
     text = _DOCUMENT.read_text(encoding="utf-8")
     head, _, rest = text.partition(_MARK)
     _, _, tail = rest.partition(_MARK)
-    made = f"{_MARK}\n\nMade at commit {_commit()}.\n\n{markdown(*table(results))}\n\n{_MARK}"
+    made = f"{_MARK}\n\nMade at commit {commit()}.\n\n{markdown(*table(results))}\n\n{_MARK}"
     _DOCUMENT.write_text(head + made + tail, encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,14 @@ from qcompiler.interpreters import functions
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS = Path(os.environ.get("QCOMPILER_MODELS", REPOSITORY.parent / "shared" / "models"))
 RESULTS = Path(__file__).parent / "results"
+
+
+def commit() -> str:
+    """Returns the name of the commit that is checked out, short."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,18 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
-from benchmarks.common import REPOSITORY, markdown, print_table, save_results
+from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_results
 from benchmarks.float_networks import Task, digits, fashion, trained
 from benchmarks.quantization_hardware import AREA, hardware
 from qcompiler.dialects.attributes import Array
+from qcompiler.quantization.cost import layer_multiplications
 from qcompiler.quantization.data import Data
 from qcompiler.quantization.quantize import made_data, quantize
 from qcompiler.quantization.reading import read_float_model
@@ -39,7 +40,12 @@ _DOCUMENT = REPOSITORY / "docs" / "quantization.md"
 _IMAGES = REPOSITORY / "docs" / "images"
 KINDS = ("distilled", "gaussian", "real")
 ACCURACY = ("network", "way", *KINDS)
-ROBUSTNESS = ("network", "accuracy, %", "accuracy attacked, %", "score")
+NEIGHBOURS = (10, 64)
+"""Of samples in SPADE's graphs: as published, and more than there are of a class."""
+ROBUSTNESS = (
+    "network", "accuracy, %", "accuracy attacked, %",
+    *(f"{what}, {k} neighbours" for k in NEIGHBOURS for what in ("score", "parts")),
+)  # fmt: skip
 _LARGEST_LOSS = 0.5
 _SAMPLES = 400
 
@@ -84,23 +90,32 @@ class Network:
         ]
         return [accuracy(made.model, self.task) for made in found]
 
-    def bytes_of_four_bits(self) -> float:
-        """Returns the bytes that all weights take at four bits."""
+    @cached_property
+    def four_bits(self) -> dict[str, float]:
+        """What weights of four bits take in bytes, and W4A4 in bit operations."""
         graph = read_float_model(self.path)
-        return sum(graph.weights(layer).size for layer in graph.layers()) / 2
+        layers = graph.layers()
+        work = [
+            layer_multiplications(graph, layer) * 4 * (8 if layer.inputs[0] in graph.inputs else 4)
+            for layer in layers
+        ]
+        return {"size": sum(graph.weights(n).size for n in layers) / 2, "bops": float(sum(work))}
 
 
 def ways(net: Network) -> dict[str, dict[str, Any]]:
     """Returns the ways to quantize that are compared, by name."""
     four = {"weight_bits": 4, "activation_bits": 4}
-    size = net.bytes_of_four_bits()
+    auto: dict[str, Any] = {"weight_bits": "auto", "widths": WIDTHS}
     return {
         "W8A8": {},
         "W8A4": {"activation_bits": 4},
         "W4A4": four,
         "W4A4, nearest codes, ranges from least to greatest": {**four, **_PLAIN},
         "weights of 4 bits on average, A4": {
-            "weight_bits": "auto", "activation_bits": 4, "size": size, "widths": WIDTHS,
+            **auto, "activation_bits": 4, "size": net.four_bits["size"],
+        },
+        "mixed, bit operations of W4A4": {
+            **auto, "activation_bits": "auto", "bops": net.four_bits["bops"],
         },
         "W2A8, LDLQ": {"weight_bits": 2},
         "W2A8, QuIP": {"weight_bits": 2, "rounding": "quip"},
@@ -152,10 +167,11 @@ def robustness(net: Network, twin: Path, keep: Callable[[str, Callable[[], Any]]
         scores = outputs(model, x)
         hurt = outputs(model, attacked(net.path, net.task, _SAMPLES))
         rights = [float(100 * (found.argmax(1) == y).mean()) for found in (scores, hurt)]
-        return [*rights, spade(x, scores).score]
+        found = [spade(x, scores, neighbours) for neighbours in NEIGHBOURS]
+        return [*rights, *(number for one in found for number in (one.score, one.parts))]
 
     def quantized(bits: int) -> list[float]:
-        options = {**OPTIONS, "weight_bits": bits, "activation_bits": 8}
+        options: dict[str, Any] = {**OPTIONS, "weight_bits": bits, "activation_bits": 8}
         return of(quantize(net.path, net.data("real", 0), **options).model)
 
     cases: dict[str, Callable[[], list[float]]] = {
@@ -166,14 +182,15 @@ def robustness(net: Network, twin: Path, keep: Callable[[str, Callable[[], Any]]
     rows: list[list[Any]] = []
     for case, measure in cases.items():
         found = keep(f"{net.task.name} | spade | {case}", measure)
-        rows.append([case, *(f"{number:.1f}" for number in found[:2]), f"{found[2]:.3g}"])
+        rows.append([case, *(f"{n:.1f}" for n in found[:2]), *(f"{n:.3g}" for n in found[2:])])
         print(rows[-1], flush=True)
     return rows
 
 
 _PAGE = """# What fewer bits cost
 
-Written by `python -m benchmarks.quantization --write-docs`; do not edit.
+Written by `python -m benchmarks.quantization --write-docs` at commit {commit}; do not edit. Figures
+that a folder kept (`--folder`) are of the commit at which they were measured.
 
 Residual networks with batch norms are trained in float on digits (scikit-learn, 8 x 8) and on the
 first 12,000 images of Fashion-MNIST (Debian's `dataset-fashion-mnist`), one each on images of mean
@@ -185,25 +202,30 @@ ones are {real} images of the training set. Where nothing else is said: {options
 
 {accuracy}
 
-Normal numbers are as good as any where the network was trained on inputs of mean zero and deviation
-one, because they are like them. Where inputs are pixels, they have the wrong reach, and 4 bits do
-not forgive that; distilled inputs find the reach in the batch norms.
+Normal numbers do well where the network was trained on inputs of mean zero and deviation one,
+because they are like them. Where inputs are pixels, they have the wrong reach, and 4 bits do not
+forgive that; distilled inputs find the reach in the batch norms. Two ways have widths of {widths}
+to choose from: for the bytes that weights of 4 bits take, with activations of 4 bits; and for the
+bit operations of W4A4, activations chosen, too.
 
 `quantize_static` and Brevitas (layers equalized, biases corrected) get the same real images.
 
 ## Robustness
 
 The score of SPADE on {samples} test images of digits, and the accuracy on images that the float
-network's gradients changed by at most 0.2 (FGSM); no ranking is promised.
+network's gradients changed by at most 0.2 (FGSM); no ranking is promised. With 10 neighbours, as
+published, the graph of outputs falls into parts, because the networks keep classes apart: the score
+is then that of edges of inputs between them over 1e-6, and says nothing of a network. With more
+neighbours than there are images of a class the graph has one part.
 
 {robustness}
 
 ## In hardware
 
 On {device}, each network is folded for the same cycles a frame and gets the same look-up tables at
-most. Widths of the mixed one are chosen by `--device`, by the estimates of the compiler for every
-layer and width; inputs are distilled, so no image was needed. Accuracy is that of the compiled
-integers on the test images.
+most. Widths of the mixed one are chosen by `--device` among {mixed}, by the estimates of the
+compiler for every layer and width; inputs are distilled, so no image was needed. Accuracy is that
+of the compiled integers on the test images; images were simulated in Verilog.
 
 {area}
 """
@@ -212,8 +234,12 @@ integers on the test images.
 def write_page(tables: Mapping[str, list[list[Any]]], seeds: int) -> None:
     """Writes docs/quantization.md."""
     from benchmarks.quantization_hardware import DEVICE
+    from benchmarks.quantization_hardware import WIDTHS as MIXED
 
     text = _PAGE.format(
+        commit=commit(),
+        widths=", ".join(map(str, WIDTHS)),
+        mixed=", ".join(map(str, MIXED)),
         seeds=seeds,
         real=REAL,
         device=DEVICE,

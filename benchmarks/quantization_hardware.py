@@ -17,7 +17,7 @@ from qcompiler.quantization.quantize import quantize
 DEVICE = "ecp5-25k"
 UNIFORM = (2, 3, 4, 5, 6, 8)
 WIDTHS = (2, 3, 4, 6)
-BUDGETS: Mapping[str, tuple[int, int]] = {"digits": (4608, 6000), "fashion": (50000, 6000)}
+BUDGETS: Mapping[str, tuple[int, int]] = {"digits": (4608, 5600), "fashion": (50000, 6000)}
 """Cycles a frame and look-up tables, by task."""
 AREA = ("network", "widths", "accuracy, %", "LUT", "DSP", "cycles", "")
 _SIMULATED = 2
