@@ -30,7 +30,8 @@ class CachePattern(RewritePattern):
             raise ModelError([Problem(place_of(op), what, "give both the same quantizer")])
         if shape_of(op.update.type)[op.axis.value.data] > 1:
             what = "more than one row is written in a frame"
-            raise ModelError([Problem(place_of(op), what, "write one row a frame")])
+            remedy = "write one row a frame: a prompt is as many frames, which follow each other"
+            raise ModelError([Problem(place_of(op), what, remedy)])
         new: list[Operation] = []
         kept, row = cache.input, update.input
         maps = [_plus(kept), _plus(row)]
