@@ -12,6 +12,7 @@ from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.frontends import naming
 from qcompiler.frontends.onnx.refusal import RefusalError
+from qcompiler.frontends.onnx.tensors import MAX_ACTIVATION, MAX_ELEMENTS, check_elements
 from qcompiler.frontends.tflite.model import QUANTIZE, Model, Node, Tensor
 
 RANGES = {"INT8": IntRange(-128, 127), "UINT8": IntRange(0, 255)}
@@ -103,7 +104,15 @@ class NodeContext:
         return found
 
     def emit(self, op: Operation) -> SSAValue:
-        """Adds an operation and returns its result."""
+        """Adds an operation and returns its result.
+
+        Raises:
+            RefusalError: the result is too large.
+            VerifyException: operands do not fit the operation.
+        """
+        limit = MAX_ELEMENTS if isinstance(op, qint.ConstantOp) else MAX_ACTIVATION
+        check_elements(shape_of(op.results[0].type), limit=limit)
+        op.verify()
         op.location = naming.location(self.node.name)
         op.results[0].name_hint = naming.hint(self.node.name)
         self.walk.block.add_op(op)

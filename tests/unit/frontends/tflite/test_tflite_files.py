@@ -44,10 +44,23 @@ def test_truncated_and_changed_files_are_refused_or_read(tmp_path):
         path = tmp_path / "m.tflite"
         path.write_bytes(bytes(broken))
         try:
-            import_tflite(path)
+            import_tflite(path).verify()
         except ModelError:
             refused += 1
     assert refused > 50
+
+
+@pytest.mark.parametrize("shape", [[1, 9], [1, 2, 5], [3, 1]])
+def test_a_tensor_of_another_size_than_its_input(tmp_path, shape):
+    """Extents of a file may be anything: a fuzzed one ended in a pass, as a fault of ours."""
+    model = ModelWriter()
+    g = model.main
+    x = activation(g, [1, 8], np.random.default_rng(6))
+    _, kind, scale, zero, *_ = g.tensors[x]
+    y = g.tensor(shape, kind, scale, zero)
+    g.node("RESHAPE", [x], [y])
+    g.inputs, g.outputs = [x], [y]
+    assert "(TFLite RESHAPE): cannot reshape" in problem(tmp_path, model.bytes())
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\0" * 64, b"\xff\xff\xff\x7fTFL3" + b"\xff" * 40])
