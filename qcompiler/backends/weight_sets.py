@@ -1,6 +1,6 @@
 """Weights that are not in the hardware: images of them, sets that the host writes, their bench."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,9 +32,28 @@ Beats: TypeAlias = NDArray[np.uint8]
 """Beats of a bus, [beats, bytes]."""
 
 
-def layer_of(name: str, source: stream.WeightSourceOp) -> str:
-    """Returns what a layer's weights go by: the model's node, or the process's name without one."""
-    return source_node(source.unit) or name
+def layers_at(network: Network, place: str) -> dict[str, stream.WeightSourceOp]:
+    """Returns the layers whose weights are at a place, in order, by what they go by.
+
+    That is the model's node, or the process's name without one. Of a node with several products,
+    such as an LSTM, the second one is `NODE_2`, and so on.
+    """
+    found = [(name, source) for name, source in network.sources if source.place.data == place]
+    names = _distinct(source_node(source.unit) or name for name, source in found)
+    return dict(zip(names, (source for _, source in found), strict=True))
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Returns names of which none is there twice; what is gets the next number that is free."""
+    given = list(names)
+    found: list[str] = []
+    for name in given:
+        number, free = 1, name
+        while free in found or (number > 1 and free in given):
+            number += 1
+            free = f"{name}_{number}"
+        found.append(free)
+    return found
 
 
 def external_image(network: Network) -> Beats | None:
@@ -61,7 +80,7 @@ def written_set(network: Network, weights: Weights) -> Beats:
     Raises:
         ValueError: a layer is unknown, or weights are of another shape or beyond what is declared.
     """
-    sources = {layer_of(n, s): s for n, s in network.sources if s.is_writable}
+    sources = layers_at(network, WRITABLE)
     unknown = [name for name in weights if name not in sources]
     if unknown:
         raise ValueError(f"no writable weights of {unknown[0]!r}; there are {', '.join(sources)}")
@@ -88,7 +107,7 @@ def weights_told(network: Network, cycles: int, mhz: float) -> dict[str, Any]:
         mhz: its clock.
     """
     told: dict[str, Any] = {}
-    read = {layer_of(n, s): s for n, s in network.sources if not s.is_writable}
+    read = layers_at(network, EXTERNAL)
     if read:
         beats = sum(source.bus_beats for source in read.values())
         size = external_bytes(network)
@@ -99,7 +118,7 @@ def weights_told(network: Network, cycles: int, mhz: float) -> dict[str, Any]:
             "megabytes_per_second": size * mhz / cycles,
             "layers": {name: source.bus_bytes for name, source in read.items()},
         }
-    written = {layer_of(n, s): s for n, s in network.sources if s.is_writable}
+    written = layers_at(network, WRITABLE)
     if written:
         told["writable"] = {
             "bytes_per_set": sum(source.bus_bytes for source in written.values()),
@@ -143,12 +162,11 @@ _FEWEST_FRAMES = 8
 def random_set(network: Network, rng: np.random.Generator, *, extreme: bool) -> Weights:
     """Returns weights that the host may write; each of them one of its bounds if `extreme`."""
     found: dict[str, Array] = {}
-    for name, source in network.sources:
-        if source.is_writable:
-            bounds, shape = source.channel.element.range, source.stored.array.shape
-            codes = rng.integers(bounds.lo, bounds.hi + 1, shape)
-            ends = np.where(rng.random(shape) < 0.5, bounds.lo, bounds.hi)
-            found[layer_of(name, source)] = ends if extreme else codes
+    for layer, source in layers_at(network, WRITABLE).items():
+        bounds, shape = source.channel.element.range, source.stored.array.shape
+        codes = rng.integers(bounds.lo, bounds.hi + 1, shape)
+        ends = np.where(rng.random(shape) < 0.5, bounds.lo, bounds.hi)
+        found[layer] = ends if extreme else codes
     return found
 
 
@@ -182,16 +200,17 @@ def sets_in_turn(
 def with_values(model: ModuleOp, weights: Weights) -> ModuleOp:
     """Returns a copy of a model, at the qint or the stream level, with other writable weights."""
     copy = model.clone()
+    values: list[tuple[str, qint.ConstantOp | stream.WeightsOp]] = []
     for op in copy.walk():
-        value: qint.ConstantOp | stream.WeightsOp | None = None
         if isinstance(op, qint.MatMulOp | qint.ConvOp):
             owner = op.operands[1].owner
-            value = owner if isinstance(owner, qint.ConstantOp) and owner.is_written else None
+            if isinstance(owner, qint.ConstantOp) and owner.is_written:
+                values.append((source_node(op) or "", owner))
         elif isinstance(op, stream.WeightSourceOp) and op.is_writable:
-            value = op.stored
-        given = None if value is None else weights.get(source_node(op) or "")
-        if value is not None and given is not None:
-            array = np.asarray(given, np.int64).reshape(value.array.shape)
+            values.append((source_node(op) or "", op.stored))
+    for layer, (_, value) in zip(_distinct(node for node, _ in values), values, strict=True):
+        if layer in weights:
+            array = np.asarray(weights[layer], np.int64).reshape(value.array.shape)
             value.properties["value"] = int_dense(array)
     return copy
 
@@ -204,16 +223,16 @@ def weight_map(network: Network) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for place in (EXTERNAL, WRITABLE):
-        sources = [(n, s) for n, s in network.sources if s.place.data == place]
-        regions = regions_of([source.bus_beats for _, source in sources])
+        sources = layers_at(network, place)
+        regions = regions_of([source.bus_beats for source in sources.values()])
         first = 0
-        for (name, source), region in zip(sources, regions, strict=True):
+        for (layer, source), region in zip(sources.items(), regions, strict=True):
             size = source.bus_bits // 8
             start = region.burst * BURST_BEATS if place == EXTERNAL else first
             first += source.bus_beats
             shape = source.stored.array.shape
             places = np.arange(int(np.prod(shape))).reshape(shape)
-            found[layer_of(name, source)] = {
+            found[layer] = {
                 "place": place,
                 "offset": start * size,
                 "bytes": source.bus_bytes,

@@ -103,7 +103,8 @@ class ConvertStreamToRtlPass(ModulePass):
         comment = _top_comment(network)
         inputs, results = network.ports
         outputs = [wires.get(value, value) for value in results]
-        loops = loops_of(network)
+        buses = weight_buses(library, top, network)
+        loops = loops_of(network)  # it gives the network one more input
         states: list[BlockInstance] = []
         for instance, process in (*loops.before, *loops.keepers):
             sources = [wires.get(operand, operand) for operand in process.operands]
@@ -116,7 +117,6 @@ class ConvertStreamToRtlPass(ModulePass):
                 replace(block, outputs=[taken])
                 for block, taken in zip(states, loops.taken, strict=True)
             ]
-        buses = weight_buses(library, top, network)
         config = TopConfig(top, comment, inputs, outputs, blocks, states, buses)
         library.add(build_top(config) if network.has_handshake else build_plain_top(config))
         for function in list(op.ops):

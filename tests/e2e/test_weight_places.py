@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from cli_runner import small_mlp
 from onnx_models import save
+from recurrent_nodes import INPUTS, STATES, parameters
+from recurrent_nodes import network as recurrent
 from weighted_networks import in_hardware, network, random_weights, runtime
 
 import qcompiler
 from qcompiler.backends.package.write import write_package
 from qcompiler.backends.simulators import SimulationError
 from qcompiler.backends.verification import verify
-from qcompiler.backends.weight_sets import written_set
+from qcompiler.backends.weight_sets import weight_map, written_set
 from qcompiler.errors import ModelError
 
 WEIGHTS = random_weights(1)
@@ -155,6 +157,29 @@ def test_sets_that_do_not_fit(written, given, message):
     swaps = np.ones((1, 1), np.int64)
     with pytest.raises(ValueError, match=message):
         written.core([*written.quantize(FRAMES[:1]), swaps], weights=[given])
+
+
+@pytest.mark.parametrize("place", ["writable", "external"])
+def test_a_recurrent_node_has_weights_of_several_products(place, tmp_path):
+    """All went by the node's name, so that one was left; and states beside sets were a fault."""
+    path = save(recurrent("LSTM", parameters("LSTM")), tmp_path)
+    design = qcompiler.compile(path, states=STATES["LSTM"], weights=place, cycles=64)
+    told = weight_map(design.network)
+    node = next(iter(told))
+    assert list(told) == [node, *(f"{node}_{number}" for number in range(2, 9))]  # four gates
+    sizes = [one["bytes"] for one in told.values()]
+    report = design.report().weights[place]
+    if place == "external":
+        assert report["bytes_per_frame"] == sum(sizes) == 8 * report["bus_cycles_per_frame"]
+        return
+    assert report["bytes_per_set"] == sum(sizes) == written_set(design.network, {}).size
+    frames, swaps = np.full((4, INPUTS), 90), np.array([[1], [0], [1], [0]])
+    same = design.core([frames, 0 * swaps, swaps], weights=[{}, {}])[0]
+    for name, one in told.items():
+        other = {name: np.full(one["shape"], one["hi"])}
+        made = design.core([frames, 0 * swaps, swaps], weights=[{}, other])[0]
+        assert (made[:2] == same[:2]).all()
+        assert (made[2:] != same[2:]).any()
 
 
 def test_fewer_sets_than_frames_use(written):

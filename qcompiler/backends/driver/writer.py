@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from qcompiler.arith import bus_words, fused, gemmlowp, real_functions
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.driver import packing
-from qcompiler.backends.weight_sets import layer_of
+from qcompiler.backends.weight_sets import layers_at
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
@@ -25,6 +25,7 @@ from qcompiler.interpreters import functions, numerics, numpy_ops, numpy_windows
 from qcompiler.interpreters.host_calls import CALLS, host_call, real_function
 from qcompiler.provenance.sources import identifier
 from qcompiler.version import VERSION
+from qcompiler.weight_places import WRITABLE
 
 _HEADER = '''"""Host driver of the design {name}: what runs before and after the hardware.
 
@@ -240,24 +241,22 @@ class _FunctionWriter:
 def _written(design: CompiledDesign, parameters: dict[str, Array]) -> list[dict[str, Any]]:
     """Returns what the driver knows of weights that the host writes; their arrays go beside it."""
     found: list[dict[str, Any]] = []
-    for name, source in design.network.sources:
-        if source.is_writable:
-            stored = source.stored.array
-            places = np.arange(stored.size).reshape(stored.shape)
-            parameters[f"weights{len(found)}"] = stored
-            parameters[f"order{len(found)}"] = source.unit.weight_words(places)
-            channel = source.channel
-            found.append(
-                {
-                    "layer": layer_of(name, source),
-                    "shape": list(stored.shape),
-                    "lo": channel.element.lo.data,
-                    "hi": channel.element.hi.data,
-                    "weight_bits": channel.element.width_bits,
-                    "word_bits": source.word_bits,
-                    "bus_bits": source.bus_bits,
-                }
-            )
+    for layer, source in layers_at(design.network, WRITABLE).items():
+        stored, channel = source.stored.array, source.channel
+        places = np.arange(stored.size).reshape(stored.shape)
+        parameters[f"weights{len(found)}"] = stored
+        parameters[f"order{len(found)}"] = source.unit.weight_words(places)
+        found.append(
+            {
+                "layer": layer,
+                "shape": list(stored.shape),
+                "lo": channel.element.lo.data,
+                "hi": channel.element.hi.data,
+                "weight_bits": channel.element.width_bits,
+                "word_bits": source.word_bits,
+                "bus_bits": source.bus_bits,
+            }
+        )
     return found
 
 
