@@ -37,14 +37,24 @@ print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, done.ret
 """
 
 
-def cold(arguments: list[str]) -> tuple[float, float, float]:
-    """Returns wall seconds, processor seconds and peak MiB of one compilation."""
+def cold(arguments: list[str], tree: Path | None = None) -> tuple[float, float, float]:
+    """Returns wall seconds, processor seconds and peak MiB of one compilation.
+
+    Args:
+        arguments: of `qcc compile`.
+        tree: a work tree to run the compiler of; None for this one.
+    """
+    where = {} if tree is None else {"cwd": tree, "env": {**os.environ, "PYTHONPATH": str(tree)}}
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "qcompiler.cli.main", "compile", *arguments]
         command += ["-o", str(Path(directory) / "out")]
         # A process between, because the peak of RUSAGE_CHILDREN is that of all children ever.
         done = subprocess.run(
-            [sys.executable, "-c", _CHILD, *command], capture_output=True, text=True, check=True
+            [sys.executable, "-c", _CHILD, *command],
+            capture_output=True,
+            text=True,
+            check=True,
+            **where,
         )
     wall, processor, mebibytes, status = map(float, done.stdout.split()[-4:])
     if status:

@@ -52,7 +52,7 @@ class Shape:
         return f"w{self.width}, {'-'.join(map(str, self.blocks))}"
 
 
-class _Builder:
+class QdqBuilder:
     """Nodes and initializers of a QDQ model under construction; int8, symmetric, per channel."""
 
     def __init__(self) -> None:
@@ -66,15 +66,16 @@ class _Builder:
         self.constants.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
-    def _node(self, operation: str, inputs: list[str], name: str, **attributes: Any) -> str:
+    def node(self, operation: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        """Adds a node with one output, which is called as it is."""
         self.nodes.append(helper.make_node(operation, inputs, [name], name, **attributes))
         return name
 
     def quantized(self, value: str, scale: float) -> tuple[str, float]:
         """Quantizes a value and returns the dequantized one, with its scale."""
         step = self._constant(f"{value}_scale", np.float32(scale))
-        codes = self._node("QuantizeLinear", [value, step, self.zero], f"{value}_q")
-        return self._node("DequantizeLinear", [codes, step, self.zero], f"{value}_dq"), scale
+        codes = self.node("QuantizeLinear", [value, step, self.zero], f"{value}_q")
+        return self.node("DequantizeLinear", [codes, step, self.zero], f"{value}_dq"), scale
 
     def linear(
         self, x: tuple[str, float], shape: tuple[int, ...], relu: bool, **attributes: Any
@@ -96,11 +97,11 @@ class _Builder:
             stored = self._constant(f"{name}_{part}", array)
             steps = self._constant(f"{name}_{part}_s", step)
             real = f"{name}_{part}_dq"
-            parameters.append(self._node("DequantizeLinear", [stored, steps, zeros], real, axis=0))
+            parameters.append(self.node("DequantizeLinear", [stored, steps, zeros], real, axis=0))
         operation = "Conv" if len(shape) == 4 else "Gemm"
         options = attributes if operation == "Conv" else {"transB": 1}
-        made = self._node(operation, [value, *parameters], name, **options)
-        made = self._node("Relu", [made], f"{name}_relu") if relu else made
+        made = self.node(operation, [value, *parameters], name, **options)
+        made = self.node("Relu", [made], f"{name}_relu") if relu else made
         return self.quantized(made, 0.6 * x_scale)
 
     def convolution(
@@ -123,21 +124,33 @@ class _Builder:
         if project:
             x = self.convolution(x, (given, 4 * inner, 1), stride, False)
         name = f"add{self.layers}"
-        total = self._node("Add", [y[0], x[0]], name)
-        return self.quantized(self._node("Relu", [total], f"{name}_relu"), max(x[1], y[1]) * 1.5)
+        total = self.node("Add", [y[0], x[0]], name)
+        return self.quantized(self.node("Relu", [total], f"{name}_relu"), max(x[1], y[1]) * 1.5)
 
     def pooled(self, x: tuple[str, float], operation: str, **attributes: Any) -> tuple[str, float]:
         """Adds a pooling operation; its codes keep their scale."""
-        return self.quantized(self._node(operation, [x[0]], f"{operation}_1", **attributes), x[1])
+        return self.quantized(self.node(operation, [x[0]], f"{operation}_1", **attributes), x[1])
+
+    def model(self, output: str, pixels: int, name: str) -> onnx.ModelProto:
+        """Returns the network of images of so many rows and columns, with 1000 outputs."""
+        image, kind = [1, 3, pixels, pixels], TensorProto.FLOAT
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info("image", kind, image)],
+            [helper.make_tensor_value_info(output, kind, [1, 1000])],
+            self.constants,
+        )
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
     def flattened(self, x: tuple[str, float]) -> tuple[str, float]:
         """Drops the extents of space, which are one."""
-        return self._node("Flatten", [x[0]], "flat"), x[1]
+        return self.node("Flatten", [x[0]], "flat"), x[1]
 
 
 def build(shape: Shape) -> tuple[onnx.ModelProto, int, int]:
     """Returns the model, its number of weights, and of layers with weights."""
-    b = _Builder()
+    b = QdqBuilder()
     width = shape.width
     x = b.quantized("image", 1 / 64)
     x = b.convolution(x, (3, width, 7), 2, True)
@@ -150,16 +163,7 @@ def build(shape: Shape) -> tuple[onnx.ModelProto, int, int]:
             given = 4 * inner
     x = b.flattened(b.pooled(x, "GlobalAveragePool"))
     x = b.linear(x, (1000, given), False)
-    image = [1, 3, shape.pixels, shape.pixels]
-    graph = helper.make_graph(
-        b.nodes,
-        "resnet",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, image)],
-        [helper.make_tensor_value_info(x[0], TensorProto.FLOAT, [1, 1000])],
-        b.constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return model, b.weights, b.layers
+    return b.model(x[0], shape.pixels, "resnet"), b.weights, b.layers
 
 
 def measure(shape: Shape, folder: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120, help="time limit of one compilation")
     parsed = parser.parse_args()
     rows: list[tuple[str, str]] = []
-    with tempfile.TemporaryDirectory() as folder, _checkout(parsed.revision, folder) as other:
+    with tempfile.TemporaryDirectory() as folder, checkout(parsed.revision, folder) as other:
         for name, arguments in _models():
             if not any(fnmatch.fnmatch(name, pattern) for pattern in parsed.only):
                 continue
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 @contextmanager
-def _checkout(revision: str, folder: str) -> Iterator[Path]:
+def checkout(revision: str, folder: str) -> Iterator[Path]:
     """Yields a work tree of a commit, which is gone afterwards."""
     tree, git = Path(folder) / "other", ["git", "-C", str(REPOSITORY), "worktree"]
     subprocess.run([*git, "add", "--quiet", "--detach", str(tree), revision], check=True)

@@ -71,15 +71,20 @@ def _verify_block(block: Block, known: set[tuple[object, ...]]) -> None:
     for op in block.ops:
         _require_parent(op, block)
         operands = op._operands  # pyright: ignore[reportPrivateUsage]  `operands` is a slow view
-        if type(op) not in _ALONE or op is last or ErasedSSAValue in map(type, operands):
+        alike = type(op) is hw.InstanceOp or type(op) in _ALONE
+        if not alike or op is last or ErasedSSAValue in map(type, operands):
             op.verify()
             continue
+        held = (*op.properties.items(), *op.attributes.items())
+        if type(op) is hw.InstanceOp:  # of one module, with all their names in lists of their own
+            named = [item for item in held if item[0] != "instanceName"]
+        else:
+            named = [(name, id(value)) for name, value in held]
         key = (
             type(op),
             tuple([id(operand.type) for operand in operands]),
             tuple([id(result.type) for result in op.results]),
-            *[(name, id(value)) for name, value in op.properties.items()],
-            *[(name, id(value)) for name, value in op.attributes.items()],
+            *named,
         )
         if key not in known:
             op.verify()

@@ -102,13 +102,18 @@ def _slowest(network: Network) -> tuple[str, int]:
     return name, cycles[name]
 
 
-def _frames(network: Network, period: int) -> int:
-    """Returns after how many frames no more of them are under way at once than before.
+def _early(network: Network, period: int) -> tuple[_Pass, int]:
+    """Returns the way on which all happens as early as it can, and how many frames take it.
 
-    A branch that is late by some frames has that many more beats wait beside it. In small frames
-    the latency of one layer is enough.
+    After so many no more of them are under way at once than before. A branch that is late by some
+    frames has that many more beats wait beside it; in small frames the latency of one layer is
+    enough.
     """
-    return _LEAST_FRAMES + _forward(network, period, frames=1).skew // period
+    found = _forward(network, period, frames=_LEAST_FRAMES)
+    frames = _LEAST_FRAMES + found.skew // period
+    if frames > _LEAST_FRAMES:
+        found = _forward(network, period, frames=frames)
+    return found, frames
 
 
 def _time_type(network: Network, period: int, frames: int) -> type[np.signedinteger[Any]]:
@@ -251,26 +256,20 @@ def _fed(state: State, found: _Pass) -> Times:
 def waiting_beats(network: Network) -> dict[SSAValue, int]:
     """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
     _, period = _slowest(network)
-    return _paced(network, period, _frames(network, period), count=True).waiting
+    early, frames = _early(network, period)
+    return _paced(network, period, early, frames).waiting
 
 
-def _paced(
-    network: Network,
-    period: int,
-    frames: int,
-    *,
-    count: bool = False,
-) -> _Pass:
-    """Returns a way of full speed through the network in which nothing is made too early."""
-    early = _forward(network, period, frames=frames)
+def _paced(network: Network, period: int, early: _Pass, frames: int) -> _Pass:
+    """Returns a way of full speed, with what waits on it, on which nothing is made too early."""
     release, due = _releases(network, early.outputs, early.joined, frames)
     # What the network need not have yet waits outside of it, not on each way that it takes.
     entering = {
         value: np.maximum(times, due[value])
         for value, times in _arrivals(network, period, frames).items()
     }
-    late = _forward(network, period, release, frames=frames, count=count, given=entering)
+    late = _forward(network, period, release, frames=frames, count=True, given=entering)
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        late = _forward(network, period, frames=frames, count=count)
+        late = _forward(network, period, frames=frames, count=True)
     return late

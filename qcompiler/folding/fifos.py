@@ -23,12 +23,12 @@ def size_fifos(network: Network) -> None:
     """
     _require_lanes_that_meet(network)
     _resize_line_buffers(network)
-    # A FIFO takes cycles of its own, which other branches have to wait for: again until no
-    # depth grows.
+    # A FIFO takes cycles of its own, however deep it is, which other branches have to wait for:
+    # again until none comes.
     for _ in range(_ROUNDS):
         waiting = waiting_beats(network)
-        changed = [_buffer(network, value, beats) for value, beats in waiting.items()]
-        if not any(changed):
+        come = [_buffer(network, value, beats) for value, beats in waiting.items()]
+        if not any(come):
             return
 
 
@@ -58,7 +58,7 @@ def _resize_line_buffers(network: Network) -> None:
 
 
 def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
-    """Gives a channel room for what waits on it; returns whether that changed anything."""
+    """Gives a channel room for what waits on it; returns whether a FIFO came for that."""
     if waiting <= SLICE_ENTRIES or value in network.inputs:
         return False
     if isinstance(value.owner, stream.FifoOp):
@@ -70,10 +70,9 @@ def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
     if not isinstance(reader, stream.Process):
         return False
     if isinstance(reader, stream.FifoOp):
-        if reader.depth.value.data >= depth:
-            return False
-        reader.properties["depth"] = IntegerAttr(depth, i64)
-        return True
+        deepest = max(depth, reader.depth.value.data)
+        reader.properties["depth"] = IntegerAttr(deepest, i64)
+        return False
     fifo = stream.FifoOp(value, depth)
     fifo.location = reader.location
     fifo.result.name_hint = value.name_hint
