@@ -1,7 +1,8 @@
 """How long `Design.predict` takes beside onnxruntime, one thread each, the same frames.
 
-Both run in turn; the table has the median of each, and the median of the ratios pair by pair, with
-the least and the largest. Frames are random (seed 0).
+Both run in turn; the table has the median of each in processor time, which is that of the clock where
+nothing else runs, and the median of the ratios pair by pair, with the least and the largest. Frames
+are random (seed 0).
 """
 
 import argparse
@@ -34,7 +35,7 @@ def main() -> int:
         return subprocess.run(command, env={**os.environ, **_ONE_THREAD}, check=False).returncode
     rows = [_measure(name, parsed.frames, parsed.runs) for name in _NAMES]
     print_table(
-        f"Seconds for {parsed.frames} frames, {parsed.runs} runs",
+        f"Processor seconds for {parsed.frames} frames, {parsed.runs} runs",
         ("model", "predict", "onnxruntime", "ratio", "least", "largest"),
         rows,
     )
@@ -74,9 +75,9 @@ def _measure(name: str, frames: int, runs: int) -> list[str]:
 
 
 def _seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     run()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

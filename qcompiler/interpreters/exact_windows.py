@@ -4,8 +4,7 @@ Sums of which no partial sum exceeds 2**24 (2**53) are exact in float32 (float64
 order, and so BLAS and vector units may compute them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -92,12 +91,6 @@ def _padded(x: IntArray, window: Window, value: int, kind: np.dtype[np.generic])
     return padded
 
 
-def _taps(padded: Array, window: Window) -> Iterator[Array]:
-    """Yields the element under each tap of all windows, [batch, *windows, channels], as views."""
-    for at in product(*_along_axes(padded.shape[1:-1], window)):
-        yield padded[(slice(None), *at)]
-
-
 def _along_axes(space: Sequence[int], window: Window) -> list[list[slice]]:
     """Returns for each axis, and each tap along it, where its elements of all windows are."""
     parts = zip(space, window.extent, window.strides, window.dilations, window.kernel, strict=True)
@@ -155,15 +148,9 @@ def _sum(windows: Array, weights: Array, out: Array) -> None:
 
 def _by_matrices(padded: Array, weights: Array, window: Window, groups: int, out: Array) -> None:
     """Computes the sums, one matrix product a group."""
-    inputs, outputs = weights.shape[-2], weights.shape[-1] // groups
-    taps = list(_taps(padded, window))
-    if len(taps) == groups == 1:
-        np.matmul(taps[0], weights.reshape(inputs, outputs), out=out)
-        return
-    columns = np.empty((groups, *taps[0].shape[:-1], len(taps), inputs), padded.dtype)
-    for index, tap in enumerate(taps):
-        columns[..., index, :] = np.moveaxis(tap.reshape(*tap.shape[:-1], groups, inputs), -2, 0)
-    rows = columns.reshape(groups, -1, len(taps) * inputs)
-    matrices = weights.reshape(len(taps) * inputs, groups, outputs).transpose(1, 0, 2)
-    by_group = np.moveaxis(out.reshape(-1, groups, outputs), 1, 0)
-    np.matmul(rows, matrices, out=by_group)
+    terms, outputs = window.taps * weights.shape[-2], weights.shape[-1] // groups
+    windows = _windows(padded, window)
+    by_group = np.moveaxis(windows.reshape(*windows.shape[:-1], groups, -1), -2, 0)
+    matrices = np.moveaxis(weights.reshape(terms, groups, outputs), 1, 0)
+    sums = np.moveaxis(out.reshape(-1, groups, outputs), 1, 0)
+    np.matmul(by_group.reshape(groups, -1, terms), matrices, out=sums)
