@@ -1,8 +1,8 @@
 """How long `Design.predict` takes beside onnxruntime, one thread each, the same frames.
 
-Both run in turn; the table has the median of each in processor time, which is that of the clock where
-nothing else runs, and the median of the ratios pair by pair, with the least and the largest. Frames
-are random (seed 0).
+Both run in turn; the table has the median of each in processor time, which is that of the clock
+where nothing else runs, and the median of the ratios pair by pair, with the least and the largest.
+Frames are random (seed 0).
 """
 
 import argparse
