@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region
 
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import Array
 from qcompiler.proofs.block import Difference, Meaning
-from qcompiler.proofs.meaning import ProcessMeaning, made_of, units_of
+from qcompiler.proofs.meaning import ProcessMeaning, alone, made_of, units_of
 from qcompiler.proofs.terms import Element, Terms, Word
 
 
@@ -78,12 +75,9 @@ def _places(op: stream.Weighted, inputs: int) -> Array:
     """
     shape = op.weights_op.array.shape
     labels = np.arange(1, np.prod(shape) + 1, dtype=np.int64).reshape(shape)
-    block = Block(arg_types=[value.type for value in op.operands])
-    copy = op.clone(dict(zip(op.operands, block.args, strict=True)))
-    block.add_ops([copy, func.ReturnOp(copy.results[0])])
-    types = list(block.arg_types), [copy.results[0].type]
-    core = func.FuncOp("core", types, Region(block))
-    _ = ModuleOp([stream.WeightsOp(op.weights.root_reference.data, labels), core])
+    name = op.weights.root_reference.data
+    module = alone(op, [stream.WeightsOp(name, labels)])
+    (copy,) = [found for found in module.walk() if isinstance(found, stream.Weighted)]
     one_each = np.eye(inputs, dtype=np.int64)
     (made,) = made_of(copy, [one_each, np.zeros((inputs, labels.size), np.int64)])
     order = np.empty(labels.size + 1, np.int64)

@@ -66,6 +66,14 @@ def whole_circuit(sources: Sources, module: str, limits: Limits) -> Circuit:
         return elaborate(folder, flattening(files, module, ()), files, module, limits)
 
 
+def shell_circuit(sources: Sources, module: str, opened: Sequence[str], limits: Limits) -> Circuit:
+    """Returns the circuit of a module without some of those in it. Raises as `elaborate`."""
+    files = sources.of(module)
+    flat = [*flattening(files, module, opened), *sources.changes]
+    with scratch_folder() as folder:
+        return elaborate(folder, flat, files, module, limits)
+
+
 def flat_block(sources: Sources, module: str) -> tuple[list[Path], list[str]]:
     """Returns the files of a module, and the commands of Yosys that make it flat."""
     files = sources.of(module)

@@ -65,6 +65,10 @@ class Contents:
     def __contains__(self, state: State) -> bool:
         return state in self._held
 
+    def states(self) -> list[State]:
+        """Returns all states that are known."""
+        return [*self._held]
+
     def of(self, state: State) -> tuple[Value, ...]:
         """Returns what is held in a state that is known, in the order of `deciding`."""
         own = self._held[state]

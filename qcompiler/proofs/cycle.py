@@ -72,7 +72,7 @@ def _reduced(reduce: Callable[[int, int], int], width: int, a: int) -> int:
 
 
 def _shifted(shift: Callable[[int, int, int], int], width: int, a: int, count: int) -> int:
-    return shift(a, count, width)
+    return shift(a, min(count, width), width)  # all bits are out then
 
 
 def _compared(compare: Callable[[int, int], bool], width: int, a: int, b: int) -> int:

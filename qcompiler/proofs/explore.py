@@ -80,6 +80,7 @@ class Explorer:
         data_registers: the others.
         cycle: computes one cycle.
         cycles: that were computed.
+        reached: all states, once they were visited.
         in_beats: the words that come in, per input and beat of a unit.
         bit: the constants 0 and 1.
     """
@@ -130,6 +131,7 @@ class Explorer:
         self._eager: dict[State, _Edge] = {}
         self._counts: dict[Counts, Counts] = {}
         self.cycles: int = 0
+        self.reached: Sequence[State] = ()
 
     @property
     def shares(self) -> bool:
@@ -193,6 +195,7 @@ class Explorer:
                     if one not in waiting:
                         waiting.add(one)
                         todo.append(one)
+        self.reached = content.states()
         return Explored(len(content), self.cycles, self.data, self._longest_wait())
 
     def _distinct(self, state: State, steps: Sequence[Step]) -> Sequence[Step]:

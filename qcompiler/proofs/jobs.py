@@ -26,6 +26,7 @@ from qcompiler.proofs.blocks import (
 )
 from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.explore import Explored, Explorer
+from qcompiler.proofs.free_running import PipelineProof
 from qcompiler.proofs.liveness import LIVENESS, Certificate, check
 from qcompiler.proofs.meaning import SliceMeaning, meaning_of
 from qcompiler.proofs.pipelined import PipelinedExplorer
@@ -171,8 +172,11 @@ class Proofs:
                 block = slice_block(self.sources, name, limits)
                 return self._block(block, SliceMeaning(), [check_slice])
             process = self.processes[name]
-            if not process.has_handshake:
-                return "undecided", "it has no handshake, which proofs are about", None
+            if isinstance(process, stream.PipelineOp):
+                end = time.process_time() + self.effort.seconds
+                most = self.effort.states
+                proof = PipelineProof(self.sources, name, process, limits, most=most, end=end)
+                return "proven", proof.run(), None
             block = process_block(self.sources, name, process, limits)
             meaning = meaning_with_weights(process) or meaning_of(process, self.tables)
             return self._block(block, meaning, [check_ports])

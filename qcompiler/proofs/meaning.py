@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Region
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import stream
@@ -69,6 +72,15 @@ def made_of(op: stream.Process, units: Sequence[Array]) -> list[Array]:
         frames.append(frame.reshape(-1, *channel.frame_shape))
     parts = zip(op.evaluate(frames), _sizes(op, op.output_channels), strict=True)
     return [frame.reshape(len(frame), -1)[:, :size] for frame, size in parts]
+
+
+def alone(op: stream.Process, weights: Sequence[stream.WeightsOp] = ()) -> ModuleOp:
+    """Returns a module whose core is a copy of a process, with one result."""
+    block = Block(arg_types=[value.type for value in op.operands])
+    copy = op.clone(dict(zip(op.operands, block.args, strict=True)))
+    block.add_ops([copy, func.ReturnOp(copy.results[0])])
+    core = func.FuncOp("core", (block.arg_types, [copy.results[0].type]), Region(block))
+    return ModuleOp([*weights, core])
 
 
 class ProcessMeaning(Meaning):

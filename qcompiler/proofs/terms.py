@@ -290,6 +290,8 @@ class Terms:
         if rest.lo < -half or rest.hi >= half:
             return None
         factors = {word: (f - rest.factors[word]) >> low for word, f in form.factors.items()}
+        if rest.lo >= 0:
+            return self.sum_form(factors, (form.constant - rest.constant) >> low)
         borrow = self.slice(base, self.widths[base], low - 1, 1)
         factors[borrow] = factors.get(borrow, 0) - 1
         return self.sum_form(factors, (form.constant - rest.constant) >> low)

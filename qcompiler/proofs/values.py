@@ -156,7 +156,7 @@ class TermValues:
 
     def _shift(self, kind: str, width: int, operands: list[Bits]) -> Bits:
         bits = operands[0].astype(object)
-        counts = operands[1].astype(object)
+        counts = np.minimum(operands[1], width).astype(object)  # all are out then
         if kind == "sll":
             return self._reduced(bits << counts, width)
         if kind == "srl":

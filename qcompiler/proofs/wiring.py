@@ -76,7 +76,8 @@ class Wiring:
                 data, valid, ready = sources[source_of(value)]
                 yield f"{name}.{port}_data", self.taken(f"{name}.{port}_data"), data
                 yield f"{name}.{port}_valid", self.taken(f"{name}.{port}_valid"), valid
-                yield ready, self.taken(ready), self.given(f"{name}.{port}_ready")
+                if process.has_handshake:
+                    yield ready, self.taken(ready), self.given(f"{name}.{port}_ready")
         yield from self._buses()
         for index, value in enumerate(self.network.outputs):
             data, valid, ready = sources[source_of(value)]
@@ -89,7 +90,8 @@ class Wiring:
                 padding = self.terms.slice(found, whole, width, whole - width)
                 yield f"padding of {name}_tdata", padding, self.terms.const(whole - width, 0)
             yield f"{name}_tvalid", self.taken(f"{name}_tvalid"), valid
-            yield ready, self.taken(ready), self.given(f"{name}_tready")
+            if self.network.has_handshake:
+                yield ready, self.taken(ready), self.given(f"{name}_tready")
 
     def _buses(self) -> Iterator[tuple[str, Word, Word]]:
         """Yields what goes between those that take weights and what brings them from outside."""
@@ -226,5 +228,7 @@ def prove_top(sources: Sources, network: Network, limits: Limits) -> str:
     """
     wiring = Wiring(top_circuit(sources, limits), network)
     count = wiring.check()
+    if not network.has_handshake:
+        return f"{count} connections"
     cases = sum(len(wiring.check_last(index)) for index in range(len(network.outputs)))
     return f"{count} connections, TLAST in {cases} cases"

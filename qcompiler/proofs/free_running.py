@@ -1,0 +1,336 @@
+"""Proves a pipeline that nothing stalls: its core, the beats that it lets in, and what keeps them.
+
+A core of so many registers on every way computes a beat in each cycle. Beside it, a chain of as
+many registers says which beats are there. Credits count the room in the storage behind: a beat
+enters with one, which comes back when a beat leaves. Three things are shown:
+
+- The core makes of the beat of a cycle what it must, `latency` cycles later; see `layers`.
+- Beats that are in the chain, in the storage, and credits are `depth` together, from reset on and
+  after each cycle; a beat enters only with a credit. So the storage never holds more than `depth`.
+- The storage gives the beats that came, in order, and takes one whenever it holds less than that.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from qcompiler.arith.ranges import IntRange
+from qcompiler.backends.synthesis.tools import Limits
+from qcompiler.dialects import stream
+from qcompiler.interpreters import run
+from qcompiler.proofs.block import Block, Port, Refuted, Undecided
+from qcompiler.proofs.blocks import (
+    Sources,
+    circuit_of,
+    find_input,
+    find_output,
+    shell_circuit,
+    whole_circuit,
+)
+from qcompiler.proofs.circuit import Circuit
+from qcompiler.proofs.cycle import Cycle, Value, Values
+from qcompiler.proofs.explore import Explorer
+from qcompiler.proofs.layers import Layers, differs
+from qcompiler.proofs.meaning import SliceMeaning, alone
+from qcompiler.proofs.rules import check_ports
+from qcompiler.proofs.terms import Element, Terms, Word
+from qcompiler.proofs.traces import Recorder, show, two_cycles
+from qcompiler.proofs.wiring import ports_of
+
+_TRIES, _SECONDS = 1000, 20.0
+_CORE, _STORAGE = "core", "made_beats"
+
+
+class PipelineProof:
+    """The proof of a pipeline.
+
+    Args:
+        sources: the design's files.
+        name: of the process.
+        op: the process.
+        limits: of Yosys.
+        most, end: states, and CPU time of this process, past which a proof is given up.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        name: str,
+        op: stream.PipelineOp,
+        limits: Limits,
+        *,
+        most: int,
+        end: float,
+    ):
+        self.sources, self.name, self.op, self.limits = sources, name, op, limits
+        self.most, self.end = most, end
+        self.module = f"{sources.top}_{name}"
+        self.ports = [port for port, _ in ports_of("in", op.operands)]
+
+    def run(self) -> str:
+        """Proves it; returns what was shown, in words.
+
+        Raises:
+            Refuted: it is wrong.
+            Undecided: it is not followed.
+            SynthesisError, ValueError: as `process_block`.
+        """
+        op = self.op
+        if op.has_handshake and (op.runs_free or op.before_it):
+            raise Undecided("it is part of a chain of pipelines that runs free")
+        functions = self._core()
+        words = f"{functions} functions of sums, {op.stages} registers on every way"
+        if not op.has_handshake:
+            self._shell(depth=None)
+            return words
+        storage = replace(
+            storage_block(self.sources, f"{self.module}_storage", self.limits), name=self.name
+        )
+        depth = op.stages + 4
+        states = self._storage(storage, depth)
+        self._shell(depth=depth)
+        return f"{words}, {depth} credits, {states} states of what is kept"
+
+    # The core.
+
+    def _core(self) -> int:
+        """Proves what the core computes; returns how many functions of a sum are in it."""
+        circuit = whole_circuit(self.sources, f"{self.module}_{_CORE}", self.limits)
+        terms = Terms()
+        layers = Layers(terms)
+        words: list[list[Word]] = []
+        given: dict[int, Value] = {}
+        for number, (port, channel) in enumerate(
+            zip(self.ports, self.op.input_channels, strict=True)
+        ):
+            range_ = channel.element.range
+            lanes = [
+                terms.element(range_.width_bits, Element(number, 0, lane, range_.lo, range_.hi))
+                for lane in range(channel.lanes.data)
+            ]
+            words.append(lanes)
+            packed = [(lane, 0, range_.width_bits) for lane in lanes]
+            given[find_input(circuit, f"{port}_data")] = terms.put_together(packed)
+        wanted = layers.outputs(self.op, words)
+        out = find_output(circuit, "out_data")
+        cycle = Cycle(circuit, terms, [out, *circuit.next.values()])
+        (values,) = _after(cycle, given, self.op.stages)
+        channel = self.op.output_channels[0]
+        width = channel.element.width_bits
+        whole = circuit.nodes[out].sort.width
+        for lane, form in enumerate(wanted):
+            part = terms.slice(values[out], whole, lane * width, width)
+            problem = differs(terms, part, form) if terms.is_known(part) else "depends on more"
+            if problem is not None:
+                raise self._wrong(circuit, f"element {lane} {problem}")
+        return layers.functions
+
+    def _wrong(self, circuit: Circuit, words: str) -> Exception:
+        """Returns a refusal with a run in which the core is wrong, if one is found."""
+        op, rng = self.op, np.random.default_rng(0)
+        out = find_output(circuit, "out_data")
+        until = time.process_time() + _SECONDS
+        for _ in range(_TRIES):
+            if time.process_time() > until:
+                break
+            terms = Terms()
+            recorder = Recorder(circuit, terms)
+            roots = [out, *circuit.next.values(), *recorder.named.values()]
+            cycle = Cycle(circuit, terms, roots)
+            given: dict[int, Value] = {}
+            frames: list[np.ndarray] = []
+            for port, channel in zip(self.ports, op.input_channels, strict=True):
+                range_, width = channel.element.range, channel.element.width_bits
+                beat = rng.integers(range_.lo, range_.hi, size=channel.lanes.data, endpoint=True)
+                bits = sum((x % (1 << width)) << (i * width) for i, x in enumerate(beat.tolist()))
+                given[find_input(circuit, f"{port}_data")] = terms.const(width * beat.size, bits)
+                frame = np.full(int(np.prod(channel.frame_shape)), beat[0], np.int64)
+                frame[: beat.size] = beat
+                frames.append(frame.reshape(1, *channel.frame_shape))
+            wanted = run(alone(op), "core", frames)[0].reshape(-1)
+            every = _after(cycle, given, op.stages, recorder)
+            channel = op.output_channels[0]
+            width, whole = channel.element.width_bits, circuit.nodes[out].sort.width
+            for lane in range(channel.lanes.data):
+                part = terms.value(terms.slice(every[-1][out], whole, lane * width, width))
+                must = int(wanted[lane]) % (1 << width)
+                if part != must:
+                    said = f"out, lane {lane} is {part}, not {must}"
+                    return Refuted(said, trace=recorder.trace(self.name, said))
+        return Undecided(f"{words}; no run that shows it was found")
+
+    # What lets beats in.
+
+    def _shell(self, depth: int | None) -> None:
+        """Proves the chain beside the core, and the credits if there are any."""
+        opened = [f"{self.module}_{_CORE}"] + [f"{self.module}_storage"] * (depth is not None)
+        circuit = shell_circuit(self.sources, self.module, opened, self.limits)
+        shell = _Shell(self.name, circuit, self.ports)
+        shell.check_wires(kept=depth is not None)
+        last = f"{_STORAGE}.in_valid" if depth is not None else "out_valid"
+        chain = shell.chain(last, self.op.stages)
+        shell.check_credits(chain, depth)
+
+    def _storage(self, block: Block, depth: int) -> int:
+        """Proves what keeps beats; returns its states."""
+        check_ports(block)
+        meaning = _Kept(depth)
+        explorer = Explorer(block, meaning, data=True, most=self.most, end=self.end)
+        try:
+            found = explorer.explore()
+        except Refuted as refuted:
+            trace = show(block, meaning, refuted)
+            words = f"what is kept: {refuted if trace is None else trace.words}"
+            raise Refuted(words, trace=trace) from None
+        for control, counts in explorer.reached:
+            answers, _ = explorer.fast.control(control, (1, 0))
+            if counts[0][1] - counts[1][1] < depth and not answers[0]:
+                words = f"what is kept is full with less than {depth} beats"
+                raise Refuted(words, trace=two_cycles(self.name, block.circuit, words, _always))
+        return found.states
+
+
+def _always(first: Values, second: Values) -> bool:
+    return bool(first) and bool(second)
+
+
+class _Kept(SliceMeaning):
+    """The meaning of a storage: what comes in goes out."""
+
+    def __init__(self, depth: int):
+        self.held = depth + 4
+
+
+def _after(
+    cycle: Cycle, given: dict[int, Value], cycles: int, recorder: Recorder | None = None
+) -> list[Values]:
+    """Returns the cycle so many after one with given inputs, of which alone something is known."""
+    values = cycle.compute(given)
+    for _ in range(cycles):
+        if recorder is not None:
+            recorder.add(values)
+        values = cycle.compute({n: values[node] for n, node in cycle.circuit.next.items()})
+    if recorder is not None:
+        recorder.add(values)
+    return [values]
+
+
+def storage_block(sources: Sources, module: str, limits: Limits) -> Block:
+    """Returns the block of a storage, a beat a word. Raises as `process_block`."""
+    circuit = circuit_of(sources, module, limits)
+    data = find_input(circuit, "in_data")
+    word = IntRange(0, (1 << circuit.nodes[data].sort.width) - 1)
+    into = data, find_input(circuit, "in_valid"), find_output(circuit, "in_ready")
+    out = (
+        find_output(circuit, "out_slice.in_data"),
+        find_output(circuit, "out_slice.in_valid"),
+        find_input(circuit, "out_slice.in_ready"),
+    )
+    ports = Port("in", *into, word, 1), Port("out", *out, word, 1)
+    return Block(module, circuit, (ports[0],), (ports[1],), find_input(circuit, "ap_rst_n"))
+
+
+class _Shell:
+    """A pipeline without its core and what keeps beats: registers are words of their own."""
+
+    def __init__(self, name: str, circuit: Circuit, ports: Sequence[str]):
+        self.name, self.circuit, self.ports, self.terms = name, circuit, ports, Terms()
+        self.cycle = Cycle(circuit, self.terms, [*circuit.names.values(), *circuit.next.values()])
+        self.reset = find_input(circuit, "ap_rst_n")
+        self.fresh: dict[int, Value] = {
+            n: self.terms.fresh(circuit.nodes[n].sort.width, n)
+            for n in (*circuit.inputs.values(), *circuit.states)
+        }
+        self.fresh[self.reset] = self.terms.const(1, 1)
+        self.values = self.cycle.compute(self.fresh)
+
+    def _require(self, holds: bool, words: str, fixed: Mapping[int, int] | None = None) -> None:
+        if not holds:
+            given = {self.reset: 1} | dict(fixed or {})
+            trace = two_cycles(self.name, self.circuit, words, _always, fixed=given)
+            raise Refuted(words, trace=trace)
+
+    def check_wires(self, *, kept: bool) -> None:
+        """Proves that data pass from the inputs to the core, and on to what keeps them, and out."""
+        wires = [(f"{_CORE}.{port}_data", f"{port}_data") for port in self.ports]
+        if kept:
+            wires += [
+                (f"{_STORAGE}.in_data", f"{_CORE}.out_data"),
+                ("out_data", f"{_STORAGE}.out_data"),
+                ("out_valid", f"{_STORAGE}.out_valid"),
+                (f"{_STORAGE}.out_ready", "out_ready"),
+                (f"{_STORAGE}.ap_rst_n", "ap_rst_n"),
+            ]
+        else:
+            wires.append(("out_data", f"{_CORE}.out_data"))
+        for there, here in wires:
+            one, other = find_output(self.circuit, there), find_input(self.circuit, here)
+            self._require(self.values[one] == self.values[other], f"{there} is not {here}")
+
+    def chain(self, last: str, stages: int) -> list[int]:
+        """Returns the registers that say which beats are in the core, the first one first."""
+        word: Word = self.values[find_output(self.circuit, last)]
+        found: list[int] = []
+        after = self.cycle.compute({self.reset: self.terms.const(1, 0)})
+        for stage in range(stages, 0, -1):
+            fresh = word >= 0 and self.terms.kinds[word] == "fresh"
+            node: int = self.terms.args[word][0] if fresh else -1
+            self._require(node in self.circuit.next, f"{last} has no register at stage {stage}")
+            become = self.circuit.next[node]
+            zero = self.terms.value(after[become]) == 0
+            self._require(zero, f"the register at stage {stage} is not empty after reset")
+            found.insert(0, node)
+            word = self.values[become]
+        return found
+
+    def check_credits(self, chain: list[int], depth: int | None) -> None:
+        """Proves in each case when a beat enters, and how credits count."""
+        circuit, terms = self.circuit, self.terms
+        valids = [find_input(circuit, f"{port}_valid") for port in self.ports]
+        bits = terms.const(1, 0), terms.const(1, 1)
+        if depth is None:
+            for given in product((0, 1), repeat=len(valids)):
+                drives = dict(zip(valids, given, strict=True))
+                self._check_case(drives, {circuit.next[chain[0]]: int(all(given))}, "a beat enters")
+            return
+        readies = [find_output(circuit, f"{port}_ready") for port in self.ports]
+        credits = find_output(circuit, "credits")
+        others = [n for n in circuit.registers_behind(readies) if n not in (*chain, credits)]
+        self._require(len(others) == 1, "ready follows other registers than one for credits")
+        (some,) = others
+        leaves = find_input(circuit, f"{_STORAGE}.out_valid"), find_input(circuit, "out_ready")
+        through = circuit.cone(readies) & {*leaves}
+        self._require(not through, "ready depends on an output within a cycle")
+        after = self.cycle.compute({self.reset: bits[0]})
+        begin = [terms.value(after[circuit.next[n]]) for n in (credits, some)]
+        self._require(begin == [depth, 1], f"credits are {begin[0]} after reset, not {depth}")
+        for count, given, leaving in product(
+            range(depth + 1), product((0, 1), repeat=len(valids)), product((0, 1), repeat=2)
+        ):
+            if count == depth and all(leaving):
+                continue  # nothing is inside
+            enters = int(count > 0 and all(given))
+            left = count - enters + all(leaving)
+            must = {
+                circuit.next[chain[0]]: enters,
+                circuit.next[credits]: left,
+                circuit.next[some]: int(left > 0),
+            }
+            for i, node in enumerate(readies):
+                must[node] = int(count > 0 and all(v for j, v in enumerate(given) if j != i))
+            drives = {credits: count, some: int(count > 0)}
+            drives |= dict(zip((*valids, *leaves), (*given, *leaving), strict=True))
+            self._check_case(drives, must, f"with {count} credits, a beat enters")
+
+    def _check_case(self, drives: Mapping[int, int], must: Mapping[int, int], words: str) -> None:
+        """Proves what nodes are where registers and inputs have some values."""
+        nodes = self.circuit.nodes
+        case = {n: self.terms.const(nodes[n].sort.width, value) for n, value in drives.items()}
+        values = self.cycle.compute(self.fresh | case)
+        for node, wanted in must.items():
+            found = self.terms.value(values[node])
+            said = f"{words} or is counted wrongly: {found}, not {wanted}"
+            self._require(found == wanted, said, drives)
