@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
+from qcompiler.proofs.ageing import Ageing
 from qcompiler.proofs.block import Block, Difference, Meaning, Port, Refuted, TooLarge
 from qcompiler.proofs.compiled import Stepper
 from qcompiler.proofs.contents import Contents, Counts, State
 from qcompiler.proofs.cycle import Cycle, Value, Values
+from qcompiler.proofs.frozen import is_frozen
 from qcompiler.proofs.recognized import recognized
 from qcompiler.proofs.terms import Element, Terms, Word
 from qcompiler.proofs.values import UnsetError
@@ -97,7 +99,8 @@ class Explorer:
     ):
         self.block, self.meaning, self.data = block, meaning, data
         self.most, self.end = most, end
-        self.terms = Terms(oldest=-meaning.held - 1)
+        self.terms = Terms()
+        self._ageing = Ageing(self.terms, -meaning.held - 1)
         self.terms.recognize = recognized if meaning.recognizes else None
         circuit = block.circuit
         tainted = circuit.tainted(port.data for port in block.inputs)
@@ -225,33 +228,8 @@ class Explorer:
         return list(product(*[(0, 1)] * len(block.inputs), *readies))
 
     def is_frozen(self) -> bool:
-        """Whether all stands still while the only output waits, and waiting is all that ready does.
-
-        Then a run with stalls is one without, in which some cycles last longer.
-        """
-        block, terms, bit = self.block, self.terms, self.bit
-        if len(block.outputs) != 1:
-            return False
-        (out,) = block.outputs
-        if block.circuit.nodes[out.valid].kind != "state":
-            return False
-        registers = (*self.control, *self.data_registers)
-        some: dict[int, Value] = {}
-        for number in registers:
-            sort = block.circuit.nodes[number].sort
-            words = [terms.fresh(sort.width, (number, i)) for i in range(1 << sort.address)]
-            some[number] = tuple(words) if sort.address else words[0]
-        for port in block.inputs:
-            some[port.valid] = terms.fresh(1, port.valid)
-            some[port.data] = terms.fresh(port.lanes * port.element.width_bits, port.data)
-        some[block.reset] = bit[1]
-        held = self.cycle.compute({**some, out.valid: bit[1], out.ready: bit[0]})
-        becomes = block.circuit.next
-        still = all(held[becomes[n]] == held[n] for n in registers)
-        refuses = all(terms.value(held[port.ready]) == 0 for port in block.inputs)
-        idle = [self.cycle.compute({**some, out.valid: bit[0], out.ready: ready}) for ready in bit]
-        seen = [*(becomes[n] for n in registers), *(port.ready for port in block.inputs)]
-        return still and refuses and all(idle[0][n] == idle[1][n] for n in seen)
+        """Whether waiting is all that ready does, see `is_frozen`."""
+        return is_frozen(self.block, self.cycle, [*self.control, *self.data_registers])
 
     def _start(self) -> tuple[State, tuple[Value, ...]]:
         """Returns the state after reset, whatever was before."""
@@ -282,7 +260,7 @@ class Explorer:
         becomes = block.circuit.next
         left = tuple([values[becomes[n]] for n in self.data_registers])
         for port in ended:
-            left = tuple([self._older(value, port) for value in left])
+            left = tuple([self._ageing.value(value, port) for value in left])
         reached = (control, after)
         if all(step):
             self._eager[state] = _Edge(reached, any(moved[len(block.inputs) :]))
@@ -315,11 +293,6 @@ class Explorer:
             value = self.terms.value(word)
             found.append(-word - 2 if value is None else value)
         return tuple(found)
-
-    def _older(self, value: Value, port: int) -> Value:
-        if isinstance(value, tuple):
-            return tuple([self.terms.older(word, port) for word in value])
-        return self.terms.older(value, port)
 
     def _moved(self, answers: Sequence[int | None], step: Step, state: State) -> list[bool]:
         """Returns at which ports a beat moves."""

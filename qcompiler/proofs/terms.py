@@ -57,22 +57,19 @@ class Terms:
         kinds: what each term is.
         widths: of each term in bits.
         args: what it is made of.
-        oldest: units before this one are forgotten, a negative number.
         recognize: returns a sum that a word is equal to, where its operations do not tell.
     """
 
-    def __init__(self, oldest: int = -4) -> None:
+    def __init__(self) -> None:
         self.recognize: Callable[[Terms, Word], Form | None] | None = None
         self.kinds: list[str] = []
         self.widths: list[int] = []
         self.args: list[tuple[Any, ...]] = []
-        self.oldest = oldest
         self._known: dict[tuple[Any, ...], Word] = {}
         self._forms: dict[Word, Form | None] = {}
         self._concats: dict[tuple[int, ...], Word] = {}
         self._slices: dict[tuple[int, ...], Word] = {}
         self._sums: dict[tuple[int, Word, Word], Word] = {}
-        self._older: dict[tuple[Word, int], Word] = {}
 
     def _make(self, kind: str, width: int, *args: Any) -> Word:
         key = (kind, width, *args)
@@ -306,7 +303,8 @@ class Terms:
         factors = {word: f * factor for word, f in form.factors.items()}
         return self.sum_form(factors, form.constant * factor)
 
-    def _of_form(self, width: int, form: Form) -> Word:
+    def of_form(self, width: int, form: Form) -> Word:
+        """Returns the word of a sum modulo 2**width."""
         factors = {word: factor for word, factor in form.factors.items() if factor}
         if not factors:
             return self.const(width, form.constant)
@@ -326,11 +324,11 @@ class Terms:
     def _added(self, width: int, x: Word, y: Word) -> Word:
         a, b = self.form(x), self.form(y)
         if a is None or b is None:
-            return self._opaque("add", width, *sorted((x, y)))
+            return self.opaque("add", width, *sorted((x, y)))
         factors = dict(a.factors)
         for word, factor in b.factors.items():
             factors[word] = factors.get(word, 0) + factor
-        return self._of_form(width, self.sum_form(factors, a.constant + b.constant))
+        return self.of_form(width, self.sum_form(factors, a.constant + b.constant))
 
     def mul(self, width: int, x: Word, y: Word) -> Word:
         """Returns the product modulo 2**width."""
@@ -338,12 +336,12 @@ class Terms:
             if self.value(one) is not None and (form := self.form(other)) is not None:
                 factor = self.form(one)
                 assert factor is not None, "a constant is a sum"
-                return self._of_form(width, self._scaled(form, factor.constant))
+                return self.of_form(width, self._scaled(form, factor.constant))
         a, b = self.form(x), self.form(y)
         if a is None or b is None or not self._is_element(a) or not self._is_element(b):
-            return self._opaque("mul", width, *sorted((x, y)))
+            return self.opaque("mul", width, *sorted((x, y)))
         product = self.product(next(iter(a.factors)), next(iter(b.factors)))
-        return self._of_form(width, self.sum_form({product: 1}, 0))
+        return self.of_form(width, self.sum_form({product: 1}, 0))
 
     def _is_element(self, form: Form) -> bool:
         """Whether a sum is an input as it is."""
@@ -356,12 +354,13 @@ class Terms:
         """Returns the negative modulo 2**width."""
         form = self.form(x)
         if form is None:
-            return self._opaque("neg", width, x)
-        return self._of_form(width, self._scaled(form, -1))
+            return self.opaque("neg", width, x)
+        return self.of_form(width, self._scaled(form, -1))
 
     # Everything else.
 
-    def _opaque(self, kind: str, width: int, *args: Word) -> Word:
+    def opaque(self, kind: str, width: int, *args: Word) -> Word:
+        """Returns an operation of which nothing is known but its operands."""
         if all(self.is_known(arg) for arg in args):
             return self._make(kind, width, *args)
         return UNKNOWN
@@ -373,7 +372,7 @@ class Terms:
         values = [self.value(arg) for arg in args]
         if all(value is not None for value in values):
             return self.const(width, compute(*values))
-        return self._opaque(kind, width, *args)
+        return self.opaque(kind, width, *args)
 
     def choose(self, width: int, condition: Word, yes: Word, no: Word) -> Word:
         """Returns one of two words."""
@@ -382,38 +381,4 @@ class Terms:
             return yes if chosen else no
         if yes == no:
             return yes
-        return self._opaque("ite", width, condition, yes, no)
-
-    def older(self, word: Word, port: int) -> Word:
-        """Returns a word once the unit that comes in at a port has become the one before it."""
-        if word < 0 or self.kinds[word] in ("const", "fresh"):
-            return word
-        key = (word, port)
-        if key not in self._older:
-            self._older[key] = self._aged(word, port)
-        return self._older[key]
-
-    def _aged(self, word: Word, port: int) -> Word:
-        kind, width, args = self.kinds[word], self.widths[word], self.args[word]
-        if kind == "element":
-            found: Element = args[0]
-            if found.port != port:
-                return word
-            if found.unit - 1 < self.oldest:
-                return UNKNOWN
-            aged = Element(port, found.unit - 1, found.index, found.lo, found.hi)
-            return self.element(width, aged)
-        if kind == "pieces":
-            return self.put_together([(self.older(b, port), low, n) for b, low, n in args])
-        if kind == "sum":
-            factors = {self.older(w, port): factor for w, factor in args[0]}
-            if UNKNOWN in factors:
-                return UNKNOWN
-            return self._of_form(width, self.sum_form(factors, args[1]))
-        if kind == "product":
-            one, other = (self.older(arg, port) for arg in args)
-            return UNKNOWN if UNKNOWN in (one, other) else self.product(one, other)
-        if kind == "rom":
-            address = self.older(args[1], port)
-            return UNKNOWN if not self.is_known(address) else self.rom(width, args[0], address)
-        return self._opaque(kind, width, *(self.older(arg, port) for arg in args))
+        return self.opaque("ite", width, condition, yes, no)

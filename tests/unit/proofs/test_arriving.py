@@ -29,7 +29,11 @@ def test_all_is_proven_of_weights_beside_the_chip(external):
 
 def test_of_weights_that_the_host_writes_units_are_proven(tmp_path):
     proofs = proofs_of(tmp_path, "writable")
-    words = {"liveness": "the host writes", "fc1_weight_source": "two sets of weights"}
+    words = {
+        "liveness": "when weights come that the host writes, no certificate says",
+        "fc1_weight_source": "which of two sets of weights it brings depends on a number "
+        "that comes",
+    }
     for name in ("top", "fc1_mvau", *words):
         result = proofs.prove(name)
         assert result.status == ("undecided" if name in words else "proven")

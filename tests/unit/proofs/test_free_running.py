@@ -47,7 +47,7 @@ BROKEN = [
     ("fc1_pipeline", "credits <= 3'd7", "credits <= 3'd6", "credits are 6 after reset, not 7"),
     ("fc1_pipeline", "following > 3'd0", "following > 3'd1", "counted wrongly"),
     ("fc1_pipeline", "enter ^ leave", "enter | leave", "counted wrongly"),
-    ("fc1_pipeline", "valid2 <= valid1", "valid2 <= enter", "no register at stage"),
+    ("fc1_pipeline", "valid2 <= valid1", "valid2 <= enter", "has no register at stage"),
     ("fc1_pipeline", ".in_data(core_out_data)", ".in_data(in_data)", "is not core.out_data"),
 ]  # fmt: skip
 
