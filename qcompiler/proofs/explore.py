@@ -190,7 +190,7 @@ class Explorer:
             state = todo.pop()
             waiting.discard(state)
             known = content.of(state)
-            for step in self._distinct(state, steps):
+            for step in self._distinct(state, self._allowed(state, steps)):
                 reached, left = self._advance(state, known, step)
                 if reached not in content:
                     self._from[reached] = (state, step)
@@ -200,6 +200,15 @@ class Explorer:
                         todo.append(one)
         self.reached = content.states()
         return Explored(len(content), self.cycles, self.data, self._longest_wait())
+
+    def _allowed(self, state: State, steps: Sequence[Step]) -> Sequence[Step]:
+        """Returns the steps that can come in a state."""
+        del state
+        return steps
+
+    def _idle(self) -> Iterable[State]:
+        """Returns the states in which no beat need ever come out."""
+        return ()
 
     def _distinct(self, state: State, steps: Sequence[Step]) -> Sequence[Step]:
         """Returns steps without those that do in a state what a later one does."""
@@ -262,7 +271,7 @@ class Explorer:
         for port in ended:
             left = tuple([self._ageing.value(value, port) for value in left])
         reached = (control, after)
-        if all(step):
+        if step == self._all_ready:
             self._eager[state] = _Edge(reached, any(moved[len(block.inputs) :]))
         return reached, left
 
@@ -381,7 +390,7 @@ class Explorer:
         Raises:
             Refuted: from some state, none ever does.
         """
-        wait: dict[State, int] = {}
+        wait: dict[State, int] = dict.fromkeys(self._idle(), 0)
         for state in self._eager:
             way: list[State] = []
             seen: set[State] = set()

@@ -5,26 +5,23 @@ many registers says which beats are there. Credits count the room in the storage
 enters with one, which comes back when a beat leaves. Three things are shown:
 
 - The core makes of the beat of a cycle what it must, `latency` cycles later; see `layers`.
-- Beats that are in the chain, in the storage, and credits are `depth` together, from reset on and
-  after each cycle; a beat enters only with a credit. So the storage never holds more than `depth`.
-- The storage gives the beats that came, in order, and takes one whenever it holds less than that.
+- Beats in the chain, those in the storage's memory, and credits are always as many together as the
+  credits after reset; a beat enters only with a credit. So the memory never holds more than that.
+- The storage gives the beats that came, in order, if its memory is never given more than that.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
-from qcompiler.arith.ranges import IntRange
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.dialects import stream
 from qcompiler.interpreters import run
-from qcompiler.proofs.block import Block, Port, Refuted, Undecided
+from qcompiler.proofs.block import Refuted, Undecided
 from qcompiler.proofs.blocks import (
     Sources,
-    circuit_of,
     find_input,
     find_output,
     shell_circuit,
@@ -32,12 +29,11 @@ from qcompiler.proofs.blocks import (
 )
 from qcompiler.proofs.circuit import Circuit
 from qcompiler.proofs.cycle import Cycle, Value, Values
-from qcompiler.proofs.explore import Explorer
 from qcompiler.proofs.layers import Layers, differs
-from qcompiler.proofs.meaning import SliceMeaning, alone
-from qcompiler.proofs.rules import check_ports
+from qcompiler.proofs.meaning import alone
+from qcompiler.proofs.storage import StorageExplorer, storage_block
 from qcompiler.proofs.terms import Element, Terms, Word
-from qcompiler.proofs.traces import Recorder, show, two_cycles
+from qcompiler.proofs.traces import Recorder, two_cycles
 from qcompiler.proofs.wiring import ports_of
 
 _TRIES, _SECONDS = 1000, 20.0
@@ -84,14 +80,12 @@ class PipelineProof:
         functions = self._core()
         words = f"{functions} functions of sums, {op.stages} registers on every way"
         if not op.has_handshake:
-            self._shell(depth=None)
+            self._shell()
             return words
-        storage = replace(
-            storage_block(self.sources, f"{self.module}_storage", self.limits), name=self.name
-        )
-        depth = op.stages + 4
-        states = self._storage(storage, depth)
-        self._shell(depth=depth)
+        depth = self._shell()
+        storage = storage_block(self.sources, self.name, f"{self.module}_storage", self.limits)
+        explorer = StorageExplorer(storage, depth, most=self.most, end=self.end)
+        states = explorer.prove()
         return f"{words}, {depth} credits, {states} states of what is kept"
 
     # The core.
@@ -164,44 +158,22 @@ class PipelineProof:
 
     # What lets beats in.
 
-    def _shell(self, depth: int | None) -> None:
-        """Proves the chain beside the core, and the credits if there are any."""
-        opened = [f"{self.module}_{_CORE}"] + [f"{self.module}_storage"] * (depth is not None)
+    def _shell(self) -> int:
+        """Proves the chain beside the core; returns the credits, 0 if there are none."""
+        kept = self.op.has_handshake
+        opened = [f"{self.module}_{_CORE}"] + [f"{self.module}_storage"] * kept
         circuit = shell_circuit(self.sources, self.module, opened, self.limits)
         shell = _Shell(self.name, circuit, self.ports)
-        shell.check_wires(kept=depth is not None)
-        last = f"{_STORAGE}.in_valid" if depth is not None else "out_valid"
-        chain = shell.chain(last, self.op.stages)
-        shell.check_credits(chain, depth)
-
-    def _storage(self, block: Block, depth: int) -> int:
-        """Proves what keeps beats; returns its states."""
-        check_ports(block)
-        meaning = _Kept(depth)
-        explorer = Explorer(block, meaning, data=True, most=self.most, end=self.end)
-        try:
-            found = explorer.explore()
-        except Refuted as refuted:
-            trace = show(block, meaning, refuted)
-            words = f"what is kept: {refuted if trace is None else trace.words}"
-            raise Refuted(words, trace=trace) from None
-        for control, counts in explorer.reached:
-            answers, _ = explorer.fast.control(control, (1, 0))
-            if counts[0][1] - counts[1][1] < depth and not answers[0]:
-                words = f"what is kept is full with less than {depth} beats"
-                raise Refuted(words, trace=two_cycles(self.name, block.circuit, words, _always))
-        return found.states
+        shell.check_wires(kept=kept)
+        chain = shell.chain(f"{_STORAGE}.in_valid" if kept else "out_valid", self.op.stages)
+        if kept:
+            return shell.check_credits(chain)
+        shell.check_entering(chain)
+        return 0
 
 
 def _always(first: Values, second: Values) -> bool:
     return bool(first) and bool(second)
-
-
-class _Kept(SliceMeaning):
-    """The meaning of a storage: what comes in goes out."""
-
-    def __init__(self, depth: int):
-        self.held = depth + 4
 
 
 def _after(
@@ -216,21 +188,6 @@ def _after(
     if recorder is not None:
         recorder.add(values)
     return [values]
-
-
-def storage_block(sources: Sources, module: str, limits: Limits) -> Block:
-    """Returns the block of a storage, a beat a word. Raises as `process_block`."""
-    circuit = circuit_of(sources, module, limits)
-    data = find_input(circuit, "in_data")
-    word = IntRange(0, (1 << circuit.nodes[data].sort.width) - 1)
-    into = data, find_input(circuit, "in_valid"), find_output(circuit, "in_ready")
-    out = (
-        find_output(circuit, "out_slice.in_data"),
-        find_output(circuit, "out_slice.in_valid"),
-        find_input(circuit, "out_slice.in_ready"),
-    )
-    ports = Port("in", *into, word, 1), Port("out", *out, word, 1)
-    return Block(module, circuit, (ports[0],), (ports[1],), find_input(circuit, "ap_rst_n"))
 
 
 class _Shell:
@@ -286,44 +243,50 @@ class _Shell:
             word = self.values[become]
         return found
 
-    def check_credits(self, chain: list[int], depth: int | None) -> None:
-        """Proves in each case when a beat enters, and how credits count."""
+    @property
+    def _valids(self) -> list[int]:
+        return [find_input(self.circuit, f"{port}_valid") for port in self.ports]
+
+    def check_entering(self, chain: list[int]) -> None:
+        """Proves that a beat enters if it is there on all inputs."""
+        for given in product((0, 1), repeat=len(self.ports)):
+            drives = dict(zip(self._valids, given, strict=True))
+            must = {self.circuit.next[chain[0]]: int(all(given))}
+            self._check_case(drives, must, "a beat enters")
+
+    def check_credits(self, chain: list[int]) -> int:
+        """Proves in each case when a beat enters, and how credits count; returns them at reset."""
         circuit, terms = self.circuit, self.terms
-        valids = [find_input(circuit, f"{port}_valid") for port in self.ports]
-        bits = terms.const(1, 0), terms.const(1, 1)
-        if depth is None:
-            for given in product((0, 1), repeat=len(valids)):
-                drives = dict(zip(valids, given, strict=True))
-                self._check_case(drives, {circuit.next[chain[0]]: int(all(given))}, "a beat enters")
-            return
         readies = [find_output(circuit, f"{port}_ready") for port in self.ports]
         credits = find_output(circuit, "credits")
         others = [n for n in circuit.registers_behind(readies) if n not in (*chain, credits)]
         self._require(len(others) == 1, "ready follows other registers than one for credits")
         (some,) = others
-        leaves = find_input(circuit, f"{_STORAGE}.out_valid"), find_input(circuit, "out_ready")
-        through = circuit.cone(readies) & {*leaves}
+        leaves = find_input(circuit, f"{_STORAGE}.left")
+        through = circuit.cone(readies) & (set(circuit.inputs.values()) - {*self._valids})
         self._require(not through, "ready depends on an output within a cycle")
-        after = self.cycle.compute({self.reset: bits[0]})
-        begin = [terms.value(after[circuit.next[n]]) for n in (credits, some)]
-        self._require(begin == [depth, 1], f"credits are {begin[0]} after reset, not {depth}")
-        for count, given, leaving in product(
-            range(depth + 1), product((0, 1), repeat=len(valids)), product((0, 1), repeat=2)
+        after = self.cycle.compute({self.reset: terms.const(1, 0)})
+        depth, begins = (terms.value(after[circuit.next[n]]) for n in (credits, some))
+        if depth is None or begins != 1:
+            raise Refuted(f"there are {depth} credits after reset, and {begins} that says so")
+        for count, given, left in product(
+            range(depth + 1), product((0, 1), repeat=len(self.ports)), (0, 1)
         ):
-            if count == depth and all(leaving):
-                continue  # nothing is inside
+            if count == depth and left:
+                continue  # nothing is kept
             enters = int(count > 0 and all(given))
-            left = count - enters + all(leaving)
+            following = count - enters + left
             must = {
                 circuit.next[chain[0]]: enters,
-                circuit.next[credits]: left,
-                circuit.next[some]: int(left > 0),
+                circuit.next[credits]: following,
+                circuit.next[some]: int(following > 0),
             }
             for i, node in enumerate(readies):
                 must[node] = int(count > 0 and all(v for j, v in enumerate(given) if j != i))
-            drives = {credits: count, some: int(count > 0)}
-            drives |= dict(zip((*valids, *leaves), (*given, *leaving), strict=True))
+            drives = {credits: count, some: int(count > 0), leaves: left}
+            drives |= dict(zip(self._valids, given, strict=True))
             self._check_case(drives, must, f"with {count} credits, a beat enters")
+        return depth
 
     def _check_case(self, drives: Mapping[int, int], must: Mapping[int, int], words: str) -> None:
         """Proves what nodes are where registers and inputs have some values."""

@@ -273,10 +273,9 @@ class Terms:
         With F = H * 2**low + L, and L within [-half, half) where half = 2**(low - 1), the bits of
         F from `low` on are H, or H - 1 if L is negative; bit `low - 1` of F says whether it is.
         """
-        if width == 1:
-            bit = self.slice(base, self.widths[base], low, 1)
-            return Form({bit: 1}, 0, 0, 1)
         form = self.form(base)
+        if width == 1:
+            return self._bit_form(base, low, form)
         if form is None:
             return None
         if low == 0:
@@ -292,6 +291,17 @@ class Terms:
         borrow = self.slice(base, self.widths[base], low - 1, 1)
         factors[borrow] = factors.get(borrow, 0) - 1
         return self.sum_form(factors, (form.constant - rest.constant) >> low)
+
+    def _bit_form(self, base: Word, place: int, form: Form | None) -> Form:
+        """Returns what a bit is: 0 or 1 where the sum up to it is known to have no sign, or one."""
+        if form is not None:
+            low, half = self._near(form, place + 1), 1 << place
+            if low.lo >= 0 and low.hi < half:
+                return Form({}, 0, 0, 0)
+            if -half <= low.lo and low.hi < 0:
+                return Form({}, 1, 1, 1)
+        bit = self.slice(base, self.widths[base], place, 1)
+        return Form({bit: 1}, 0, 0, 1)
 
     def _near(self, form: Form, width: int) -> Form:
         """Returns a sum whose factors are the least that are equal modulo 2**width."""
