@@ -25,6 +25,14 @@ from qcompiler.dialects.stream.schedule import Times
 SLICE_ENTRIES = 2
 """Beats that the register slice at a block's output holds."""
 
+HELD_BESIDE_MEMORY = 2 * SLICE_ENTRIES + 1
+"""Beats that a FIFO has beside those in its memory: in the slice before it, in its output register,
+and in its own slice."""
+
+_FIFO_DELAY = 3
+"""Cycles from when a beat is taken of a FIFO that is full, with the slice before it, until another
+one may come into that slice."""
+
 _LEAST_FRAMES = 4
 _LOOP_FRAMES = 6
 """Frames after which those with states follow at a steady pace."""
@@ -56,7 +64,7 @@ class _Pass:
         skew: by how many cycles one of the channels that a process takes comes after another.
         entered: per input of the network, when its beats are taken.
         joined: the same of every process that takes several channels.
-        waiting: per channel that a process takes, the most beats that wait on it at once; if it
+        waiting: per channel that a process takes, for how many beats there must be room; if it
             is a FIFO, with those that wait behind it.
     """
 
@@ -67,17 +75,24 @@ class _Pass:
     waiting: dict[SSAValue, int]
 
 
-def _most_waiting(arrival: Times, taken: Times) -> int:
-    """Returns the most beats that have arrived by a cycle and were not taken before it."""
+def _room(arrival: Times, taken: Times) -> int:
+    """Returns for how many beats there must be room: up to `SLICE_ENTRIES` a slice has it.
 
-    def at_most(beats: int) -> bool:
-        """Whether each beat comes after the one so many before it was taken."""
-        return bool((taken[:-beats] < arrival[beats:]).all())
+    In a FIFO with its slices each beat comes when the one so many before it was taken, and the
+    place of that one has come back through all of them.
+    """
 
-    enough = 1
-    while not at_most(enough):
+    def holds(beats: int, delay: int) -> bool:
+        return bool((taken[:-beats] + taken.dtype.type(delay) <= arrival[beats:]).all())
+
+    for beats in range(1, SLICE_ENTRIES + 1):
+        if holds(beats, 1):
+            return beats
+    enough = SLICE_ENTRIES + 1
+    while not holds(enough, _FIFO_DELAY):
         enough *= 2
-    return enough // 2 + 1 + bisect_left(range(enough // 2 + 1, enough), True, key=at_most)
+    fewer = range(SLICE_ENTRIES + 1, enough)
+    return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, _FIFO_DELAY))
 
 
 def _is_held_up(value: SSAValue, arrival: Times, taken: Times) -> bool:
@@ -163,11 +178,11 @@ def _forward(
                 entered[operand] = taken
             if not count:
                 continue
-            waiting[operand] = _most_waiting(arrival, taken)
+            waiting[operand] = _room(arrival, taken)
             if waiting[operand] <= SLICE_ENTRIES and _is_held_up(operand, arrival, taken):
                 waiting[operand] = SLICE_ENTRIES + 1
             if isinstance(fifo := operand.owner, stream.FifoOp):
-                waiting[fifo.input] = _most_waiting(buffered.pop(operand), taken)
+                waiting[fifo.input] = _room(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):
                 buffered[process.result] = arrival
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
@@ -254,7 +269,7 @@ def _fed(state: State, found: _Pass) -> Times:
 
 
 def waiting_beats(network: Network) -> dict[SSAValue, int]:
-    """Returns, per channel, the most beats that wait on it at once in a schedule of full speed."""
+    """Returns, per channel, for how many beats there must be room for a schedule of full speed."""
     _, period = _slowest(network)
     early, frames = _early(network, period)
     return _paced(network, period, early, frames).waiting

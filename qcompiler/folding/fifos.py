@@ -4,13 +4,9 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import SLICE_ENTRIES, waiting_beats
+from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, SLICE_ENTRIES, waiting_beats
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
-
-HELD_BESIDE_MEMORY = 3
-"""Beats that a FIFO has beside those in its memory, at full pace: one in the slice before it, one
-in its output register, one in its own slice. The second entry of a slice is for stalls only."""
 
 _ROUNDS = 8
 
