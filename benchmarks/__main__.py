@@ -21,6 +21,7 @@ ALL = (
     ("qonnx_mlps", "--write-docs"),
     ("quantize_static", "--write-docs"),
     ("transformers", "--write-docs"),
+    ("softmax_bound", "--write-docs"),
     ("turns",),
     ("quantize_time",),
     ("quantization", "--write-docs"),

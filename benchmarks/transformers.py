@@ -30,7 +30,7 @@ from benchmarks.token_simulator import TokenSimulator
 from benchmarks.zoo.runtimes import session
 from qcompiler import compile as compile_model
 from qcompiler.analysis.even_flows import estimated_timing
-from qcompiler.arith.softmax import BOUND_BITS
+from qcompiler.arith.softmax import undecided
 from qcompiler.compiler import Options, import_model
 from qcompiler.design import Design
 from qcompiler.dialects import nn, qint
@@ -149,7 +149,7 @@ def near_borders(replay: Replay) -> int:
     for op in replay.main.body.block.ops:
         if isinstance(op, qint.QuantizeOp) and isinstance(op.input.owner, nn.SoftmaxOp):
             codes = replay.values[op.input] / float(op.scale_array[0])
-            count += int((np.abs(codes - np.floor(codes) - 0.5) <= 2.0**-BOUND_BITS).sum())
+            count += int(undecided(codes).sum())
     return count
 
 

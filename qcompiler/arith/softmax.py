@@ -31,7 +31,7 @@ from math import ceil, floor, log, log2
 
 import numpy as np
 
-from qcompiler.arith.arrays import IntArray
+from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray
 from qcompiler.arith.transcendental import exp_minus
 
 BOUND_BITS = 12
@@ -156,6 +156,14 @@ class Softmax:
         noise = 4 * np.spacing(quotient)  # of the two divisions here
         border = np.abs(quotient - np.floor(quotient) - 0.5)
         return (border <= float(self.bound) + noise).sum(axis=-1)
+
+
+def undecided(codes: FloatArray, bound_bits: int = BOUND_BITS) -> BoolArray:
+    """Returns which of the codes of real softmax, not rounded, lie so near a border of two codes.
+
+    There the code that is computed may be the other one.
+    """
+    return np.abs(codes - np.floor(codes) - 0.5) <= 2.0**-bound_bits
 
 
 def bits_of_entries(softmax: Softmax) -> int:

@@ -18,9 +18,10 @@ from xdsl.ir import Operation
 
 from qcompiler.analysis.validation import random_integers
 from qcompiler.arith.rounding import round_float, rounding_mode
+from qcompiler.arith.softmax import undecided
 from qcompiler.backends.compiled import CompiledDesign
 from qcompiler.backends.runtimes import Runtime, inputs_of, runtime_of
-from qcompiler.dialects import qint
+from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.frontends.onnx.loader import load_model
@@ -51,6 +52,8 @@ class Comparison:
         noise: that differ as float noise explains.
         other: that differ otherwise.
         farthest: in codes, of those that noise explains: from the boundary between both codes.
+        undecided, rows: behind a softmax, codes that may differ in the hardware, as its bound does
+            not decide them, and the rows that they are in.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Comparison:
     noise: int = 0
     other: int = 0
     farthest: float = 0.0
+    undecided: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class ModelCheck:
         frames: that were computed.
         quantizers: each on its own, from what the runtime has before it.
         outputs: of the whole: what the design makes of the inputs; a frame's differences count as
-            noise if some quantizer's do, and none's are of another kind.
+            noise if some quantizer's do, or a softmax does not decide a code of it, and none's are
+            of another kind.
     """
 
     runtime: str
@@ -284,7 +290,19 @@ class _Forced:
         farthest = float(np.abs(real - boundary)[noise].max(initial=0))
         count = int(noise.sum())
         equal = codes.size - len(real)
-        return Comparison(name, codes.size, equal, count, len(real) - count, farthest)
+        counts = codes.size, equal, count, len(real) - count, farthest
+        return Comparison(name, *counts, *self._near_borders(op))
+
+    def _near_borders(self, op: qint.QuantizeOp) -> tuple[int, int]:
+        """Returns how many codes a softmax does not decide, and in how many rows."""
+        softmax = op.input.owner
+        if not isinstance(softmax, nn.SoftmaxOp):
+            return 0, 0
+        exact = self._exact[op]
+        near = undecided(exact).reshape(len(exact), *shape_of(op.result.type))
+        self.noisy |= near.reshape(len(exact), -1).any(axis=1)
+        rows = near.any(axis=1 + softmax.axis.value.data)
+        return int(near.sum()), int(rows.sum())
 
 
 def _compared_output(name: str, theirs: Array, ours: Array, forced: _Forced) -> Comparison:

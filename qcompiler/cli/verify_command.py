@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.backends.model_check import ModelCheck
 from qcompiler.backends.synthesis.equivalence import Equivalence
 from qcompiler.backends.verification import Verification, verify
@@ -170,6 +171,14 @@ def _show_model(check: ModelCheck) -> None:
             counts = str(one.integers), str(one.equal), str(one.noise), other
             shown.add_row(f"{kind} {escape(one.name)}", *counts)
     print_table(shown)
+    rows, codes = (
+        sum(getattr(one, name) for one in check.quantizers) for name in ("rows", "undecided")
+    )
+    if rows:
+        out.print(
+            f"softmax: {codes} codes in {rows} rows may differ: real softmax is within "
+            f"2^-{BOUND_BITS} of a code from the border of two"
+        )
     farthest = max((one.farthest for one in check.quantizers if one.noise), default=None)
     if farthest is not None:
         out.print(

@@ -80,11 +80,15 @@ def _buffer(network: Network, value: SSAValue, waiting: int) -> bool:
 def _narrowest(value: SSAValue, waiting: int) -> tuple[SSAValue, int]:
     """Returns the channel on the way to `value` on which what waits takes the fewest bits.
 
-    A FIFO that is there already serves as well.
+    A FIFO that is there already serves as well. What takes several cycles for a beat, as a width
+    adapter that joins narrow ones, would not hand on as fast as beats are taken that wait at
+    `value`.
     """
     best, least = (value, waiting), waiting * stream.channel_of(value).width_bits
     while isinstance(process := value.owner, stream.RequantizeOp | stream.WidthAdapterOp):
         given, made = process.input_channel, process.output_channel
+        if process.cycles_per_frame > made.beats:
+            return best
         value, waiting = process.input, -(-waiting * given.beats // made.beats)
         if isinstance(value.owner, stream.FifoOp):
             return value.owner.input, waiting

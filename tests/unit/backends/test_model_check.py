@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cli_runner import qcc, small_mlp
 from onnx_models import F32, model, node, save
+from transformer_models import attention
 
 import qcompiler
 from qcompiler.backends.model_check import check_model, random_inputs
@@ -75,6 +76,18 @@ def test_float_noise_is_told_apart(tmp_path, numerics):
     if numerics == "exact":
         assert differ > 0
         assert product.farthest < 1e-5
+
+
+def test_codes_that_a_softmax_does_not_decide_are_counted(tmp_path):
+    proto = attention(8, 8, 2, np.random.default_rng(1))
+    proto.ir_version = 10
+    path = save(proto, tmp_path)
+    found = compared(qcompiler.compile(path, cycles=512), path, 48)
+    assert found.passed
+    (softmax,) = (one for one in found.quantizers if one.undecided)
+    # Two of 2^12 positions between two codes are that near a border.
+    assert 0 < softmax.rows <= softmax.undecided < softmax.integers / 2**8
+    assert softmax.integers == 48 * 2 * 8 * 8
 
 
 def test_another_model_is_refused(tmp_path):
