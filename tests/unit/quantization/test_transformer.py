@@ -4,8 +4,17 @@ import numpy as np
 import onnxruntime
 import pytest
 from onnx_models import model, node, save
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 import qcompiler
+from qcompiler.analysis.even_flows import estimated_timing
+from qcompiler.backends.model_check import check_model
 from qcompiler.quantization.quantize import quantize
 
 TOKENS, WIDTH, HEADS = 4, 8, 2
@@ -74,6 +83,33 @@ def test_a_block_is_quantized_and_compiled(norm, tmp_path):
     if norm == "LayerNormalization":  # the other is of a set of operators that it breaks
         assert np.abs(ours - run(made.model, frames, optimized=True)).max() < 0.1
     assert np.abs(ours - run(block(norm), frames, optimized=True)).max() < 0.1
+
+
+class Calibration(CalibrationDataReader):
+    """Frames, one at a time."""
+
+    def __init__(self, frames):
+        self.frames = iter(frames)
+
+    def get_next(self):
+        return next(({"x": frame[None]} for frame in self.frames), None)
+
+
+def test_a_block_by_quantize_static(tmp_path):
+    frames = np.random.default_rng(2).normal(size=(20, TOKENS, WIDTH)).astype(np.float32)
+    path = tmp_path / "q.onnx"
+    quantize_static(
+        save(block("LayerNormalization"), tmp_path), path, Calibration(frames),
+        quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=[*QLinearOpsRegistry.keys() | QDQRegistry.keys()],
+    )  # fmt: skip
+    design = qcompiler.compile(path, cycles=1024)
+    found = check_model(design, path, {"x": frames[:, None]})
+    assert found.passed
+    assert len(found.quantizers) > 15
+    estimated = estimated_timing(design.network)
+    assert estimated.latency_cycles == pytest.approx(design.timing.latency_cycles, rel=0.05)
 
 
 def run(proto, frames, *, optimized):
