@@ -29,9 +29,9 @@ HELD_BESIDE_MEMORY = 2 * SLICE_ENTRIES + 1
 """Beats that a FIFO has beside those in its memory: in the slice before it, in its output register,
 and in its own slice."""
 
-_FIFO_DELAY = 3
-"""Cycles from when a beat is taken of a FIFO that is full, with the slice before it, until another
-one may come into that slice."""
+_SLICE_DELAY, _FIFO_DELAY = 2, 3
+"""Cycles from when a beat is taken of a full slice, or of a FIFO that is full with the slice before
+it, until another one may come into that slice."""
 
 _LEAST_FRAMES = 4
 _LOOP_FRAMES = 6
@@ -78,37 +78,23 @@ class _Pass:
 def _room(arrival: Times, taken: Times) -> int:
     """Returns for how many beats there must be room: up to `SLICE_ENTRIES` a slice has it.
 
-    In a FIFO with its slices each beat comes when the one so many before it was taken, and the
-    place of that one has come back through all of them.
+    Each beat comes when the one so many before it was taken, and the place of that one has come
+    back. In a slice that is full it does so a cycle later: a beat that comes before makes what
+    gives it stand still, with all beats in there.
     """
 
     def holds(beats: int, delay: int) -> bool:
         return bool((taken[:-beats] + taken.dtype.type(delay) <= arrival[beats:]).all())
 
-    for beats in range(1, SLICE_ENTRIES + 1):
-        if holds(beats, 1):
-            return beats
+    if holds(1, 1):
+        return 1
+    if holds(SLICE_ENTRIES, _SLICE_DELAY):
+        return SLICE_ENTRIES
     enough = SLICE_ENTRIES + 1
     while not holds(enough, _FIFO_DELAY):
         enough *= 2
     fewer = range(SLICE_ENTRIES + 1, enough)
     return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, _FIFO_DELAY))
-
-
-def _is_held_up(value: SSAValue, arrival: Times, taken: Times) -> bool:
-    """Whether a beat that finds the slice of a channel full makes a later one come late.
-
-    The slice has room again in the cycle after one in which it was full and a beat was taken. A
-    beat that comes just then makes what gives it stand still for a cycle, with all beats in there.
-    """
-    if not isinstance(giver := value.owner, stream.Process) or giver.is_wires:
-        return False
-    full = np.flatnonzero(taken[:-SLICE_ENTRIES] == arrival[SLICE_ENTRIES:] - 1) + SLICE_ENTRIES
-    exact = np.flatnonzero(taken == arrival)  # that may not come later
-    following = np.searchsorted(exact, full)
-    full, following = full[following < exact.size], following[following < exact.size]
-    apart = arrival[exact[following]] - arrival[full]
-    return bool((apart < giver.schedule().latency).any())
 
 
 def _slowest(network: Network) -> tuple[str, int]:
@@ -179,8 +165,6 @@ def _forward(
             if not count:
                 continue
             waiting[operand] = _room(arrival, taken)
-            if waiting[operand] <= SLICE_ENTRIES and _is_held_up(operand, arrival, taken):
-                waiting[operand] = SLICE_ENTRIES + 1
             if isinstance(fifo := operand.owner, stream.FifoOp):
                 waiting[fifo.input] = _room(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):
