@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.common import REPOSITORY, markdown, print_table, save_results
+from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_results
 from benchmarks.compile_time import cold
 from benchmarks.plot import Series, line_plot
 
@@ -205,8 +205,10 @@ _TEXT = """\
 Written by `python -m benchmarks.resnet50_qdq --write-docs`; do not edit.
 
 `qcc compile` of a ResNet-50-shaped QDQ model with random int8 weights, ONNX to Verilog in files, in
-a fresh process on {machine}. Wanted: less than {seconds:g} s and {mebibytes:g} MiB for ResNet-50
-(`w64, 3-4-6-3`), and growth that is at most linear.
+a fresh process on {machine}, commit {commit}. Wanted: less than {seconds:g} s and {mebibytes:g} MiB for ResNet-50
+(`w64, 3-4-6-3`), and growth that is at most linear. `python -m
+benchmarks.two_commits REVISION` compares the processor seconds of everyday models (a MobileNetV2
+among them) with those of another commit, in one run.
 
 {table}
 
@@ -222,6 +224,7 @@ def _page(widths: list[dict[str, Any]], depths: list[dict[str, Any]]) -> str:
     columns, rows = _table([*widths, *depths])
     return _TEXT.format(
         machine=about,
+        commit=commit(),
         seconds=WANTED_SECONDS,
         mebibytes=WANTED_MEBIBYTES,
         table=markdown(columns, rows),
