@@ -205,8 +205,8 @@ _TEXT = """\
 Written by `python -m benchmarks.resnet50_qdq --write-docs`; do not edit.
 
 `qcc compile` of a ResNet-50-shaped QDQ model with random int8 weights, ONNX to Verilog in files, in
-a fresh process on {machine}, commit {commit}. Wanted: less than {seconds:g} s and {mebibytes:g} MiB for ResNet-50
-(`w64, 3-4-6-3`), and growth that is at most linear. `python -m
+a fresh process on {machine}, commit {commit}. Wanted: less than {seconds:g} s and {mebibytes:g} MiB
+for ResNet-50 (`w64, 3-4-6-3`), and growth that is at most linear. `python -m
 benchmarks.two_commits REVISION` compares the processor seconds of everyday models (a MobileNetV2
 among them) with those of another commit, in one run.
 
