@@ -66,7 +66,7 @@ def proven(model: Path, cycles: int) -> Result | None:
 
 def main() -> int:
     """Prints what was not proven; exit status 1 if there is any."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--no-examples", action="store_true")
