@@ -23,11 +23,12 @@ import onnx
 
 from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_results
 from benchmarks.float_networks import Task, digits, fashion, trained
-from benchmarks.quantization_hardware import AREA, hardware
+from benchmarks.quantization_hardware import AREA, compiled_accuracy, hardware
+from qcompiler import compile as compile_model
 from qcompiler.dialects.attributes import Array
 from qcompiler.quantization.cost import layer_multiplications
 from qcompiler.quantization.data import Data
-from qcompiler.quantization.quantize import made_data, quantize
+from qcompiler.quantization.quantize import Result, made_data, quantize
 from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.runtime import Session
 from qcompiler.quantization.spade import spade
@@ -88,7 +89,15 @@ class Network:
             quantize(self.path, self.data(kind, seed), seed=seed, **{**OPTIONS, **options})
             for seed in range(seeds)
         ]
-        return [accuracy(made.model, self.task) for made in found]
+        return [self._right(made) for made in found]
+
+    def _right(self, made: Result) -> float:
+        """Returns the accuracy by onnxruntime, or of the compiled integers: of widths it lacks."""
+        if made.format == "qdq":
+            return accuracy(made.model, self.task)
+        with tempfile.TemporaryDirectory() as folder:
+            path = made.write(Path(folder) / "network.onnx")
+            return compiled_accuracy(compile_model(path), self.task)
 
     @cached_property
     def four_bits(self) -> dict[str, float]:

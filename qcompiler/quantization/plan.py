@@ -93,6 +93,19 @@ class Plan:
         return axes
 
 
+@dataclass(frozen=True)
+class Makers:
+    """What makes models of widths.
+
+    Attributes:
+        plain: with the nearest codes, quickly: what layers cost is found with it.
+        finished: as it will be written.
+    """
+
+    plain: Callable[[Widths], ModelProto]
+    finished: Callable[[Widths], ModelProto]
+
+
 def uniform(graph: Graph, listed: Sequence[Group], settings: Settings, **bits: int) -> Widths:
     """Returns the same widths everywhere, but for the model's inputs."""
     weights = bits.get("weights", settings.weight_bits)
@@ -123,7 +136,7 @@ def plan_widths(
     data: Data,
     seen: Mapping[Group, Observed],
     settings: Settings,
-    made: Callable[[Widths], ModelProto],
+    made: Makers,
     progress: Progress,
 ) -> Plan:
     """Returns the widths of least sensitivity within the budget.
@@ -133,7 +146,7 @@ def plan_widths(
         data: on which sensitivities are measured.
         seen: ranges of activations.
         settings: widths to choose from, budget, measure.
-        made: returns the model with widths.
+        made: makes models of widths.
         progress: is told what goes on.
 
     Raises:
@@ -146,7 +159,7 @@ def plan_widths(
 class _Planner:
     def __init__(
         self, graph: Graph, data: Data, seen: Mapping[Group, Observed], settings: Settings,
-        made: Callable[[Widths], ModelProto], progress: Progress,
+        made: Makers, progress: Progress,
     ):  # fmt: skip
         self.graph, self.settings, self.made, self.progress = graph, settings, made, progress
         self.listed = [*seen]
@@ -226,7 +239,7 @@ class _Planner:
         for attempt in range(_ATTEMPTS):
             chosen = least_sensitive(program, aims)
             self.progress(f"compiling what was chosen, attempt {attempt + 1}")
-            model = self.made(self.widths(chosen))
+            model = self.made.finished(self.widths(chosen))
             try:
                 design = compile_within(model, device=settings.device, **rate, **settings.limits)
             except ModelError as error:
@@ -263,7 +276,7 @@ class _Planner:
             return settings.rate
         self.progress("the rate that fits")
         middle = sorted(settings.widths)[(len(settings.widths) - 1) // 2]
-        model = self.made(self._uniform(middle, middle))
+        model = self.made.plain(self._uniform(middle, middle))
         limits = {**settings.rate, **settings.limits}
         design = compile_within(model, device=settings.device, **limits)
         return {**settings.rate, "cycles": design.timing.cycles_per_frame}
@@ -276,6 +289,6 @@ class _Planner:
         settings = self.settings
         pairs = [*product(settings.widths_of_weights, settings.widths_of_activations)]
         return hardware_costs(
-            self.graph, self.listed, pairs, lambda pair: self.made(self._uniform(*pair)),
+            self.graph, self.listed, pairs, lambda pair: self.made.plain(self._uniform(*pair)),
             device, rate, self.progress,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from qcompiler.quantization.equalize import equalize
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.onnx_writer import Format, fits_qdq, is_batched, quantized_model
 from qcompiler.quantization.placement import Group, groups, input_group
-from qcompiler.quantization.plan import Plan, Widths, plan_widths, uniform
+from qcompiler.quantization.plan import Makers, Plan, Widths, plan_widths, uniform
 from qcompiler.quantization.quantizers import Quantized
 from qcompiler.quantization.ranges import Observed, observe, quantizer, widen_averages
 from qcompiler.quantization.reading import read_float_model
@@ -174,23 +174,30 @@ class _Run:
         settings, plan = self.settings, None
         if settings.chooses:
             plan = plan_widths(
-                self.graph, self.data, self.seen, settings, self._plain_model, self.progress
-            )
+                self.graph, self.data, self.seen, settings,
+                Makers(self._plain_model, lambda widths: self._model(self.finished(widths))),
+                self.progress,
+            )  # fmt: skip
             widths = plan.widths
         else:
             widths = uniform(self.graph, self.listed, settings)
-        quantized = self.quantized(widths)
+        quantized = self.finished(widths)
+        format_ = self._format(quantized)
+        return Result(quantized, format_, quantized_model(quantized, format_), plan)
+
+    def finished(self, widths: Widths) -> Quantized:
+        """Returns the network of these widths, rounded and corrected as the settings have it."""
+        settings, quantized = self.settings, self.quantized(widths)
+        graph = quantized.graph = self.graph.copy()  # whose biases change
+        known = quantized.activations
         if settings.rounding != "nearest":
             quantized.weights = round_with_feedback(
-                self.graph, self.data.feeds, quantized.activations, quantized.weights, self.progress
+                graph, self.data.feeds, known, quantized.weights, self.progress
             )
         if settings.correct_biases:
             self.progress("correcting biases")
-            correct_biases(
-                self.graph, self.data.feeds, quantized.activations, quantized.weights, self.listed
-            )
-        format_ = self._format(quantized)
-        return Result(quantized, format_, quantized_model(quantized, format_), plan)
+            correct_biases(graph, self.data.feeds, known, quantized.weights, self.listed)
+        return quantized
 
     def quantized(self, widths: Widths) -> Quantized:
         """Returns the network with the nearest codes of these widths."""
@@ -207,7 +214,9 @@ class _Run:
         return Quantized(self.graph, activations, weights)
 
     def _plain_model(self, widths: Widths) -> ModelProto:
-        quantized = self.quantized(widths)
+        return self._model(self.quantized(widths))
+
+    def _model(self, quantized: Quantized) -> ModelProto:
         return quantized_model(quantized, self._format(quantized))
 
     def _format(self, quantized: Quantized) -> Format:
