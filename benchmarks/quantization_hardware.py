@@ -49,7 +49,7 @@ def _measured(path: Path, task: Task, rate: Mapping[str, Any], *, simulate: bool
 
 
 def hardware(
-    task: Task, path: Path, data: Data, options: Mapping[str, Any],
+    task: Task, path: Path, data: Callable[[], Data], options: Mapping[str, Any],
     keep: Callable[[str, Callable[[], Any]], Any], figure: Path | None,
 ) -> list[list[Any]]:  # fmt: skip
     """Returns the rows of the table of hardware.
@@ -57,7 +57,7 @@ def hardware(
     Args:
         task: with its test images.
         path: of the float network.
-        data: on which activations are measured.
+        data: returns the data on which activations are measured.
         options: of `quantize`.
         keep: returns what was measured before.
         figure: where the front is drawn.
@@ -69,13 +69,15 @@ def hardware(
 
         def uniform(bits: int) -> list[Any]:
             both = {"weight_bits": bits, "activation_bits": bits, "format": "qonnx"}
-            made = quantize(path, data, **both, **options)
+            made = quantize(path, data(), **both, **options)
             return _measured(made.write(target), task, {"cycles": cycles}, simulate=False)
 
         def mixed() -> dict[str, Any]:
             limits = {"cycles": cycles, "max_luts": luts}
             auto = {"weight_bits": "auto", "activation_bits": "auto", "widths": WIDTHS}
-            made = quantize(path, data, format="qonnx", device=DEVICE, **auto, **limits, **options)
+            made = quantize(
+                path, data(), format="qonnx", device=DEVICE, **auto, **limits, **options
+            )
             found = _measured(made.write(target), task, limits, simulate=True)
             assert made.plan is not None
             return {"row": found, "plan": made.plan.as_dict()}
