@@ -14,7 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,10 @@ import onnx
 
 from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_results
 from benchmarks.float_networks import Task, digits, fashion, trained
-from benchmarks.quantization_hardware import AREA, compiled_accuracy, hardware
-from qcompiler import compile as compile_model
+from benchmarks.quantization_hardware import AREA, hardware
 from qcompiler.dialects.attributes import Array
-from qcompiler.quantization.cost import layer_multiplications
 from qcompiler.quantization.data import Data
-from qcompiler.quantization.quantize import Result, made_data, quantize
+from qcompiler.quantization.quantize import made_data, quantize
 from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.runtime import Session
 from qcompiler.quantization.spade import spade
@@ -95,42 +93,25 @@ class Network:
             quantize(self.path, self.data(kind, seed), seed=seed, **{**OPTIONS, **options})
             for seed in range(seeds)
         ]
-        return [self._right(made) for made in found]
+        return [accuracy(made.model, self.task) for made in found]
 
-    def _right(self, made: Result) -> float:
-        """Returns the accuracy by onnxruntime, or of the compiled integers: of widths it lacks."""
-        if made.format == "qdq":
-            return accuracy(made.model, self.task)
-        with tempfile.TemporaryDirectory() as folder:
-            path = made.write(Path(folder) / "network.onnx")
-            return compiled_accuracy(compile_model(path), self.task)
-
-    @cached_property
-    def four_bits(self) -> dict[str, float]:
-        """What weights of four bits take in bytes, and W4A4 in bit operations."""
+    def bytes_of_four_bits(self) -> float:
+        """Returns the bytes that all weights take at four bits."""
         graph = read_float_model(self.path)
-        layers = graph.layers()
-        work = [
-            layer_multiplications(graph, layer) * 4 * (8 if layer.inputs[0] in graph.inputs else 4)
-            for layer in layers
-        ]
-        return {"size": sum(graph.weights(n).size for n in layers) / 2, "bops": float(sum(work))}
+        return sum(graph.weights(layer).size for layer in graph.layers()) / 2
 
 
 def ways(net: Network) -> dict[str, dict[str, Any]]:
     """Returns the ways to quantize that are compared, by name."""
     four = {"weight_bits": 4, "activation_bits": 4}
-    auto: dict[str, Any] = {"weight_bits": "auto", "widths": WIDTHS}
+    size = net.bytes_of_four_bits()
     return {
         "W8A8": {},
         "W8A4": {"activation_bits": 4},
         "W4A4": four,
         "W4A4, nearest codes, ranges from least to greatest": {**four, **_PLAIN},
         "weights of 4 bits on average, A4": {
-            **auto, "activation_bits": 4, "size": net.four_bits["size"],
-        },
-        "mixed, bit operations of W4A4": {
-            **auto, "activation_bits": "auto", "bops": net.four_bits["bops"],
+            "weight_bits": "auto", "activation_bits": 4, "size": size, "widths": WIDTHS,
         },
         "W2A8, LDLQ": {"weight_bits": 2},
         "W2A8, QuIP": {"weight_bits": 2, "rounding": "quip"},
@@ -219,9 +200,8 @@ ones are {real} images of the training set. Where nothing else is said: {options
 
 Normal numbers do well where the network was trained on inputs of mean zero and deviation one,
 because they are like them. Where inputs are pixels, they have the wrong reach, and 4 bits do not
-forgive that; distilled inputs find the reach in the batch norms. Two ways have widths of {widths}
-to choose from: for the bytes that weights of 4 bits take, with activations of 4 bits; and for the
-bit operations of W4A4, activations chosen, too.
+forgive that; distilled inputs find the reach in the batch norms. Weights of 4 bits on average have
+{widths} bits, chosen for the bytes that 4 bits each take.
 
 `quantize_static` and Brevitas (layers equalized, biases corrected) get the same real images.
 

@@ -23,8 +23,7 @@ AREA = ("network", "widths", "accuracy, %", "LUT", "DSP", "cycles", "")
 _SIMULATED = 2
 
 
-def compiled_accuracy(design: Design, task: Task) -> float:
-    """Returns the share of test images of the right class, in percent, of a design's integers."""
+def _accuracy(design: Design, task: Task) -> float:
     x, y = task.test
     found = [np.asarray(design.predict(x[i : i + 100])) for i in range(0, len(x), 100)]
     scores = np.concatenate(found).reshape(len(x), -1)
@@ -36,7 +35,7 @@ def _measured(path: Path, task: Task, rate: Mapping[str, Any], *, simulate: bool
     try:
         design = compile_model(path, device=DEVICE, **rate)
     except ModelError as error:
-        right = compiled_accuracy(compile_model(path), task)
+        right = _accuracy(compile_model(path), task)
         return [right, None, None, None, error.problems[0].what.split(";")[0]]
     area = design.report().area
     said = ""
@@ -45,7 +44,7 @@ def _measured(path: Path, task: Task, rate: Mapping[str, Any], *, simulate: bool
         equal = np.array_equal(np.asarray(design.simulate(x)), np.asarray(design.predict(x)))
         said = "simulation equal" if equal else "simulation differs"
     cycles = design.timing.cycles_per_frame
-    return [compiled_accuracy(design, task), area["LUT"], area["DSP"], cycles, said]
+    return [_accuracy(design, task), area["LUT"], area["DSP"], cycles, said]
 
 
 def hardware(
