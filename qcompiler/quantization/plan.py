@@ -27,8 +27,8 @@ from qcompiler.quantization.weights import codes_of
 _SENSITIVITY_FRAMES = 32
 _SENSITIVITY_WORK = 4e11
 """Most multiplications of activations by weights that measuring sensitivities may take."""
-_ATTEMPTS = 6
-_AIM_LOWER = 0.95
+_ATTEMPTS = 12
+_AIM_LOWER = 0.98
 
 
 @dataclass(frozen=True)
