@@ -185,8 +185,7 @@ def robustness(net: Network, twin: Path, keep: Callable[[str, Callable[[], Any]]
 
 _PAGE = """# What fewer bits cost
 
-Written by `python -m benchmarks.quantization --write-docs` at commit {commit}; do not edit. Figures
-that a folder kept (`--folder`) are of the commit at which they were measured.
+Written by `python -m benchmarks.quantization --write-docs`, measured at {commits}; do not edit.
 
 Residual networks with batch norms are trained in float on digits (scikit-learn, 8 x 8) and on the
 first 12,000 images of Fashion-MNIST (Debian's `dataset-fashion-mnist`), one each on images of mean
@@ -226,13 +225,13 @@ of the compiled integers on the test images; images were simulated in Verilog.
 """
 
 
-def write_page(tables: Mapping[str, list[list[Any]]], seeds: int) -> None:
+def write_page(tables: Mapping[str, list[list[Any]]], seeds: int, commits: Sequence[str]) -> None:
     """Writes docs/quantization.md."""
     from benchmarks.quantization_hardware import DEVICE
     from benchmarks.quantization_hardware import WIDTHS as MIXED
 
     text = _PAGE.format(
-        commit=commit(),
+        commits=", ".join(commits),
         widths=", ".join(map(str, WIDTHS)),
         mixed=", ".join(map(str, MIXED)),
         seeds=seeds,
@@ -252,6 +251,9 @@ def write_page(tables: Mapping[str, list[list[Any]]], seeds: int) -> None:
     _DOCUMENT.write_text("\n".join([text, *figures]), encoding="utf-8")
 
 
+_COMMITS = "commits"
+
+
 class _Kept:
     """Figures in a file, so that a run that was stopped goes on where it was."""
 
@@ -259,9 +261,15 @@ class _Kept:
         self._path = path
         self._found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
 
+    @property
+    def commits(self) -> list[str]:
+        """Those at which something was measured."""
+        return self._found.get(_COMMITS, [])
+
     def __call__(self, key: str, measure: Callable[[], Any]) -> Any:
         if key not in self._found:
             self._found[key] = measure()
+            self._found[_COMMITS] = [*dict.fromkeys([*self.commits, commit()])]
             self._path.write_text(json.dumps(self._found, indent=1) + "\n", encoding="utf-8")
         return self._found[key]
 
@@ -315,7 +323,7 @@ def main() -> int:
     print_table("Hardware", AREA, tables["area"])
     save_results("quantization", tables)
     if parsed.write_docs:
-        write_page(tables, parsed.seeds)
+        write_page(tables, parsed.seeds, keep.commits)
     return int(_loses(tables["accuracy"]))
 
 
