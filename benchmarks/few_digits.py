@@ -7,13 +7,15 @@ place of multipliers, and synthesized by Yosys. Needs scikit-learn.
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.common import print_table, save_results
 from qcompiler import compile as compile_model
@@ -53,43 +55,71 @@ class Row:
         return [str(self.digits or "any"), said, words[self.multipliers], *area]
 
 
-def _model(digits: int | None) -> nn.Module:
+def network(
+    digits: int | None,
+    *,
+    bits: int = 8,
+    requantizer: type[train.Requantizer] = train.Requantizer,
+    **options: Any,
+) -> nn.Module:
+    """Returns the network, not trained.
+
+    Args:
+        digits: of weights, None for any number.
+        bits: of weights.
+        requantizer: its class.
+        options: of the requantizers, whose codes have 4 bits.
+    """
     return train.Sequential(
         train.Input(5, shape=(1, 8, 8)),
-        train.QuantConv2d(1, 8, 3, padding=1, bits=8, digits=digits),
-        train.Requantizer(4, 8),
+        train.QuantConv2d(1, 8, 3, padding=1, bits=bits, digits=digits),
+        requantizer(4, 8, **options),
         nn.MaxPool2d(2),
-        train.QuantConv2d(8, 16, 3, padding=1, bits=8, digits=digits),
-        train.Requantizer(4, 16),
+        train.QuantConv2d(8, 16, 3, padding=1, bits=bits, digits=digits),
+        requantizer(4, 16, **options),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        train.QuantLinear(64, 10, bits=8, digits=digits),
+        train.QuantLinear(64, 10, bits=bits, digits=digits),
         train.Output(),
     )
 
 
-def _trained(digits: int | None, seed: int, epochs: int) -> tuple[nn.Module, float]:
-    """Returns a model, and what share of the test images it tells, by its integers."""
+def trained(
+    model: nn.Module, seed: int, epochs: int, term: Callable[[nn.Module], Tensor] | None = None
+) -> float:
+    """Trains a model; returns what share of the test images it tells, by its integers.
+
+    Args:
+        model: as `network` makes it.
+        seed: of the order of the images.
+        epochs: to train.
+        term: of the loss, beside that of the task.
+    """
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(pixels))
     x = torch.tensor(pixels[order].reshape(-1, 1, 8, 8), dtype=torch.float32)
     y = torch.tensor(labels[order])
-    torch.manual_seed(seed)
-    model = _model(digits)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     steps = epochs * -(-(len(x) - _TEST) // 64)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps)
     for _ in range(epochs):
         for batch in torch.randperm(len(x) - _TEST).split(64):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            loss = nn.functional.cross_entropy(model(x[batch]), y[batch])
+            (loss if term is None else loss + term(model)).backward()
             optimizer.step()
             schedule.step()
     model.eval()
     told = train.integers(model, x[-_TEST:]).argmax(axis=1)
-    return model, float((told == y[-_TEST:].numpy()).mean())
+    return float((told == y[-_TEST:].numpy()).mean())
+
+
+def _trained(digits: int | None, seed: int, epochs: int) -> tuple[nn.Module, float]:
+    torch.manual_seed(seed)
+    model = network(digits)
+    return model, trained(model, seed, epochs)
 
 
 def _area(model: nn.Module, multipliers: str) -> dict[str, int]:
