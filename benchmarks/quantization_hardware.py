@@ -104,15 +104,23 @@ def _draw(rows: Mapping[str, list[Any]], plan: Mapping[str, Any], luts: int, pat
     from matplotlib import pyplot
 
     figure, (above, below) = pyplot.subplots(2, 1, sharex=True, figsize=(6, 6))
-    for name, row in rows.items():
-        if row[1] is not None:
-            mixed = name.startswith("mixed")
-            above.plot(row[1], row[0], "s" if mixed else "o", color="C1" if mixed else "C0")
-            above.annotate("mixed" if mixed else name, (row[1], row[0]))
+    for place, (name, row) in enumerate(rows.items()):
+        if row[1] is None:
+            continue
+        mixed, side = name.startswith("mixed"), "right" if place % 2 else "left"
+        above.plot(row[1], row[0], "s" if mixed else "o", color="C1" if mixed else "C0")
+        above.annotate(  # neighbours do not meet
+            "mixed" if mixed else name,
+            (row[1], row[0]),
+            (0, 8 if mixed else -16),
+            textcoords="offset points",
+            ha="center" if mixed else side,
+        )
+    above.margins(y=0.2)
     above.axvline(luts, color="grey", linestyle=":")
     above.set_ylabel("accuracy, %")
-    spent = [point["costs"]["LUT"] for point in plan["front"]]
-    below.plot(spent, [point["sensitivity"] for point in plan["front"]], "o-", color="C1")
+    luts_of_points = [point["costs"]["LUT"] for point in plan["front"]]
+    below.plot(luts_of_points, [point["sensitivity"] for point in plan["front"]], "o-", color="C1")
     below.set_yscale("log")
     below.set_ylabel("sensitivity (KL)")
     below.set_xlabel("look-up tables (below: of layers and activations, as the program has it)")
