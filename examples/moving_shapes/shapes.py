@@ -4,7 +4,7 @@ A sequence has one to three shapes with positions, velocities and growth of thei
 at the borders and occlude each other. Everything follows from the seed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,11 +33,6 @@ def sequences(count, seed, frames=8):
             images.append(image)
             boxes.append(found)
     return np.array(images)[:, np.newaxis], boxes
-
-
-def mirrored(boxes):
-    """Returns the boxes of frames whose left and right are exchanged."""
-    return [[replace(box, x=SIZE - box.x) for box in each] for each in boxes]
 
 
 def _sequence(rng, frames):

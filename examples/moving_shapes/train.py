@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from detector import FORMS, Detector, average_precision, detections, loss, targets
-from shapes import mirrored, sequences
+from shapes import sequences
 
 from qcompiler import train
 
@@ -29,8 +29,6 @@ def trained(form, seed, epochs=_EPOCHS):
     with torch.no_grad():
         model.heads.bias[:3] = -2.0 / model.heads.bias_unit / model.output.scale
     images, boxes = sequences(_SEQUENCES, seed, _FRAMES)
-    count = len(images)  # and as many again, mirrored: an epoch has one of each two
-    images, boxes = np.concatenate([images, images[..., ::-1]]), boxes + mirrored(boxes)
     x, wanted = torch.tensor(images, dtype=torch.float32), targets(boxes)
     named = list(model.named_parameters())
     offsets = [p for name, p in named if ".where." in name or ".offsets." in name]
@@ -38,18 +36,17 @@ def trained(form, seed, epochs=_EPOCHS):
     # Deformable ConvNets (arXiv 1703.06211) learn offsets at a tenth of the rate, on layers that
     # have learned; here all begins anew, and a hundredth disturbs less.
     groups = [{"params": group} for group in (others, offsets) if group]
-    for stage, (rate, rounds) in enumerate(((_RATE, epochs), (_RATE / 4, -(-epochs // 2)))):
+    for stage, (rate, count) in enumerate(((_RATE, epochs), (_RATE / 4, -(-epochs // 2)))):
         if stage:
             model.narrow()  # the weights that have learned at 8 bits
         # The first batches' gradients are large: they are bounded, and soon forgotten.
         optimizer = torch.optim.Adam(groups, lr=rate, betas=(0.9, 0.98))
-        steps = rounds * -(-count // _BATCH)
-        rates = [rate, rate / (10 if stage else 100)][: len(groups)]
+        steps = count * -(-len(x) // _BATCH)
+        rates = [rate, rate / 100][: len(groups)]
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
-        for epoch in range(rounds):
+        for epoch in range(count):
             total = 0.0
-            chosen = torch.randperm(count) + count * torch.randint(2, (count,))
-            for batch in chosen.split(_BATCH):
+            for batch in torch.randperm(len(x)).split(_BATCH):
                 optimizer.zero_grad()
                 value = loss(model(x[batch]), *(each[batch] for each in wanted))
                 value.backward()
@@ -57,7 +54,7 @@ def trained(form, seed, epochs=_EPOCHS):
                 optimizer.step()
                 schedule.step()
                 total += value.item() * len(batch)
-            print(f"  epoch {epoch + 1} of {rounds}: loss {total / count:.3f}", flush=True)
+            print(f"  epoch {epoch + 1} of {count}: loss {total / len(x):.3f}", flush=True)
     return model.eval()
 
 
