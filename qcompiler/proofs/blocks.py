@@ -30,6 +30,12 @@ class Sources:
     files: tuple[Path, ...]
     changes: tuple[str, ...] = ()
 
+    def module_of(self, name: str) -> str:
+        """Returns the module of a block: blocks that are alike share one."""
+        (top,) = [path for path in self.files if path.name == f"{self.top}.v"]
+        found = re.search(rf"^ +(\w+) {name} \($", top.read_text(encoding="utf-8"), re.MULTILINE)
+        return f"{self.top}_{name}" if found is None else found[1]
+
     @property
     def slices(self) -> list[str]:
         """Names of the modules that are register slices."""
@@ -101,7 +107,7 @@ def process_block(sources: Sources, name: str, op: stream.Process, limits: Limit
         SynthesisError: Yosys is absent, or failed.
         ValueError: the circuit is none of ours.
     """
-    circuit = circuit_of(sources, f"{sources.top}_{name}", limits)
+    circuit = circuit_of(sources, sources.module_of(name), limits)
     inputs = [
         Port(
             port,

@@ -63,7 +63,7 @@ class PipelineProof:
     ):
         self.sources, self.name, self.op, self.limits = sources, name, op, limits
         self.most, self.end = most, end
-        self.module = f"{sources.top}_{name}"
+        self.module = sources.module_of(name)
         self.ports = [port for port, _ in ports_of("in", op.operands)]
 
     def run(self) -> str:

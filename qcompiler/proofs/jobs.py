@@ -134,7 +134,7 @@ class Proofs:
     def module(self, name: str) -> str:
         """Returns the module that a name stands for."""
         if name in self.processes:
-            return f"{self.sources.top}_{name}"
+            return self.sources.module_of(name)
         return self.sources.top if name in (TOP, LIVENESS) else name
 
     def key(self, name: str) -> str:
