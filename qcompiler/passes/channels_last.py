@@ -37,7 +37,7 @@ from xdsl.rewriter import Rewriter
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
-from qcompiler.passes.rewriting import apply_patterns, replace
+from qcompiler.passes.rewriting import apply_patterns, narrow_body, replace
 
 
 class _MergeTransposes(RewritePattern):
@@ -86,6 +86,8 @@ class _RequantizeFirst(RewritePattern):
             return
         moved = op.clone()
         moved.operands[0] = transpose.input
+        if isinstance(moved, qint.RequantizeOp):
+            narrow_body(moved)
         if op.channel_axis is not None:
             moved.properties["axis"] = IntegerAttr(permutation[op.channel_axis], i64)
         result = qint.int_like(transpose.input.type, qint.range_of(op.result.type))
@@ -152,6 +154,8 @@ class _JoinFirst(RewritePattern):
             else:
                 others.append(qint.TransposeOp(value, inverse))
                 joined.operands[index] = others[-1].results[0]
+        if isinstance(joined, qint.JoinOp):
+            narrow_body(joined)
         joined.properties["axis"] = IntegerAttr(permutation[op.axis.value.data], i64)
         result = TensorType(
             qint.int_type_of(op.result.type),

@@ -31,9 +31,8 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.analysis.real_ranges import RealRanges
@@ -49,7 +48,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.channel_kinds import channel_kinds
 from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
-from qcompiler.passes.rewriting import numerics_of
+from qcompiler.passes.rewriting import narrow_body, numerics_of, set_range
 from qcompiler.provenance.sources import place_of
 
 _FLOAT32_NOISE = 2.0**-20
@@ -134,34 +133,17 @@ def range_rule(*op_types: type[Operation]) -> Callable[[RangeRule], RangeRule]:
     return register
 
 
-def _narrow_body(op: qint.RequantizeOp | qint.JoinOp) -> None:
-    """Gives the region's arguments the types of the operands."""
-    body = op.scalar_body
-    for argument, given in zip(body.arguments, op.operands, strict=True):
-        Rewriter.replace_value_with_new_type(argument, qint.int_type_of(given.type))
-    for inner in body.operations:
-        if isinstance(inner, qint.AffineOp):
-            _set_range(inner, inner.inferred_range)
-
-
-def _set_range(op: Operation, range_: IntRange) -> None:
-    result = op.results[0]
-    new: Attribute = qint.int_like(result.type, range_)
-    if new != result.type:
-        Rewriter.replace_value_with_new_type(result, new)
-
-
 def _infer(op: Operation, ranges: RealRanges) -> None:
     if isinstance(op, qint.QuantizeOp):
         inferred: IntRange | None = _quantize(op, ranges)
     elif isinstance(op, qint.RequantizeOp | qint.JoinOp):
-        _narrow_body(op)
+        narrow_body(op)
         inferred = _requantize(op) if isinstance(op, qint.RequantizeOp) else _join(op)
-        _set_range(cast(Operation, op.scalar_body.yielded.owner), inferred)
+        set_range(cast(Operation, op.scalar_body.yielded.owner), inferred)
     else:
         inferred = bounds_of(op)
     if inferred is not None:
-        _set_range(op, inferred)
+        set_range(op, inferred)
 
 
 def _users(value: SSAValue) -> Iterator[Operation]:
@@ -199,8 +181,8 @@ def _narrow_to_demand(op: qint.RequantizeOp) -> None:
     declared = qint.range_of(op.result.type)
     wanted = IntRange(min(d.lo for d in demands), max(d.hi for d in demands))
     if wanted != declared:
-        _set_range(cast(Operation, op.scalar_body.yielded.owner), wanted)
-        _set_range(op, wanted)
+        set_range(cast(Operation, op.scalar_body.yielded.owner), wanted)
+        set_range(op, wanted)
 
 
 def _update_type(function: func.FuncOp) -> None:
@@ -225,7 +207,7 @@ def widen_types(module: ModuleOp) -> None:
                 continue
             declared = qint.range_of(op.results[0].type)
             if not declared.contains(bounds):
-                _set_range(op, declared.union(bounds))
+                set_range(op, declared.union(bounds))
         _update_type(function)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
     PatternRewriter,
@@ -15,10 +15,12 @@ from xdsl.pattern_rewriter import (
     PatternRewriteWalker,
     RewritePattern,
 )
+from xdsl.rewriter import Rewriter
 from xdsl.traits import is_side_effect_free
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 from xdsl.utils.exceptions import VerifyException
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint import numerics_of as numerics_of
@@ -67,7 +69,8 @@ def plain_dequantize(value: SSAValue) -> qint.DequantizeOp | None:
 def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) -> None:
     """Replaces `op` by `new`, of which the last gives the results.
 
-    Keeps the source node, the name, and numerics of its own.
+    Keeps the source node, the name, and numerics of its own. Where the result has another range,
+    the regions that it goes into have it, too.
     """
     for created in new:
         if isinstance(created.location, UnknownLoc):
@@ -75,6 +78,27 @@ def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) 
         qint.inherit_numerics(op, created)
     new[-1].results[0].name_hint = op.results[0].name_hint
     rewriter.replace(op, list(new))
+    for use in new[-1].results[0].uses:
+        if isinstance(use.operation, qint.RequantizeOp | qint.JoinOp):
+            narrow_body(use.operation)
+
+
+def narrow_body(op: qint.RequantizeOp | qint.JoinOp) -> None:
+    """Gives the region's arguments the types of the operands."""
+    body = op.scalar_body
+    for argument, given in zip(body.arguments, op.operands, strict=True):
+        Rewriter.replace_value_with_new_type(argument, qint.int_type_of(given.type))
+    for inner in body.operations:
+        if isinstance(inner, qint.AffineOp):
+            set_range(inner, inner.inferred_range)
+
+
+def set_range(op: Operation, range_: IntRange) -> None:
+    """Gives the result of an operation another range."""
+    result = op.results[0]
+    new: Attribute = qint.int_like(result.type, range_)
+    if new != result.type:
+        Rewriter.replace_value_with_new_type(result, new)
 
 
 def accumulated(op: Operation, build: Callable[[], AccumulatorT]) -> AccumulatorT:

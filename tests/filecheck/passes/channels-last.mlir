@@ -35,3 +35,22 @@ func.func @units(%x : tensor<1x1x1x4x!qint.int<0, 3>>) -> tensor<1x4x1x1x!qint.i
   %t = qint.transpose %x permutation [0, 3, 1, 2] : (tensor<1x1x1x4x!qint.int<0, 3>>) -> tensor<1x4x1x1x!qint.int<0, 3>>
   func.return %t : tensor<1x4x1x1x!qint.int<0, 3>>
 }
+
+// -----
+
+// Where operations that move elements go, a region takes what is known before them.
+// CHECK-LABEL: func.func @narrow
+// CHECK-NEXT: %u = qint.reshape %x : (tensor<1x2x1x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<0, 3>>
+// CHECK-NEXT: %y = qint.requantize %u axis 1 {
+// CHECK-NEXT: ^bb0(%0: !qint.int<0, 3>):
+func.func @narrow(%x : tensor<1x2x1x!qint.int<0, 3>>) -> tensor<1x2x!qint.int<0, 7>> {
+  %r = qint.reshape %x : (tensor<1x2x1x!qint.int<0, 3>>) -> tensor<2x!qint.int<0, 7>>
+  %u = qint.reshape %r : (tensor<2x!qint.int<0, 7>>) -> tensor<1x2x!qint.int<0, 7>>
+  %y = qint.requantize %u axis 1 {
+  ^bb0(%0 : !qint.int<0, 7>):
+    %s = qint.dequantize %0 {scale = 1.000000e+00 : f32, zero_point = 0 : i64} : (!qint.int<0, 7>) -> f32
+    %q = qint.quantize %s {scale = 2.000000e+00 : f32, zero_point = 0 : i64, rounding = "half_even"} : (f32) -> !qint.int<0, 7>
+    qint.yield %q : !qint.int<0, 7>
+  } {qint.numerics = "exact"} : (tensor<1x2x!qint.int<0, 7>>) -> tensor<1x2x!qint.int<0, 7>>
+  func.return %y : tensor<1x2x!qint.int<0, 7>>
+}
