@@ -46,6 +46,20 @@ def network() -> StreamNetwork:
     n.mvau(IntRange(-4, 3), pairs, pe=2, simd=3, style="logic")
     arriving(n, IntRange(-4, 3), pe=2, simd=1)
     arriving(n, IntRange(-1, 1), pe=1, simd=3)
+    n.output(stream.LabelSelectOp(n.input(channel(CODES, (4,), 2))))
+    n.output(stream.GatherOp(n.input(channel(CODES, (4,), 1)), 4, [3, 1, 0, 2], (4,)))
+    vectors, matrix = (n.input(channel(CODES, (2, 2), 1)) for _ in range(2))
+    n.output(stream.MatMulOp(vectors, matrix, qint.IntType(0, 18)))
+    ones = [1, 1, 1, 1]
+    signs = qint.IntType(-6, 12)
+    n.output(stream.ButterflyOp(n.input(channel(CODES, (4,), 1)), signs, ones, ones))
+    for kind in ("sum", "max"):
+        n.output(stream.RowReduceOp(n.input(channel(CODES, (2, 4), 1)), kind))
+    square = n.input(channel(CODES, (4,), 1))
+    n.output(stream.FormulaOp([square], "a * a + 1", qint.IntType(1, 10)))
+    n.weights.append(stream.WeightsOp("taps", np.array([[1, -2], [3, 1]])))
+    windows = n.input(channel(CODES, (2, 4), 1))
+    n.output(stream.VvauOp(windows, "taps", qint.IntType(-6, 12), 2))
     return n
 
 
@@ -98,6 +112,14 @@ BROKEN = [
     ("n_mul", "in_valid(result_valid)", "in_valid(1'b0)", "more than"),
     ("n_concat", "enable && !from_in0", "out_ready && !from_in0", "in the same cycle"),
     ("n_duplicate", "out0_slice_in_ready && out1_slice_in_ready", "out0_slice_in_ready", "not"),
+    ("n_label_select", "_t2[1:0] >= _t3[1:0]", "_t2[1:0] > _t3[1:0]", "not"),
+    ("n_gather", "place_mem[1] = 2'h1", "place_mem[1] = 2'h2", "not"),
+    ("n_matmul", "bank0 <= bank0_mem[{_t6[0]", "bank0 <= bank0_mem[{_t4[0]", "not"),
+    ("n_butterfly", " - ", " + ", "not"),
+    ("n_row_reduce", "(first2 ? 4'd0 : of_row)", "of_row", "not"),
+    ("n_row_reduce_2", "&& !first2 ? of_row", "? of_row", "not"),
+    ("n_formula", "s3_square + 4'd1", "s3_square + 4'd2", "not"),
+    ("n_vvau", "weights_mem[2] = 3'h6", "weights_mem[2] = 3'h2", "not"),
     ("n_requantize", "5'd3 : $signed", "5'd2 : $signed", "not"),
     ("top", "m_axis_1_beat == 2'd2", "m_axis_1_beat == 2'd1", "m_axis_1_tlast"),
     ("top", ".in0_valid(s_axis_9_tvalid)", ".in0_valid(s_axis_8_tvalid)", "n_add.in0_valid"),
