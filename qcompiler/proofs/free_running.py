@@ -5,8 +5,9 @@ many registers says which beats are there. Credits count the room in the storage
 enters with one, which comes back when a beat leaves. Three things are shown:
 
 - The core makes of the beat of a cycle what it must, `latency` cycles later; see `layers`.
-- Beats in the chain, those in the storage's memory, and credits are always as many together as the
-  credits after reset; a beat enters only with a credit. So the memory never holds more than that.
+- Beats in the chain, those in the storage's memory, one that left it in the cycle before, and
+  credits are always as many together as the credits after reset; a beat enters only with a credit.
+  So the memory never holds more than that.
 - The storage gives the beats that came, in order, if its memory is never given more than that.
 """
 
@@ -259,14 +260,21 @@ class _Shell:
         circuit, terms = self.circuit, self.terms
         readies = [find_output(circuit, f"{port}_ready") for port in self.ports]
         credits = find_output(circuit, "credits")
-        others = [n for n in circuit.registers_behind(readies) if n not in (*chain, credits)]
+        leaves = find_output(circuit, "beat_left")
+        left_now = self.values[find_input(circuit, f"{_STORAGE}.left")]
+        same = leaves in circuit.next and self.values[circuit.next[leaves]] == left_now
+        self._require(same, "a credit does not return in the cycle after its beat has left")
+        known = (*chain, credits, leaves)
+        others = [n for n in circuit.registers_behind(readies) if n not in known]
         self._require(len(others) == 1, "ready follows other registers than one for credits")
         (some,) = others
-        leaves = find_input(circuit, f"{_STORAGE}.left")
         through = circuit.cone(readies) & (set(circuit.inputs.values()) - {*self._valids})
         self._require(not through, "ready depends on an output within a cycle")
         after = self.cycle.compute({self.reset: terms.const(1, 0)})
-        depth, begins = (terms.value(after[circuit.next[n]]) for n in (credits, some))
+        depth, begins, returns = (
+            terms.value(after[circuit.next[n]]) for n in (credits, some, leaves)
+        )
+        self._require(returns == 0, "a credit returns after reset")
         if depth is None or begins != 1:
             raise Refuted(f"there are {depth} credits after reset, and {begins} that says so")
         for count, given, left in product(

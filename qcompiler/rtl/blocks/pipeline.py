@@ -210,7 +210,8 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
         in_valid=_valid_behind(b, enter, op.stages),
         out_ready=out_ready,
     )
-    leave = kept.output(b, "left").named("leave")
+    leave = b.register("beat_left", 1, reset=0)  # so that no way goes from a stall to credits
+    leave.drive(kept.output(b, "left"))
     one = b.constant(1, credits.width)
     change = b.mux(enter, b.constant(-1, credits.width), one)
     following = (credits + change).named("following")

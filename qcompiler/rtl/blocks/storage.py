@@ -14,7 +14,7 @@ from xdsl.dialects import hw
 
 from qcompiler.rtl.streaming import Library, StreamBlock
 
-ROUND_TRIP = 2
+ROUND_TRIP = 3
 """Cycles between a beat's leaving the core and its credit's return, if nothing stalls."""
 
 
