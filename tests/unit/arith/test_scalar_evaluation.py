@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qcompiler.arith import enclosures, error_bounds, scalar_ops, trends
 from qcompiler.arith.scalar_builder import ScalarBuilder
 from qcompiler.arith.scalar_evaluation import evaluate, evaluate_at, exact_code
+from qcompiler.arith.scalar_function import UndefinedError
 from qcompiler.arith.scalar_ops import ScalarOp
 
 SMALL = np.arange(-40, 41)
@@ -60,9 +61,7 @@ def test_onnxruntime_numerics_round_every_step_to_float32(function):
     x = np.array([-(2**24) - 1, -3, -1, 0, 1, 2, 5, 2**24 + 1, 2**31 - 1])
     try:
         codes = evaluate(function, x)
-    except ValueError as error:
-        if "NaN" not in str(error):  # inf - inf or 0 * inf
-            raise
+    except UndefinedError:  # inf - inf or 0 * inf
         return
     assert codes.shape == (CHANNELS, x.size)
     assert codes.min() >= function.quantizer.lo

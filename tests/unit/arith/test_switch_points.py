@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from qcompiler.arith.scalar_builder import ScalarBuilder
 from qcompiler.arith.scalar_evaluation import approximate_at, evaluate
+from qcompiler.arith.scalar_function import UndefinedError
 from qcompiler.arith.switch_points import enumerate_codes, find_switch_points
 
 
@@ -24,9 +25,7 @@ def test_switch_points_say_what_the_function_says(function, x_lo, x_hi):
     try:
         points = find_switch_points(function, np.array(x_lo), np.array(x_hi))
         codes = evaluate(function, grid(points))
-    except ValueError as error:
-        if "NaN" not in str(error):
-            raise
+    except UndefinedError:  # inf - inf or 0 * inf
         return
     np.testing.assert_array_equal(points.evaluate(grid(points)), codes)
     assert points.lo == codes.min()
