@@ -17,17 +17,34 @@ class Line(Protocol):
     """What says how sums become codes, see `Shift` and `MulShift`."""
 
     @property
-    def shift(self) -> int: ...  # noqa: D102
+    def shift(self) -> int:
+        """Bits that are dropped."""
+        ...
+
     @property
-    def bias(self) -> IntArray: ...  # noqa: D102
+    def bias(self) -> IntArray:
+        """What is added, [1] or [channels]."""
+        ...
+
     @property
-    def lo(self) -> int: ...  # noqa: D102
+    def lo(self) -> int:
+        """The least code."""
+        ...
+
     @property
-    def hi(self) -> int: ...  # noqa: D102
+    def hi(self) -> int:
+        """The largest code."""
+        ...
+
     @property
-    def tie_parity(self) -> int | None: ...  # noqa: D102
+    def tie_parity(self) -> int | None:
+        """Parity of the code that a tie gives; None if ties are not looked at."""
+        ...
+
     @property
-    def tie_width(self) -> int: ...  # noqa: D102
+    def tie_width(self) -> int:
+        """How many low bits of a sum may be anything in a tie."""
+        ...
 
 
 def tie_fixed(total: IntArray, form: Line) -> IntArray:

@@ -26,14 +26,15 @@ def _entered(form: Shift | MulShift, x: IntArray) -> IntArray:
         return x
     reached = IntRange(int(x.min()), int(x.max()))
     end = 1 << reached.union(-reached).width_bits
-    return x if _fit(form, IntRange(-end, end)) or _fit(form, reached) else x.astype(object)
+    fit = any(_widest_bits(form, range_) <= INT64_BITS for range_ in (IntRange(-end, end), reached))
+    return x if fit else x.astype(object)
 
 
 @lru_cache(maxsize=1024)
-def _fit(form: Shift | MulShift, x: IntRange) -> bool:
-    """Whether 64 bits hold what becomes of accumulators."""
+def _widest_bits(form: Shift | MulShift, x: IntRange) -> int:
+    """Returns the bits of the widest number that becomes of accumulators."""
     # Products may exceed the sums that they become: a bias brings them back.
-    return max(form.sum_range(x).width_bits, form.product_range(x).width_bits) <= INT64_BITS
+    return max(form.sum_range(x).width_bits, form.product_range(x).width_bits)
 
 
 INT64_BITS = 63
@@ -87,7 +88,7 @@ class Shift:
 
     def holds_whole(self, x: IntRange) -> bool:
         """Whether `whole` is exact for accumulators in x."""
-        return max(self.sum_range(x).width_bits, self.product_range(x).width_bits) <= FLOAT64_BITS
+        return _widest_bits(self, x) <= FLOAT64_BITS
 
     def sum_range(self, x: IntRange) -> IntRange:
         """Returns the range of the sum before the shift, for accumulators in x; gives its width."""
@@ -137,7 +138,7 @@ class MulShift:
 
     def holds_whole(self, x: IntRange) -> bool:
         """Whether `whole` is exact for accumulators in x."""
-        return max(self.sum_range(x).width_bits, self.product_range(x).width_bits) <= FLOAT64_BITS
+        return _widest_bits(self, x) <= FLOAT64_BITS
 
     @property
     def multiplier_range(self) -> IntRange:
