@@ -77,8 +77,9 @@ def replace(rewriter: PatternRewriter, op: Operation, new: Sequence[Operation]) 
             created.location = op.location
         qint.inherit_numerics(op, created)
     new[-1].results[0].name_hint = op.results[0].name_hint
+    same = new[-1].results[0].type == op.results[0].type
     rewriter.replace(op, list(new))
-    for use in new[-1].results[0].uses:
+    for use in () if same else new[-1].results[0].uses:
         if isinstance(use.operation, qint.RequantizeOp | qint.JoinOp):
             narrow_body(use.operation)
 
