@@ -17,6 +17,7 @@ from qcompiler.cli.common import (
     table,
 )
 from qcompiler.cli.progress import showing_progress
+from qcompiler.proofs.circuit import require_yosys
 from qcompiler.proofs.jobs import Effort
 from qcompiler.proofs.prove import Report, prove
 
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Proves; exit status 0 if nothing was refuted or left open, else 1."""
+    require_yosys()
     with showing_progress() as progress, naming_nodes(parsed.directory):
         report = prove(
             parsed.directory,

@@ -218,10 +218,7 @@ def elaborate(
         SynthesisError: Yosys is absent, or failed.
         ValueError: the circuit has something that none of ours has, such as a second clock.
     """
-    if importlib.util.find_spec("pyosys") is None:
-        raise SynthesisError(
-            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler-hdl[prove]"
-        )
+    require_yosys()
     for path in sources:
         (folder / path.name).write_bytes(path.read_bytes())
     commands = [
@@ -263,3 +260,15 @@ def check_clocks(module: Mapping[str, Any]) -> None:
                     raise ValueError(f"{name} does not follow the rising edge of ap_clk")
         if cell["type"].startswith(("$adff", "$aldff", "$dffsr", "$dlatch", "$sr")):
             raise ValueError(f"{name} changes without ap_clk")
+
+
+def require_yosys() -> None:
+    """Checks that there is a Yosys for proofs.
+
+    Raises:
+        SynthesisError: it is absent.
+    """
+    if importlib.util.find_spec("pyosys") is None:
+        raise SynthesisError(
+            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler-hdl[prove]"
+        )
