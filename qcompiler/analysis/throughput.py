@@ -11,7 +11,7 @@ such a schedule exists, so no more is needed (docs/hardware.md).
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ HELD_BESIDE_MEMORY = 2 * SLICE_ENTRIES + 1
 """Beats that a FIFO has beside those in its memory: in the slice before it, in its output register,
 and in its own slice."""
 
-_SLICE_DELAY, _FIFO_DELAY = 2, 3
+SLICE_DELAY, FIFO_DELAY = 2, 3
 """Cycles from when a beat is taken of a full slice, or of a FIFO that is full with the slice before
 it, until another one may come into that slice."""
 
@@ -56,7 +56,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class _Pass:
+class Pass:
     """One way through the network.
 
     Attributes:
@@ -66,6 +66,10 @@ class _Pass:
         joined: the same of every process that takes several channels.
         waiting: per channel that a process takes, for how many beats there must be room; if it
             is a FIFO, with those that wait behind it.
+        times: per channel that is watched, when its beats come.
+        frames: that took it.
+        period: cycles from one to the next.
+        moved: how many beats all processes took.
     """
 
     outputs: dict[SSAValue, Times]
@@ -73,9 +77,13 @@ class _Pass:
     entered: dict[SSAValue, Times]
     joined: dict[SSAValue, Times]
     waiting: dict[SSAValue, int]
+    times: dict[SSAValue, Times]
+    frames: int
+    period: int
+    moved: int
 
 
-def _room(arrival: Times, taken: Times) -> int:
+def room(arrival: Times, taken: Times) -> int:
     """Returns for how many beats there must be room: up to `SLICE_ENTRIES` a slice has it.
 
     Each beat comes when the one so many before it was taken, and the place of that one has come
@@ -88,13 +96,13 @@ def _room(arrival: Times, taken: Times) -> int:
 
     if holds(1, 1):
         return 1
-    if holds(SLICE_ENTRIES, _SLICE_DELAY):
+    if holds(SLICE_ENTRIES, SLICE_DELAY):
         return SLICE_ENTRIES
     enough = SLICE_ENTRIES + 1
-    while not holds(enough, _FIFO_DELAY):
+    while not holds(enough, FIFO_DELAY):
         enough *= 2
     fewer = range(SLICE_ENTRIES + 1, enough)
-    return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, _FIFO_DELAY))
+    return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, FIFO_DELAY))
 
 
 def _slowest(network: Network) -> tuple[str, int]:
@@ -103,8 +111,8 @@ def _slowest(network: Network) -> tuple[str, int]:
     return name, cycles[name]
 
 
-def _early(network: Network, period: int) -> tuple[_Pass, int]:
-    """Returns the way on which all happens as early as it can, and how many frames take it.
+def _early(network: Network, period: int) -> Pass:
+    """Returns the way on which all happens as early as it can.
 
     After so many no more of them are under way at once than before. A branch that is late by some
     frames has that many more beats wait beside it; in small frames the latency of one layer is
@@ -114,7 +122,7 @@ def _early(network: Network, period: int) -> tuple[_Pass, int]:
     frames = _LEAST_FRAMES + found.skew // period
     if frames > _LEAST_FRAMES:
         found = _forward(network, period, frames=frames)
-    return found, frames
+    return found
 
 
 def _time_type(network: Network, period: int, frames: int) -> type[np.signedinteger[Any]]:
@@ -145,12 +153,15 @@ def _forward(
     frames: int,
     count: bool = False,
     given: Mapping[SSAValue, Times] | None = None,
-) -> _Pass:
+    watched: Collection[SSAValue] = (),
+) -> Pass:
     arrivals = _arrivals(network, period, frames) | dict(given or {})
     entered: dict[SSAValue, Times] = {}
     skew = 0
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
+    kept: dict[SSAValue, Times] = {}
+    moved = 0
     buffered: dict[SSAValue, Times] = {}  # when what a FIFO gives came to it
     for process in network.processes:
         # Each channel has one reader, after which its times are not needed: they take much memory.
@@ -159,22 +170,24 @@ def _forward(
             firsts = [int(times[0]) for times in come]
             skew = max(skew, max(firsts) - min(firsts))
         found = process.timing(come, frames, None if release is None else release[process])
+        moved += sum(times.size for times in come)
         for operand, arrival, taken in zip(process.operands, come, found.taken, strict=True):
             if operand in network.inputs:
                 entered[operand] = taken
             if not count:
                 continue
-            waiting[operand] = _room(arrival, taken)
+            waiting[operand] = room(arrival, taken)
             if isinstance(fifo := operand.owner, stream.FifoOp):
-                waiting[fifo.input] = _room(buffered.pop(operand), taken)
+                waiting[fifo.input] = room(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):
                 buffered[process.result] = arrival
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
         arrivals.update(made)
+        kept.update({value: times for value, times in made.items() if value in watched})
         if len(come) > 1 and process.early:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
-    return _Pass(outputs, skew, entered, joined, waiting)
+    return Pass(outputs, skew, entered, joined, waiting, kept, frames, period, moved)
 
 
 def _releases(
@@ -241,7 +254,7 @@ def _in_order(value: SSAValue) -> Times:
     return np.arange(_LOOP_FRAMES * stream.channel_of(value).beats, dtype=np.int64) + _KEEPING
 
 
-def _fed(state: State, found: _Pass) -> Times:
+def _fed(state: State, found: Pass) -> Times:
     """Returns when a state comes, if it is left as in `found`."""
     taken, left = stream.channel_of(state.taken), stream.channel_of(state.left)
     elements = np.repeat(found.outputs[state.left].astype(np.int64), left.lanes.data)
@@ -252,23 +265,26 @@ def _fed(state: State, found: _Pass) -> Times:
     return np.maximum.accumulate(arrival - place) + place
 
 
-def waiting_beats(network: Network) -> dict[SSAValue, int]:
-    """Returns, per channel, for how many beats there must be room for a schedule of full speed."""
+def full_speed(network: Network, watched: Collection[SSAValue] = ()) -> Pass:
+    """Returns a schedule of full speed in which nothing is made too early, and what waits in it.
+
+    Args:
+        network: any.
+        watched: channels whose times are asked for.
+    """
     _, period = _slowest(network)
-    early, frames = _early(network, period)
-    return _paced(network, period, early, frames).waiting
-
-
-def _paced(network: Network, period: int, early: _Pass, frames: int) -> _Pass:
-    """Returns a way of full speed, with what waits on it, on which nothing is made too early."""
+    early = _early(network, period)
+    frames = early.frames
     release, due = _releases(network, early.outputs, early.joined, frames)
     # What the network need not have yet waits outside of it, not on each way that it takes.
     entering = {
         value: np.maximum(times, due[value])
         for value, times in _arrivals(network, period, frames).items()
     }
-    late = _forward(network, period, release, frames=frames, count=True, given=entering)
+    late = _forward(
+        network, period, release, frames=frames, count=True, given=entering, watched=watched
+    )
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        late = _forward(network, period, frames=frames, count=True)
+        late = _forward(network, period, frames=frames, count=True, watched=watched)
     return late

@@ -1,14 +1,20 @@
 """FIFOs where beats wait, and line buffers that keep up: the pass size-fifos."""
 
+from collections.abc import Iterator
+
 from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 
+from qcompiler.analysis.filling import Chain, Work
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, SLICE_ENTRIES, waiting_beats
+from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, SLICE_ENTRIES, Pass, full_speed
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 
 _ROUNDS = 8
+_LEAST_WORK = 1 << 19
+"""Times of beats that are computed in any case to find out what FIFOs need not hold: no more than
+one way through a large network has."""
 
 
 def size_fifos(network: Network) -> None:
@@ -22,10 +28,38 @@ def size_fifos(network: Network) -> None:
     # A FIFO takes cycles of its own, however deep it is, which other branches have to wait for:
     # again until none comes.
     for _ in range(_ROUNDS):
-        waiting = waiting_beats(network)
-        come = [_buffer(network, value, beats) for value, beats in waiting.items()]
+        chains = [] if network.states else list(_chains(network))
+        found = full_speed(network, {value for chain in chains for value in chain.watched})
+        come = [_buffer(network, value, beats) for value, beats in found.waiting.items()]
         if not any(come):
+            _leave(chains, found)
             return
+
+
+def _chains(network: Network) -> Iterator[Chain]:
+    """Yields what stands behind the FIFOs, the ones that are in none before them."""
+    inside: set[stream.Process] = set()
+    for process in network.processes:
+        if isinstance(process, stream.FifoOp) and process not in inside:
+            chain = Chain.behind(process)
+            if chain is not None:
+                inside |= {link.fifo for link in chain.links if link.fifo is not None}
+                yield chain
+
+
+def _leave(chains: list[Chain], found: Pass) -> None:
+    """Gives FIFOs, the largest first, only the room for what those behind them have none for."""
+    work = Work(max(_LEAST_WORK, found.moved))
+    for chain in sorted(chains, key=lambda chain: -chain.fifo.memory_bits):
+        fifo, left = chain.fifo, chain.left_waiting(found, work)
+        if left is None or left >= fifo.depth.value.data + HELD_BESIDE_MEMORY:
+            continue
+        if left > SLICE_ENTRIES:
+            fifo.properties["depth"] = IntegerAttr(max(1, left - HELD_BESIDE_MEMORY), i64)
+            continue
+        fifo.result.replace_all_uses_with(fifo.input)
+        fifo.detach()
+        fifo.erase()
 
 
 def _require_lanes_that_meet(network: Network) -> None:

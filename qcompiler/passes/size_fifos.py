@@ -29,6 +29,7 @@ Leaves alone: the network's inputs (the sender waits), and channels on which at 
 every block ends in a register slice of two entries; unless a third beat that comes as the first is
 taken would make later ones late, as what gives it stands still. A FIFO stands where what waits is narrowest: on
 the way from a fork to a join that is often before the requantizer and the width adapter.
+It holds what those behind it, up to the next join or fork, have no room for themselves.
 """
 
 from dataclasses import dataclass

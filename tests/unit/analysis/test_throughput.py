@@ -9,7 +9,7 @@ from stream_networks import StreamNetwork, channel
 import qcompiler
 from qcompiler.analysis import throughput
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import predict, waiting_beats
+from qcompiler.analysis.throughput import full_speed, predict
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.stream.schedule import Schedule
@@ -96,7 +96,7 @@ def waiting_before_the_second_unit(outputs: int, period: int) -> int:
     network = network_of(chain(beats=8, stages=[(8, 8, 8, 1), (8, outputs, 1, 1)]))
     assert predict(network).cycles_per_frame == period
     *_, unit = (p for p in network.processes if isinstance(p, stream.MvauOp))
-    return waiting_beats(network)[unit.input]
+    return full_speed(network).waiting[unit.input]
 
 
 def test_no_beats_wait_before_a_unit_that_takes_one_a_cycle():
@@ -109,14 +109,14 @@ def test_beats_that_come_evenly_wait_while_a_unit_replays():
     # after the last: three beats of the next frame come meanwhile.
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 4, 1, 1)]))
     *_, unit = network.processes
-    assert waiting_beats(network)[unit.input] == 3
+    assert full_speed(network).waiting[unit.input] == 3
 
 
 def test_wide_times_give_what_narrow_ones_give(monkeypatch):
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 6, 1, 1), (6, 2, 1, 1)]))
-    narrow = predict(network), waiting_beats(network)
+    narrow = predict(network), full_speed(network).waiting
     monkeypatch.setattr(throughput, "_time_type", lambda *_: np.int64)
-    assert (predict(network), waiting_beats(network)) == narrow
+    assert (predict(network), full_speed(network).waiting) == narrow
 
 
 def test_times_are_wide_where_narrow_ones_would_overflow():
@@ -130,9 +130,9 @@ def test_beats_that_come_one_a_cycle_need_no_running_maximum(monkeypatch):
         Path(__file__).parents[3] / "examples" / "brevitas_residual" / "brevitas_residual_qcdq.onnx"
     )
     network = qcompiler.compile(example).network
-    quick = predict(network), waiting_beats(network)
+    quick = predict(network), full_speed(network).waiting
     monkeypatch.setattr(Schedule, "is_beat_by_beat", False)
-    assert (predict(network), waiting_beats(network)) == quick
+    assert (predict(network), full_speed(network).waiting) == quick
 
 
 def test_what_is_not_needed_yet_waits_outside_and_not_on_both_ways():
@@ -143,4 +143,4 @@ def test_what_is_not_needed_yet_waits_outside_and_not_on_both_ways():
     n.output(parted, *ways, stream.AddOp(*(way.result for way in ways), qint.IntType(0, 8)))
     network = network_of(n)
     assert predict(network).cycles_per_frame == 6 * 16
-    assert max(waiting_beats(network).values()) <= 2
+    assert max(full_speed(network).waiting.values()) <= 2
