@@ -15,6 +15,8 @@ _ROUNDS = 8
 _LEAST_WORK = 1 << 19
 """Times of beats that are computed in any case to find out what FIFOs need not hold: no more than
 one way through a large network has."""
+_SMALL_PART = 32
+"""FIFOs of no more than so small a part of all their bits stay as they are."""
 
 
 def size_fifos(network: Network) -> None:
@@ -32,7 +34,7 @@ def size_fifos(network: Network) -> None:
         found = full_speed(network, {value for chain in chains for value in chain.watched})
         come = [_buffer(network, value, beats) for value, beats in found.waiting.items()]
         if not any(come):
-            _leave(chains, found)
+            _leave(network, chains, found)
             return
 
 
@@ -47,10 +49,18 @@ def _chains(network: Network) -> Iterator[Chain]:
                 yield chain
 
 
-def _leave(chains: list[Chain], found: Pass) -> None:
-    """Gives FIFOs, the largest first, only the room for what those behind them have none for."""
+def _leave(network: Network, chains: list[Chain], found: Pass) -> None:
+    """Gives FIFOs, the largest first, only the room for what those behind them have none for.
+
+    Args:
+        network: whose FIFOs they are.
+        chains: what stands behind FIFOs.
+        found: the schedule that the depths are of.
+    """
+    bits = sum(p.memory_bits for p in network.processes if isinstance(p, stream.FifoOp))
+    worth = [chain for chain in chains if chain.fifo.memory_bits * _SMALL_PART > bits]
     work = Work(max(_LEAST_WORK, found.moved))
-    for chain in sorted(chains, key=lambda chain: -chain.fifo.memory_bits):
+    for chain in sorted(worth, key=lambda chain: -chain.fifo.memory_bits):
         fifo, left = chain.fifo, chain.left_waiting(found, work)
         if left is None or left >= fifo.depth.value.data + HELD_BESIDE_MEMORY:
             continue
