@@ -248,6 +248,10 @@ class QintFunctions(InterpreterFunctions):
     def formula(self, i: Interpreter, op: qint.FormulaOp, args: PythonValues) -> PythonValues:
         return (check_range(op, op.formula.evaluate(args)),)
 
+    @impl(qint.LookupOp)
+    def lookup(self, i: Interpreter, op: qint.LookupOp, args: PythonValues) -> PythonValues:
+        return (op.table.apply(args[0].astype(np.int64) @ op.weights),)
+
     @impl(qint.ArgMaxOp)
     def arg_max(self, i: Interpreter, op: qint.ArgMaxOp, args: PythonValues) -> PythonValues:
         return (positions(args[0], last=op.takes_last),)

@@ -52,6 +52,7 @@ from qcompiler.passes.elementwise_steps import is_constant
 from qcompiler.passes.fold_caches import CachePattern
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
+from qcompiler.passes.fold_lookups import LookupPattern
 from qcompiler.passes.fold_mixture import MixturePattern, RowQuotientPattern
 from qcompiler.passes.fold_moves import RaiseMoves
 from qcompiler.passes.fold_normalization import LayerNormPattern
@@ -371,6 +372,7 @@ def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
         RowQuotientPattern(),
         LayerNormPattern(),
         ConvTransposePattern(),
+        LookupPattern(),
         RearrangementPattern(),
         ConcatPattern(),
         CachePattern(),

@@ -20,6 +20,7 @@ def every_operation(folder):
         conv=random.integers(-8, 8, (8, 4, 3, 3)),
         transposed=random.normal(size=(8, 4, 2, 2)).astype(np.float32),
         last=random.integers(-3, 4, (3, 4, 4), np.int8),
+        words=random.integers(0, 4, (2, 32)),
     )
     return path
 

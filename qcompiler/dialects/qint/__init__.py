@@ -21,6 +21,7 @@ from qcompiler.dialects.qint.linear import (
     affine_range,
     matmul_range,
 )
+from qcompiler.dialects.qint.lookup import LookupOp
 from qcompiler.dialects.qint.numerics import inherit_numerics, numerics_of, set_numerics
 from qcompiler.dialects.qint.rearrange import (
     DepthToSpaceOp,
@@ -62,7 +63,7 @@ QINT = Dialect(
         QuantizeOp, DequantizeOp,
         ConstantOp, MatMulOp, AffineOp, ReshapeOp, TransposeOp, ConvOp, PoolOp, SampleOp,
         RowReduceOp, FormulaOp,
-        AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp, SoftmaxOp,
+        AddOp, MulOp, ConcatOp, JoinOp, ArgMaxOp, SoftmaxOp, LookupOp,
         SliceOp, PadOp, ResizeNearestOp, DepthToSpaceOp,
         RequantizeOp, ShiftOp, MulShiftOp, FloatScaleOp, ThresholdOp, TableOp, YieldOp,
     ],
@@ -72,11 +73,12 @@ QINT = Dialect(
 __all__ = [
     "QINT", "REDUCTIONS", "AddOp", "AffineOp", "ArgMaxOp", "ConcatOp", "ConstantOp", "ConvOp",
     "DepthToSpaceOp", "DequantizeOp", "FloatScaleOp", "FormulaOp", "Hardware", "IntRange",
-    "IntType", "IntegerOp", "JoinOp", "MatMulOp", "MulOp", "MulShiftOp", "PadOp", "Pairwise",
-    "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp", "ReshapeOp",
-    "ResizeNearestOp", "RowReduceOp", "SampleOp", "ScalarBody", "ShiftOp", "SliceOp", "SoftmaxOp",
-    "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range", "conv_range",
-    "element_of", "inherit_numerics", "initial_range", "int_like", "int_parameter", "int_type_of",
-    "matmul_range", "numerics_of", "parameter_array", "pool_range", "range_of", "real_parameter",
-    "reduced", "requantizer_op", "sampling_properties", "set_numerics", "set_state", "state_of",
+    "IntType", "IntegerOp", "JoinOp", "LookupOp", "MatMulOp", "MulOp", "MulShiftOp", "PadOp",
+    "Pairwise", "PoolOp", "QuantizeOp", "Rearrangement", "RequantizeOp", "RequantizerOp",
+    "ReshapeOp", "ResizeNearestOp", "RowReduceOp", "SampleOp", "ScalarBody", "ShiftOp", "SliceOp",
+    "SoftmaxOp", "TableOp", "ThresholdOp", "TransposeOp", "Windowed", "YieldOp", "affine_range",
+    "conv_range", "element_of", "inherit_numerics", "initial_range", "int_like", "int_parameter",
+    "int_type_of", "matmul_range", "numerics_of", "parameter_array", "pool_range", "range_of",
+    "real_parameter", "reduced", "requantizer_op", "sampling_properties", "set_numerics",
+    "set_state", "state_of",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
@@ -118,11 +119,20 @@ def refitted(
         remedy = _param_remedy(param, given.get(first), shapes)
     if not remedy and len(shapes) == len(operands):
         remedy = _SHAPES.get(signature.name, _no_remedy)(shapes, texts)
+    if not remedy and shapes:
+        remedy = _axis_remedy(error.what, shapes[0])
     if not remedy:
         shown = [f"{text} has shape {[*s]}" for text, s in zip(texts, shapes, strict=False)]
         remedy = f"change the arguments: {', '.join(shown)}" if shown else "change the arguments"
     span = given[first].span if first in given else error.span
     return StatementError(span, error.what, remedy)
+
+
+def _axis_remedy(what: str, shape: Sequence[int]) -> str:
+    """Returns the axis that has as many channels as there are values, if that is what lacks."""
+    found = re.search(r" has (\d+) values, which needs an axis", what)
+    fitting = [axis for axis, extent in enumerate(shape) if found and extent == int(found[1])]
+    return f"add axis: {fitting[-1]}" if fitting else ""
 
 
 _NUMBERS = {

@@ -161,6 +161,21 @@ def _table(v: Values, _made: qint.IntRange) -> Requantizer:
     return Table(v["entries"], v["x_lo"])
 
 
+def _lookup(inputs: Sequence[SSAValue], values: Values, _region: Region | None) -> Operation:
+    return qint.LookupOp(
+        inputs[0], values["sources"], values["entries"], values["bits"], values["x_lo"]
+    )
+
+
+def _least(operands: Sequence[SSAValue]) -> int:
+    return qint.range_of(operands[0].type).lo
+
+
+def _bits(operands: Sequence[SSAValue]) -> int:
+    bounds = qint.range_of(operands[0].type)
+    return max(1, (bounds.hi - bounds.lo).bit_length())
+
+
 def _spatial(entry: int) -> Any:
 
     def default(operands: Sequence[SSAValue]) -> list[int]:
@@ -218,6 +233,8 @@ INTEGER_OPERATIONS = (
     _integer(qint.FormulaOp, "*inputs", Param("text", Kind.TEXT),
              *(Param(table, Kind.INTEGERS, None) for table in "tuvw"), build=_formula),
     _integer(qint.ArgMaxOp, "x", Param("last", Kind.BOOL, False)),
+    _integer(qint.LookupOp, "x", Param("sources", Kind.MATRIX), Param("entries", Kind.MATRIX),
+             Param("bits", Kind.INT, _bits), Param("x_lo", Kind.INT, _least), build=_lookup),
     _integer(qint.SliceOp, "x", *SLICE, build=_per_axis(qint.SliceOp, "starts", "ends", "steps")),
     _integer(qint.PadOp, "x", Param("begin", Kind.INTS), Param("end", Kind.INTS),
              Param("value", Kind.INT, 0), build=_per_axis(qint.PadOp, "begin", "end")),

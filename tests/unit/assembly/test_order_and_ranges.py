@@ -154,6 +154,13 @@ QINT = {
         "1x3",
     ),
     "arg_max": ((0, 1), f"%r = qint.arg_max %x {{last = false}} : ({I3})", "1x1"),
+    "lookup": (
+        (-1, 2),
+        "%r = qint.lookup %x {sources = dense<[[1, 0]]> : tensor<1x2xi8>, entries = dense<"
+        "[[0, -1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]> : tensor<1x16xi8>, bits = 2 : i64, "
+        f"x_lo = 0 : i64}} : ({I3})",
+        "1x1",
+    ),
 }
 
 
