@@ -12,8 +12,9 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from qcompiler.design import Design
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array
 from qcompiler.frontends.onnx import parse_input_option
+from qcompiler.provenance.bounds import bounds_of
+from qcompiler.provenance.sources import source_node
 
 _PAGE = REPOSITORY / "docs" / "transformers.md"
 _STALLS = 0.3
@@ -140,16 +143,22 @@ def compare(design: Design, path: Path, frames: Array, found: Found) -> None:
     comparison = replay.found
     found.codes, found.ties = comparison.integers, int(comparison.noise)
     found.mismatches, found.notes = comparison.mismatches, comparison.notes
-    found.near = near_borders(replay)
+    found.near = near_borders(replay, bounds_of(design.level("last")))
 
 
-def near_borders(replay: Replay) -> int:
-    """Counts codes behind a softmax that may differ from real softmax's, as it is near a border."""
+def near_borders(replay: Replay, bounds: Mapping[str, Fraction]) -> int:
+    """Counts codes behind a softmax that may differ from real softmax's, as it is near a border.
+
+    Args:
+        replay: of the model's quantizers.
+        bounds: of the design's softmax functions, in codes, by node.
+    """
     count = 0
     for op in replay.main.body.block.ops:
         if isinstance(op, qint.QuantizeOp) and isinstance(op.input.owner, nn.SoftmaxOp):
             codes = replay.values[op.input] / float(op.scale_array[0])
-            count += int(undecided(codes).sum())
+            bound = bounds[source_node(op.input.owner) or ""]
+            count += int(undecided(codes, bound).sum())
     return count
 
 
@@ -283,7 +292,8 @@ def low_precision(folder: Path) -> Found:
     found.values = found.codes = comparison.integers
     found.differ = comparison.mismatches + int(comparison.noise)
     found.ties, found.mismatches = int(comparison.noise), comparison.mismatches
-    found.notes, found.near = comparison.notes, near_borders(replay)
+    found.notes = comparison.notes
+    found.near = near_borders(replay, bounds_of(design.level("last")))
     simulate(design, list(design.quantize({design.names("inputs")[0]: given[:4]})), found)
     fifos(design, found)
     return found
@@ -304,8 +314,8 @@ weights are random, of a fixed seed.
 - *codes*: behind every quantizer of the network, compared one by one on the runtime's own codes
   before it; *ties*: of them, those that differ and lie as near to where the rounding switches as
   float32 can err; *mismatches*: all others that differ.
-- *near a border*: codes behind a softmax for which real softmax lies within 2^-12 of a code of
-  the border between two, so that its bound does not decide them
+- *near a border*: codes behind a softmax for which real softmax lies nearer to the border between
+  two than the bound that is proven for it, 2^-12 of a code or less, so that it does not decide them
   ([numerics](numerics.md#functions-of-a-row)).
 - *wrong in Verilog*: integers that differ from the interpreter in two simulations of these
   frames, back to back and with random stalls on every port.

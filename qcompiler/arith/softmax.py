@@ -158,12 +158,16 @@ class Softmax:
         return (border <= float(self.bound) + noise).sum(axis=-1)
 
 
-def undecided(codes: FloatArray, bound_bits: int = BOUND_BITS) -> BoolArray:
+def undecided(codes: FloatArray, bound: Fraction) -> BoolArray:
     """Returns which of the codes of real softmax, not rounded, lie so near a border of two codes.
 
     There the code that is computed may be the other one.
+
+    Args:
+        codes: any shape.
+        bound: distance of what is computed to them at most.
     """
-    return np.abs(codes - np.floor(codes) - 0.5) <= 2.0**-bound_bits
+    return np.abs(codes - np.floor(codes) - 0.5) <= float(bound)
 
 
 def bits_of_entries(softmax: Softmax) -> int:

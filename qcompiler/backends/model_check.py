@@ -7,6 +7,7 @@ so close to the boundary between two codes that the runtime's roundings can take
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,6 +29,7 @@ from qcompiler.frontends.onnx.loader import load_model
 from qcompiler.frontends.onnx.naming import source_name
 from qcompiler.interpreters import functions, run_watched
 from qcompiler.progress import Progress, silent
+from qcompiler.provenance.bounds import bounds_of
 from qcompiler.provenance.sources import source_node
 
 Results: TypeAlias = tuple[Array, ...]
@@ -54,6 +56,7 @@ class Comparison:
         farthest: in codes, of those that noise explains: from the boundary between both codes.
         undecided, rows: behind a softmax, codes that may differ in the hardware, as its bound does
             not decide them, and the rows that they are in.
+        bound: that one: distance of the hardware to real softmax at most, in codes.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Comparison:
     farthest: float = 0.0
     undecided: int = 0
     rows: int = 0
+    bound: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def check_model(
     progress("comparing quantizers")
     codes = {op: _codes(op, found[nodes[name].output[0]]) for op, name in quantizers.items()}
     arguments = [inputs[name] for name in design.names("inputs")]
-    forced = _Forced(codes, frames)
+    forced = _Forced(codes, frames, {**bounds_of(design.level("last"))})
     run_watched(module, "main", arguments, forced.note_ours)
     run_watched(module, "main", arguments, forced.note_exact, exact=True)
     compared = [forced.compared(op, name) for op, name in quantizers.items() if op in forced.ours]
@@ -226,14 +230,20 @@ class _Forced:
     Args:
         codes: of the runtime, [frames, elements], per quantizer.
         frames: how many there are.
+        bounds: of the softmax functions in hardware, in codes, by node.
 
     Attributes:
         ours: what we make there.
         noisy, wrong: whether a frame has differences of noise, or of another kind.
     """
 
-    def __init__(self, codes: Mapping[qint.QuantizeOp, Array], frames: int):
-        self._codes = codes
+    def __init__(
+        self,
+        codes: Mapping[qint.QuantizeOp, Array],
+        frames: int,
+        bounds: Mapping[str | None, Fraction],
+    ):
+        self._codes, self._bounds = codes, bounds
         self.ours: dict[Operation, Array] = {}
         self._exact: dict[Operation, Array] = {}
         self.noisy = np.zeros(frames, bool)
@@ -293,16 +303,19 @@ class _Forced:
         counts = codes.size, equal, count, len(real) - count, farthest
         return Comparison(name, *counts, *self._near_borders(op))
 
-    def _near_borders(self, op: qint.QuantizeOp) -> tuple[int, int]:
-        """Returns how many codes a softmax does not decide, and in how many rows."""
+    def _near_borders(self, op: qint.QuantizeOp) -> tuple[int, int, float]:
+        """Returns how many codes a softmax does not decide, in how many rows, and its bound."""
         softmax = op.input.owner
         if not isinstance(softmax, nn.SoftmaxOp):
-            return 0, 0
+            return 0, 0, 0.0
+        bound = self._bounds.get(source_node(softmax))
+        if bound is None:  # the driver computes it
+            return 0, 0, 0.0
         exact = self._exact[op]
-        near = undecided(exact).reshape(len(exact), *shape_of(op.result.type))
+        near = undecided(exact, bound).reshape(len(exact), *shape_of(op.result.type))
         self.noisy |= near.reshape(len(exact), -1).any(axis=1)
         rows = near.any(axis=1 + softmax.axis.value.data)
-        return int(near.sum()), int(rows.sum())
+        return int(near.sum()), int(rows.sum()), float(bound)
 
 
 def _compared_output(name: str, theirs: Array, ours: Array, forced: _Forced) -> Comparison:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.backends.model_check import ModelCheck
 from qcompiler.backends.synthesis.equivalence import Equivalence
 from qcompiler.backends.verification import Verification, verify
@@ -175,9 +174,10 @@ def _show_model(check: ModelCheck) -> None:
         sum(getattr(one, name) for one in check.quantizers) for name in ("rows", "undecided")
     )
     if rows:
+        bound = max(one.bound for one in check.quantizers)
         out.print(
             f"softmax: {codes} codes in {rows} rows may differ: real softmax is within "
-            f"2^-{BOUND_BITS} of a code from the border of two"
+            f"{bound:.2g} of a code from the border of two"
         )
     farthest = max((one.farthest for one in check.quantizers if one.noise), default=None)
     if farthest is not None:

@@ -16,6 +16,7 @@ from qcompiler.dialects.attributes import Array, shape_of
 from qcompiler.errors import ModelError, Problem
 from qcompiler.passes.masked_scores import EmptyRowError, scores_of
 from qcompiler.passes.rewriting import replace
+from qcompiler.provenance.bounds import note_bound
 from qcompiler.provenance.sources import place_of
 
 MOST_ENTRIES = 2**24
@@ -53,6 +54,7 @@ class SoftmaxPattern(RewritePattern):
         rows = Exponentials.of(made, Fraction(float(op.scale_array[0])), self.bound_bits)
         if rows is None:
             return
+        note_bound(made, rows.softmax.bound)
         rank = len(shape_of(op.result.type))
         axis = made.axis.value.data
         rows.new.append(_codes(rows, op))

@@ -88,6 +88,7 @@ def test_codes_that_a_softmax_does_not_decide_are_counted(tmp_path):
     # Two of 2^12 positions between two codes are that near a border.
     assert 0 < softmax.rows <= softmax.undecided < softmax.integers / 2**8
     assert softmax.integers == 48 * 2 * 8 * 8
+    assert 0 < softmax.bound <= 2.0**-12
 
 
 def test_another_model_is_refused(tmp_path):
