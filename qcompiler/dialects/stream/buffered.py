@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qcompiler.dialects.stream.flow import Flow
+from qcompiler.dialects.stream.flow import Bend, Flow
 from qcompiler.dialects.stream.line_buffer import Writer
 from qcompiler.dialects.stream.process import Pipe
 from qcompiler.dialects.stream.schedule import Demand, Timeline, Times
@@ -71,7 +71,12 @@ class Buffering:
             waits += [other.at(index, leaving + 1) for other in others]
             starts.append(max(waits, default=0.0))
             released += [starts[-1] + cycles] * self.free[index]
-        return Flow(starts[0] + int(slots[0]) + latency, starts[-1] + int(slots[-1]) + latency)
+        first, last = (int(slots[end]) + latency for end in (0, -1))
+        bent = leaving - 1  # the row from which on all leave one after the other
+        while bent and starts[bent] - starts[bent - 1] <= cycles:
+            bent -= 1
+        bend = Bend(bent / leaving, starts[bent] + first) if bent else None
+        return Flow(starts[0] + first, starts[-1] + last, bend)
 
 
 class Buffered(Pipe):

@@ -8,7 +8,7 @@ from transformer_models import attention
 import qcompiler
 from qcompiler.analysis.even_flows import estimated_timing, products
 from qcompiler.dialects.stream.buffered import Buffering
-from qcompiler.dialects.stream.flow import Flow, scheduled_flows
+from qcompiler.dialects.stream.flow import Bend, Flow, scheduled_flows
 from qcompiler.dialects.stream.schedule import Schedule
 
 
@@ -22,12 +22,21 @@ def test_a_process_that_is_slower_than_what_comes_sets_the_pace():
     assert slow == Flow(10 + 4 + 3, 30 + 4 + 3)
 
 
+def test_what_comes_fast_in_the_end_is_still_worked_on_behind_it():
+    # Ten turns of 4 cycles; the last four beats come at once, as the last rows of windows do.
+    schedule = Schedule.pipe(4, np.array([0]), np.array([3]), latency=1, turns=10)
+    (made,) = scheduled_flows(schedule, [Flow(0, 61, Bend(0.6, 60))])
+    assert made == Flow(3 + 1, 60 + 15 + 1, Bend(24 / 40, 60 + 1))
+
+
 def test_rows_leave_when_they_are_whole_and_come_when_there_is_room():
     # Four rows of 10 beats, of which two are kept: each leaves in 25 cycles.
     each = [1] * 4
     buffer = Buffering(each, each, 10, 25, capacity=2)
     assert buffer.flow(Flow(0, 39), latency=2) == Flow(10 + 2, 10 + 3 * 25 + 24 + 2)
-    assert buffer.flow(Flow(0, 390), latency=0) == Flow(9 * 10 + 1, 391 + 24)
+    # The last row of windows waits for the last one that comes.
+    late = buffer.flow(Flow(0, 390), latency=0)
+    assert late == Flow(9 * 10 + 1, 391 + 24, Bend(3 / 4, 391))
 
 
 @pytest.mark.parametrize("cycles", [64, 500])
