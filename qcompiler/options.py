@@ -275,6 +275,7 @@ class Options:
                 "form": self.requantizer,
                 "device": self.device,
                 "target_cycles": self.target_cycles,
+                "pixels": pixels,
             },
         }
 

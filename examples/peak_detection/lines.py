@@ -31,8 +31,8 @@ class Lines:
     Attributes:
         pixels: [N, WIDTH], integers from 0 to 255.
         clean: expected values without saturation, [N, WIDTH].
-        slopes: derivative of `clean` by the centre of each peak, [N, MOST_PEAKS, WIDTH].
-        centres: [N, MOST_PEAKS]; NaN where there is no peak.
+        slopes: derivative of `clean` by the centre of each peak, [N, most peaks, WIDTH].
+        centres: [N, most peaks]; NaN where there is no peak.
     """
 
     pixels: Reals
@@ -41,23 +41,25 @@ class Lines:
     centres: Reals
 
 
-def make_lines(count: int, seed: int) -> Lines:
-    """Returns `count` random lines."""
+def make_lines(count: int, seed: int, peaks: tuple[int, int] = (0, MOST_PEAKS)) -> Lines:
+    """Returns `count` random lines; `peaks` are the fewest and the most of one."""
     random = np.random.default_rng(seed)
     at = np.arange(WIDTH)
     background = random.uniform(4, 20, (count, 1)) + random.uniform(-0.03, 0.03, (count, 1)) * (
         at - WIDTH / 2
     )
-    centres = _centres(random, count)
+    centres = _centres(random, count, peaks)
     low, high = np.log(AMPLITUDES)
     amplitude = np.exp(random.uniform(low, high, centres.shape))
     sigma = random.uniform(*SIGMAS, centres.shape)
     scattered = random.uniform(0.1, 0.5, centres.shape) * (random.random(centres.shape) < 0.5)
     distance = at - centres[..., None]
-    peaks, slopes = _profile(distance, amplitude[..., None], sigma[..., None], scattered[..., None])
+    raised, slopes = _profile(
+        distance, amplitude[..., None], sigma[..., None], scattered[..., None]
+    )
     there = ~np.isnan(centres)[..., None]
-    peaks, slopes = np.where(there, peaks, 0), np.where(there, slopes, 0)
-    clean = np.maximum(background, 0.5) + peaks.sum(axis=1)
+    raised, slopes = np.where(there, raised, 0), np.where(there, slopes, 0)
+    clean = np.maximum(background, 0.5) + raised.sum(axis=1)
     seen = random.poisson(clean) + random.normal(0, READ_NOISE, clean.shape)
     return Lines(np.clip(np.rint(seen), 0, FULL), clean, slopes, centres)
 
@@ -74,10 +76,11 @@ def _profile(x: Reals, amplitude: Reals, sigma: Reals, scattered: Reals) -> tupl
     return value, slope
 
 
-def _centres(random: np.random.Generator, count: int) -> Reals:
+def _centres(random: np.random.Generator, count: int, allowed: tuple[int, int]) -> Reals:
     """Returns centres at least `_APART` pixels from each other, in order."""
-    centres = np.full((count, MOST_PEAKS), np.nan)
-    for row, peaks in zip(centres, random.integers(0, MOST_PEAKS + 1, count), strict=True):
+    fewest, most = allowed
+    centres = np.full((count, most), np.nan)
+    for row, peaks in zip(centres, random.integers(fewest, most + 1, count), strict=True):
         free = WIDTH - 2 * _EDGE - _APART * max(peaks - 1, 0)
         places = np.sort(random.uniform(0, free, peaks)) + _APART * np.arange(peaks)
         row[:peaks] = _EDGE + places
@@ -85,7 +88,7 @@ def _centres(random: np.random.Generator, count: int) -> Reals:
 
 
 def cramer_rao(lines: Lines) -> Reals:
-    """Returns the least variance of any unbiased estimate of each centre, [N, MOST_PEAKS].
+    """Returns the least variance of any unbiased estimate of each centre, [N, most peaks].
 
     All but the centre is taken as known, which no estimator knows: so it bounds all of them.
     Counted is what pixels tell that are expected below saturation, of a Gaussian of the noise's

@@ -1,148 +1,156 @@
-"""The detector: a network along a line that makes a confidence and an offset of each pixel.
+"""The detector in floating point: a network along a line that makes a confidence and an offset.
 
-It is trained in floating point, then made one of integers, and trained on as that.
+Its first layer looks at `KERNEL` pixels, what follows at one place: so it is trained on windows of
+so many pixels, which are drawn more often near peaks and at a line's ends, each with the inverse
+of its chance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from detectors import Detector
-from lines import WIDTH, Lines, Reals, make_lines
+from lines import WIDTH, Reals, make_lines
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
+from torch.nn import functional
 
-from qcompiler import train
-
-KERNELS = 7, 3
+CHANNELS = 10, 6
+"""Of the two hidden layers."""
+KERNEL = 9
 SCALE = 1 / 64
 """Of the pixels."""
-
-Targets = tuple[Tensor, Tensor, Tensor]
+STEPS, RATE = 2000, 0.015
+BATCH = 1024
+_LINES, _CHUNKS, _PEAKS = 512, 16, (4, 18)
+"""Lines at a time, how often, and peaks of one: more than others have, to learn more of each."""
+_CHANCES = (0.75, 1.0), (4.0, 0.33), (np.inf, 0.12)
+"""Of a window to be taken, up to a distance to the nearest centre."""
+_CONFIDENCE = 16.0
+"""Factor of that output in the loss: both outputs have one scale, that of the offset in pixels."""
+_OFFSET = 3.0
+"""Of the offset's part of the loss."""
+_BETAS, _LONGEST_GRADIENT = (0.9, 0.98), 2.0
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A network, and how it is trained.
+class Windows:
+    """What is trained on.
 
     Attributes:
-        channels: of its two hidden layers.
-        confidence: factor of that output in the loss; both outputs have one scale, that of the
-            offset in pixels.
-        multiplier_digits: of requantizers; 1 makes them shifts, which cost no adders.
-        faint: logarithm of how much more every other channel magnifies: for faint peaks; what is
-            bright reaches its upper bound.
-        biases: rate of the biases of integers, of that of weights.
-        lines: that it is trained on.
-        batch: of a step.
-        steps: in floating point, and then of integers.
+        pixels: [N, KERNEL], as the network takes them.
+        is_peak: whether the middle is the nearest pixel to a centre, [N].
+        offset: from the middle to that centre, [N]; zero where `nearness` is.
+        weight: of the confidence's error, [N].
+        nearness: weight of the offset's error: half where another pixel is a little nearer, [N].
     """
 
-    channels: tuple[int, int] = (6, 6)
-    confidence: float = 4.0
-    multiplier_digits: int | None = None
-    faint: float = 0.0
-    biases: float = 1.0
-    lines: int = 4096
-    batch: int = 16
-    steps: tuple[int, int] = (1200, 1000)
+    pixels: Tensor
+    is_peak: Tensor
+    offset: Tensor
+    weight: Tensor
+    nearness: Tensor
+
+    def __getitem__(self, some: Tensor | slice) -> "Windows":
+        """Returns some of them."""
+        return Windows(*(part[some] for part in vars(self).values()))
 
 
-WIDE = Kind()
-SMALL = Kind((4, 4), 16.0, 1, 2.0, 0.1, 8192, 32, (2000, 2000))
-"""Of less than half the hardware."""
+def make_windows(seed: int) -> Windows:
+    """Returns windows of lines of a seed."""
+    random = np.random.default_rng(seed)
+    parts = [_some_windows(1000 * (seed + 1) + chunk, random) for chunk in range(_CHUNKS)]
+    return Windows(
+        *(
+            torch.tensor(np.concatenate(part), dtype=torch.float32)
+            for part in zip(*parts, strict=True)
+        )
+    )
 
 
-def floating(kind: Kind) -> nn.Sequential:
-    """Returns the detector in floating point, not trained."""
-    first, second = kind.channels
+def _some_windows(seed: int, random: np.random.Generator) -> tuple[Reals, ...]:
+    lines = make_lines(_LINES, seed, _PEAKS)
+    centres = np.where(np.isnan(lines.centres), np.inf, lines.centres)
+    offsets = centres[..., None] - np.arange(WIDTH)
+    nearest = np.abs(offsets).argmin(axis=1)
+    offset = np.take_along_axis(offsets, nearest[:, None], axis=1)[:, 0]
+    distance = np.abs(offset)
+    chance = np.select([distance <= far for far, _ in _CHANCES], [share for _, share in _CHANCES])
+    half = KERNEL // 2
+    chance[:, :half] = chance[:, -half:] = 1  # ends, where zeros stand for pixels, look like peaks
+    some = random.random(chance.shape) < chance
+    nearness = np.select([distance <= 0.5, distance <= 0.75], [1.0, 0.5])
+    windows = sliding_window_view(np.pad(lines.pixels, ((0, 0), (half, half))), KERNEL, axis=1)
+    offset = np.where(nearness > 0, offset, 0)
+    return (
+        windows[some] * SCALE,
+        *(a[some] for a in (distance <= 0.5, offset, 1 / chance, nearness)),
+    )
+
+
+def floating() -> nn.Sequential:
+    """Returns the detector, not trained."""
+    first, second = CHANNELS
     return nn.Sequential(
-        nn.Conv1d(1, first, KERNELS[0], padding=KERNELS[0] // 2),
+        nn.Conv1d(1, first, KERNEL, padding=KERNEL // 2),
         nn.ReLU(),
-        nn.Conv1d(first, second, KERNELS[1], padding=KERNELS[1] // 2),
+        nn.Conv1d(first, second, 1),
         nn.ReLU(),
         nn.Conv1d(second, 2, 1),
     )
 
 
-def quantized(model: nn.Module, kind: Kind, bits: int, seed: int) -> train.Model:
-    """Returns a float detector with weights and activations of so many bits; pixels have 8."""
-    config = train.Config(
-        weight_bits=bits,
-        activation_bits=bits,
-        input_scale=SCALE,
-        multiplier_digits=kind.multiplier_digits,
-    )
-    made = train.quantize_modules(model, config, pixels_of(make_lines(64, 2000 + seed)))
-    with torch.no_grad():
-        for layer in made.modules():
-            if isinstance(layer, train.Requantizer):
-                layer.log2_scale[1::2] += kind.faint
-    return made
+def convolutions(model: nn.Module) -> list[nn.Conv1d]:
+    """Returns the layers that have weights."""
+    return [layer for layer in model.modules() if isinstance(layer, nn.Conv1d)]
 
 
-def pixels_of(lines: Lines) -> Tensor:
-    """Returns lines as a network takes them, [N, 1, WIDTH]."""
-    return torch.tensor(lines.pixels[:, None] * SCALE, dtype=torch.float32)
+def on_windows(model: nn.Module, windows: Tensor) -> Tensor:
+    """Returns what a float model makes of windows, [N, 2]."""
+    value = windows
+    for number, layer in enumerate(convolutions(model)):
+        value = functional.relu(value) if number else value
+        value = functional.linear(value, layer.weight.flatten(1), layer.bias)
+    return value
 
 
-def targets(lines: Lines) -> Targets:
-    """Returns of each pixel whether it is the nearest to a centre, the offset to it, and a weight.
-
-    The offset counts for the nearest pixel, and half for one that is nearly as near.
-    """
-    centres = np.where(np.isnan(lines.centres), np.inf, lines.centres)
-    offset = centres[..., None] - np.arange(WIDTH)
-    nearest = np.abs(offset).argmin(axis=1)
-    near = np.take_along_axis(offset, nearest[:, None], axis=1)[:, 0]
-    distance = np.abs(near)
-    weight = np.where(distance <= 0.5, 1.0, np.where(distance <= 0.75, 0.5, 0.0))
-    near = np.where(weight > 0, near, 0)
-    is_peak, near, weight = (
-        torch.tensor(a, dtype=torch.float32) for a in (distance <= 0.5, near, weight)
-    )
-    return is_peak, near, weight
-
-
-def loss(made: Tensor, wanted: Targets, kind: Kind) -> Tensor:
+def loss(made: Tensor, wanted: Windows) -> Tensor:
     """Returns what is trained: cross entropy of the confidence, error of the offset."""
-    is_peak, offset, weight = wanted
-    confident = nn.functional.binary_cross_entropy_with_logits(
-        kind.confidence * made[:, 0], is_peak, pos_weight=torch.tensor(4.0)
+    confident = functional.binary_cross_entropy_with_logits(
+        _CONFIDENCE * made[:, 0],
+        wanted.is_peak,
+        weight=wanted.weight,
+        pos_weight=torch.tensor(4.0),
+        reduction="sum",
     )
-    wrong = nn.functional.smooth_l1_loss(made[:, 1], offset, reduction="none", beta=0.2)
-    return confident + 3.0 * (wrong * weight).sum() / weight.sum()
+    wrong = functional.smooth_l1_loss(made[:, 1], wanted.offset, reduction="none", beta=0.2)
+    of_offset = (wrong * wanted.nearness).sum() / wanted.nearness.sum()
+    return confident / wanted.weight.sum() + _OFFSET * of_offset
 
 
-def fit(model: nn.Module, kind: Kind, seed: int, steps: int, rate: float = 0.02) -> None:
-    """Trains a model on lines of a seed."""
-    model.train()
-    slow = [p for name, p in model.named_parameters() if _is_bias_of_integers(model, name)]
-    others = [p for p in model.parameters() if not any(p is bias for bias in slow)]
-    groups = [{"params": others}, *([{"params": slow}] if slow else [])]
-    rates = [rate, rate * kind.biases][: len(groups)]
-    optimizer = torch.optim.Adam(groups, lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
-    for pixels, wanted in _batches(kind, seed, steps):
+def fit(
+    forward: Callable[[Tensor], Tensor],
+    trained: Iterable[Tensor],
+    windows: Windows,
+    seed: int,
+    steps: int = STEPS,
+    rate: float = RATE,
+) -> None:
+    """Trains parameters."""
+    parameters = list(trained)
+    optimizer = torch.optim.Adam(parameters, lr=rate, betas=_BETAS, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=steps, pct_start=0.1
+    )
+    random = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        some = windows[torch.randint(len(windows.pixels), (BATCH,), generator=random)]
         optimizer.zero_grad()
-        loss(model(pixels), wanted, kind).backward()
+        loss(forward(some.pixels), some).backward()
+        nn.utils.clip_grad_norm_(parameters, _LONGEST_GRADIENT)
         optimizer.step()
         schedule.step()
-    model.eval()
-
-
-def _is_bias_of_integers(model: nn.Module, name: str) -> bool:
-    path, _, last = name.rpartition(".")
-    return last == "bias" and isinstance(model.get_submodule(path), train.QuantConv1d)
-
-
-def _batches(kind: Kind, seed: int, steps: int) -> Iterator[tuple[Tensor, Targets]]:
-    lines = make_lines(kind.lines, 1000 + seed)
-    pixels, (is_peak, offset, weight) = pixels_of(lines), targets(lines)
-    random = np.random.default_rng(seed)
-    for _ in range(steps):
-        some = torch.tensor(random.choice(len(pixels), kind.batch, replace=False))
-        yield pixels[some], (is_peak[some], offset[some], weight[some])
 
 
 def detector(model: nn.Module) -> Detector:

@@ -1,9 +1,9 @@
 """Trains detectors of few bits and in float, and measures them beside those that people use.
 
-    python study.py SEED RESULTS.json [--bits 4 2 3 8] [--small] [--onnx MODEL.onnx]
+    python study.py SEED RESULTS.json [--bits 4 2 3 8] [--all-few] [--onnx MODEL.onnx]
 
-With --onnx, writes the model of 4 bits. Some ten seconds a model on one core that is free; half a
-minute of the small network, whose thresholds are set on more lines.
+With --onnx, writes the model of 4 bits; with --all-few, the last layer has few bits like the
+others. Some twenty seconds of one free core for what all bits share, and as much for each.
 """
 
 import argparse
@@ -13,34 +13,46 @@ from math import isnan
 from pathlib import Path
 
 import torch
-from detectors import BASELINES, Result, measure
+from detectors import BASELINES, Detector, Result, measure
+from integers import HEAD_BITS, quantized
 from lines import make_lines
-from network import SMALL, WIDE, Kind, detector, fit, floating, quantized
+from network import detector, fit, floating, make_windows, on_windows
 
 from qcompiler import train
 
-_LINES = {WIDE: (2000, 2000), SMALL: (10_000, 4000)}
+_CALIBRATION, _TEST = 6000, 4000
 """Lines that thresholds are set on, and those of the test."""
 
 
-def run(kind: Kind, seed: int, bits: list[int], results: Path, onnx: Path | None) -> None:
-    """Adds the results of a seed to a file, one after the other."""
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    counts = enumerate(_LINES[kind], start=1)
-    calibration, test = (make_lines(count, 100 * part + seed) for part, count in counts)
-    for name, method in BASELINES.items():
-        _note(results, seed, name, measure(method, test, calibration))
-    model = floating(kind)
-    fit(model, kind, seed, kind.steps[0])
-    for count in bits:
-        few = quantized(model, kind, count, seed)
-        fit(few, kind, seed + 50, kind.steps[1], rate=0.01)
-        _note(results, seed, f"{count} bits", measure(detector(few), test, calibration))
-        if count == 4 and onnx is not None:
-            train.export(few, onnx)
-    fit(model, kind, seed + 50, kind.steps[1], rate=0.01)  # as long as the others
-    _note(results, seed, "float", measure(detector(model), test, calibration))
+class _Study:
+    """One seed."""
+
+    def __init__(self, seed: int, results: Path) -> None:
+        self._seed, self._results = seed, results
+        self._calibration = make_lines(_CALIBRATION, 100 + seed)
+        self._test = make_lines(_TEST, 200 + seed)
+
+    def run(self, bits: list[int], onnx: Path | None, *, all_few: bool) -> None:
+        """Adds results to the file, one after the other."""
+        known = json.loads(self._results.read_text("utf-8")) if self._results.exists() else {}
+        done = known.get(str(self._seed), {})
+        model, windows = floating(), make_windows(self._seed)
+        fit(lambda x: on_windows(model, x), model.parameters(), windows, self._seed)
+        if "float" not in done:
+            self._measured("float", detector(model.eval()))
+        for count in bits:
+            name = f"{count} bits, all layers" if all_few else f"{count} bits"
+            head = count if all_few else HEAD_BITS
+            few = quantized(model, windows, count, self._seed, head)
+            self._measured(name, detector(few))
+            if count == 4 and onnx is not None:
+                train.export(few, onnx)
+        for name in BASELINES.keys() - done.keys():
+            self._measured(name, BASELINES[name])
+
+    def _measured(self, name: str, method: Detector) -> None:
+        result = measure(method, self._test, self._calibration)
+        _note(self._results, self._seed, name, result)
 
 
 def _note(results: Path, seed: int, name: str, result: Result) -> None:
@@ -59,10 +71,13 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     parser.add_argument("results", type=Path)
     parser.add_argument("--bits", type=int, nargs="+", default=list(range(2, 9)))
-    parser.add_argument("--small", action="store_true", help="the network of less hardware")
+    parser.add_argument("--all-few", action="store_true")
     parser.add_argument("--onnx", type=Path)
     given = parser.parse_args()
-    run(SMALL if given.small else WIDE, given.seed, given.bits, given.results, given.onnx)
+    torch.manual_seed(given.seed)
+    torch.set_num_threads(1)
+    study = _Study(given.seed, given.results)
+    study.run(given.bits, given.onnx, all_few=given.all_few)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import qcompiler
 
 ROWS = ("argmax", "centre of mass", "FIR zero crossing", "parabola", "2 bits", "3 bits", "4 bits",
-        "5 bits", "6 bits", "7 bits", "8 bits", "float")  # fmt: skip
+        "4 bits, all layers", "5 bits", "6 bits", "7 bits", "8 bits", "float")  # fmt: skip
 
 
 def gathered(results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:

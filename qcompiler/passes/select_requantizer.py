@@ -31,6 +31,7 @@ frame may take on the device, says it.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from math import prod
@@ -118,11 +119,20 @@ class _SelectRequantizer(RewritePattern):
     forms: tuple[FormName, ...]
     assumed: Callable[[Operation], tuple[int, FormCost]]
     problems: list[Problem]
+    pixels: int
+
+    def _selection(self, op: qint.RequantizeOp) -> Selection:
+        """Returns the decision; a table does not take several pixels, so it is none's first."""
+        if self.pixels:
+            with suppress(ValueError):  # then pack-pixels says where the table is
+                others: tuple[FormName, ...] = tuple(f for f in self.forms if f != "table")
+                return selection_for(op, others, *self.assumed(op))
+        return selection_for(op, self.forms, *self.assumed(op))
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.RequantizeOp, rewriter: PatternRewriter) -> None:
         try:
-            selection = selection_for(op, self.forms, *self.assumed(op))
+            selection = self._selection(op)
         except ValueError as error:
             otherwise = "use fewer output bits, or the same scale and summand at more positions"
             if numerics_of(op) == "onnxruntime":  # real numbers have lines where float32 has none
@@ -271,6 +281,7 @@ class SelectRequantizerPass(ModulePass):
     lanes: int = 4
     device: str | None = None
     target_cycles: int = 0
+    pixels: int = 0
 
     def _assumed(self, op: Operation) -> tuple[int, FormCost]:
         """Returns the lanes that a requantizer will have to be in time, and what forms then take.
@@ -301,6 +312,6 @@ class SelectRequantizerPass(ModulePass):
             )
         problems: list[Problem] = []
         options = forms, self._assumed, problems
-        apply_patterns(op, [_SelectRequantizer(*options), _SelectJoin(*options)])
+        apply_patterns(op, [_SelectRequantizer(*options, self.pixels), _SelectJoin(*options)])
         if problems:
             raise ModelError(problems)

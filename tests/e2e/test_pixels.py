@@ -65,7 +65,17 @@ network grouped(x: uint4[1, 4, 16] scale 1) {{
   return quantize(conv(g, u, group: 2, strides: [2], pads: [1, 1]), int6, scale: 2)
 }}
 """
+FINE = """\
+network fine(x: uint4[1, 1, 16] scale 1) {
+  w: int4[2, 1, 3] scale 1 = [[[1, 1, 5]], [[-1, 4, -6]]]
+  v: int3[1, 2, 1] scale 1 = [[[0], [-2]]]
+  h = requantize(relu(conv(x, w, pads: same)), uint8, scale: 0.37)
+  return quantize(conv(h, v), int12, scale: 1)
+}
+"""
+"""Whose requantizer is a table where one pixel enters a clock."""
 TEXTS = {
+    "fine": FINE,
     "grouped": GROUPED,
     "residual": RESIDUAL,
     "branches": BRANCHES,
@@ -73,6 +83,7 @@ TEXTS = {
     "image": IMAGE,
 }
 INPUTS = {
+    "fine": (0, 15, (1, 16)),
     "grouped": (0, 15, (4, 16)),
     "residual": (0, 15, (1, 32)),
     "branches": (-8, 7, (2, 32)),
@@ -90,7 +101,15 @@ def written(folder, name, text=""):
 
 @pytest.mark.parametrize(
     ("name", "pixels"),
-    [("grouped", 4), ("residual", 1), ("branches", 2), ("branches", 8), ("long", 2), ("image", 8)],
+    [
+        ("fine", 4),
+        ("grouped", 4),
+        ("residual", 1),
+        ("branches", 2),
+        ("branches", 8),
+        ("long", 2),
+        ("image", 8),
+    ],
 )
 def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
     path = written(tmp_path, name)
