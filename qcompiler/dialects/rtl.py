@@ -8,7 +8,8 @@ is one that stands behind a wire. `rtl.chains` marks modules whose sums are best
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from xdsl.dialects.builtin import (
     i1,
     i64,
 )
-from xdsl.dialects.seq import ClockType
+from xdsl.dialects.seq import ClockType, CompRegOp
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -43,6 +44,27 @@ from xdsl.utils.hints import isa
 
 RAM_STYLES = ("auto", "block", "distributed")
 _STORAGE_WIDTHS = (8, 16, 32, 64)
+
+
+class RegisterOperands(NamedTuple):
+    """What a register takes; None for what it does without."""
+
+    input: SSAValue
+    clk: SSAValue
+    reset: SSAValue | None
+    reset_value: SSAValue | None
+    power_on: SSAValue | None
+
+
+def register_operands(op: CompRegOp) -> RegisterOperands:
+    """Returns what a verified register takes, quicker than xDSL finds each of them by its name.
+
+    How many there are says which: a reset and its value come together.
+    """
+    operands: Sequence[SSAValue] = op.operands
+    reset, reset_value = (operands[2], operands[3]) if len(operands) > 3 else (None, None)
+    power_on = operands[-1] if len(operands) % 2 else None
+    return RegisterOperands(operands[0], operands[1], reset, reset_value, power_on)
 
 
 def address_width_bits(depth_words: int) -> int:

@@ -177,9 +177,10 @@ class Circuit:
         Returns None if something of it is not known yet.
         """
         gates = self.gates
-        value, enable = op.input, TRUE
-        reset = FALSE if op.reset is None else self.bits(op.reset)[0]
-        reset_value = None if op.reset_value is None else constant_of(op.reset_value)
+        taken = rtl.register_operands(op)
+        value, enable = taken.input, TRUE
+        reset = FALSE if taken.reset is None else self.bits(taken.reset)[0]
+        reset_value = None if taken.reset_value is None else constant_of(taken.reset_value)
         (kept,) = op.results
         while type(mux := value.owner) is comb.MuxOp:
             chosen_by, *ways = mux.operands

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import cast
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.dialects.builtin import IntegerType, ModuleOp, Signedness, StringAttr
+from xdsl.dialects.builtin import (
+    IntegerType,
+    ModuleOp,
+    Signedness,
+    StringAttr,
+)
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.hints import isa
 
@@ -33,15 +39,20 @@ STATEFUL_OPS = frozenset[type[Operation]]({seq.CompRegOp, rtl.RomOp, rtl.RamOp, 
 """The ops whose results do not depend combinationally on operands (as seen from outside)."""
 
 
-@lru_cache(maxsize=4096)
 def width_bits(type_: Attribute) -> int | None:
     """Returns the width of a value as a Verilog vector, or None if it cannot be one.
 
     An array is the concatenation of its elements, element 0 in the low bits.
     """
-    if isa(type_, IntegerType):
-        legal = type_.signedness.data == Signedness.SIGNLESS and type_.width.data > 0
-        return type_.width.data if legal else None
+    if type(type_) is not IntegerType:
+        return _array_bits(type_)
+    width = type_.width.data
+    legal = type_.signedness.data is Signedness.SIGNLESS and width > 0
+    return width if legal else None
+
+
+@lru_cache(maxsize=4096)
+def _array_bits(type_: Attribute) -> int | None:
     if isa(type_, hw.ArrayType):
         element = width_bits(type_.get_element_type())
         return None if element is None or len(type_) == 0 else element * len(type_)
@@ -57,7 +68,7 @@ def value_width(value: SSAValue) -> int:
 
 def _literal(value: SSAValue) -> int | None:
     op = value.owner
-    if not isinstance(op, hw.ConstantOp):
+    if type(op) is not hw.ConstantOp:
         return None
     return op.value.value.data % (1 << value_width(value))
 
@@ -69,18 +80,23 @@ def constant_value(value: SSAValue) -> int | None:
     printed as they are, lint tools warn about them. Folding in earnest is canonicalization's.
     """
     op = value.owner
-    if isinstance(op, comb.ICmpOp):
-        return _trivial_comparison(op)
-    if isinstance(op, comb.ExtractOp) and (whole := _literal(op.input)) is not None:
-        return whole >> op.low_bit.value.data & ((1 << value_width(value)) - 1)
-    return _literal(value)
+    kind = type(op)
+    if kind is hw.ConstantOp:
+        return _literal(value)
+    if kind is comb.ICmpOp:
+        return _trivial_comparison(cast("comb.ICmpOp", op))
+    if kind is comb.ExtractOp:
+        part = cast("comb.ExtractOp", op)
+        if (whole := _literal(part.operands[0])) is not None:
+            return whole >> part.low_bit.value.data & ((1 << value_width(value)) - 1)
+    return None
 
 
 def slice_low(op: Operation) -> int | None:
     """Returns the lowest bit that `op` takes from its first operand, None if that is no slice."""
-    if isinstance(op, comb.ExtractOp):
+    if type(op) is comb.ExtractOp:
         return op.low_bit.value.data
-    if isinstance(op, hw.ArrayGetOp) and (index := _literal(op.index)) is not None:
+    if type(op) is hw.ArrayGetOp and (index := _literal(op.index)) is not None:
         return index * value_width(op.result)
     return None
 
@@ -130,10 +146,9 @@ def _module_problems(module: hw.HWModuleOp) -> Iterator[str]:
     yield from _port_problems(module.module_type)
     block = module.body.block
     for index, op in enumerate(block.ops):
-        where = f"op {index} ({_describe(op)})"
         problem = _op_problem(op, block)
         if problem is not None:
-            yield f"{where}: {problem}"
+            yield f"op {index} ({_describe(op)}): {problem}"
 
 
 def _port_problems(module_type: hw.ModuleType) -> Iterator[str]:
@@ -164,17 +179,18 @@ def extern_name(op: hw.HWModuleExternOp) -> str:
 
 
 def _op_problem(op: Operation, block: Block) -> str | None:
-    if type(op) not in _SUPPORTED_OPS:
+    kind = type(op)
+    if kind not in _SUPPORTED_OPS:
         return "no Verilog for this op; lower it first"
     if "rtl.comment" in op.attributes and not isinstance(op.attributes["rtl.comment"], StringAttr):
         return "rtl.comment must be a string"
     for value in (*op.operands, *op.results):
-        is_clock = isinstance(value.type, seq.ClockType)
-        if is_clock and (type(op) in _COMB_OPS or value.owner is not block):
+        if type(value.type) is not seq.ClockType:
+            if width_bits(value.type) is None:
+                return f"type {value.type} has no Verilog; use a signless integer of 1 or more bits"
+        elif kind in _COMB_OPS or value.owner is not block:
             return "a clock must come straight from an input port"
-        if not is_clock and width_bits(value.type) is None:
-            return f"type {value.type} has no Verilog; use a signless integer of 1 or more bits"
-    specific = _SPECIFIC_PROBLEMS.get(type(op))
+    specific = _SPECIFIC_PROBLEMS.get(kind)
     return specific(op) if specific is not None else None
 
 
@@ -203,7 +219,8 @@ def _bitcast_problem(op: Operation) -> str | None:
 
 def _comp_reg_problem(op: Operation) -> str | None:
     assert isinstance(op, seq.CompRegOp)
-    if op.power_on_value is not None and constant_value(op.power_on_value) is None:
+    power_on = rtl.register_operands(op).power_on
+    if power_on is not None and constant_value(power_on) is None:
         return "the power-on value must be an hw.constant"
     return None
 

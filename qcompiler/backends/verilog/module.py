@@ -34,16 +34,9 @@ _MAX_INLINE = 60
 _MAX_CHAIN = 600
 _MAX_DEPTH = 4
 
-_SUMS = (comb.AddOp, comb.SubOp, comb.MulOp, rtl.ShiftAddOp)
+_SUMS = frozenset[type[Operation]]({comb.AddOp, comb.SubOp, comb.MulOp, rtl.ShiftAddOp})
 # Parts of one chain share a statement, which may run over several lines.
-_CHAINS: tuple[tuple[type[Operation], ...], ...] = (
-    _SUMS,
-    (comb.AndOp,),
-    (comb.OrOp,),
-    (comb.XorOp,),
-    (comb.MuxOp,),
-    (comb.ConcatOp,),
-)
+_CHAINS = frozenset[type[Operation]]({comb.AndOp, comb.OrOp, comb.XorOp, comb.MuxOp, comb.ConcatOp})
 
 
 @dataclass(frozen=True)
@@ -214,7 +207,7 @@ class ModuleEmitter:
         if type(op) in STATEFUL_OPS:
             self._declare_results(op, self.body)
             self._emit_stateful(op)
-        elif isinstance(op, hw.OutputOp):
+        elif type(op) is hw.OutputOp:
             self._emit_outputs(op)
         else:
             self._emit_combinational(op)
@@ -232,7 +225,7 @@ class ModuleEmitter:
     def _emit_combinational(self, op: Operation) -> None:
         value = op.results[0]
         operands = self.plan.operands[op]
-        if isinstance(op, hw.ConstantOp):
+        if type(op) is hw.ConstantOp:
             expr = expressions.literal(op.value.value.data, value_width(value))
         else:
             expr = expressions.build(op, [self.exprs[operand] for operand in operands])
@@ -253,7 +246,7 @@ class ModuleEmitter:
             mark(self.assigns[name], op)
             return
         factor = value in self.plan.extended
-        signed = factor or (expr.signed and isinstance(op, _SUMS) and expr.width > 1)
+        signed = factor or (expr.signed and type(op) in _SUMS and expr.width > 1)
         kind = "wire signed" if signed else "wire"
         self.body += [
             *self._comment(op),
@@ -282,31 +275,37 @@ class ModuleEmitter:
 
     def _is_cheap(self, op: Operation, value: SSAValue, expr: Expr) -> bool:
         """Returns whether repeating `expr` reads better than a name: `!stall`, `x[3:0]`."""
-        if isinstance(op, comb.ExtractOp):
+        if type(op) is comb.ExtractOp:
             return value.name_hint is None
         return expr.width == 1 and expr.precedence == expressions.UNARY and expr.depth == 1
 
     def _too_much_for(self, user: Operation, op: Operation, value: SSAValue, expr: Expr) -> bool:
-        is_register = isinstance(user, seq.CompRegOp) and value is not user.reset
-        is_statement = is_register or isinstance(user, hw.OutputOp)
-        if expr.isolated or (expr.product and not isinstance(user, _SUMS)):
+        of_sum = type(user) in _SUMS
+        if type(user) is seq.CompRegOp:
+            is_statement = value is not rtl.register_operands(user).reset
+        else:
+            is_statement = type(user) is hw.OutputOp
+        if expr.isolated or (expr.product and not of_sum):
             return not is_statement or len(expr.text) > _MAX_CHAIN
-        in_chain = any(isinstance(op, kinds) and isinstance(user, kinds) for kinds in _CHAINS)
+        same = type(user) in _CHAINS and type(op) is type(user)
+        in_chain = same or (of_sum and type(op) in _SUMS)
         return len(expr.text) > (_MAX_CHAIN if is_statement or in_chain else _MAX_INLINE)
 
     def _emit_register(self, op: seq.CompRegOp) -> None:
-        name = self.exprs[op.data].text
+        data = op.results[0]
+        taken = rtl.register_operands(op)
+        name = self.exprs[data].text
         branches = self.plan.branches.get(op, [])
-        conditions = tuple(self._condition(branch) for branch in branches)
-        values = [branch.value for branch in branches] or [op.input]
-        reset = None if op.reset is None else self._text(op.reset)
-        reset_value = None if op.reset_value is None else self._text(op.reset_value)
-        if op.power_on_value is not None:
-            self.body += wrap(f"initial {name} = {self._text(op.power_on_value)};")
+        conditions = tuple([self._condition(branch) for branch in branches])
+        values = [branch.value for branch in branches] or [taken.input]
+        reset = None if taken.reset is None else self._text(taken.reset)
+        reset_value = None if taken.reset_value is None else self._text(taken.reset_value)
+        if taken.power_on is not None:
+            self.body += wrap(f"initial {name} = {self._text(taken.power_on)};")
         # Elsewhere the comment stands above the declaration.
-        comment = self._comment(op) if op.data in self.output_names else []
-        texts = tuple(self._text(value) for value in values)
-        condition = Condition(self._text(op.clk), reset, conditions)
+        comment = self._comment(op) if data in self.output_names else []
+        texts = tuple([self._text(value) for value in values])
+        condition = Condition(self._text(taken.clk), reset, conditions)
         self.registers.add(condition, Update(op, name, reset_value, texts, comment))
 
     def _condition(self, branch: Branch) -> str:

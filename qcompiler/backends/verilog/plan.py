@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import comb, hw, seq
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from qcompiler.backends.verilog.legalize import STATEFUL_OPS, constant_value, slice_low, value_width
 from qcompiler.dialects import rtl
 
 _MAX_BRANCHES = 4
+
+_ROOTS = frozenset[type[Operation]]({hw.OutputOp, hw.InstanceOp})
+"""The ops that others are printed for."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +82,16 @@ def resolve(value: SSAValue) -> SSAValue:
 def extension_source(value: SSAValue) -> SSAValue | None:
     """Returns x if `value` is the sign or zero extension of x, else None."""
     op = value.owner
-    if type(op) not in (comb.ConcatOp, comb.ReplicateOp):
-        return None
-    if isinstance(op, comb.ReplicateOp):
-        source = resolve(op.input)
+    if type(op) is comb.ReplicateOp:
+        source = resolve(op.operands[0])
         return source if value_width(source) == 1 else None
-    if not isinstance(op, comb.ConcatOp) or len(op.inputs) != 2:
+    if type(op) is not comb.ConcatOp or len(op.operands) != 2:
         return None
-    high, source = (resolve(part) for part in op.inputs)
+    high, source = (resolve(part) for part in op.operands)
     if constant_value(high) == 0 and constant_value(source) is None:
         return source
-    if isinstance(high.owner, comb.ReplicateOp):
-        high = resolve(high.owner.input)
+    if type(high.owner) is comb.ReplicateOp:
+        high = resolve(high.owner.operands[0])
     return source if _is_sign_bit(high, source) else None
 
 
@@ -99,8 +100,8 @@ def _is_sign_bit(bit: SSAValue, of: SSAValue) -> bool:
         return value_width(of) == 1
     op = bit.owner
     return (
-        isinstance(op, comb.ExtractOp)
-        and resolve(op.input) is of
+        type(op) is comb.ExtractOp
+        and resolve(op.operands[0]) is of
         and value_width(bit) == 1
         and op.low_bit.value.data == value_width(of) - 1
     )
@@ -122,8 +123,7 @@ def plan_module(module: hw.HWModuleOp) -> Plan:
 
 def _find_live(module: hw.HWModuleOp, plan: Plan) -> set[Operation]:
     """Returns the ops that reach an output or an instance, and fills `operands`."""
-    roots = hw.OutputOp | hw.InstanceOp
-    pending: list[Operation] = [op for op in module.body.block.ops if isinstance(op, roots)]
+    pending: list[Operation] = [op for op in module.body.block.ops if type(op) in _ROOTS]
     live = set[Operation]()
     while pending:
         op = pending.pop()
@@ -132,45 +132,51 @@ def _find_live(module: hw.HWModuleOp, plan: Plan) -> set[Operation]:
         live.add(op)
         operands = [resolve(value) for value in _live_operands(op, plan)]
         plan.operands[op] = operands
-        pending += (value.owner for value in operands if isinstance(value.owner, Operation))
+        pending += [value.op for value in operands if isinstance(value, OpResult)]
     return live
 
 
 def _live_operands(op: Operation, plan: Plan) -> Sequence[SSAValue]:
+    if type(op) in STATEFUL_OPS:
+        return _live_operands_of_state(op, plan)
     if op.results and constant_value(op.results[0]) is not None:
         return ()
+    return op.operands
+
+
+def _live_operands_of_state(op: Operation, plan: Plan) -> Sequence[SSAValue]:
     # A memory of one word is a register: nobody looks at its addresses.
-    if isinstance(op, rtl.RomOp) and op.depth_words == 1:
+    if type(op) is rtl.RomOp and op.depth_words == 1:
         return (op.clk, op.enable)
-    if isinstance(op, rtl.RamOp) and op.depth_words == 1:
+    if type(op) is rtl.RamOp and op.depth_words == 1:
         return (op.clk, op.write_enable, op.write_data, op.read_enable)
-    if isinstance(op, seq.CompRegOp) and (branches := _register_branches(op)):
+    if type(op) is seq.CompRegOp and (branches := _register_branches(op)):
         plan.branches[op] = branches
-        rest = (op.clk, op.reset, op.reset_value, op.power_on_value)
         used = [part for branch in branches for part in (branch.condition, branch.value)]
-        return (*(value for value in rest if value is not None), *used)
+        return (*op.operands[1:], *used)
     return op.operands
 
 
 def _register_branches(op: seq.CompRegOp) -> list[Branch] | None:
     """Returns the update of `op` as an if/else-if chain that else holds, or None."""
     branches: list[Branch] = []
-    value = op.input
+    value, data = op.operands[0], op.results[0]
     while len(branches) < _MAX_BRANCHES:
         mux = value.owner
         if (
-            not isinstance(mux, comb.MuxOp)
+            type(mux) is not comb.MuxOp
             or not value.has_one_use()
             or "rtl.comment" in mux.attributes
         ):
             return None
-        if mux.true_value is op.data:
-            branches.append(Branch(resolve(mux.cond), True, resolve(mux.false_value)))
+        condition, if_true, if_false = mux.operands
+        if if_true is data:
+            branches.append(Branch(resolve(condition), True, resolve(if_false)))
             return branches
-        branches.append(Branch(resolve(mux.cond), False, resolve(mux.true_value)))
-        if mux.false_value is op.data:
+        branches.append(Branch(resolve(condition), False, resolve(if_true)))
+        if if_false is data:
             return branches
-        value = mux.false_value
+        value = if_false
     return None
 
 
@@ -188,8 +194,8 @@ def _visit(module: hw.HWModuleOp, root: Operation, done: set[Operation], plan: P
     on_stack = {root}
     while stack:
         op, operands = stack[-1]
-        producers = (value.owner for value in operands if not isinstance(value, BlockArgument))
-        source = next((o for o in producers if isinstance(o, Operation) and o not in done), None)
+        producers = (value.op for value in operands if isinstance(value, OpResult))
+        source = next((producer for producer in producers if producer not in done), None)
         if source is None:
             stack.pop()
             on_stack.discard(op)
@@ -209,27 +215,24 @@ def _visit(module: hw.HWModuleOp, root: Operation, done: set[Operation], plan: P
 
 
 def _note_uses(op: Operation, plan: Plan) -> None:
-    for value in plan.operands[op]:
+    operands = plan.operands[op]
+    low = slice_low(op)
+    for value in operands:
         plan.use_count[value] = plan.use_count.get(value, 0) + 1
         plan.last_user[value] = op
-        plan.used_bits[value] = plan.used_bits.get(value, 0) | _bits_read(op, value, plan)
-    if isinstance(op, comb.ExtractOp | hw.ArrayGetOp):
-        plan.named.update(plan.operands[op][:1])
-    for value in plan.operands[op] if isinstance(op, comb.MulOp) else ():
+        if low is not None and value is operands[0]:
+            read = ((1 << value_width(op.results[0])) - 1) << low
+        else:
+            read = 1 if type(value.type) is seq.ClockType else (1 << value_width(value)) - 1
+        plan.used_bits[value] = plan.used_bits.get(value, 0) | read
+    if type(op) in (comb.ExtractOp, hw.ArrayGetOp):
+        plan.named.update(operands[:1])
+    for value in operands if type(op) is comb.MulOp else ():
         source = extension_source(value)
         if source is not None:
             plan.extended[value] = source
     if op.results and extension_source(op.results[0]) is not None:
         _inline_sign_bits(op, plan)
-
-
-def _bits_read(op: Operation, value: SSAValue, plan: Plan) -> int:
-    low = slice_low(op)
-    if low is not None and value is plan.operands[op][0]:
-        return ((1 << value_width(op.results[0])) - 1) << low
-    if isinstance(value.type, seq.ClockType):
-        return 1
-    return (1 << value_width(value)) - 1
 
 
 def _inline_sign_bits(op: Operation, plan: Plan) -> None:
