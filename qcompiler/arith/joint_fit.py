@@ -22,6 +22,8 @@ PAIRS_LIMIT = 2**20
 """Most pairs of operands that are tried one by one."""
 
 _LARGEST_SHIFT = 34
+_SOME = 61
+"""One pair in so many is looked at first: nearly all multipliers fail there already."""
 _NEIGHBOURS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1))
 
 
@@ -64,11 +66,14 @@ def _fit_pairs(
     lo, hi = int(codes.min()), int(codes.max())
     if clamp is not None:
         lo, hi = min(lo, clamp.lo), max(hi, clamp.hi)
+    some = tuple(np.ascontiguousarray(side[::_SOME]) for side in (*pairs, codes))
     for shift in range(_LARGEST_SHIFT):
         near = [round(slope * 2.0**shift) for slope in slopes]
         for da, db in _NEIGHBOURS:
             multipliers = near[0] + da, near[1] + db
-            form = _shift(pairs, multipliers, shift, codes, lo, hi)
+            if _biases(_sums(some, multipliers), shift, some[2], lo, hi) is None:
+                continue
+            form = _shift(_sums(pairs, multipliers), shift, codes, lo, hi)
             if form is not None:
                 return JointFit(tuple(scaled([m]) for m in multipliers), form)
     return None
@@ -87,31 +92,37 @@ def _slope(map_: IntMap, x: IntRange) -> float:
     return float(ends[1] - ends[0]) / max(x.hi - x.lo, 1)
 
 
-def _shift(
-    pairs: tuple[IntArray, IntArray],
-    multipliers: tuple[int, int],
-    shift: int,
-    codes: IntArray,
-    lo: int,
-    hi: int,
-) -> Shift | None:
-    """Returns the shift with a bias that gives every pair its code, or None.
+def _sums(pairs: Sequence[IntArray], multipliers: tuple[int, int]) -> IntArray:
+    return pairs[0] * multipliers[0] + pairs[1] * multipliers[1]
+
+
+def _biases(
+    sums: IntArray, shift: int, codes: IntArray, lo: int, hi: int
+) -> tuple[int, int] | None:
+    """Returns the least and the most bias that give every sum its code; None if no shift does.
 
     A code y < hi demands sum + bias < (y + 1) * 2**shift; one y > lo, sum + bias >= y * 2**shift.
+    Where the least is one above the most, only exact ties are in the way.
     """
-    sums = pairs[0] * multipliers[0] + pairs[1] * multipliers[1]
     rising = (codes << shift) - sums
     least = int(rising[codes > lo].max(initial=-(2**62)))
     most = int(rising[codes < hi].min(initial=2**62)) + (1 << shift) - 1
+    return None if least - most > (1 if shift else 0) else (least, most)
+
+
+def _shift(sums: IntArray, shift: int, codes: IntArray, lo: int, hi: int) -> Shift | None:
+    """Returns the shift with a bias that gives every sum its code, or None."""
+    found = _biases(sums, shift, codes, lo, hi)
+    if found is None:
+        return None
+    least, most = found
     if least <= most:
         bias = least if most == 2**62 + (1 << shift) - 1 else most if least == -(2**62) else None
         middle = (least + most) // 2 if bias is None else bias
         # Half of a step is what people expect to read; take it where it is allowed.
         half = 1 << shift >> 1
         return _checked(sums, half if least <= half <= most else middle, shift, codes, lo, hi, None)
-    if least - most > 1 or not shift:
-        return None
-    for parity in (0, 1):  # only exact ties are in the way
+    for parity in (0, 1):
         found = _checked(sums, least, shift, codes, lo, hi, parity)
         if found is not None:
             return found

@@ -65,6 +65,23 @@ class LineFit:
             lag *= 2
         return steepest
 
+    def may_be(self, m: int, shift: int) -> bool:
+        """Returns whether the outermost levels that a channel needs leave it that slope.
+
+        Of levels j < k that some accumulators have and some have not, the definition of a line
+        gives m * (t[k] - 1 - t[j]) < (k - j) * 2**shift < m * (t[k] - t[j] + 1), or equal where
+        ties are fixed.
+        """
+        needed = self._lower & self._upper
+        if not needed.size:
+            return True
+        first, last = needed.argmax(axis=1), needed.shape[1] - 1 - needed[:, ::-1].argmax(axis=1)
+        every = indices(0, len(needed))
+        apart = self._t[every, last] - self._t[every, first]
+        rise = (last - first) << shift
+        fits = (m * (apart - 1) <= rise) & (m * (apart + 1) >= rise)
+        return bool((fits | ~needed.any(axis=1)).all())
+
     def _starts(self, shift: int, tie_parity: int | None) -> IntArray:
         """Returns the smallest sum with each level, [K]."""
         starts = self._levels << shift

@@ -42,11 +42,21 @@ _CHECKED_VALUES = 64
 
 def agrees(form: Requantizer, points: SwitchPoints) -> bool:
     """Returns whether a form has the right code at every switch point and at the range's ends."""
+    x, codes = _decisive(points)
+    return bool((form.apply(x, channel_axis=0) == codes).all())
+
+
+@lru_cache(maxsize=2)
+def _decisive(points: SwitchPoints) -> tuple[IntArray, IntArray]:
+    """Returns the accumulators that decide whether a form agrees, [C, 2 * K + 2], and their codes.
+
+    Forms are tried one after the other on the same points, or on those widened to a clamp.
+    """
     first, last = points.z_lo[:, None], points.z_hi[:, None]
     after = np.clip(points.thresholds, first, last)
     before = np.clip(points.thresholds - 1, first, last)
     x = np.concatenate([first, before, after, last], axis=1) * points.sign[:, None]
-    return bool((form.apply(x, channel_axis=0) == points.evaluate(x)).all())
+    return x, points.evaluate(x)
 
 
 def check_some(form: Requantizer, function: ScalarFunction, x_lo: IntArray, x_hi: IntArray) -> None:
@@ -89,6 +99,8 @@ def prove_shift(points: SwitchPoints, tie_parity: int | None = None) -> Shift | 
     for shift in [*range(smallest, fit.largest_shift() + 1), *range(-1, -largest_left - 1, -1)]:
         multiplier = ones << max(-shift, 0)
         right = max(shift, 0)
+        if not one.may_be(1 << max(-shift, 0), right):
+            continue
         if one.biases(multiplier[:1], right, tie_parity) is None:
             continue
         bias = fit.biases(multiplier, right, tie_parity)

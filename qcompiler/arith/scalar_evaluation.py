@@ -145,7 +145,7 @@ def _entered(function: ScalarFunction, x: IntArray, lookup: Lookup) -> IntArray:
     """Returns multiplier * x + offset of the function's input."""
     for step in function.steps:
         if isinstance(step, Input) and not step.plain:
-            factor, summand = (int(np.abs(a).max()) for a in (step.multiplier, step.offset))
+            factor, summand = step.largest
             largest = max(-int(x.min(initial=0)), int(x.max(initial=0))) * factor + summand
             exact = x if largest < _LARGEST_INT64 else x.astype(object)
             return exact * lookup(step.multiplier) + lookup(step.offset)

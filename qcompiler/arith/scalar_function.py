@@ -8,6 +8,7 @@ accumulator and the next integer tensor (bias, scales, batch norm, activation, r
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -46,10 +47,15 @@ class Input:
     multiplier: IntArray = field(default_factory=lambda: _ONE)
     offset: IntArray = field(default_factory=lambda: _ZERO)
 
-    @property
+    @cached_property
     def plain(self) -> bool:
         """Whether it is x itself."""
         return not ((self.multiplier != 1).any() or self.offset.any())
+
+    @cached_property
+    def largest(self) -> tuple[int, int]:
+        """Largest magnitude of a multiplier, and of an offset."""
+        return int(np.abs(self.multiplier).max()), int(np.abs(self.offset).max())
 
 
 @dataclass(frozen=True, eq=False)

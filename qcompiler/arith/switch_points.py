@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qcompiler.arith.arrays import BoolArray, IntArray, indices, per_channel
+from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray, indices, per_channel
 from qcompiler.arith.scalar_evaluation import approximate_at, evaluate, evaluate_at
 from qcompiler.arith.scalar_function import FunctionError, ScalarFunction
 from qcompiler.arith.trends import UNKNOWN
@@ -140,12 +140,18 @@ def find_switch_points(
     every = indices(0, function.channels)
     lo = int(code_at(z_lo, every).min())
     hi = int(code_at(z_hi, every).max())
-    exact = function.numerics == "exact"
+    near_code_at = rough_code_at if function.numerics == "exact" else code_at
+    levels = indices(lo + 1, hi + 1)
+    guess: _Line | None = None
+    if hi - lo >= _FEWEST_GUESSED:
+        guess = _Search(every[:, None], levels, z_lo[:, None], z_hi[:, None]).line(near_code_at)
     thresholds = np.empty((function.channels, hi - lo), np.int64)
     for block in _blocks(function.channels, hi - lo):
-        channel, level = indices(block.start, block.stop)[:, None], indices(lo + 1, hi + 1)
-        search = _Search(channel, level, z_lo[block, None], z_hi[block, None])
-        found = search.guessed(rough_code_at if exact else code_at)
+        search = _Search(every[block, None], levels, z_lo[block, None], z_hi[block, None])
+        if guess is None:
+            found = search.bisect(near_code_at)
+        else:
+            found = search.near(guess.rows(block), near_code_at)
         thresholds[block] = search.repaired(found, code_at)
     return SwitchPoints(lo, hi, thresholds, sign, x_lo, x_hi)
 
@@ -220,6 +226,27 @@ def _blocks(channels: int, levels: int) -> list[slice]:
     return [slice(i, min(i + rows, channels)) for i in range(0, channels, rows)]
 
 
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """The straight line through the first and the last level that each channel's range reaches.
+
+    Attributes:
+        first: that level, [C, 1]; `last` the other.
+        last: see `first`.
+        start: the smallest z with the first level, [C, 1].
+        slope: by how much z grows a level, [C, 1].
+    """
+
+    first: IntArray
+    last: IntArray
+    start: IntArray
+    slope: FloatArray
+
+    def rows(self, block: slice) -> _Line:
+        """Returns the lines of some channels."""
+        return _Line(self.first[block], self.last[block], self.start[block], self.slope[block])
+
+
 class _Search:
     """Looks for the smallest z in [z_lo, z_hi] whose code is at least `level`; arrays broadcast."""
 
@@ -238,23 +265,20 @@ class _Search:
             found, below = np.where(has, middle, found), np.where(has, below, middle)
         return found
 
-    def guessed(self, code_at: CodeAt) -> IntArray:
-        """Returns that z as far as the levels of a row [C, L] lie evenly; else something near it.
-
-        Most functions are straight lines between two clamps: each row's first and last level that
-        the range reaches are searched, those between are interpolated, and looked for next to that.
-        """
-        levels = self._level.reshape(1, -1)
-        if levels.shape[1] < _FEWEST_GUESSED:
-            return self.bisect(code_at)
+    def line(self, code_at: CodeAt) -> _Line:
+        """Returns the lines that rows [C, L] may be: most functions are, between two clamps."""
         first = code_at(self._z_lo, self._channel) + 1
         last = code_at(self._z_hi, self._channel)
         ends = np.concatenate([np.minimum(first, last), last], axis=1)
         start, end = np.split(
             _Search(self._channel, ends, self._z_lo, self._z_hi).bisect(code_at), 2, axis=1
         )
-        slope = (end - start) / np.maximum(last - first, 1)
-        middle = start + np.rint((levels - first) * slope).astype(np.int64)
+        return _Line(first, last, start, (end - start) / np.maximum(last - first, 1))
+
+    def near(self, line: _Line, code_at: CodeAt) -> IntArray:
+        """Returns that z as far as the levels of a row lie on a line; else something near it."""
+        levels, first = self._level.reshape(1, -1), line.first
+        middle = line.start + np.rint((levels - first) * line.slope).astype(np.int64)
         low, high = self._z_lo - 1, self._z_hi + 1
         below = np.clip(middle - _GUESSED_WITHIN, low, self._z_hi)
         found = np.clip(middle + _GUESSED_WITHIN, self._z_lo, high)
@@ -263,7 +287,7 @@ class _Search:
             return code_at(np.clip(z, self._z_lo, self._z_hi), channel)
 
         near = _Search(self._channel, levels, below + 1, found - 1).bisect(within)
-        return np.where(levels < first, self._z_lo, np.where(levels > last, high, near))
+        return np.where(levels < first, self._z_lo, np.where(levels > line.last, high, near))
 
     def repaired(self, found: IntArray, code_at: CodeAt) -> IntArray:
         """Returns approximate results of `bisect` made exact.
