@@ -105,40 +105,55 @@ def room(arrival: Times, taken: Times) -> int:
     return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, FIFO_DELAY))
 
 
-def _slowest(network: Network) -> tuple[str, int]:
-    cycles = {name: process.cycles_per_frame for name, process in network.named()}
-    name = max(cycles, key=lambda name: cycles[name])
-    return name, cycles[name]
+@dataclass(frozen=True)
+class _Pace:
+    """How many cycles the processes of a network take for a frame.
+
+    Attributes:
+        bottleneck: name of the slowest process.
+        period: its cycles.
+        total: those of all processes.
+    """
+
+    bottleneck: str
+    period: int
+    total: int
+
+    @staticmethod
+    def of(network: Network) -> "_Pace":
+        """Returns the pace of a network."""
+        cycles = {name: process.cycles_per_frame for name, process in network.named()}
+        name = max(cycles, key=lambda name: cycles[name])
+        return _Pace(name, cycles[name], sum(cycles.values()))
+
+    def time_type(self, frames: int) -> type[np.signedinteger[Any]]:
+        """Returns the narrowest integer for every time that can come up.
+
+        A beat waits for less than two frames of each process on its way, and for the frames before
+        it; deadlines reach as far back. Differences of times take one bit more.
+        """
+        fits = 2 * ((frames + 1) * self.period + 2 * self.total) < 2**31
+        return np.int32 if fits else np.int64
 
 
-def _early(network: Network, period: int) -> Pass:
+def _early(network: Network, pace: _Pace) -> Pass:
     """Returns the way on which all happens as early as it can.
 
     After so many no more of them are under way at once than before. A branch that is late by some
     frames has that many more beats wait beside it; in small frames the latency of one layer is
     enough.
     """
-    found = _forward(network, period, frames=_LEAST_FRAMES)
-    frames = _LEAST_FRAMES + found.skew // period
+    found = _forward(network, pace, frames=_LEAST_FRAMES)
+    frames = _LEAST_FRAMES + found.skew // pace.period
     if frames > _LEAST_FRAMES:
-        found = _forward(network, period, frames=frames)
+        found = _forward(network, pace, frames=frames)
     return found
 
 
-def _time_type(network: Network, period: int, frames: int) -> type[np.signedinteger[Any]]:
-    """Returns the narrowest integer for every time that can come up.
-
-    A beat waits for less than two frames of each process on its way, and for the frames before it;
-    deadlines reach as far back. Differences of times take one bit more.
-    """
-    on_the_way = 2 * sum(process.cycles_per_frame for process in network.processes)
-    return np.int32 if 2 * ((frames + 1) * period + on_the_way) < 2**31 else np.int64
-
-
-def _arrivals(network: Network, period: int, frames: int) -> dict[SSAValue, Times]:
+def _arrivals(network: Network, pace: _Pace, frames: int) -> dict[SSAValue, Times]:
     """Returns when beats come to a network that never lacks any."""
-    kind = _time_type(network, period, frames)
-    start = (np.arange(frames, dtype=kind) * period)[:, None]
+    kind = pace.time_type(frames)
+    start = (np.arange(frames, dtype=kind) * pace.period)[:, None]
     return {
         value: (start + np.arange(stream.channel_of(value).beats, dtype=kind)).reshape(-1)
         for value in network.inputs
@@ -147,7 +162,7 @@ def _arrivals(network: Network, period: int, frames: int) -> dict[SSAValue, Time
 
 def _forward(
     network: Network,
-    period: int,
+    pace: _Pace,
     release: Mapping[stream.Process, Times | None] | None = None,
     *,
     frames: int,
@@ -155,7 +170,7 @@ def _forward(
     given: Mapping[SSAValue, Times] | None = None,
     watched: Collection[SSAValue] = (),
 ) -> Pass:
-    arrivals = _arrivals(network, period, frames) | dict(given or {})
+    arrivals = _arrivals(network, pace, frames) | dict(given or {})
     entered: dict[SSAValue, Times] = {}
     skew = 0
     joined: dict[SSAValue, Times] = {}
@@ -187,7 +202,7 @@ def _forward(
         if len(come) > 1 and process.early:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
-    return Pass(outputs, skew, entered, joined, waiting, kept, frames, period, moved)
+    return Pass(outputs, skew, entered, joined, waiting, kept, frames, pace.period, moved)
 
 
 def _releases(
@@ -214,27 +229,27 @@ def _releases(
 
 def predict(network: Network) -> Timing:
     """Returns the timing of a network whose input never lacks and whose output never stalls."""
-    bottleneck, period = _slowest(network)
+    pace = _Pace.of(network)
     if network.states:
-        return _predict_loops(network, bottleneck, period)
-    early = _forward(network, period, frames=1)  # no later frame holds back the first
+        return _predict_loops(network, pace)
+    early = _forward(network, pace, frames=1)  # no later frame holds back the first
     last = max(
         int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )
     first = min(int(times[0]) for times in early.entered.values())
     if network.takes_swaps:
         first = 0  # then the frame's number comes
-    return Timing(period, bottleneck, last - first)
+    return Timing(pace.period, pace.bottleneck, last - first)
 
 
-def _predict_loops(network: Network, bottleneck: str, period: int) -> Timing:
+def _predict_loops(network: Network, pace: _Pace) -> Timing:
     """Returns the timing of a network whose frames take what those before them left.
 
     Some frames are followed: the states of each come when the one before has left them.
     """
     arrivals = {state.taken: _in_order(state.taken) for state in network.states}
     while True:
-        found = _forward(network, period, frames=_LOOP_FRAMES, given=arrivals)
+        found = _forward(network, pace, frames=_LOOP_FRAMES, given=arrivals)
         fed = {state.taken: _fed(state, found) for state in network.states}
         if all((fed[value] == arrivals[value]).all() for value in fed):
             break
@@ -243,6 +258,7 @@ def _predict_loops(network: Network, bottleneck: str, period: int) -> Timing:
         [found.outputs[value].reshape(_LOOP_FRAMES, -1)[:, -1] for value in network.outputs]
     ).max(axis=0)
     reached = int(ends[-1] - ends[-2])
+    bottleneck, period = pace.bottleneck, pace.period
     if reached > period:
         bottleneck, period = "states", reached
     given = [found.outputs[v][stream.channel_of(v).beats - 1] for v in network.ports[1]]
@@ -272,19 +288,19 @@ def full_speed(network: Network, watched: Collection[SSAValue] = ()) -> Pass:
         network: any.
         watched: channels whose times are asked for.
     """
-    _, period = _slowest(network)
-    early = _early(network, period)
+    pace = _Pace.of(network)
+    early = _early(network, pace)
     frames = early.frames
     release, due = _releases(network, early.outputs, early.joined, frames)
     # What the network need not have yet waits outside of it, not on each way that it takes.
     entering = {
         value: np.maximum(times, due[value])
-        for value, times in _arrivals(network, period, frames).items()
+        for value, times in _arrivals(network, pace, frames).items()
     }
     late = _forward(
-        network, period, release, frames=frames, count=True, given=entering, watched=watched
+        network, pace, release, frames=frames, count=True, given=entering, watched=watched
     )
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        late = _forward(network, period, frames=frames, count=True, watched=watched)
+        late = _forward(network, pace, frames=frames, count=True, watched=watched)
     return late

@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
 from qcompiler.arith.arrays import IntArray, along_axis, indices
-from qcompiler.arith.line_codes import FLOAT64_BITS, clamped, plus, tie_fixed, whole
+from qcompiler.arith.line_codes import (
+    FLOAT32_BITS,
+    FLOAT64_BITS,
+    WholeFloats,
+    as_floats,
+    clamped,
+    plus,
+    tie_fixed,
+    times,
+    whole,
+)
 from qcompiler.arith.ranges import IntRange
 
 
@@ -82,7 +91,7 @@ class Shift:
         total = plus(z, along_axis(self.bias, x.ndim, channel_axis))
         return clamped(tie_fixed(total, self), self)
 
-    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.float64]:
+    def whole(self, x: IntArray, channel_axis: int = -1) -> WholeFloats:
         """As `apply`, for accumulators that `holds_whole` says yes to; returns whole floats."""
         return whole(self, x, self.sign << max(-self.shift, 0), channel_axis)
 
@@ -132,7 +141,7 @@ class MulShift:
         total = plus(product, along_axis(self.bias, x.ndim, channel_axis))
         return clamped(tie_fixed(total, self), self)
 
-    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.float64]:
+    def whole(self, x: IntArray, channel_axis: int = -1) -> WholeFloats:
         """As `apply`, for accumulators that `holds_whole` says yes to; returns whole floats."""
         return whole(self, x, self.multiplier, channel_axis)
 
@@ -166,7 +175,7 @@ def _sum_range(x: IntRange, factor: IntArray, bias: IntArray) -> IntRange:
     return IntRange(min(ends), max(ends))
 
 
-SIGNIFICAND_BITS = 24
+SIGNIFICAND_BITS = FLOAT32_BITS
 """Of a float32, the leading one included."""
 
 
@@ -213,19 +222,17 @@ class FloatScale:
         """Returns the codes of accumulators x, any shape, channels along `channel_axis`."""
         return self.whole(x, channel_axis).astype(np.int64)
 
-    def whole(self, x: IntArray, channel_axis: int = -1) -> npt.NDArray[np.floating[Any]]:
+    def whole(self, x: IntArray, channel_axis: int = -1) -> WholeFloats:
         """As `apply`; returns whole numbers of a type of floats that holds them."""
         # The definition itself: 24 + 24 significant bits of product are exact in a float64.
         factor = along_axis(self.multiplier, x.ndim, channel_axis) * 2.0**-self.shift
         offset = along_axis(self.offset, x.ndim, channel_axis).astype(np.float64)
-        entered = np.add(x, offset, dtype=np.float64, casting="unsafe")
-        entered *= factor
-        rounded = entered.astype(np.float32)
+        rounded = times(plus(as_floats(x), offset), factor).astype(np.float32)
         np.rint(rounded, out=rounded)
         lo, hi = self.lo - self.zero_point, self.hi - self.zero_point
         most = max(abs(end) for end in (lo, hi, self.lo, self.hi))
         holds = np.float32 if most <= 1 << SIGNIFICAND_BITS else np.float64
-        codes: npt.NDArray[np.floating[Any]] = rounded.astype(holds, copy=False)
+        codes: WholeFloats = rounded.astype(holds, copy=False)
         np.clip(codes, lo, hi, out=codes)
         codes += self.zero_point
         return codes

@@ -1,6 +1,7 @@
 """Geometry of sliding windows: kernels, strides, dilations and padding over space."""
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Window:
     @property
     def taps(self) -> int:
         """Elements in a window, per channel."""
-        return int(np.prod(self.kernel, dtype=object))
+        return prod(self.kernel)
 
     @property
     def tap_blocks(self) -> list[tuple[int, ...]]:

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
-from xdsl.utils.hints import isa
 
 from qcompiler.analysis.area.estimate import Area, estimate_areas
 from qcompiler.analysis.network import Network
@@ -139,10 +138,11 @@ class CompiledDesign:
     def names(self, which: str) -> list[str]:
         """Returns the model's names of its `inputs` or `outputs`."""
         attribute = self.model.attributes.get(f"nn.{which}")
-        if not isa(attribute, ArrayAttr[StringAttr | BytesAttr]):
+        if not isinstance(attribute, ArrayAttr):
             return []
         # What is not ASCII comes back from a file as bytes.
-        return [s.data if isinstance(s, StringAttr) else s.data.decode() for s in attribute]
+        found = cast("ArrayAttr[StringAttr | BytesAttr]", attribute)
+        return [s.data if isinstance(s, StringAttr) else s.data.decode() for s in found]
 
     def _batch(self, inputs: Inputs) -> list[Array]:
         """Returns one array per model input, shape [batch, *input shape]."""

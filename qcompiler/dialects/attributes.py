@@ -1,6 +1,7 @@
 """Conversions between numpy arrays and the builtin attributes that hold weights and parameters."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
@@ -16,7 +17,6 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 Array: TypeAlias = NDArray[Any]
 DenseAttr: TypeAlias = DenseIntOrFPElementsAttr[IntegerType | AnyFloat]
@@ -54,12 +54,17 @@ def dense_from_numpy(array: Array) -> DenseAttr:
     return DenseIntOrFPElementsAttr(TensorType(element, array.shape), BytesAttr(little.tobytes()))
 
 
+@cache
+def _numpy_of_int(width_bits: int) -> np.dtype[Any]:
+    return np.dtype(f"<i{width_bits // 8}")
+
+
 def numpy_from_dense(dense: DenseAttr) -> Array:
     """Returns the elements of `dense` as a read-only numpy array of its shape."""
     element = dense.get_element_type()
-    if isa(element, IntegerType):
-        dtype = np.dtype(f"<i{element.width.data // 8}")
-    elif isa(element, Float32Type | Float64Type):
+    if type(element) is IntegerType:
+        dtype = _numpy_of_int(element.width.data)
+    elif isinstance(element, Float32Type | Float64Type):
         dtype = _NUMPY_OF_FLOAT[type(element)]
     else:
         raise ValueError(f"no numpy type for elements of type {element}")
@@ -84,12 +89,12 @@ def int_dense(array: Array) -> DenseAttr:
 
 def shape_of(type_: Attribute) -> tuple[int, ...]:
     """Returns the static shape of a tensor type, or () for a scalar type."""
-    return type_.get_shape() if isa(type_, TensorType) else ()
+    return type_.get_shape() if type(type_) is TensorType else ()
 
 
 def element_of(type_: Attribute) -> Attribute:
     """Returns the element type of a tensor type, or the type itself when it is a scalar."""
-    return type_.get_element_type() if isa(type_, TensorType) else type_
+    return type_.element_type if type(type_) is TensorType else type_
 
 
 def verify_static(type_: Attribute, what: str) -> None:

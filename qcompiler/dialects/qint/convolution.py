@@ -2,9 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, StringAttr, TensorType, i64
+from xdsl.dialects.builtin import (
+    I64,
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    StringAttr,
+    TensorType,
+    i64,
+)
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     ParsePropInAttrDict,
@@ -25,6 +34,12 @@ from qcompiler.dialects.qint.linear import ConstantOp, is_inside, product_range
 from qcompiler.dialects.qint.types import INT_TENSOR, IntType, range_of
 
 _I64_ARRAY = DenseArrayBase.constr(i64)
+
+
+@lru_cache(maxsize=1024)
+def window_of(*parts: DenseArrayBase[IntegerType]) -> Window:
+    """Returns the window that an operation holds, as `window_properties` names its parts."""
+    return Window(*(tuple(part.get_values()) for part in parts))
 
 
 def window_properties(window: Window) -> dict[str, Attribute]:
@@ -55,7 +70,7 @@ class Windowed(IntegerOp):
     def window(self) -> Window:
         """The window."""
         parts = (self.kernel, self.strides, self.dilations, self.pads_begin, self.pads_end)
-        return Window(*(tuple(part.get_values()) for part in parts))
+        return window_of(*parts)
 
     @property
     def padded_range(self) -> IntRange:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from xdsl.dialects.builtin import I64, IntegerAttr, i64
@@ -261,6 +262,39 @@ def _verify_sums(sums: IntRange, what: str, most: int = WIDEST_SUM_BITS) -> None
         )
 
 
+# Forms are asked for again and again, by each batch that is computed.
+_FORMS = 256
+
+
+@lru_cache(maxsize=_FORMS)
+def _shift(
+    shift: int, bias: IntParameter, sign: IntParameter, y: IntRange, parity: int | None, width: int
+) -> Shift:
+    rows = parameter_array(bias), parameter_array(sign)
+    return Shift(shift, *rows, y.lo, y.hi, parity, width)
+
+
+@lru_cache(maxsize=_FORMS)
+def _mul_shift(
+    multiplier: IntParameter,
+    bias: IntParameter,
+    shift: int,
+    y: IntRange,
+    parity: int | None,
+    width: int,
+) -> MulShift:
+    rows = parameter_array(multiplier), parameter_array(bias)
+    return MulShift(*rows, shift, y.lo, y.hi, parity, width)
+
+
+@lru_cache(maxsize=_FORMS)
+def _float_scale(
+    multiplier: IntParameter, offset: IntParameter, shift: int, zero_point: int, y: IntRange
+) -> FloatScale:
+    rows = parameter_array(multiplier), parameter_array(offset)
+    return FloatScale(*rows, shift, zero_point, y.lo, y.hi)
+
+
 @irdl_op_definition
 class ShiftOp(RequantizerOp):
     """Adds and shifts: `y = clamp((sign * x + bias) >> shift, lo, hi)`, a left shift if negative.
@@ -282,15 +316,8 @@ class ShiftOp(RequantizerOp):
 
     @property
     def requantizer(self) -> Shift:
-        return Shift(
-            self.shift.value.data,
-            parameter_array(self.bias),
-            parameter_array(self.sign),
-            self.range.lo,
-            self.range.hi,
-            _value(self.tie_parity),
-            _value(self.tie_width) or 0,
-        )
+        ties = _value(self.tie_parity), _value(self.tie_width) or 0
+        return _shift(self.shift.value.data, self.bias, self.sign, self.range, *ties)
 
     def verify_(self) -> None:
         form = self.requantizer
@@ -325,15 +352,8 @@ class MulShiftOp(RequantizerOp):
 
     @property
     def requantizer(self) -> MulShift:
-        return MulShift(
-            parameter_array(self.multiplier),
-            parameter_array(self.bias),
-            self.shift.value.data,
-            self.range.lo,
-            self.range.hi,
-            _value(self.tie_parity),
-            _value(self.tie_width) or 0,
-        )
+        ties = _value(self.tie_parity), _value(self.tie_width) or 0
+        return _mul_shift(self.multiplier, self.bias, self.shift.value.data, self.range, *ties)
 
     def verify_(self) -> None:
         form = self.requantizer
@@ -363,14 +383,8 @@ class FloatScaleOp(RequantizerOp):
 
     @property
     def requantizer(self) -> FloatScale:
-        return FloatScale(
-            parameter_array(self.multiplier),
-            parameter_array(self.offset),
-            self.shift.value.data,
-            self.zero_point.value.data,
-            self.range.lo,
-            self.range.hi,
-        )
+        shift, zero_point = self.shift.value.data, self.zero_point.value.data
+        return _float_scale(self.multiplier, self.offset, shift, zero_point, self.range)
 
     def verify_(self) -> None:
         form = self.requantizer

@@ -275,16 +275,14 @@ class Process(IRDLOperation, ABC):
             return Timeline((times,) * len(arrivals), (made,) * len(schedule.produce))
         busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, arrivals[0].dtype)
-        earliest = np.zeros_like(slots)
+        # By how much slots run late: none is early. In place, as there may be millions.
+        time = np.zeros_like(slots)
         held = zip(busy.consume, arrivals, strict=True)
         for at, until in held if release is None else (*held, (busy.produce[0], release)):
-            view = earliest[:, at]
-            earliest[:, at] = np.maximum(view, until.reshape(view.shape))
-        # In place: there may be millions.
-        earliest -= slots
-        flat = earliest.reshape(-1)
+            view, own = time[:, at], slots[:, at]
+            time[:, at] = np.maximum(view, until.reshape(own.shape) - own)
+        flat = time.reshape(-1)
         np.maximum.accumulate(flat, out=flat)
-        time = np.maximum(earliest, 0, out=earliest)  # slot 0 runs in cycle 0 or later
         time += slots
         return Timeline(
             tuple(time[:, at].reshape(-1) for at in busy.consume),
@@ -308,14 +306,14 @@ class Process(IRDLOperation, ABC):
         busy = Busy.slots(schedule)
         slots = busy.of_turns(schedule.cycles, frames * schedule.turns, deadlines[0].dtype)
         end = max(int(deadline[-1]) for deadline in deadlines) + schedule.frame_cycles
-        bound = np.full_like(slots, end)
+        time = np.full_like(slots, end - int(slots[-1, -1]))  # the last slot is bound to the end
         for at, deadline in zip(busy.produce, deadlines, strict=True):
-            view = bound[:, at]
-            bound[:, at] = np.minimum(view, deadline.reshape(view.shape) - schedule.latency)
-        bound -= slots
-        backwards = bound.reshape(-1)[::-1]
+            view, own = time[:, at], slots[:, at]
+            due = deadline.reshape(own.shape) - own
+            due -= schedule.latency
+            time[:, at] = np.minimum(view, due)
+        backwards = time.reshape(-1)[::-1]
         np.minimum.accumulate(backwards, out=backwards)
-        time = bound
         time += slots
         release = time[:, busy.produce[0]].reshape(-1) if self.paced else None
         return Demand(tuple(time[:, at].reshape(-1) for at in busy.consume), release)

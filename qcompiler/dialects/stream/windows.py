@@ -13,6 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.qint.convolution import window_of
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.buffered import Buffered, Buffering
 from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
@@ -177,7 +178,7 @@ class SlidingWindowOp(Buffered, WindowSource):
     def window(self) -> Window:
         """The window, two-dimensional."""
         parts = (self.kernel, self.strides, self.dilations, self.pads_begin, self.pads_end)
-        return Window(*(tuple(part.get_values()) for part in parts))
+        return window_of(*parts)
 
     @property
     def taps_a_beat(self) -> tuple[int, int] | None:
