@@ -17,10 +17,12 @@ class Turns:
     Attributes:
         count: cycles of a product, 1 for all at once.
         number_pieces: divides `count`.
+        in_logic: whether adders make all of it at once, and no hard multiplier.
     """
 
     count: int = 1
     number_pieces: int = 1
+    in_logic: bool = False
 
     @property
     def factor_pieces(self) -> int:
@@ -49,4 +51,4 @@ class Turns:
         return found
 
 
-ONCE = Turns()
+ONCE, IN_LOGIC = Turns(), Turns(in_logic=True)

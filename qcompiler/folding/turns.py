@@ -8,7 +8,7 @@ from qcompiler.folding.budget import Budget
 
 
 def take_turns(network: Network, target_cycles: int, budget: Budget) -> None:
-    """Sets in how many cycles each requantizer computes a beat: those that cost least.
+    """Sets in how many cycles each requantizer computes a beat, and in what: what costs least.
 
     Args:
         network: folded.
@@ -25,7 +25,7 @@ def _turns(process: stream.RequantizeOp, target_cycles: int, budget: Budget) -> 
     maker, cycles = process.input.owner, target_cycles // process.output_channel.beats
     if process.is_beatwise and isinstance(maker, stream.Process) and maker.is_beatwise:
         return ONCE  # both become one pipeline
-    if process.factors is None or cycles < 2:
+    if process.factors is None:
         return ONCE
     prices = tuple(budget.prices.items())
     return cheapest_turns(*process.factors, cycles, budget.rules.multiplier, prices)

@@ -100,7 +100,7 @@ class DeviceCost:
         channels = -(-rows // lanes) * lanes  # what lanes do not divide is as dear as what they do
         places = np.minimum(np.arange(channels), rows - 1)
         form = with_rows(form, lambda every: every[places])
-        library = Library()
+        library, turns = Library(), self._turns(form, x)
         config = RequantizeConfig(
             prefix="cost",
             name="requantize",
@@ -110,7 +110,8 @@ class DeviceCost:
             channels=channels,
             lanes=lanes,
             form=form,
-            turns=self._turns(form, x),
+            turns=turns,
+            in_logic=turns.in_logic,
         )
         module = library.add(build_requantize(library, config))
         counts = Estimator(library.modules, self._rules).count(module.sym_name.data)
@@ -118,7 +119,7 @@ class DeviceCost:
 
     def _turns(self, form: Requantizer, x: IntRange) -> Turns:
         factors = factors_of(form, x)
-        if factors is None or self.cycles < 2:
+        if factors is None:
             return ONCE
         each = tuple(self._prices.items())
         return cheapest_turns(*factors, self.cycles, self._rules.multiplier, each)

@@ -100,7 +100,7 @@ class LayerGuess:
         return most_cycles(self._factors[1]) if self._factors else 1
 
     def _turns(self, cycles: int) -> Turns:
-        if self._factors is None or cycles < 2:
+        if self._factors is None:
             return ONCE
         return cheapest_turns(*self._factors, cycles, self.family.multiplier, self.prices)
 

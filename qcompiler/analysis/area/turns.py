@@ -6,7 +6,7 @@ from functools import lru_cache
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.prices import price
 from qcompiler.arith.ranges import IntRange
-from qcompiler.arith.turns import MOST_ROWS, ONCE, Turns
+from qcompiler.arith.turns import IN_LOGIC, MOST_ROWS, ONCE, Turns
 from qcompiler.devices.family import Multiplier
 from qcompiler.rtl.blocks.weight_codes import signed_width
 
@@ -27,6 +27,8 @@ def possible_turns(number: IntRange, factor: IntRange, cycles: int) -> Iterator[
     Of those with pieces of the same length, the fewest cycles.
     """
     yield ONCE
+    if factor.width_bits <= MOST_ROWS:
+        yield IN_LOGIC
     if factor.lo < 0:
         return
     for number_pieces in range(1, _MOST_NUMBER_PIECES + 1):
@@ -54,6 +56,9 @@ def product_area(
     width = (number * factor).width_bits
     if turns == ONCE:
         return _at_once(long, short, width, multiplier)
+    if turns.in_logic:
+        rows = factor.width_bits - 1
+        return Area(round(rows * (long + short) * _ADDER_BIT), width)
     bits = turns.bits(number, factor)
     piece = min(long, bits + 1) if turns.number_pieces > 1 else long
     count = multiplier.count(piece, bits + 1, piece + bits) if multiplier else 0

@@ -27,7 +27,7 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.dialects.qint.requantizers import RequantizerOp, ScalarBody, requantizer_op
 from qcompiler.dialects.qint.types import IntType
 from qcompiler.dialects.stream.channel import ChannelType, channel_of
-from qcompiler.dialects.stream.process import Beat, Facts, Pipe, Process, follow_input
+from qcompiler.dialects.stream.process import LOGIC, Beat, Facts, Pipe, Process, follow_input
 from qcompiler.dialects.stream.schedule import Schedule
 
 _TURNS, _PIECES = "stream.turns", "stream.number_pieces"
@@ -70,10 +70,12 @@ class RequantizeOp(Pipe):
         """The cycles that a beat takes: in several, a lane multiplies pieces one by one.
 
         They are the attributes `stream.turns`, the number of cycles, and `stream.number_pieces`,
-        into how many pieces the accumulator is cut; select-folding sets them.
+        into how many pieces the accumulator is cut; select-folding sets them. What logic makes at
+        once has that style.
         """
         given = [self.attributes.get(name) for name in (_TURNS, _PIECES)]
-        return Turns(*(n.value.data if isinstance(n, IntegerAttr) else 1 for n in given))
+        counts = [n.value.data if isinstance(n, IntegerAttr) else 1 for n in given]
+        return Turns(*counts, in_logic=counts[0] == 1 and self.style == LOGIC)
 
     @turns.setter
     def turns(self, turns: Turns) -> None:
@@ -81,6 +83,8 @@ class RequantizeOp(Pipe):
             self.attributes.pop(name, None)
             if count > 1:
                 self.attributes[name] = IntegerAttr(count, i64)
+        if turns.in_logic:
+            self.style = LOGIC
 
     @property
     def factors(self) -> tuple[IntRange, IntRange] | None:

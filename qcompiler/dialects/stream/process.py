@@ -27,6 +27,8 @@ Beat: TypeAlias = tuple[Sequence[Operation], Sequence[SSAValue]]
 
 _REGISTERS = "stream.registers"
 _STYLE = "stream.style"
+LOGIC = "logic"
+"""The style that multiplies in logic, where synthesis would take hard multipliers."""
 
 AHEAD = "ahead"
 """The cut that takes no time: what is known beforehand is kept in registers until it is needed."""

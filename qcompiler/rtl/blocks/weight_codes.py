@@ -7,6 +7,7 @@ import numpy as np
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
+from qcompiler.dialects.stream.process import LOGIC
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.numbers import Number
 
@@ -150,10 +151,6 @@ def arriving_code(name: str, weights: IntRange) -> WeightCode:
         raise ValueError(f"weights that come from elsewhere cannot have the style {name!r}")
     code = WeightCode.arriving(weights)
     return LogicCode(code.kind, code.width, code.signed) if code.kind == "integer" else code
-
-
-LOGIC = "logic"
-"""The style that multiplies in logic, where synthesis would take hard multipliers."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
-from qcompiler.arith.turns import ONCE, Turns
+from qcompiler.arith.turns import IN_LOGIC, ONCE, Turns
 from qcompiler.design import Design
 from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import qint, stream
@@ -55,22 +55,30 @@ def test_a_factor_with_a_sign_is_not_cut():
     assert list(possible_turns(NUMBER, IntRange(-1, 9), 50)) == [ONCE]
 
 
-def network() -> StreamNetwork:
-    """A matrix unit of 16 by 8 and its requantizer, of multipliers of 24 bits."""
+@pytest.mark.parametrize("factor", [IntRange(1, 4), IntRange(-4, 7), IntRange(0, 15)])
+def test_a_factor_of_few_bits_takes_no_multiplier(factor):
+    assert cheapest_turns(NUMBER, factor, 1, HARD, PRICES) == IN_LOGIC
+    assert product_area(NUMBER, factor, IN_LOGIC, HARD).dsps == 0
+    assert cheapest_turns(NUMBER, factor, 1, None, PRICES) == ONCE, "there is none to save"
+
+
+def network(bits: int = 24) -> StreamNetwork:
+    """A matrix unit of 16 by 8 and its requantizer, of multipliers of so many bits."""
     random, n = np.random.default_rng(3), StreamNetwork()
     n.mvau(IntRange(-128, 127), random.integers(-127, 127, (16, 8)), 1, 1)
     unit = n.results.pop().owner
     body = Block(arg_types=[unit.result.type.element])
-    multipliers = random.integers(1 << 20, 1 << 24, 8)
-    form = MulShift(multipliers, random.integers(-(1 << 30), 1 << 30, 8), 33, -128, 127)
+    multipliers = random.integers(1 << bits - 4, 1 << bits, 8)
+    biases = random.integers(-(1 << bits + 6), 1 << bits + 6, 8)
+    form = MulShift(multipliers, biases, bits + 9, -128, 127)
     scalar = qint.requantizer_op(form, body.args[0], IntRange(-128, 127), None)
     body.add_ops([scalar, qint.YieldOp(scalar.result)])
     n.output(stream.RequantizeOp(unit.result, Region(body), qint.IntType(-128, 127)))
     return n
 
 
-def folded(**options) -> Design:
-    module = network().module()
+def folded(bits: int = 24, **options) -> Design:
+    module = network(bits).module()
     later = ("insert-width-adapters", "pipeline-registers", "size-fifos")
     run_passes(module, [make_pass("select-folding", options), *later])
     hardware = module.clone()
@@ -99,6 +107,15 @@ def test_the_slower_a_frame_the_less_multiplies(simd, turns, dsps, tmp_path):
     assert process_area(process, "ecp5").dsps == dsps
     result = Simulated(design, tmp_path).check()
     assert result.cycles_per_frame == design.timing.cycles_per_frame == 128 // simd
+
+
+@pytest.mark.simulation
+def test_products_by_few_bits_are_logic(tmp_path):
+    design = folded(bits=4, device="ecp5-25k", folding=one_lane(tmp_path, 16))
+    process = requantizer(design)
+    assert process.turns == IN_LOGIC
+    assert process_area(process, "ecp5").dsps == 0
+    Simulated(design, tmp_path).check()
 
 
 def test_multipliers_of_requantizers_are_there_for_layers():

@@ -18,7 +18,7 @@ from qcompiler.errors import ModelError
 X = IntRange(-512, 511)
 PLAIN = Shift(shift=6, bias=np.array([32]), sign=np.array([1]), lo=-8, hi=7)
 PRODUCTS = MulShift(
-    multiplier=np.array([5, 7, 11, 13]), bias=np.array([9, 8, 7, 6]), shift=8, lo=-8, hi=7
+    multiplier=np.array([17, 19, 23, 29]), bias=np.array([9, 8, 7, 6]), shift=9, lo=-8, hi=7
 )
 
 
@@ -37,6 +37,9 @@ def test_a_multiplication_is_dear_where_multipliers_are_few():
     # Without hard multipliers logic multiplies.
     none = cost(PRODUCTS, "ice40-hx8k") - cost(PLAIN, "ice40-hx8k")
     assert 0 < none < 200
+    # So it does where a factor has few bits.
+    few = replace(PRODUCTS, multiplier=np.array([1, 2, 4, 8]))
+    assert 0 < cost(few) - cost(PLAIN) < 200
 
 
 def test_lanes_and_comparisons_are_counted():
