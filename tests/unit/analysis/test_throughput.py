@@ -115,15 +115,9 @@ def test_beats_that_come_evenly_wait_while_a_unit_replays():
 
 def test_wide_times_give_what_narrow_ones_give(monkeypatch):
     network = network_of(chain(beats=4, stages=[(4, 4, 1, 1), (4, 6, 1, 1), (6, 2, 1, 1)]))
-<<<<<<< HEAD
     narrow = predict(network), full_speed(network).waiting
-    monkeypatch.setattr(throughput, "_time_type", lambda *_: np.int64)
-    assert (predict(network), full_speed(network).waiting) == narrow
-=======
-    narrow = predict(network), waiting_beats(network)
     monkeypatch.setattr(throughput._Pace, "time_type", lambda *_: np.int64)
-    assert (predict(network), waiting_beats(network)) == narrow
->>>>>>> da341bc (interpreters, dialects: (predict) forms and windows are made once, floats converted before they are multiplied; (size-fifos) fewer passes over times)
+    assert (predict(network), full_speed(network).waiting) == narrow
 
 
 def test_times_are_wide_where_narrow_ones_would_overflow():
