@@ -99,7 +99,8 @@ def cheapest_turns(
         prices: of resources.
     """
     each = dict(prices)
+    ways = possible_turns(number, factor, cycles)
     return min(
-        possible_turns(number, factor, cycles),
+        (turns for turns in ways if multiplier or not turns.in_logic),  # else all is logic
         key=lambda turns: price(product_area(number, factor, turns, multiplier), each),
     )
