@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
+# Tests start hundreds of processes, which all would compile our modules where nobody may keep them.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test check quick docs dist format bench sweep fuzz clean
 
 help:

@@ -37,6 +37,16 @@ print(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, done.ret
 """
 
 
+_BYTECODE = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "qcompiler_bytecode"),
+}
+"""Where Python keeps what it compiled of our modules, as an installed package has it beside them.
+
+Whatever is set here: without, each run compiles all modules anew.
+"""
+
+
 def cold(arguments: list[str], tree: Path | None = None) -> tuple[float, float, float]:
     """Returns wall seconds, processor seconds and peak MiB of one compilation.
 
@@ -44,7 +54,10 @@ def cold(arguments: list[str], tree: Path | None = None) -> tuple[float, float, 
         arguments: of `qcc compile`.
         tree: a work tree to run the compiler of; None for this one.
     """
-    where = {} if tree is None else {"cwd": tree, "env": {**os.environ, "PYTHONPATH": str(tree)}}
+    environment = {**os.environ, **_BYTECODE}
+    where: dict[str, Any] = {"env": environment}
+    if tree is not None:
+        where = {"cwd": tree, "env": {**environment, "PYTHONPATH": str(tree)}}
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "qcompiler.cli.main", "compile", *arguments]
         command += ["-o", str(Path(directory) / "out")]
