@@ -1,7 +1,7 @@
 """Fully parallel networks: ours beside da4ml and alkaid, area and latency, in one run.
 
 `python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]
-    [--peer-seconds S] [--figures docs/low_latency.json]`
+    [--peer-seconds S] [--settings N] [--kept FOLDER] [--figures docs/low_latency.json]`
 
 `--figures` keeps what was measured, in place of what an earlier run found for the same; what
 `python -m benchmarks.low_latency_plot` draws.
@@ -9,13 +9,16 @@
 Every contender gets the same integers: matrices, biases, requantizers. Its results are compared
 with ours on random vectors and corners first; what differs is no contender. Peers' solvers run with
 each of their settings, and the cheapest by their own count is taken; their pipelines are cut at
-several lengths. A setting that takes longer than `--peer-seconds` is left out, and said to be. One
+several lengths. A setting that takes longer than `--peer-seconds` is left out, and said to be;
+`--settings 2` tries the two that are cheapest most often. What peers make of the same integers does
+not change with this repository: `--kept` keeps it, and what Yosys found, for another run. One
 Yosys, one script: each addition keeps a carry chain, no hard multipliers. At the end stands, for
 each family, the geometric mean of our look-up tables over the better peer's. With `--place`,
 nextpnr-ecp5 places each with the same wrapper of registers around.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import subprocess
@@ -38,6 +41,7 @@ from qcompiler.analysis.network import Network
 from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold, chosen_rows, rows_of
 from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.nextpnr import REPORT, place
+from qcompiler.backends.synthesis.three import THREE_FILE, three_file
 from qcompiler.backends.synthesis.timing import read_timing
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.yosys import PLACED_JSON, run_script
@@ -53,15 +57,16 @@ PEERS = ("da4ml", "alkaid")
 METHODS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "da4ml": [
         {"method0": method, "hard_dc": hard}
-        for method in ("wmc", "wmc-dc", "mc")
         for hard in (-1, 2)
+        for method in ("wmc", "mc", "wmc-dc")
     ],
     "alkaid": [
         {"method0": method, "hard_dc": hard, "binary_lut": False}
-        for method in ("wmc", "wmc-dc", "mc")
         for hard in (-1, 2)
+        for method in ("wmc", "mc", "wmc-dc")
     ],
 }
+"""Settings of each peer's solver, those that are cheapest most often first."""
 CUTOFFS = (2.0, 5.0, 10.0)
 VECTORS = 2000
 KWS_INPUT = "41"
@@ -232,8 +237,23 @@ print(json.dumps({"top": design.name, "cycles": design.timing.latency_cycles, "m
 """
 
 
-def ask_peer(job: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Returns what a peer made of a job, or how it failed; it has so many seconds."""
+def ask_peer(job: dict[str, Any], seconds: float, kept: Path | None) -> dict[str, Any]:
+    """Returns what a peer made of a job, or how it failed; it has so many seconds.
+
+    With a folder that keeps results, a job that it holds is not done again.
+    """
+    if kept is None:
+        return _ask(job, seconds)
+    text = json.dumps({key: value for key, value in job.items() if key != "folder"})
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = kept / f"{name}.json"
+    if not path.is_file():
+        found = _ask({**job, "folder": str(kept / name)} if "folder" in job else job, seconds)
+        path.write_text(json.dumps(found), encoding="ascii")
+    return json.loads(path.read_text(encoding="ascii"))
+
+
+def _ask(job: dict[str, Any], seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.low_latency_peer"]
     text = json.dumps(job)
     try:
@@ -245,20 +265,15 @@ def ask_peer(job: dict[str, Any], seconds: float) -> dict[str, Any]:
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def peers_designs(
-    job: dict[str, Any], cutoffs: Sequence[float], seconds: float, folder: Path
-) -> Iterator[Built]:
-    """Yields a peer's designs: of its cheapest setting, cut at several lengths.
-
-    Each setting and each cut has so many seconds.
-    """
-    peer = job["peer"]
-    settings = [dict(options) for options in METHODS[peer]]
+def peers_designs(job: dict[str, Any], parsed: Any, folder: Path) -> Iterator[Built]:
+    """Yields a peer's designs: of its cheapest setting, cut at several lengths."""
+    peer, kept, seconds = job["peer"], parsed.kept, parsed.peer_seconds
+    settings = [dict(options) for options in METHODS[peer]][: parsed.settings]
     if any(set(layer.get("factor", [1])) - {1, -1} for layer in job["network"]["layers"]):
         settings += [{**options, "after": True} for options in settings]
     tried: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for options in settings:
-        found = ask_peer({**job, "options": options}, seconds)
+        found = ask_peer({**job, "options": options}, seconds, kept)
         print("  ", peer, options, {k: v for k, v in found.items() if k != "files"}, flush=True)
         tried.append((found, options))
     exact = [(f, o) for f, o in tried if not f.get("failed") and not f["wrong"]]
@@ -266,10 +281,10 @@ def peers_designs(
         print("  ", peer, "is not exact with any setting", flush=True)
         return
     _, options = min(exact, key=lambda item: item[0]["cost"])
-    for cutoff in cutoffs:
+    for cutoff in parsed.cutoffs:
         where = folder / f"{peer}_{cutoff:g}"
         asked = {**job, "options": options, "cutoff": cutoff, "folder": str(where)}
-        found = ask_peer(asked, seconds)
+        found = ask_peer(asked, seconds, kept)
         if found.get("failed"):
             print("  ", peer, f"cut at {cutoff:g}:", found["failed"], flush=True)
             continue
@@ -278,13 +293,35 @@ def peers_designs(
         yield Built(name, "peer", files, found["stages"], found["seconds"], found["mib"])
 
 
+def cells_of(built: Built, family: str, folder: Path, kept: Path | None) -> Counter[str]:
+    """Returns the cells of a design, if they are kept without synthesis."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(built.files)]
+    job = json.dumps([SYNTHESIS[family], CHAINS, built.top, texts])
+    path = kept and kept / f"{hashlib.sha256(job.encode()).hexdigest()[:16]}.cells.json"
+    if path and path.is_file():
+        return Counter(json.loads(path.read_text(encoding="ascii")))
+    found = synthesize(built, family, folder)
+    if path:
+        path.write_text(json.dumps(found), encoding="ascii")
+    return found
+
+
+def _three(built: Built, family: str) -> str:
+    """Returns the map of ours' modules that add three numbers; empty for other families."""
+    names = (file.stem for file in built.files if family == "xcup")
+    return three_file(names, SYNTHESIS[family])
+
+
 def synthesize(built: Built, family: str, folder: Path) -> Counter[str]:
     """Returns the cells of a design; the netlist is left in the folder."""
     folder.mkdir(parents=True)
     (folder / CHAINS_FILE).write_text(CHAINS, encoding="ascii")
+    three = _three(built, family)
+    (folder / THREE_FILE).write_text(three, encoding="ascii")
     commands = [
         *(f"read_verilog -defer {file.resolve()}" for file in built.files),
         f"hierarchy -check -top {built.top}",
+        *([f"techmap -map {THREE_FILE}"] if three else []),
         "proc",
         "flatten",
         "opt_expr",
@@ -413,15 +450,19 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", default=["int8_16"])
     parser.add_argument("--models", type=Path, default=Path("../shared/models"))
     parser.add_argument("--family", nargs="+", choices=SYNTHESIS, default=["ecp5"])
-    parser.add_argument("--mhz", nargs="+", type=float, default=[70.0])
+    parser.add_argument("--mhz", nargs="*", type=float, default=[70.0])
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     parser.add_argument(
         "--peer-seconds", type=float, default=900, help="for each setting of a peer"
     )
+    parser.add_argument("--settings", type=int, help="of each peer, at most")
+    parser.add_argument("--kept", type=Path, help="a folder for what peers made")
     parser.add_argument("--cutoffs", nargs="+", type=float, default=CUTOFFS, help="of the peers")
     parser.add_argument("--figures", type=Path, help="a JSON file that keeps what was measured")
     parsed = parser.parse_args()
+    if parsed.kept:
+        parsed.kept.mkdir(parents=True, exist_ok=True)
     known = cases(parsed.models)
     if unknown := [name for name in parsed.cases if name not in known]:
         parser.error(f"no case is called {', '.join(unknown)}; there are {', '.join(known)}")
@@ -482,11 +523,13 @@ def _measure(
             job = {"network": network, "vectors": vectors(module, pipeline), "cutoff": 0}
             for peer in parsed.peers:
                 one, where = {**job, "peer": peer}, folder / family
-                designs += peers_designs(one, parsed.cutoffs, parsed.peer_seconds, where)
+                designs += peers_designs(one, parsed, where)
         for i, design in enumerate(designs):
             where = folder / f"{family}_{i}"
-            luts, ffs = tables(synthesize(design, family, where), family)
-            mhz = clock(design, where, 100) if parsed.place and family == "ecp5" else None
+            placed = parsed.place and family == "ecp5"
+            cells = cells_of(design, family, where, None if placed else parsed.kept)
+            luts, ffs = tables(cells, family)
+            mhz = clock(design, where, 100) if placed else None
             rows.append(
                 (
                     family, design.name, luts, ffs, design.cycles,

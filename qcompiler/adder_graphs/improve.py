@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 
-from qcompiler.adder_graphs.cost import width
+from qcompiler.adder_graphs.cost import topped_luts, width
 from qcompiler.adder_graphs.sharing import Sharing
 
 _LARGEST_PART = 0.5
@@ -69,6 +69,7 @@ def _tree(sharing: Sharing, column: int) -> int:
     for at, (_, zeros, lo, hi) in enumerate(terms):
         low, high = low + lo, high + hi
         if at:
-            luts += builder.cost.adder(max(width(low, high) - max(zeros, lowest), 0))
+            places = max(width(low, high) - max(zeros, lowest), 0)
+            luts += topped_luts(places, builder.cost)
         lowest = min(zeros, lowest) if at else zeros
     return luts

@@ -13,6 +13,7 @@ been proven equal to the matrix, coefficient by coefficient. The steps:
 3. `sharing`: sums of two values that several columns need are made once, the best ones first.
 4. `improve`: some of these are dissolved and sought again, as long as work is left.
 5. `trees`: what a column still adds becomes a tree, cheap within its depth.
+6. `fusing`: where adders take three operands, two additions become one.
 
 Steps 2 to 5 are tried in several ways, and the graph with fewest tables is returned. The same
 arguments give the same graph: effort is a budget of work that is counted, not a time.
@@ -31,6 +32,7 @@ from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost, graph_luts, wid
 from qcompiler.adder_graphs.counting import count, is_counting, is_sparse
 from qcompiler.adder_graphs.differences import chained
 from qcompiler.adder_graphs.digits import signed_digits
+from qcompiler.adder_graphs.fusing import fused
 from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.improve import estimate, improve
 from qcompiler.adder_graphs.parts import split
@@ -96,7 +98,7 @@ def solve(
     problem = Problem.of(columns, inputs, added, factors=max_depth is None)
     depth = _depth(problem, depths, max_depth)
     search = _Search(problem, cost, depths, depth, reach < _LARGEST / 16, max_depth is None)
-    graph = search.best(effort)
+    graph = fused(search.best(effort), cost)
     graph.check(columns, added)
     return graph
 

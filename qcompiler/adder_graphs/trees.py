@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qcompiler.adder_graphs.builder import Builder
+from qcompiler.adder_graphs.cost import topped_luts
 from qcompiler.adder_graphs.graph import Term
 from qcompiler.arith.arrays import IntArray
 
@@ -97,7 +98,7 @@ class _Stretches:
         total = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(ends, axis=0)])
         low = np.full((count + 1, count), 63, np.int64)  # of a stretch, by length and first term
         low[1] = [builder.low(term) for term in terms]
-        table = np.array([builder.cost.adder(places) for places in range(80)], np.int64)
+        table = np.array([topped_luts(places, builder.cost) for places in range(80)], np.int64)
         luts: list[IntArray] = []
         for length in range(2, count + 1):
             first = np.arange(count - length + 1, dtype=np.int64)

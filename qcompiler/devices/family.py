@@ -116,6 +116,7 @@ class Family:
             operands), `xor` (the sum of each place is made in a table before), `table` (each place
             takes a table), `logic` (none).
         shortest_chain: places from which on carries have a chain; fewer are gates.
+        adds_three: whether a table a place, of two outputs, adds three numbers.
         multiplier: None without.
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
@@ -143,6 +144,7 @@ class Family:
     widest: int = 4
     chain: Literal["pair", "xor", "table", "logic"] = "table"
     shortest_chain: int = 3
+    adds_three: bool = False
     multiplier: Multiplier | None = None
     logic_rom_bit: float = 1 / 16
     rams: tuple[Ram, ...] = ()

@@ -8,4 +8,8 @@ from qcompiler.devices.families import FAMILIES
 def adder_cost(device: str | None) -> AdderCost:
     """Returns what the adders of a device take, without a name of the default one."""
     family = FAMILIES[load_device(device or DEFAULT_DEVICE).family]
-    return CarryChains(2 if family.chain == "pair" else 1, inputs=family.inputs)
+    return CarryChains(
+        2 if family.chain == "pair" else 1,
+        operands=3 if family.adds_three else 2,
+        inputs=family.inputs,
+    )

@@ -36,7 +36,7 @@ Options: `device` is the part whose adders count. `effort` is how hard fewer add
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.context import Context
@@ -44,11 +44,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from qcompiler.adder_graphs.centring import offsets, uncentred
 from qcompiler.adder_graphs.cost import AdderCost
 from qcompiler.adder_graphs.graph import AdderGraph
 from qcompiler.adder_graphs.solve import solve
 from qcompiler.analysis.network import Network
-from qcompiler.arith.arrays import integers
+from qcompiler.arith.arrays import IntArray, integers
 from qcompiler.arith.requantizers import chosen_rows, rows_of
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import int_dense
@@ -126,10 +127,13 @@ class _Builder:
         entered = step.entered.only(elements)
         scalars = self._body.scalars
         low, high = (integers(ends)[entered.scalars] for ends in (scalars.lo, scalars.hi))
-        found = neurons(entered, form, low, high, self._cost)
-        columns = [neuron.column for neuron in found]
-        bias = integers([neuron.bias for neuron in found])
-        taken = Form(entered.scalars, np.stack(columns, axis=1), bias)
+        less = offsets(low, high)
+        low, high = low - less, high - less
+        centred = replace(entered, bias=entered.bias + less @ entered.matrix)
+        found = neurons(centred, form, low, high, self._cost)
+        columns = np.stack([neuron.column for neuron in found], axis=1)
+        bias = integers([neuron.bias for neuron in found]) - less @ columns
+        taken = Form(entered.scalars, columns, bias)
         vector = self._vector(taken, step.op.input)
         for group, rows in grouped(found, low, high):
             some = self._some(vector, taken, group, step.op)
@@ -193,13 +197,19 @@ class _Builder:
         plain = len(sources) == 1 and not form.bias.any()
         if plain and np.array_equal(matrix, np.eye(count, dtype=np.int64)):
             return sources[0]
+        less = offsets(low, high)
+        bias: IntArray = form.bias + less @ matrix
+        if np.count_nonzero(bias) > np.count_nonzero(form.bias):
+            less, bias = np.zeros_like(less), form.bias
         graph = solve(
             matrix,
-            list(zip(low.tolist(), high.tolist(), strict=True)),
-            bias=form.bias,
+            list(zip((low - less).tolist(), (high - less).tolist(), strict=True)),
+            bias=bias,
             cost=self._cost,
             effort=self._effort,
         )
+        graph = uncentred(graph, less)
+        graph.check(matrix, form.bias)
         made = stream.AdderGraphOp(sources, graph, _hull(graph))
         source = like.owner
         self._add(made, like, source if not isinstance(source, Block) else self._pipeline)

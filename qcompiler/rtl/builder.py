@@ -249,17 +249,24 @@ def _reassembled(high_to_low: Sequence[Signal]) -> SSAValue | None:
 
 
 class ModuleBuilder:
-    """Builds one `hw.module` with clock `ap_clk` and synchronous active-low reset `ap_rst_n`."""
+    """Builds one `hw.module` with clock `ap_clk` and synchronous active-low reset `ap_rst_n`.
 
-    def __init__(self, name: str, comment: Sequence[str] = ()):
+    Args:
+        name: of the module.
+        comment: header lines.
+        clocked: whether it has these two; gates alone need none.
+    """
+
+    def __init__(self, name: str, comment: Sequence[str] = (), *, clocked: bool = True):
         self.name = name
         self._comment = tuple(comment)
         self._block = Block()
         self._ports: list[hw.ModulePort] = []
         self._outputs: list[Signal] = []
         self._constants: dict[tuple[int, int], Signal] = {}
-        self.clock = self._input_port("ap_clk", seq.clock)
-        self._reset_n = Signal(self, self._input_port("ap_rst_n", i1))
+        if clocked:
+            self.clock = self._input_port("ap_clk", seq.clock)
+            self._reset_n = Signal(self, self._input_port("ap_rst_n", i1))
         self._reset: Signal | None = None
 
     def _input_port(self, name: str, type_: TypeAttribute) -> SSAValue:

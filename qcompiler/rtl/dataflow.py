@@ -1,14 +1,23 @@
 """A pipeline's body as scalar cells: sums and codes, each a wire of its own in hardware."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import numpy as np
 from xdsl.ir import Operation, SSAValue
 
-from qcompiler.adder_graphs.cost import is_inverted, is_logic, operands_of, takes_carry
-from qcompiler.adder_graphs.graph import AdderGraph
+from qcompiler.adder_graphs.cost import (
+    CELLS_OF_TWO,
+    is_logic,
+    is_topped,
+    is_wired,
+    operands_of,
+    start_of_three,
+    takes_carry,
+)
+from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import Requantizer, Table, chosen_rows, rows_of
 from qcompiler.devices.delays import DelayModel
@@ -17,7 +26,14 @@ from qcompiler.dialects.attributes import is_dense, numpy_from_dense, shape_of
 from qcompiler.rtl.builder import ModuleBuilder
 from qcompiler.rtl.codes import code_of, code_tables
 from qcompiler.rtl.numbers import Number
-from qcompiler.rtl.sums import carried_sum, gate_sum, shift_add
+from qcompiler.rtl.sums import (
+    SumBuilder,
+    carried_sum,
+    gate_sum,
+    shift_add,
+    sum_of_three,
+    topped_sum,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ class Cell(ABC):
         """Returns how long it takes to make it."""
 
     @abstractmethod
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """Returns its hardware, from that of what it reads."""
 
 
@@ -81,7 +97,7 @@ class InputCell(Cell):
         """See `Cell`."""
         return 0.0
 
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
         raise AssertionError("it is there")
 
@@ -94,27 +110,52 @@ class SumCell(Cell):
         signs: of the terms.
         gates: whether it is so narrow that gates add, not a chain.
         carry: whether the third term is a bit that enters the chain of the others.
+        wired: whether inverters are all that it takes.
+        odd: whether its chain would leave half a cell empty if all cells have two places, and gates
+            can make the top bit.
+        topped: whether they do, beside the chain.
+        start: place from which on a sum of three is added. The first of its terms is the lowest.
     """
 
     signs: tuple[int, ...]
 
     gates: bool = False
     carry: bool = False
+    wired: bool = False
+    odd: bool = False
+    topped: bool = False
+    start: int = 0
 
     def ns(self, model: DelayModel) -> float:
         """See `Cell`."""
+        if self.wired:
+            return 0.0
         if self.gates:
             return model.device.delays.lut * max(self.range.width_bits - 1, 1)
-        return model.chained(2 if self.carry else len(self.reads))
+        ns = model.chained(2)
+        return ns + model.device.delays.lut if self.topped or self._adds_three else ns
 
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
         terms = [
             (number, max(wire.shift, 0), sign)
             for number, wire, sign in zip(given, self.reads, self.signs, strict=True)
         ]
-        made = gate_sum if self.gates else carried_sum if self.carry else shift_add
-        return made(b, self.name, terms, self.range)
+        if self._adds_three:
+            return sum_of_three(b, self.name, terms, self.range, self.start)
+        return self._maker(b, self.name, terms, self.range)
+
+    @property
+    def _adds_three(self) -> bool:
+        return len(self.reads) > 2 and not self.gates and not self.carry
+
+    @property
+    def _maker(self) -> Callable[..., Number]:
+        if self.gates:
+            return gate_sum
+        if self.carry:
+            return carried_sum
+        return topped_sum if self.topped else shift_add
 
 
 @dataclass(frozen=True)
@@ -131,7 +172,7 @@ class CodeCell(Cell):
         """See `Cell`."""
         return code_tables(model, self.form, self.range)
 
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
         (number,) = _whole(b, given, self.reads)
         return code_of(b, self.name, number, self.form, self.range)
@@ -145,7 +186,7 @@ class MaximumCell(Cell):
         """See `Cell`."""
         return model.chained(2) + model.device.delays.lut
 
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
         one, other = _whole(b, given, self.reads)
         hull = one.range.union(other.range)
@@ -168,7 +209,7 @@ class ProductCell(Cell):
         """See `Cell`."""
         return model.multiply(*self.widths, self.range.width_bits)
 
-    def make(self, b: ModuleBuilder, given: Sequence[Number]) -> Number:
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
         one, other = _whole(b, given, self.reads)
         product = one * other
@@ -206,7 +247,16 @@ class Dataflow:
         """Returns the cells of a pipeline whose graphs are built."""
         flow = Dataflow()
         _Reader(flow).read(pipeline)
+        for op, numbers in flow.owned().items():
+            for number in compress(numbers, _numbers(op, stream.TOPPED)):
+                flow.top(number)
         return flow
+
+    def top(self, number: int) -> None:
+        """Lets gates make the top bit of a sum."""
+        cell = self.cells[number]
+        assert isinstance(cell, SumCell), f"{cell.name} is a sum"
+        self.cells[number] = replace(cell, topped=True)
 
     def owned(self) -> dict[Operation, list[int]]:
         """Returns the cells of each operation of the body, in order."""
@@ -263,17 +313,25 @@ class _Reader:
             if not live[number]:
                 values.append(Wire(-1))
                 continue
+            operands, bounds = operands_of(graph, terms), graph.range_of(number)
+            start = 0
+            if len(terms) > 2 and not takes_carry(operands):
+                start = start_of_three(operands)
+                terms.sort(key=lambda term: int(graph.zeros[term.value]) + term.shift)
+                operands = operands_of(graph, terms)
             reads = tuple([_shifted(values[t.value], t.shift) for t in terms])
             name = f"{hint}_n{number - graph.first_node}"
             signs = tuple(t.sign for t in terms)
-            operands, bounds = operands_of(graph, terms), graph.range_of(number)
-            gates = is_logic(operands, bounds.hi) or is_inverted(operands)
+            wired = is_wired(operands)
+            gates = wired or is_logic(operands, bounds.hi)
             carry = takes_carry(operands)
-            values.append(self._add(SumCell(op, name, bounds, reads, signs, gates, carry)))
+            odd = not gates and is_topped(operands, bounds.lo, bounds.hi, CELLS_OF_TWO)
+            cell = SumCell(op, name, bounds, reads, signs, gates, carry, wired, odd, start=start)
+            values.append(self._add(cell))
         self._lanes[op.result] = self._outputs(op, graph, values, hint)
 
     def _outputs(
-        self, op: Operation, graph: AdderGraph, values: list[Wire], hint: str
+        self, op: stream.AdderGraphOp, graph: AdderGraph, values: list[Wire], hint: str
     ) -> list[Wire]:
         found: list[Wire] = []
         terms: list[tuple[int, int, int]] = graph.outputs.tolist()
@@ -286,7 +344,9 @@ class _Reader:
                 wire = replace(wire, constant=-wire.constant)
             elif sign < 0:
                 bounds = graph.output_range(lane)
-                wire = self._add(SumCell(op, f"{hint}_m{lane}", bounds, (wire,), (-1,)))
+                operands = operands_of(graph, [Term(value, shift, -1)])
+                odd = is_topped(operands, bounds.lo, bounds.hi, CELLS_OF_TWO)
+                wire = self._add(SumCell(op, f"{hint}_m{lane}", bounds, (wire,), (-1,), odd=odd))
             found.append(wire)
         return found
 

@@ -82,6 +82,30 @@ def fewest_registers(pipeline: Delays, last: int) -> list[int]:
     return stages
 
 
+def spare_time(
+    pipeline: Delays, stages: Sequence[int], some: Sequence[bool], ns: float
+) -> set[int]:
+    """Returns cells among some that may all take so much longer, and no stage too long.
+
+    Later ones go first: fewer ways lead through them.
+    """
+    starts: list[float] = []
+    for cell, reads in enumerate(pipeline.reads):
+        before = (read for read in reads if stages[read] == stages[cell])
+        starts.append(max((starts[read] + pipeline.ns[read] for read in before), default=0.0))
+    found: set[int] = set()
+    tails = [0.0] * len(stages)
+    for cell in reversed(range(len(stages))):
+        whole = pipeline.ns[cell] + tails[cell]
+        if some[cell] and starts[cell] + whole + ns <= pipeline.budget:
+            found.add(cell)
+            whole += ns
+        for read in pipeline.reads[cell]:
+            if stages[read] == stages[cell]:
+                tails[read] = max(tails[read], whole)
+    return found
+
+
 def _apart(pipeline: Delays, readers: Sequence[Sequence[int]]) -> list[list[int]]:
     """Returns for each cell those between which and it a register must lie."""
     ns, budget = pipeline.ns, pipeline.budget

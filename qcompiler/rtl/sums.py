@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from functools import cache
 
+from xdsl.dialects import hw
 from xdsl.dialects.builtin import DenseArrayBase, i64
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import rtl
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.numbers import Number
+from qcompiler.rtl.streaming import Library
 
 
 @cache
@@ -33,6 +35,40 @@ def shift_add(
     return Number.of(made, range_)
 
 
+def topped_sum(
+    b: ModuleBuilder, name: str, terms: Sequence[tuple[Number, int, int]], range_: IntRange
+) -> Number:
+    """Returns the sum of one or two numbers; gates beside the chain of the others make its top bit.
+
+    Arguments as in `shift_add`; at most one term is negative, and the sum has two bits or more. The
+    carry into the top place follows from the place below it: if both operands have the same bit
+    there, it is that, else what the sum does not have.
+    """
+    width = range_.width_bits
+    low = shift_add(b, f"{name}_low", _lower(terms, width - 1), IntRange(0, (1 << width - 1) - 1))
+    rows = [_bits(number, shift, sign, width) for number, shift, sign in terms]
+    rows.append([0] * width)
+    _, carry = _full_adder((rows[0][-2], rows[1][-2], ~low.sign))
+    top, _ = _full_adder((rows[0][-1], rows[1][-1], carry))
+    made = b.concat([b.constant(top, 1) if isinstance(top, int) else top, low])
+    made.named(name)
+    made.note(f"[{range_.lo}, {range_.hi}]")
+    return Number.of(made, range_)
+
+
+def _lower(terms: Sequence[tuple[Number, int, int]], width: int) -> list[tuple[Number, int, int]]:
+    """Returns terms modulo 2**width, none of them wider than that."""
+    signed = any(n.range.signed and n.width + shift < width for n, shift, _ in terms)
+    found: list[tuple[Number, int, int]] = []
+    for number, shift, sign in terms:
+        if number.is_constant or number.width + shift < width:
+            found.append((number, shift, sign))
+        elif shift < width:
+            low = number.slice(0, width - shift)
+            found.append((Number.of_bits(low, signed=signed), shift, sign))
+    return found
+
+
 def carried_sum(
     b: ModuleBuilder, name: str, terms: Sequence[tuple[Number, int, int]], range_: IntRange
 ) -> Number:
@@ -48,6 +84,79 @@ def carried_sum(
     made.named(name)
     made.note(f"[{range_.lo}, {range_.hi}]")
     return made
+
+
+SUM_OF_THREE = "sum_of_three"
+"""Part of the names of modules that add three numbers, before their signs and width."""
+
+
+class SumBuilder(ModuleBuilder):
+    """Builds a module with sums, some of them modules of their own.
+
+    Args:
+        library: of the design's modules.
+        prefix: of those modules' names.
+        name: of the module.
+        comment: header lines.
+    """
+
+    def __init__(self, library: Library, prefix: str, name: str, comment: Sequence[str] = ()):
+        super().__init__(name, comment)
+        self._library = library
+        self._prefix = prefix
+
+    def three(self, signs: str, width: int) -> hw.HWModuleOp:
+        """Returns the module that adds three numbers, `p` for each that is added, then `n`."""
+        name = f"{self._prefix}_{SUM_OF_THREE}_{signs}_w{width}"
+        return self._library.shared(name, lambda: _three(name, signs, width))
+
+
+def _three(name: str, signs: str, width: int) -> hw.HWModuleOp:
+    said = [f"A sum of three numbers of {width} bits, modulo 2**{width}: a table a place adds all."]
+    b = ModuleBuilder(name, said, clocked=False)
+    ports = [Number.of_bits(b.input(port, width), signed=False) for port in "abc"]
+    terms = [(port, 0, 1 if s == "p" else -1) for port, s in zip(ports, signs, strict=True)]
+    b.output("y", shift_add(b, "total", terms, IntRange(0, (1 << width) - 1)))
+    return b.build()
+
+
+def sum_of_three(
+    b: SumBuilder,
+    name: str,
+    terms: Sequence[tuple[Number, int, int]],
+    range_: IntRange,
+    start: int,
+) -> Number:
+    """Returns the sum of three numbers by a module of its own, which synthesis knows by its name.
+
+    Args:
+        b: the module under construction.
+        name: of the sum.
+        terms: numbers, shifts and signs as in `shift_add`; at least one is positive.
+        range_: of the sum.
+        start: place from which on the module adds. Below, only the first number has bits, and it
+            is not negative if there are such places.
+    """
+    width = range_.width_bits - start
+    ordered = sorted(terms, key=lambda term: -term[2])
+    signs = "".join("p" if sign > 0 else "n" for _, _, sign in ordered)
+    given = [_from(b, number, shift - start, width) for number, shift, _ in ordered]
+    ports = dict(zip("abc", given, strict=True))
+    made = b.instance(f"{name}_sum", b.three(signs, width), **ports).output(b, "y")
+    if start:
+        number, shift, _ = terms[0]
+        made = b.concat([made, _from(b, number, shift, start)])
+    made.named(name)
+    return Number.of(made, range_)
+
+
+def _from(b: ModuleBuilder, number: Number, shift: int, width: int) -> Signal:
+    """Returns the low bits of a number times 2**shift, rounded down."""
+    if shift <= 0:
+        return number.shifted(-shift).wide(width)
+    if shift >= width:
+        return b.constant(0, width)
+    return b.concat([number.wide(width - shift), b.constant(0, shift)])
 
 
 Bit = Signal | int

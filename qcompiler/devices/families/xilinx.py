@@ -63,6 +63,7 @@ FAMILY = _Xilinx(
     name="xilinx",
     inputs=6,
     chain="xor",
+    adds_three=True,
     multiplier=Multiplier((27, 18), signed_only=True),
     logic_rom_bit=1 / 64,
     rams=(*_LUT_RAMS, Ram("block", 129, 14, _WIDE, 1), Ram("block", 257, 15, (*_WIDE, 72), 2)),

@@ -24,6 +24,7 @@ from qcompiler.dialects.stream.matmul import KEPT_MATRICES, MatMulOp
 from qcompiler.dialects.stream.pipeline import (
     ELEMENTS,
     STAGES,
+    TOPPED,
     AdderGraphOp,
     MaximumOp,
     PipelineOp,
@@ -83,10 +84,10 @@ STREAM = Dialect(
 
 __all__ = [
     "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM",
-    "SWAP", "AddOp", "AdderGraphOp", "ButterflyOp", "ChannelType", "ConcatOp", "DuplicateOp",
-    "FifoOp", "Foldable", "FormulaOp", "GatherOp", "LabelSelectOp", "LineWindowOp", "MatMulOp",
-    "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process", "ReorderOp",
-    "RequantizeOp", "ReshapeOp", "RowReduceOp", "SampleOp", "Schedule", "SliceOp",
+    "SWAP", "TOPPED", "AddOp", "AdderGraphOp", "ButterflyOp", "ChannelType", "ConcatOp",
+    "DuplicateOp", "FifoOp", "Foldable", "FormulaOp", "GatherOp", "LabelSelectOp", "LineWindowOp",
+    "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process",
+    "ReorderOp", "RequantizeOp", "ReshapeOp", "RowReduceOp", "SampleOp", "Schedule", "SliceOp",
     "SlidingWindowOp", "StateOp", "View", "VvauOp", "WeightSourceOp", "Weighted", "WeightsOp",
     "WidthAdapterOp", "WindowSource", "beat_type", "channel_of", "divisors", "reader_lanes",
     "set_lanes",

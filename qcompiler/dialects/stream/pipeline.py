@@ -37,6 +37,11 @@ STAGES = "stages"
 is made."""
 
 
+TOPPED = "topped"
+"""Attribute of an adder graph: for each of its sums, 1 if gates beside the chain make the top bit
+(`adder_graphs.cost.is_topped`)."""
+
+
 ELEMENTS = "elements"
 """Attribute of a requantizer in a pipeline's body: which neurons its elements are."""
 

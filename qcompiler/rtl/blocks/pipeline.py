@@ -24,24 +24,26 @@ from xdsl.dialects.builtin import UnitAttr
 from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import IntRange
 from qcompiler.devices.delays import DelayModel
+from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import int_dense, shape_of
 from qcompiler.rtl.blocks.storage import ROUND_TRIP, build_storage
 from qcompiler.rtl.builder import ModuleBuilder, Signal
-from qcompiler.rtl.dataflow import Dataflow, InputCell, Wire
+from qcompiler.rtl.dataflow import Dataflow, InputCell, SumCell, Wire
 from qcompiler.rtl.hardware import Place, hardware, placing
 from qcompiler.rtl.numbers import Number
-from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers
+from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers, spare_time
 from qcompiler.rtl.streaming import FreeBlock, input_ports
+from qcompiler.rtl.sums import SumBuilder
 
 
-def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw.HWModuleOp:
+def build_core(place: Place, name: str, op: stream.PipelineOp) -> hw.HWModuleOp:
     """Returns the module without a handshake: outputs follow inputs `latency` cycles later.
 
     It is the body's; its inputs are what one copy takes.
     """
     flow = Dataflow.of(op)
-    b = ModuleBuilder(name, comment)
+    b = SumBuilder(place.library, place.top, name, place.comment)
     elements = [shape_of(value.type)[-1] for value in op.scalar_body.arguments]
     ports = [
         b.input(f"{port}_data", count * channel.element.width_bits).lanes(count)
@@ -67,7 +69,7 @@ def build_core(name: str, comment: tuple[str, ...], op: stream.PipelineOp) -> hw
 class _Made:
     """Cells that are built, and their registers."""
 
-    def __init__(self, b: ModuleBuilder, flow: Dataflow):
+    def __init__(self, b: SumBuilder, flow: Dataflow):
         self._b = b
         self._flow = flow
         self.stages = flow.read_stages()
@@ -105,9 +107,9 @@ class _Made:
 def _hardware(place: Place, op: stream.PipelineOp) -> hw.HWModuleOp:
     library = place.library
     if op.takes_whole_beats:
-        core = library.add(build_core(f"{place.name}_core", place.comment, op))
+        core = library.add(build_core(place, f"{place.name}_core", op))
     else:
-        pixel = library.add(build_core(f"{place.name}_pixel", place.comment, op))
+        pixel = library.add(build_core(place, f"{place.name}_pixel", op))
         core = library.add(_copies(f"{place.name}_core", place.comment, op, pixel))
     if op.runs_free:
         return _free(place, op, core)
@@ -232,18 +234,33 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
 def _place(model: DelayModel, op: stream.PipelineOp) -> None:
     if not op.is_built:
         return  # a folding is only tried
+    for graph in op.scalar_body.operations:
+        graph.attributes.pop(stream.TOPPED, None)
     flow = Dataflow.of(op)
     widest = max(cell.range.width_bits for cell in flow.cells)
+    budget = model.pipeline_budget - model.ripple(widest)
     outputs = [wire.cell for wire in flow.outputs if wire.cell >= 0]
     delays = Delays(
         [cell.ns(model) for cell in flow.cells],
         [cell.range.width_bits for cell in flow.cells],
         [list(cell.sources) for cell in flow.cells],
         outputs,
-        model.pipeline_budget - model.ripple(widest),
+        budget,
     )
     earliest = as_soon_as_possible(delays)
     op.stages = max((earliest[cell] for cell in outputs), default=0) + 1
     stages = fewest_registers(delays, op.stages)
+    topped = _topped(model, flow, delays, stages)
     for owner, numbers in flow.owned().items():
         owner.attributes[stream.STAGES] = int_dense(integers([stages[n] for n in numbers]))
+        if topped.intersection(numbers):
+            each = integers([n in topped for n in numbers])
+            owner.attributes[stream.TOPPED] = int_dense(each)
+
+
+def _topped(model: DelayModel, flow: Dataflow, delays: Delays, stages: Sequence[int]) -> set[int]:
+    """Returns sums whose top bits gates may make: one table each, where the clock leaves time."""
+    if FAMILIES[model.device.family].chain != "pair":
+        return set()
+    odd = [isinstance(cell, SumCell) and cell.odd for cell in flow.cells]
+    return spare_time(delays, stages, odd, model.device.delays.lut)
