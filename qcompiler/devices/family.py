@@ -241,7 +241,9 @@ class Rules:
     Attributes:
         multiplier: hard ones, None without.
         shortest_chain: places from which on carries have a chain; fewer are gates.
+        adds_three: whether a table a place adds three numbers.
     """
 
     multiplier: Multiplier | None
     shortest_chain: int
+    adds_three: bool = False

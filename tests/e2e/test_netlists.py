@@ -46,6 +46,24 @@ def test_signed_products_in_multipliers(design, device, multiplier, capfd):
     assert "0 mismatches in 40 frames" in checked.out
 
 
+@pytest.mark.parametrize(
+    ("device", "cell"), [("ecp5-25k", "CCU2C"), ("zu3eg", "LUT6_2"), ("zynq-7020", "LUT6_2")]
+)
+def test_sums_of_a_parallel_matrix(tmp_path, device, cell, capfd):
+    """Top bits beside chains of cells of two places; tables that add three numbers."""
+    text, made = tmp_path / "c.qnn", tmp_path / "c"
+    text.write_text(SIGNED, encoding="utf-8")
+    compiled = qcc(capfd, "compile", text, "--cycles", "1", "--device", device, "-o", made)
+    assert compiled.status == 0, compiled.words
+    built = qcc(capfd, "synth", made, "--device", device)
+    assert built.status == 0, built.words
+    netlist = json.loads((made / "synth" / device / "netlist.json").read_text())
+    assert cell in {one["type"] for one in netlist["modules"]["c"]["cells"].values()}
+    checked = qcc(capfd, "verify", made, "--netlist", "--device", device, "--vectors", "100")
+    assert checked.status == 0, checked.words
+    assert "0 mismatches in 200 frames" in checked.out
+
+
 def test_a_netlist_that_lost_bits_is_refused(design, capfd):
     """The hardware is made worse by hand: its products get a bit that they do not need."""
     assert qcc(capfd, "synth", design, "--device", "ice40-up5k").status == 0

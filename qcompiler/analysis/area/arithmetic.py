@@ -14,6 +14,8 @@ from qcompiler.analysis.area.words import Words
 from qcompiler.devices.family import Rules
 
 _SUMS = frozenset({comb.AddOp, comb.SubOp})
+_TWO = 2
+"""Numbers that a chain adds."""
 
 
 class Arithmetic:
@@ -139,6 +141,10 @@ class Arithmetic:
 
     def chained(self, terms: list[tuple[Bits, bool]], op: Operation) -> Bits:
         """Returns a sum of terms of equal width, each negated or not, by chains."""
+        if self._rules.adds_three and len(terms) > _TWO:
+            # The tables of the chain take two numbers, and the carries of three below them.
+            width = len(terms[0][0])
+            return self._chain(self._gates.leaves(width), self._gates.leaves(width), op)
         (first, negative), *others = sorted(terms, key=lambda term: term[1])
         made = self._adder([FALSE] * len(first), first, op, negative=True) if negative else first
         for bits, minus in others:

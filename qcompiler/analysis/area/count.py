@@ -60,7 +60,7 @@ class Estimator:
     def __init__(self, modules: Mapping[str, hw.HWModuleOp], family: Family):
         self._modules = modules
         self._family = family
-        self._rules = Rules(family.multiplier, family.shortest_chain)
+        self._rules = Rules(family.multiplier, family.shortest_chain, family.adds_three)
         self._known: dict[tuple[Interface, frozenset[str]], Tally] = {}
         self._circuits: dict[Interface, Circuit] = {}
         self._rows: dict[str, _Rests] = {}

@@ -128,15 +128,20 @@ NETWORKS = {"forms": forms, "neurons": neurons, "counts": counts}
 
 @pytest.fixture(
     scope="module",
-    params=[(name, mhz) for name in NETWORKS for mhz in (40, 400)],
-    ids=lambda param: f"{param[0]}-{param[1]}",
+    params=[
+        (name, mhz, device)
+        for name in NETWORKS
+        for mhz, device in ((40, "ecp5-25k"), (400, "zu3eg"))
+    ],
+    ids=lambda param: f"{param[0]}-{param[1]}-{param[2]}",
 )
 def simulated(request, tmp_path_factory):
-    name, mhz = request.param
+    name, mhz, device = request.param
     module = NETWORKS[name]().module()
     before = module.clone()
-    registers = make_pass("pipeline-registers", {"mhz": mhz})
-    run_passes(module, ["form-pipelines", "build-adder-graphs", registers])
+    registers = make_pass("pipeline-registers", {"mhz": mhz, "device": device})
+    graphs = make_pass("build-adder-graphs", {"device": device})
+    run_passes(module, ["form-pipelines", graphs, registers])
     module.verify()
     hardware = module.clone()
     run_passes(hardware, ["convert-stream-to-rtl"])

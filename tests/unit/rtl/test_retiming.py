@@ -5,7 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers, register_bits
+from qcompiler.rtl.retiming import (
+    Delays,
+    as_soon_as_possible,
+    fewest_registers,
+    register_bits,
+    spare_time,
+)
 
 BUDGET = 10.0
 
@@ -73,3 +79,15 @@ def test_large_pipelines_stay_legal(seed):
     found = fewest_registers(made, last)
     assert legal(made, found, last)
     assert register_bits(made, found, last) <= register_bits(made, earliest, last)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spare_time_is_used_and_no_more(seed):
+    made = pipeline(seed, 40)
+    stages = fewest_registers(made, max(as_soon_as_possible(made)) + 1)
+    some = [cell % 2 == 0 and cell > 1 for cell in range(40)]
+    slower = spare_time(made, stages, some, 1.5)
+    assert slower
+    assert all(some[cell] for cell in slower)
+    ns = [each + 1.5 * (cell in slower) for cell, each in enumerate(made.ns)]
+    assert longest(Delays(ns, made.widths, made.reads, made.outputs, BUDGET), stages) <= BUDGET
