@@ -43,17 +43,20 @@ class _Pairs:
         """Of each sum, and of the inner ones below it, at their best."""
 
     def chosen(self) -> dict[int, list[Term]]:
-        """Returns the three terms of sums that take one of their operands' place."""
+        """Returns the three terms of sums that take in one of their operands.
+
+        That one is not made then, whatever it was to be: nothing else reads it.
+        """
         found: dict[int, list[Term]] = {}
         for at, terms in self._terms.items():
             ways: list[list[Term]] = [terms]
             if len(terms) < _TOGETHER:
-                ways += [self._with(terms, inner) for inner in terms if self._joins(inner)]
-            priced = [(self._luts_of(at, way), way) for way in ways if self._fits(way)]
+                longer = [self._with(terms, inner) for inner in terms if self._joins(inner)]
+                ways += [way for way in longer if self._fits(way)]
+            priced = [(self._luts_of(at, way), way) for way in ways]
             self._luts[at], best = min(priced, key=lambda item: item[0])
             if best is not terms:
                 found[at] = best
-        # A sum that is part of another one is not made, whatever it was to be.
         return found
 
     def _joins(self, term: Term) -> bool:
@@ -66,8 +69,6 @@ class _Pairs:
         return [*(term for term in terms if term is not inner), *below]
 
     def _fits(self, terms: Sequence[Term]) -> bool:
-        if len(terms) < _TOGETHER:
-            return True
         operands = operands_of(self._graph, terms)
         return any(term.sign > 0 for term in terms) and not takes_carry(operands)
 

@@ -48,6 +48,7 @@ _WORK_OF_PLANS = 400_000
 _WORK_OF_QUICK_PLANS = 250_000
 _WORK_OF_CHANGES = 100_000
 _FINALISTS = 3
+_MANY_DIGITS = 4000
 _QUICK_PLANS = (("parts", 6), ("parts", 10))
 _FIRST_PLANS = (*_QUICK_PLANS, ("longest", 64), ("chains", 4))
 _MORE_PLANS = (("parts", 15), ("chains", 2), ("parts", 4), ("chains", 1), ("parts", 8))
@@ -180,13 +181,15 @@ class _Search:
     def _shared(self, effort: int, more: int) -> AdderGraph:
         """Returns the best graph found that shares sums."""
         attempts: list[_Attempt] = []
-        for plan, work, slack in self._plans(effort):
-            if not attempts or plan.fits(self._depths):
+        for plan, work, slack, always in self._plans(effort):
+            if plan.fits(self._depths) or (always and not attempts):
                 attempt = _Attempt(self._problem, self._cost, self._depths, plan, slack)
                 attempt.sharing.work += work
                 attempts.append(attempt)
             spent = sum(attempt.sharing.work for attempt in attempts)
-            if spent + attempts[0].sharing.work > (_WORK_OF_PLANS * more or _WORK_OF_QUICK_PLANS):
+            if attempts and spent + attempts[0].sharing.work > (
+                _WORK_OF_PLANS * more or _WORK_OF_QUICK_PLANS
+            ):
                 break
         attempts.sort(key=_Attempt.estimate)
         graphs = [attempt.graph() for attempt in attempts[: _FINALISTS if more else 1]]
@@ -199,22 +202,35 @@ class _Search:
     def _rank(self, graph: AdderGraph) -> tuple[bool, int]:
         return graph.depth(self._depths) > self._depth, graph_luts(graph, self._cost)
 
-    def _plans(self, effort: int) -> Iterator[tuple[Plan, int, int]]:
-        """Yields plans, the work they took, and how much shallower than allowed trees stay."""
+    def _plans(self, effort: int) -> Iterator[tuple[Plan, int, int, bool]]:
+        """Yields plans, their work, how much shallower than allowed trees stay, and a fallback.
+
+        That one, the last item says, is taken even if it does not fit, before there is another.
+        """
         matrix = self._problem.matrix
         plain = chained(matrix, self._depth, 0)
         # Where that leaves room to share, trees that may be deeper than needed are cheaper.
         slack = int(plain.fits(self._depths, 2))
-        yield plain, 0, slack
-        if not self._moves:
-            return
+        # Of large matrices, common parts are found much faster than pairs, and are worth more.
+        large = self._moves and weights_of(matrix).sum() > _MANY_DIGITS
+        if not large:
+            yield plain, 0, slack, True
+        if self._moves:
+            for plan, work in self._moved(effort):
+                yield plan, work, 0, False
+        if large:
+            yield plain, 0, slack, True
+
+    def _moved(self, effort: int) -> Iterator[tuple[Plan, int]]:
+        """Yields plans in which columns are made of others, and the work they took."""
+        matrix = self._problem.matrix
         most = min(self._depth, matrix.shape[1]) - 1
         plans = (_QUICK_PLANS, _FIRST_PLANS, _FIRST_PLANS + _MORE_PLANS)[min(effort, 2)]
         for kind, size in plans:
             if kind == "parts":
-                yield *split(matrix, self._depths, self._depth, size), 0
+                yield split(matrix, self._depths, self._depth, size)
             elif size <= most or kind == "longest":
-                yield chained(matrix, self._depth, min(size, most)), 0, 0
+                yield chained(matrix, self._depth, min(size, most)), 0
 
 
 class _Attempt:
