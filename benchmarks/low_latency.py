@@ -41,11 +41,12 @@ from qcompiler.analysis.network import Network
 from qcompiler.arith.requantizers import MulShift, Shift, Table, Threshold, chosen_rows, rows_of
 from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.nextpnr import REPORT, place
-from qcompiler.backends.synthesis.three import THREE_FILE, three_file
+from qcompiler.backends.synthesis.own_sums import SUMS_FILE, sums_file
 from qcompiler.backends.synthesis.timing import read_timing
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.backends.synthesis.yosys import PLACED_JSON, run_script
 from qcompiler.devices import load_device
+from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
 
@@ -306,22 +307,22 @@ def cells_of(built: Built, family: str, folder: Path, kept: Path | None) -> Coun
     return found
 
 
-def _three(built: Built, family: str) -> str:
-    """Returns the map of ours' modules that add three numbers; empty for other families."""
-    names = (file.stem for file in built.files if family == "xcup")
-    return three_file(names, SYNTHESIS[family])
+def _sums(built: Built, family: str) -> str:
+    """Returns the map of ours' modules that are sums; empty if there are none."""
+    names = (file.stem for file in built.files)
+    return sums_file(names, FAMILIES[load_device(DEVICES[family]).family], SYNTHESIS[family])
 
 
 def synthesize(built: Built, family: str, folder: Path) -> Counter[str]:
     """Returns the cells of a design; the netlist is left in the folder."""
     folder.mkdir(parents=True)
     (folder / CHAINS_FILE).write_text(CHAINS, encoding="ascii")
-    three = _three(built, family)
-    (folder / THREE_FILE).write_text(three, encoding="ascii")
+    sums = _sums(built, family)
+    (folder / SUMS_FILE).write_text(sums, encoding="ascii")
     commands = [
         *(f"read_verilog -defer {file.resolve()}" for file in built.files),
         f"hierarchy -check -top {built.top}",
-        *([f"techmap -map {THREE_FILE}"] if three else []),
+        *([f"techmap -map {SUMS_FILE}"] if sums else []),
         "proc",
         "flatten",
         "opt_expr",

@@ -1,7 +1,7 @@
 """A pipeline's body as scalar cells: sums and codes, each a wire of its own in hardware."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 
@@ -14,7 +14,6 @@ from qcompiler.adder_graphs.cost import (
     is_topped,
     is_wired,
     operands_of,
-    start_of_three,
     takes_carry,
 )
 from qcompiler.adder_graphs.graph import AdderGraph, Term
@@ -30,9 +29,8 @@ from qcompiler.rtl.sums import (
     SumBuilder,
     carried_sum,
     gate_sum,
+    own_sum,
     shift_add,
-    sum_of_three,
-    topped_sum,
 )
 
 
@@ -114,7 +112,6 @@ class SumCell(Cell):
         odd: whether its chain would leave half a cell empty if all cells have two places, and gates
             can make the top bit.
         topped: whether they do, beside the chain.
-        start: place from which on a sum of three is added. The first of its terms is the lowest.
     """
 
     signs: tuple[int, ...]
@@ -124,7 +121,6 @@ class SumCell(Cell):
     wired: bool = False
     odd: bool = False
     topped: bool = False
-    start: int = 0
 
     def ns(self, model: DelayModel) -> float:
         """See `Cell`."""
@@ -141,21 +137,14 @@ class SumCell(Cell):
             (number, max(wire.shift, 0), sign)
             for number, wire, sign in zip(given, self.reads, self.signs, strict=True)
         ]
-        if self._adds_three:
-            return sum_of_three(b, self.name, terms, self.range, self.start)
-        return self._maker(b, self.name, terms, self.range)
+        if self.topped or self._adds_three:
+            return own_sum(b, self.name, terms, self.range)
+        made = gate_sum if self.gates else carried_sum if self.carry else shift_add
+        return made(b, self.name, terms, self.range)
 
     @property
     def _adds_three(self) -> bool:
         return len(self.reads) > 2 and not self.gates and not self.carry
-
-    @property
-    def _maker(self) -> Callable[..., Number]:
-        if self.gates:
-            return gate_sum
-        if self.carry:
-            return carried_sum
-        return topped_sum if self.topped else shift_add
 
 
 @dataclass(frozen=True)
@@ -314,11 +303,6 @@ class _Reader:
                 values.append(Wire(-1))
                 continue
             operands, bounds = operands_of(graph, terms), graph.range_of(number)
-            start = 0
-            if len(terms) > 2 and not takes_carry(operands):
-                start = start_of_three(operands)
-                terms.sort(key=lambda term: int(graph.zeros[term.value]) + term.shift)
-                operands = operands_of(graph, terms)
             reads = tuple([_shifted(values[t.value], t.shift) for t in terms])
             name = f"{hint}_n{number - graph.first_node}"
             signs = tuple(t.sign for t in terms)
@@ -326,7 +310,7 @@ class _Reader:
             gates = wired or is_logic(operands, bounds.hi)
             carry = takes_carry(operands)
             odd = not gates and is_topped(operands, bounds.lo, bounds.hi, CELLS_OF_TWO)
-            cell = SumCell(op, name, bounds, reads, signs, gates, carry, wired, odd, start=start)
+            cell = SumCell(op, name, bounds, reads, signs, gates, carry, wired, odd)
             values.append(self._add(cell))
         self._lanes[op.result] = self._outputs(op, graph, values, hint)
 

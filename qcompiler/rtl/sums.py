@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from xdsl.dialects import hw
-from xdsl.dialects.builtin import DenseArrayBase, i64
+from xdsl.dialects.builtin import DenseArrayBase, UnitAttr, i64
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import rtl
@@ -35,40 +35,6 @@ def shift_add(
     return Number.of(made, range_)
 
 
-def topped_sum(
-    b: ModuleBuilder, name: str, terms: Sequence[tuple[Number, int, int]], range_: IntRange
-) -> Number:
-    """Returns the sum of one or two numbers; gates beside the chain of the others make its top bit.
-
-    Arguments as in `shift_add`; at most one term is negative, and the sum has two bits or more. The
-    carry into the top place follows from the place below it: if both operands have the same bit
-    there, it is that, else what the sum does not have.
-    """
-    width = range_.width_bits
-    low = shift_add(b, f"{name}_low", _lower(terms, width - 1), IntRange(0, (1 << width - 1) - 1))
-    rows = [_bits(number, shift, sign, width) for number, shift, sign in terms]
-    rows.append([0] * width)
-    _, carry = _full_adder((rows[0][-2], rows[1][-2], ~low.sign))
-    top, _ = _full_adder((rows[0][-1], rows[1][-1], carry))
-    made = b.concat([b.constant(top, 1) if isinstance(top, int) else top, low])
-    made.named(name)
-    made.note(f"[{range_.lo}, {range_.hi}]")
-    return Number.of(made, range_)
-
-
-def _lower(terms: Sequence[tuple[Number, int, int]], width: int) -> list[tuple[Number, int, int]]:
-    """Returns terms modulo 2**width, none of them wider than that."""
-    signed = any(n.range.signed and n.width + shift < width for n, shift, _ in terms)
-    found: list[tuple[Number, int, int]] = []
-    for number, shift, sign in terms:
-        if number.is_constant or number.width + shift < width:
-            found.append((number, shift, sign))
-        elif shift < width:
-            low = number.slice(0, width - shift)
-            found.append((Number.of_bits(low, signed=signed), shift, sign))
-    return found
-
-
 def carried_sum(
     b: ModuleBuilder, name: str, terms: Sequence[tuple[Number, int, int]], range_: IntRange
 ) -> Number:
@@ -86,8 +52,8 @@ def carried_sum(
     return made
 
 
-SUM_OF_THREE = "sum_of_three"
-"""Part of the names of modules that add three numbers, before their signs and width."""
+OWN_SUM = "sum"
+"""Part of the names of modules that are one sum, before its signs and width."""
 
 
 class SumBuilder(ModuleBuilder):
@@ -105,58 +71,48 @@ class SumBuilder(ModuleBuilder):
         self._library = library
         self._prefix = prefix
 
-    def three(self, signs: str, width: int) -> hw.HWModuleOp:
-        """Returns the module that adds three numbers, `p` for each that is added, then `n`."""
-        name = f"{self._prefix}_{SUM_OF_THREE}_{signs}_w{width}"
-        return self._library.shared(name, lambda: _three(name, signs, width))
+    def own_sum(self, signs: str, width: int) -> hw.HWModuleOp:
+        """Returns the module that adds numbers: `p` for each that is added, then `n`."""
+        name = f"{self._prefix}_{OWN_SUM}_{signs}_w{width}"
+        return self._library.shared(name, lambda: _own_sum(name, signs, width))
 
 
-def _three(name: str, signs: str, width: int) -> hw.HWModuleOp:
-    said = [f"A sum of three numbers of {width} bits, modulo 2**{width}: a table a place adds all."]
+def _own_sum(name: str, signs: str, width: int) -> hw.HWModuleOp:
+    said = [f"A sum modulo 2**{width}; synthesis knows by its name how it is best made."]
     b = ModuleBuilder(name, said, clocked=False)
-    ports = [Number.of_bits(b.input(port, width), signed=False) for port in "abc"]
+    ports = [Number.of_bits(b.input("abc"[at], width), signed=False) for at in range(len(signs))]
     terms = [(port, 0, 1 if s == "p" else -1) for port, s in zip(ports, signs, strict=True)]
     b.output("y", shift_add(b, "total", terms, IntRange(0, (1 << width) - 1)))
-    return b.build()
+    module = b.build()
+    module.attributes["rtl.chains"] = UnitAttr()
+    return module
 
 
-def sum_of_three(
-    b: SumBuilder,
-    name: str,
-    terms: Sequence[tuple[Number, int, int]],
-    range_: IntRange,
-    start: int,
+def own_sum(
+    b: SumBuilder, name: str, terms: Sequence[tuple[Number, int, int]], range_: IntRange
 ) -> Number:
-    """Returns the sum of three numbers by a module of its own, which synthesis knows by its name.
+    """Returns the sum of up to three numbers by a module of its own.
 
-    Args:
-        b: the module under construction.
-        name: of the sum.
-        terms: numbers, shifts and signs as in `shift_add`; at least one is positive.
-        range_: of the sum.
-        start: place from which on the module adds. Below, only the first number has bits, and it
-            is not negative if there are such places.
+    Arguments as in `shift_add`. Tools that know nothing of the module see a plain sum; ours make
+    its top bit beside the chain, or a table a place of three (`backends.synthesis.own_sums`).
     """
-    width = range_.width_bits - start
+    width = range_.width_bits
     ordered = sorted(terms, key=lambda term: -term[2])
     signs = "".join("p" if sign > 0 else "n" for _, _, sign in ordered)
-    given = [_from(b, number, shift - start, width) for number, shift, _ in ordered]
-    ports = dict(zip("abc", given, strict=True))
-    made = b.instance(f"{name}_sum", b.three(signs, width), **ports).output(b, "y")
-    if start:
-        number, shift, _ = terms[0]
-        made = b.concat([made, _from(b, number, shift, start)])
+    given = [_in(b, number, shift, width) for number, shift, _ in ordered]
+    ports = dict(zip("abc", given, strict=False))
+    made = b.instance(f"{name}_sum", b.own_sum(signs, width), **ports).output(b, "y")
     made.named(name)
+    made.note(f"[{range_.lo}, {range_.hi}]")
     return Number.of(made, range_)
 
 
-def _from(b: ModuleBuilder, number: Number, shift: int, width: int) -> Signal:
-    """Returns the low bits of a number times 2**shift, rounded down."""
-    if shift <= 0:
-        return number.shifted(-shift).wide(width)
+def _in(b: ModuleBuilder, number: Number, shift: int, width: int) -> Signal:
+    """Returns a number times 2**shift in some bits, modulo 2 to these."""
     if shift >= width:
         return b.constant(0, width)
-    return b.concat([number.wide(width - shift), b.constant(0, shift)])
+    low = number.wide(width - shift)
+    return b.concat([low, b.constant(0, shift)]) if shift else low
 
 
 Bit = Signal | int

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qcompiler.backends.synthesis.chains import CHAINS, CHAINS_FILE
 from qcompiler.backends.synthesis.lost_bits import check_bits
-from qcompiler.backends.synthesis.three import THREE_FILE, three_file
+from qcompiler.backends.synthesis.own_sums import SUMS_FILE, sums_file
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError, run_limited
 from qcompiler.backends.synthesis.wrapper import WRAPPER
 from qcompiler.backends.verilog.module import KEEPS_CHAINS
@@ -83,7 +83,7 @@ def script(job: Job) -> list[str]:
         f"hierarchy -check -top {job.top}",
         f"select -write {INPUTS} */i:*",
         f"dump -o {TOP_IL} {job.top}",
-        *([f"techmap -map {THREE_FILE}"] if _three(job) else []),
+        *([f"techmap -map {SUMS_FILE}"] if _sums(job) else []),
         f"techmap -map {CHAINS_FILE} A:{KEEPS_CHAINS}",
         *job.family.script(job.device, job.top, dsp=job.dsp),
         "delete t:$scopeinfo",
@@ -91,11 +91,10 @@ def script(job: Job) -> list[str]:
     ]
 
 
-def _three(job: Job) -> str:
-    """Returns the map of a job's modules that add three numbers; empty if there are none."""
-    if not job.family.adds_three:
-        return ""
-    return three_file((Path(source).stem for source in job.sources), job.device.synthesis.command)
+def _sums(job: Job) -> str:
+    """Returns the map of a job's modules that are sums; empty if there are none."""
+    names = (Path(source).stem for source in job.sources)
+    return sums_file(names, job.family, job.device.synthesis.command)
 
 
 def finishing_script(job: Job) -> list[str]:
@@ -144,7 +143,7 @@ def run_yosys(job: Job, directory: Path, limits: Limits, progress: Progress) -> 
         SynthesisError: pyosys is absent, or failed, or reached a limit, or lost bits.
     """
     share_folder()
-    files = {**job.family.files, CHAINS_FILE: CHAINS, THREE_FILE: _three(job)}
+    files = {**job.family.files, CHAINS_FILE: CHAINS, SUMS_FILE: _sums(job)}
     for name, text in files.items():
         (directory / name).write_text(text, encoding="ascii")
     whole = not job.family.absorbs
