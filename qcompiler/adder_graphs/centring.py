@@ -26,6 +26,19 @@ def offsets(low: IntArray, high: IntArray) -> IntArray:
     return np.array(halves, np.int64)
 
 
+def narrowing(matrix: IntArray, low: IntArray, high: IntArray) -> IntArray:
+    """Returns `offsets`, [S], if sums of a matrix [S, O] have fewer bits with them, else zeros."""
+    less = offsets(low, high)
+    plain, centred = (_bits(matrix, low - by, high - by) for by in (np.zeros_like(less), less))
+    return less if centred < plain else np.zeros_like(less)
+
+
+def _bits(matrix: IntArray, low: IntArray, high: IntArray) -> int:
+    one, other = matrix * low[:, None], matrix * high[:, None]
+    ends = np.minimum(one, other).sum(axis=0), np.maximum(one, other).sum(axis=0)
+    return sum(width(lo, hi) for lo, hi in zip(*(end.tolist() for end in ends), strict=True))
+
+
 def uncentred(graph: AdderGraph, less: IntArray) -> AdderGraph:
     """Returns the graph that takes inputs from which `less`, [I], is yet to be subtracted."""
     moved = np.flatnonzero(less)

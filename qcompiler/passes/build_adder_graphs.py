@@ -44,7 +44,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from qcompiler.adder_graphs.centring import offsets, uncentred
+from qcompiler.adder_graphs.centring import narrowing, uncentred
 from qcompiler.adder_graphs.cost import AdderCost
 from qcompiler.adder_graphs.graph import AdderGraph
 from qcompiler.adder_graphs.solve import solve
@@ -127,7 +127,7 @@ class _Builder:
         entered = step.entered.only(elements)
         scalars = self._body.scalars
         low, high = (integers(ends)[entered.scalars] for ends in (scalars.lo, scalars.hi))
-        less = offsets(low, high)
+        less = narrowing(entered.matrix, low, high)
         low, high = low - less, high - less
         centred = replace(entered, bias=entered.bias + less @ entered.matrix)
         found = neurons(centred, form, low, high, self._cost)
@@ -197,7 +197,7 @@ class _Builder:
         plain = len(sources) == 1 and not form.bias.any()
         if plain and np.array_equal(matrix, np.eye(count, dtype=np.int64)):
             return sources[0]
-        less = offsets(low, high)
+        less = narrowing(matrix, low, high)
         bias: IntArray = form.bias + less @ matrix
         if np.count_nonzero(bias) > np.count_nonzero(form.bias):
             less, bias = np.zeros_like(less), form.bias

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qcompiler.adder_graphs.centring import offsets, uncentred
+from qcompiler.adder_graphs.centring import narrowing, offsets, uncentred
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, graph_luts
 from qcompiler.adder_graphs.solve import solve
 
@@ -25,3 +25,10 @@ def test_a_graph_takes_inputs_as_they_are():
     assert graph_luts(graph, CELLS_OF_TWO) == graph_luts(centred, CELLS_OF_TWO)
     x = np.random.default_rng(2).integers(low, high + 1, (50, 6))
     np.testing.assert_array_equal(graph.evaluate(x), x @ matrix + bias)
+
+
+def test_only_where_sums_get_narrower():
+    low, high = np.zeros(2, np.int64), np.array([63, 63])
+    assert narrowing(np.array([[3], [-1]]), low, high).tolist() == [32, 32]
+    assert narrowing(np.array([[1], [-1]]), low, high).tolist() == [0, 0]
+    assert narrowing(np.eye(2, dtype=np.int64), low, high).tolist() == [0, 0]
