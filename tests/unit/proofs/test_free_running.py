@@ -41,7 +41,7 @@ CORE, STORAGE = "fc1_pipeline_core", "fc1_pipeline_storage"
 BROKEN = [
     (CORE, "h_m0_s1 <= - h_n4", "h_m0_s1 <= h_n4", "not"),
     (CORE, "4'd15, 4'd14, 4'd14", "4'd15, 4'd14, 4'd15", "not"),
-    (CORE, "rq_0_s2 + rq_3_s2", "rq_0_s2 - rq_3_s2", "not"),
+    (CORE, "+ $signed(y_n2)", "- $signed(y_n2)", "not"),
     (STORAGE, "read_address == 3'd6", "read_address == 3'd5", "what is kept: out, beat"),
     (STORAGE, "filled <= following != 3'd0", "filled <= following != 3'd1", "what is kept"),
     (STORAGE, "count <= following;", "count <= following - 1;", "what is kept"),
