@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.quantization.bits import Choice
-from qcompiler.quantization.cost import layer_multiplications
+from qcompiler.quantization.cost import bit_operations, weight_bytes
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.hardware import HardwareCosts
 from qcompiler.quantization.placement import Group, input_group, residual_ties
@@ -35,7 +35,7 @@ def items(
     found: Sensitivities,
     hardware: HardwareCosts | None = None,
 ) -> list[list[Choice]]:
-    """Returns the program: an item for each layer and each activation.
+    """Returns the program: an item for each layer and each activation, and one of the rest.
 
     Args:
         graph: the network.
@@ -47,12 +47,13 @@ def items(
     made: list[list[Choice]] = []
     for layer in graph.layers():
         group = input_group(graph, [*listed], layer)
-        count = graph.weights(layer).size
-        products = layer_multiplications(graph, layer)
         item: list[Choice] = []
         for bits, hurt in found.weights[layer.output].items():
             for width in found.activations[group.name]:
-                costs = {SIZE: count * bits / 8, BOPS: float(products * bits * width)}
+                costs = {
+                    SIZE: weight_bytes(graph, layer, bits),
+                    BOPS: bit_operations(graph, layer, bits, width),
+                }
                 widths = {weights_variable(layer.output): bits, names[group.name]: width}
                 styles: list[dict[str, float]] = [{}]
                 if hardware is not None:
@@ -68,7 +69,7 @@ def items(
             costs = [_area(area) for area in dict.fromkeys(fewer)] or [{}]
             item += [Choice({names[group.name]: width}, hurt, each) for each in costs]
         made.append(item)
-    return made
+    return made if hardware is None else [*made, [Choice({}, 0.0, _area(hardware.rest))]]
 
 
 def _area(area: Area) -> dict[str, float]:

@@ -233,25 +233,26 @@ class _Planner:
         rate = self._rate()
         costs = self._costs(device, rate)
         program = items(self.graph, self.listed, self.found, costs)
-        limits, rest = self._limits(device), costs.rest.as_dict()
-        aims = {kind: most - rest[kind] for kind, most in limits.items()}
-        refused: ModelError | None = None
+        limits = self._limits(device)
+        aims, refused = limits, list[ModelError]()
         for attempt in range(_ATTEMPTS):
-            chosen = least_sensitive(program, aims)
+            try:
+                chosen = least_sensitive(program, aims)
+            except ModelError as error:  # of a limit that nobody asked for, if some were refused
+                raise (refused or [error])[-1] from None
             self.progress(f"compiling what was chosen, attempt {attempt + 1}")
             model = self.made.finished(self.widths(chosen))
             try:
                 design = compile_within(model, device=settings.device, **rate, **settings.limits)
             except ModelError as error:
-                refused = error
+                refused.append(error)
             else:
                 found = total(design.areas.values()).as_dict()
                 kind = self._tightest(limits, found)
                 return self._plan(program, limits, chosen, kind, found)
             spent = {kind: chosen.costs[kind] for kind in aims}
             aims = {kind: min(aims[kind], spent[kind]) * _AIM_LOWER for kind in aims}
-        assert refused is not None, "each attempt ends the loop or is refused"
-        raise refused
+        raise refused[-1]
 
     def _device(self) -> Device:
         assert self.settings.device is not None
