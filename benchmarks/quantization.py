@@ -1,9 +1,9 @@
 """What `qcc quantize` costs in accuracy, and what bits buy in hardware.
 
-Accuracy, over seeds, on digits and Fashion-MNIST, of networks whose inputs are normalized, and of
-others whose inputs are pixels: inputs that are distilled from batch norms, normal numbers, and 32
-real images; beside onnxruntime's `quantize_static` and Brevitas. Robustness by SPADE. Hardware:
-`quantization_hardware`.
+Accuracy on digits and Fashion-MNIST, of networks whose inputs are normalized, and of others whose
+inputs are pixels, each seed a training of its own: inputs that are distilled from batch norms,
+normal numbers, and 32 real images; beside onnxruntime's `quantize_static` and Brevitas. Robustness
+by SPADE. Hardware: `quantization_hardware`.
 """
 
 import argparse
@@ -25,20 +25,26 @@ from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_re
 from benchmarks.float_networks import Task, digits, fashion, trained
 from benchmarks.quantization_hardware import AREA, hardware
 from qcompiler.dialects.attributes import Array
+from qcompiler.quantization import torch_ops
+from qcompiler.quantization.cost import bit_operations, weight_bytes
 from qcompiler.quantization.data import Data
 from qcompiler.quantization.quantize import made_data, quantize
+from qcompiler.quantization.quantizers import Quantized
 from qcompiler.quantization.reading import read_float_model
 from qcompiler.quantization.runtime import Session
+from qcompiler.quantization.sensitivity import rounded
 from qcompiler.quantization.spade import spade
 
 REAL = 32
 WIDTHS = (2, 3, 4, 6, 8)
-OPTIONS: dict[str, Any] = {"ranges": "percentile", "rounding": "ldlq", "correct_biases": True}
+OPTIONS: dict[str, Any] = {"ranges": "mse", "rounding": "ldlq", "correct_biases": True}
 _PLAIN: dict[str, Any] = {"ranges": "min-max", "rounding": "nearest", "correct_biases": False}
 _DOCUMENT = REPOSITORY / "docs" / "quantization.md"
 _IMAGES = REPOSITORY / "docs" / "images"
 KINDS = ("distilled", "gaussian", "real")
+UNIFORM, MIXED = "W4A4", "4 bits on average"
 ACCURACY = ("network", "way", *KINDS)
+DIFFERENCE = ("network", "difference, points", "standard error", "by seed")
 NEIGHBOURS = (10, 64)
 """Of samples in SPADE's graphs: as published, and more than there are of a class."""
 ROBUSTNESS = (
@@ -46,6 +52,9 @@ ROBUSTNESS = (
     *(f"{what}, {k} neighbours" for k in NEIGHBOURS for what in ("score", "parts")),
 )  # fmt: skip
 _LARGEST_LOSS = 0.5
+INPUT_BITS = 8
+Keep = Callable[[str, Callable[[], Any]], Any]
+"""Returns what was measured under a name before, or measures it."""
 _SAMPLES = 400
 
 
@@ -68,10 +77,10 @@ def real_images(task: Task, seed: int) -> dict[str, Array]:
 
 
 class Network:
-    """A network that was trained, and data of each kind and seed for it."""
+    """A network that was trained once a seed, and data of each kind for it."""
 
-    def __init__(self, task: Task, path: Path):
-        self.task, self.path = task, path
+    def __init__(self, task: Task, paths: Sequence[Path]):
+        self.task, self.paths = task, paths
 
     @cache  # noqa: B019 - as long as the benchmark runs
     def data(self, kind: str, seed: int) -> Data | Mapping[str, Array]:
@@ -80,98 +89,142 @@ class Network:
             return real_images(self.task, seed)
         if kind == "distilled":
             return self.distilled(seed)
-        return made_data(read_float_model(self.path), kind, seed)
+        return made_data(read_float_model(self.paths[seed]), kind, seed)
 
     @cache  # noqa: B019 - likewise
     def distilled(self, seed: int) -> Data:
         """Returns inputs that are made of what the batch norms know."""
-        return made_data(read_float_model(self.path), "none", seed)
+        return made_data(read_float_model(self.paths[seed]), "none", seed)
 
-    def accuracies(self, kind: str, seeds: int, **options: Any) -> list[float]:
-        """Returns the accuracy of each seed."""
-        found = [
-            quantize(self.path, self.data(kind, seed), seed=seed, **{**OPTIONS, **options})
-            for seed in range(seeds)
-        ]
-        return [accuracy(made.model, self.task) for made in found]
+    def accuracies(self, kind: str, **options: Any) -> list[float]:
+        """Returns the accuracy of each seed, in percent."""
+        right: list[float] = []
+        for seed, path in enumerate(self.paths):
+            made = quantize(path, self.data(kind, seed), seed=seed, **{**OPTIONS, **options})
+            found = computed(made.quantized, self.task.test[0])
+            right.append(float(100 * (found.argmax(1) == self.task.test[1]).mean()))
+        return right
 
-    def bytes_of_four_bits(self) -> float:
-        """Returns the bytes that all weights take at four bits."""
-        graph = read_float_model(self.path)
-        return sum(graph.weights(layer).size for layer in graph.layers()) / 2
+    def four_bits(self) -> tuple[float, float]:
+        """Returns bytes of weights and bit operations a frame where all have four bits."""
+        graph = read_float_model(self.paths[0])
+        layers, first = graph.layers(), [*graph.inputs]
+        bits = [(layer, INPUT_BITS if layer.inputs[0] in first else 4) for layer in layers]
+        size = sum(weight_bytes(graph, layer, 4) for layer in layers)
+        return size, sum(bit_operations(graph, layer, 4, width) for layer, width in bits)
+
+
+def computed(quantized: Quantized, images: Array) -> Array:
+    """Returns the scores of images as the quantized network has them, computed in torch."""
+    graph, constants = quantized.graph, torch_ops.parameters(quantized.graph)
+    for layer in graph.layers():
+        constants[layer.inputs[1]] = torch_ops.tensor(quantized.weights[layer.output].values)
+    hooks = {name: partial(rounded, q=q) for name, q in quantized.of_values().items()}
+    parts: list[Array] = []
+    with torch_ops.torch.no_grad():
+        for start in range(0, len(images), 100):
+            batch = {"image": torch_ops.tensor(images[start : start + 100])}
+            parts.append(torch_ops.run(graph, batch, constants, hooks)["scores"].numpy())
+    return np.concatenate(parts)
 
 
 def ways(net: Network) -> dict[str, dict[str, Any]]:
     """Returns the ways to quantize that are compared, by name."""
     four = {"weight_bits": 4, "activation_bits": 4}
-    size = net.bytes_of_four_bits()
+    both = {"weight_bits": "auto", "activation_bits": "auto"}
+    size, bops = net.four_bits()
     return {
         "W8A8": {},
         "W8A4": {"activation_bits": 4},
-        "W4A4": four,
+        UNIFORM: four,
         "W4A4, nearest codes, ranges from least to greatest": {**four, **_PLAIN},
         "weights of 4 bits on average, A4": {
             "weight_bits": "auto", "activation_bits": 4, "size": size, "widths": WIDTHS,
         },
+        MIXED: {**both, "bops": bops, "widths": WIDTHS},
         "W2A8, LDLQ": {"weight_bits": 2},
         "W2A8, QuIP": {"weight_bits": 2, "rounding": "quip"},
     }  # fmt: skip
 
 
-def accuracies(net: Network, seeds: int, keep: Callable[[str, Callable[[], Any]], Any]) -> Any:
+def accuracies(net: Network, keep: Keep) -> list[list[Any]]:
     """Returns rows of the table of accuracies; `keep` returns what was measured before."""
     from benchmarks.quantization_peers import by_brevitas, by_onnxruntime
 
     name = net.task.name
-    rows: list[list[Any]] = [[name, "float", *[f"{accuracy(net.path, net.task):.1f}"] * 3]]
+    floats = keep(f"{name} | float", lambda: [accuracy(path, net.task) for path in net.paths])
+    rows: list[list[Any]] = [[name, "float", *[_words(floats)] * 3]]
     for way, options in ways(net).items():
         row: list[Any] = [name, way]
         for kind in KINDS:
-            key = f"{name} | {way} | {kind}"
-            row.append(_words(keep(key, lambda k=kind, o=options: net.accuracies(k, seeds, **o))))
+            measure = partial(net.accuracies, kind, **options)
+            row.append(_words(keep(_key(name, way, kind), measure)))
         rows.append(row)
         print(row, flush=True)
     with tempfile.TemporaryDirectory() as folder:
 
-        def runtime(images: Array) -> float:
-            return accuracy(by_onnxruntime(net.path, images, Path(folder)), net.task)
+        def runtime(path: Path, images: Array) -> float:
+            return accuracy(by_onnxruntime(path, images, Path(folder)), net.task)
+
+        def brevitas(path: Path, images: Array) -> float:
+            return by_brevitas(path, net.task, images)
 
         peers = {
             "W8A8, quantize_static of onnxruntime": runtime,
-            "W4A4, Brevitas": lambda images: by_brevitas(net.path, net.task, images),
+            "W4A4, Brevitas": brevitas,
         }
         for way, measure in peers.items():
 
-            def over_seeds(measure: Callable[[Array], float] = measure) -> list[float]:
-                return [measure(real_images(net.task, seed)["image"]) for seed in range(seeds)]
+            def over_seeds(measure: Callable[[Path, Array], float] = measure) -> list[float]:
+                images = [real_images(net.task, seed)["image"] for seed in range(len(net.paths))]
+                return [*map(measure, net.paths, images)]
 
             rows.append([name, way, "", "", _words(keep(f"{name} | {way}", over_seeds))])
             print(rows[-1], flush=True)
     return rows
 
 
+def differences(names: Sequence[str], keep: Keep) -> list[list[Any]]:
+    """Returns rows: mixed widths with distilled inputs, less four bits with real images."""
+    rows: list[list[Any]] = []
+    for name in names:
+        pairs = [keep(_key(name, *of), list) for of in ((MIXED, KINDS[0]), (UNIFORM, KINDS[2]))]
+        found = np.subtract(*pairs)
+        spread = found.std(ddof=1) / len(found) ** 0.5 if len(found) > 1 else float("nan")
+        rows.append([name, f"{found.mean():+.2f}", f"{spread:.2f}", _signed(found)])
+    return rows
+
+
+def _signed(found: Array) -> str:
+    return ", ".join(f"{number:+.1f}" for number in found)
+
+
+def _key(name: str, way: str, kind: str) -> str:
+    return f"{name} | {way} | {kind}"
+
+
 def _words(found: Sequence[float]) -> str:
     return f"{np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})"
 
 
-def robustness(net: Network, twin: Path, keep: Callable[[str, Callable[[], Any]], Any]) -> Any:
+def robustness(net: Network, twin: Path, keep: Keep) -> list[list[Any]]:
     """Returns rows of the table of SPADE scores: widths, and a twin trained against attacks."""
     from benchmarks.float_networks import attacked
 
     def of(model: onnx.ModelProto | Path) -> list[float]:
         x, y = (part[:_SAMPLES] for part in net.task.test)
         scores = outputs(model, x)
-        hurt = outputs(model, attacked(net.path, net.task, _SAMPLES))
+        hurt = outputs(model, attacked(net.paths[0], net.task, _SAMPLES))
         rights = [float(100 * (found.argmax(1) == y).mean()) for found in (scores, hurt)]
         found = [spade(x, scores, neighbours) for neighbours in NEIGHBOURS]
         return [*rights, *(number for one in found for number in (one.score, one.parts))]
 
     def quantized(bits: int) -> list[float]:
         options: dict[str, Any] = {**OPTIONS, "weight_bits": bits, "activation_bits": 8}
-        return of(quantize(net.path, net.data("real", 0), **options).model)
+        return of(quantize(net.paths[0], net.data("real", 0), **options).model)
 
     cases: dict[str, Callable[[], list[float]]] = {
-        "float": lambda: of(net.path),
+        "float": lambda: of(net.paths[0]),
         **{f"W{bits}A8": lambda bits=bits: quantized(bits) for bits in (8, 4, 3, 2)},
         "float, trained on attacked images": lambda: of(twin),
     }
@@ -191,16 +244,24 @@ Residual networks with batch norms are trained in float on digits (scikit-learn,
 first 12,000 images of Fashion-MNIST (Debian's `dataset-fashion-mnist`), one each on images of mean
 zero and deviation one, and one on pixels as they are (0 to 16, and 0 to 1). Then `qcc quantize`
 makes integers of them without training. Figures are percent of test images (500 and 2,000) of the
-right class: means over {seeds} seeds, with the least and the greatest; each network is trained
-once. *Distilled* inputs come from the batch norms alone, *gaussian* ones are normal numbers, *real*
-ones are {real} images of the training set. Where nothing else is said: {options}.
+right class: means over {seeds} seeds, with the least and the greatest; each seed is a training, a
+choice of real images and a beginning of distilled ones. *Distilled* inputs come from the model
+alone, *gaussian* ones are normal numbers, *real* ones are {real} images of the training set. Where
+nothing else is said: {options}.
 
 {accuracy}
 
 Normal numbers do well where the network was trained on inputs of mean zero and deviation one,
 because they are like them. Where inputs are pixels, they have the wrong reach, and 4 bits do not
 forgive that; distilled inputs find the reach in the batch norms. Weights of 4 bits on average have
-{widths} bits, chosen for the bytes that 4 bits each take.
+{widths} bits, chosen for the bytes that 4 bits each take. *4 bits on average*: weights and
+activations have these widths, chosen for the bit operations of W4A4 (width of weight times width
+of activation, summed over products).
+
+Is a network of mixed widths that saw no image as good as one of 4 bits that saw 32? Both are
+rounded and corrected alike. Accuracy of *4 bits on average*, distilled, less that of W4A4, real:
+
+{differences}
 
 `quantize_static` and Brevitas (layers equalized, biases corrected) get the same real images.
 
@@ -240,6 +301,7 @@ def write_page(tables: Mapping[str, list[list[Any]]], seeds: int, commits: Seque
         samples=_SAMPLES,
         options=", ".join(f"`{key}={value}`" for key, value in OPTIONS.items()),
         accuracy=markdown(ACCURACY, tables["accuracy"]),
+        differences=markdown(DIFFERENCE, tables["differences"]),
         robustness=markdown(ROBUSTNESS, tables["robustness"]),
         area=markdown(AREA, tables["area"]) if tables["area"] else "Not measured.",
     )
@@ -274,22 +336,25 @@ class _Kept:
         return self._found[key]
 
 
-def networks(folder: Path, wanted: Sequence[str]) -> list[Network]:
+def networks(folder: Path, wanted: Sequence[str], seeds: int) -> list[Network]:
     """Returns the networks of tasks, trained where the folder does not have them."""
     tasks = [made(pixels=pixels) for made in (digits, fashion) for pixels in (False, True)]
     found: list[Network] = []
     for task in tasks:
         if task is None or task.name.split(",")[0] not in wanted:
             continue
-        path = folder / f"{task.name}.onnx"
-        found.append(Network(task, path if path.exists() else trained(task, path)))
+        paths = [folder / f"{task.name} {seed}.onnx" for seed in range(seeds)]
+        for seed, path in enumerate(paths):
+            if not path.exists():
+                trained(task, path, seed)
+        found.append(Network(task, paths))
     return found
 
 
 def main() -> int:
     """Measures; exit status 1 if 8 bits lose more than half a point."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tasks", nargs="*", default=["digits", "fashion"])
     parser.add_argument(
         "--folder", type=Path, help="keeps trained networks and figures: a second run goes on"
@@ -304,9 +369,10 @@ def main() -> int:
         folder = parsed.folder or Path(name)
         folder.mkdir(exist_ok=True, parents=True)
         keep = _Kept(folder / "measured.json")
-        nets = networks(folder, parsed.tasks)
+        nets = networks(folder, parsed.tasks, parsed.seeds)
         for net in nets:
-            tables["accuracy"] += accuracies(net, parsed.seeds, keep)
+            tables["accuracy"] += accuracies(net, keep)
+        tables["differences"] = differences([net.task.name for net in nets], keep)
         for net in nets[:1]:
             twin = folder / "twin.onnx"
             robust = replace(net.task, attack=0.2)
@@ -317,8 +383,9 @@ def main() -> int:
             if net.task.name in parsed.tasks:
                 figure = _IMAGES / f"front-{net.task.name}.svg" if parsed.write_docs else None
                 data = partial(net.distilled, 0)
-                tables["area"] += hardware(net.task, net.path, data, OPTIONS, keep, figure)
+                tables["area"] += hardware(net.task, net.paths[0], data, OPTIONS, keep, figure)
     print_table("Accuracy", ACCURACY, tables["accuracy"])
+    print_table("Mixed and distilled, less W4A4 and real", DIFFERENCE, tables["differences"])
     print_table("Robustness", ROBUSTNESS, tables["robustness"])
     print_table("Hardware", AREA, tables["area"])
     save_results("quantization", tables)
@@ -329,7 +396,7 @@ def main() -> int:
 
 def _loses(rows: Sequence[Sequence[str]]) -> bool:
     """Whether a network of 8 bits is too far below its float one, with distilled or real inputs."""
-    floats = {row[0]: float(row[2]) for row in rows if row[1] == "float"}
+    floats = {row[0]: float(row[2].split()[0]) for row in rows if row[1] == "float"}
     means = [
         floats[row[0]] - float(row[column].split()[0])
         for row in rows

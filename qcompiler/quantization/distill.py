@@ -5,12 +5,16 @@ networks take normalized images. Others do not (pixels of 0 to 255), and what th
 normalization remembers tells. It begins with normal numbers of that reach, and steps are in units
 of it.
 
+Statistics are those of all frames together, as batch normalizations saw them. The paper asks each
+frame for them: frames are then all alike, and no class is sure of any. Frames of a network with
+scores of classes are of one class after the other, too.
+
 Source: Cai et al., "ZeroQ: A Novel Zero Shot Quantization Framework", CVPR 2020, equation 3 and
-appendix; optimizer, learning rate and schedule as there.
+appendix; optimizer, learning rate and schedule as there. Yin et al., "Dreaming to Distill", CVPR
+2020, section 3.2: statistics of the batch, cross entropy.
 """
 
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +33,8 @@ _LEAST_RATE = 1e-4
 _PATIENCE = 100
 _WORK = 4e11
 """Most multiplications of activations by weights that distilling may take."""
+_CLASSES = 0.1
+"""What the cross entropy of classes weighs beside distances from statistics."""
 _LEAST_FRAMES, _LEAST_ITERATIONS = 4, 20
 
 
@@ -75,7 +81,18 @@ def distilled(graph: Graph, seed: int = 0, progress: Progress = silent) -> dict[
         raise ModelError([Problem("model", what, remedy)])
     from qcompiler.quantization import torch_ops
 
-    torch, (frames, iterations) = torch_ops.torch, effort(graph)
+    frames, iterations = effort(graph)
+    with torch_ops.few_threads(multiplications(graph) * frames):
+        return _distilled(graph, remembered, frames, iterations, seed, progress)
+
+
+def _distilled(
+    graph: Graph, remembered: list[Statistics], frames: int, iterations: int, seed: int,
+    progress: Progress,
+) -> dict[str, Array]:  # fmt: skip
+    from qcompiler.quantization import torch_ops
+
+    torch = torch_ops.torch
     units = {name: torch_ops.tensor(x) for name, x in gaussian(graph, frames, seed).items()}
     for x in units.values():
         x.requires_grad_(True)
@@ -148,14 +165,23 @@ class _Loss:
             return look
 
         hooks = {value: hook(mean, deviation) for value, mean, deviation in self._targets}
-        self._ops.run(self._graph, inputs, self._constants, hooks)
-        return sum(parts[1:], parts[0])
+        outputs = self._ops.run(self._graph, inputs, self._constants, hooks)
+        return sum(parts[1:], parts[0]) + _CLASSES * self._surprise(outputs)
 
     def _distance(self, x: Any, mean: Any, deviation: Any) -> Any:
-        torch = self._ops.torch
-        pixels = prod(x.shape[2:])
-        # Of one pixel a channel, only several frames have a deviation.
-        flat = x.reshape(*x.shape[:2], -1) if pixels > 1 else x.reshape(1, *x.shape[:2]).mT
-        means, variances = flat.mean(2), flat.var(2, correction=0)
-        found = torch.sqrt(variances + 1e-6)
-        return ((means - mean) ** 2 + (found - deviation) ** 2).sum() / len(flat)
+        flat = x.transpose(0, 1).reshape(x.shape[1], -1)
+        means, variances = flat.mean(1), flat.var(1, correction=0)
+        found = self._ops.torch.sqrt(variances + 1e-6)
+        return ((means - mean) ** 2 + (found - deviation) ** 2).sum()
+
+    def _surprise(self, outputs: Mapping[str, Any]) -> Any:
+        """Returns the cross entropy of classes in turn, if the first output is one of scores."""
+        name = self._graph.outputs[0]
+        _, *extents = self._graph.shapes[name]
+        scores = outputs[name].flatten(1)
+        classes = scores.shape[1]
+        if classes < 2 or max(extents) < classes:  # a picture, a sequence
+            return 0.0
+        torch, frames = self._ops.torch, len(scores)
+        wanted = torch.arange(frames) * max(classes // frames, 1) % classes
+        return torch.nn.functional.cross_entropy(scores, wanted)

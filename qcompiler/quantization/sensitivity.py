@@ -15,6 +15,7 @@ import numpy as np
 from qcompiler.dialects.attributes import Array
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization import torch_ops
+from qcompiler.quantization.cost import multiplications
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.onnx_writer import is_batched
 from qcompiler.quantization.placement import Group
@@ -58,10 +59,12 @@ def sensitivities(
         progress: is told what goes on.
     """
     inputs = {name: torch_ops.tensor(x) for name, x in feeds.items()}
-    if measure == "kl":
-        return _divergences(graph, inputs, places, progress)
-    traces = hutchinson(graph, inputs, [*places.activations], labels, seed, progress)
-    return _perturbed(graph, inputs, places, traces)
+    frames = min(map(len, feeds.values()))
+    with torch_ops.few_threads(multiplications(graph) * frames):
+        if measure == "kl":
+            return _divergences(graph, inputs, places, progress)
+        traces = hutchinson(graph, inputs, [*places.activations], labels, seed, progress)
+        return _perturbed(graph, inputs, places, traces)
 
 
 def _logits(outputs: Mapping[str, Tensor], graph: Graph) -> Tensor:

@@ -5,7 +5,8 @@ batch in front.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,29 @@ Tensor = Any
 Hook = Callable[[Tensor], Tensor]
 torch: Any = library("torch")
 functional: Any = torch.nn.functional
+
+
+_SMALL = 2e8
+"""Multiplications of a run that are too few for several threads."""
+
+
+@contextmanager
+def few_threads(multiplications: float) -> Generator[None]:
+    """Takes one thread where each operation is short, and leaves torch its number elsewhere.
+
+    Threads of torch wait for each other in loops: on a machine that others use, short operations
+    took several times the processor time of one thread.
+
+    Args:
+        multiplications: that a run of a network takes.
+    """
+    before = torch.get_num_threads()
+    if multiplications < _SMALL:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def tensor(array: Array) -> Tensor:
