@@ -81,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--equalize", action="store_true", help="balance the ranges of channels between layers"
     )
     parser.add_argument(
-        "--correct-biases", action="store_true", help="take mean errors of layers out of biases"
+        "--correct-biases",
+        action=argparse.BooleanOptionalAction,
+        default=_DEFAULT.correct_biases,
+        help="take mean errors of layers out of biases (default: yes)",
     )
     for option, (kind, help_) in _BUDGETS.items():
         metavar = "NAME|FILE" if kind is str else "N"

@@ -33,7 +33,7 @@ _LEAST_RATE = 1e-4
 _PATIENCE = 100
 _WORK = 4e11
 """Most multiplications of activations by weights that distilling may take."""
-_CLASSES = 0.1
+_CLASSES = 1.0
 """What the cross entropy of classes weighs beside distances from statistics."""
 _LEAST_FRAMES, _LEAST_ITERATIONS = 4, 20
 

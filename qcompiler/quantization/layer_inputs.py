@@ -11,7 +11,7 @@ from qcompiler.quantization.graph import Graph, Node
 from qcompiler.quantization.quantizers import Quantizer
 from qcompiler.quantization.runtime import each_batch
 
-_MOST_ROWS = 4096
+LAYER_ROWS = 4096
 """Most places of a batch that are looked at, for each group of channels."""
 
 
@@ -89,6 +89,6 @@ def _rows(
             moved = np.moveaxis(parts, 2, 2 + rank)
             moved = np.moveaxis(moved, 0, 1)
             rows = moved.reshape(group, len(x) * int(np.prod(space)), -1)
-        if rows.shape[1] > _MOST_ROWS:
-            rows = rows[:, random.integers(0, rows.shape[1], _MOST_ROWS)]
+        if rows.shape[1] > LAYER_ROWS:
+            rows = rows[:, random.integers(0, rows.shape[1], LAYER_ROWS)]
         yield rows

@@ -16,17 +16,21 @@ from qcompiler.quantization.chosen_bits import BOPS, SIZE, items, variables, wei
 from qcompiler.quantization.cost import multiplications
 from qcompiler.quantization.data import Data
 from qcompiler.quantization.extra import library
-from qcompiler.quantization.graph import Graph
+from qcompiler.quantization.graph import Graph, Node
 from qcompiler.quantization.hardware import HardwareCosts, compile_within, hardware_costs
-from qcompiler.quantization.placement import Group
+from qcompiler.quantization.placement import Group, input_group
 from qcompiler.quantization.places import Places
+from qcompiler.quantization.quantizers import WeightCodes
 from qcompiler.quantization.ranges import Observed, quantizer
 from qcompiler.quantization.settings import RESOURCES, Settings
-from qcompiler.quantization.weights import codes_of
+from qcompiler.quantization.weights import codes_of, feedback_work, with_feedback_at
 
 _SENSITIVITY_FRAMES = 32
 _SENSITIVITY_WORK = 4e11
 """Most multiplications of activations by weights that measuring sensitivities may take."""
+_ROUNDING_WORK = 5e10
+"""Most multiplications that rounding with feedback at each width may take; else codes are those
+nearest."""
 _ATTEMPTS = 12
 _AIM_LOWER = 0.98
 
@@ -166,15 +170,8 @@ class _Planner:
         self.names = variables(graph, self.listed)
         from qcompiler.quantization.sensitivity import sensitivities
 
-        widths = settings.widths_of_weights
         places = Places(
-            {
-                layer.output: {
-                    b: codes_of(graph, layer, b, settings)
-                    for b in ((layer.fixed.weight_bits,) if layer.fixed.weight_bits else widths)
-                }
-                for layer in graph.layers()
-            },
+            {layer.output: self._codes(layer, data, seen) for layer in graph.layers()},
             {
                 group: {b: quantizer(seen[group], b, settings.ranges) for b in self._widths(group)}
                 for group in self.listed
@@ -187,6 +184,20 @@ class _Planner:
             graph, feeds, places, settings.sensitivity, labels=labels, seed=settings.seed,
             progress=progress,
         )  # fmt: skip
+
+    def _codes(
+        self, layer: Node, data: Data, seen: Mapping[Group, Observed]
+    ) -> Mapping[int, WeightCodes]:
+        """Returns the codes of a layer by width: as they will be rounded, if that is not long."""
+        graph, settings = self.graph, self.settings
+        fixed, widths = layer.fixed.weight_bits, settings.widths_of_weights
+        nearest = {b: codes_of(graph, layer, b, settings) for b in ((fixed,) if fixed else widths)}
+        if settings.rounding == "nearest" or feedback_work(graph) > _ROUNDING_WORK:
+            return nearest
+        self.progress(f"rounding {layer.name} at each width")
+        group = input_group(graph, self.listed, layer)
+        q = quantizer(seen[group], max(self._widths(group)), settings.ranges)
+        return with_feedback_at(graph, data.feeds, layer, q, nearest)
 
     def _frames(self) -> int:
         """Returns on how many frames sensitivities are measured: fewer of large networks."""

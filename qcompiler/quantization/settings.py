@@ -30,8 +30,8 @@ class Settings:
         widths: that `auto` chooses from.
         ranges: how far activations reach, see `ranges.quantizer`; `mse` is for weights, too.
         rounding: of weights: `nearest`, `ldlq`, which lets later weights make up for the errors
-            of earlier ones (the same as OPTQ), or `quip`, which does so in a basis in which no
-            weight stands out, and puts the turns to it and back into the network.
+            of earlier ones (the same as OPTQ; for up to 7 bits), or `quip`, which does so in a
+            basis in which no weight stands out, and puts the turns to it and back into the network.
         equalize: balance the ranges of channels between layers that follow each other.
         correct_biases: take the mean error of each layer's output away from its bias.
         sensitivity: by which `auto` chooses.
@@ -50,10 +50,10 @@ class Settings:
     activation_bits: Bits = 8
     input_bits: int = 8
     widths: tuple[int, ...] = (2, 4, 8)
-    ranges: Literal["min-max", "percentile", "mse"] = "min-max"
-    rounding: Literal["nearest", "ldlq", "quip"] = "nearest"
+    ranges: Literal["min-max", "percentile", "mse"] = "mse"
+    rounding: Literal["nearest", "ldlq", "quip"] = "ldlq"
     equalize: bool = False
-    correct_biases: bool = False
+    correct_biases: bool = True
     sensitivity: Literal["kl", "hessian"] = "kl"
     size: float | None = None
     bops: float | None = None

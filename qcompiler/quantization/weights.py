@@ -8,7 +8,13 @@ import numpy as np
 from qcompiler.dialects.attributes import Array
 from qcompiler.progress import Progress
 from qcompiler.quantization.graph import Graph, Node, output_axis
-from qcompiler.quantization.layer_inputs import has_matrix, matrices, moments, of_matrices
+from qcompiler.quantization.layer_inputs import (
+    LAYER_ROWS,
+    has_matrix,
+    matrices,
+    moments,
+    of_matrices,
+)
 from qcompiler.quantization.placement import Group, input_group
 from qcompiler.quantization.quantizers import (
     Quantizer,
@@ -19,6 +25,9 @@ from qcompiler.quantization.quantizers import (
 )
 from qcompiler.quantization.rounding import INCOHERENT_DAMPING, RANGE, damped, ldlq
 from qcompiler.quantization.settings import Settings
+
+_MOST_FEEDBACK_BITS = 7
+"""Of wider codes, the nearest are as good."""
 
 
 def codes_of(graph: Graph, layer: Node, bits: int, settings: Settings) -> WeightCodes:
@@ -37,20 +46,54 @@ def round_with_feedback(
     codes: Mapping[str, WeightCodes],
     progress: Progress,
 ) -> dict[str, WeightCodes]:
-    """Returns codes on the same scales, rounded with feedback where a layer is a matrix."""
+    """Returns codes on the same scales, rounded with feedback where that gains something."""
     found, listed = dict(codes), [*activations]
     for layer in graph.layers():
-        if not has_matrix(layer) or layer.fixed.weight_bits is not None:
+        q = activations[input_group(graph, listed, layer)]
+        before = codes[layer.output]
+        if not _gains(layer, before.bits):
             continue
         progress(f"rounding {layer.name}")
-        q = activations[input_group(graph, listed, layer)]
-        second = moments(graph, feeds, layer, q, second=True).second
-        assert second is not None, "it was asked for"
-        before = codes[layer.output]
-        if layer.fixed.incoherent:
-            second = [damped(h, INCOHERENT_DAMPING) for h in second]
-        found[layer.output] = _with_feedback(graph, layer, before, second)
+        found[layer.output] = _with_feedback(graph, layer, before, _second(graph, feeds, layer, q))
     return found
+
+
+def with_feedback_at(
+    graph: Graph,
+    feeds: Mapping[str, Array],
+    layer: Node,
+    q: Quantizer,
+    codes: Mapping[int, WeightCodes],
+) -> dict[int, WeightCodes]:
+    """Returns the codes of a layer at several widths, rounded as by `round_with_feedback`."""
+    gaining = [bits for bits in codes if _gains(layer, bits)]
+    if not gaining:
+        return dict(codes)
+    second = _second(graph, feeds, layer, q)
+    return {**codes, **{b: _with_feedback(graph, layer, codes[b], second) for b in gaining}}
+
+
+def feedback_work(graph: Graph) -> int:
+    """Returns about how many multiplications rounding with feedback takes at one width."""
+    return sum(
+        LAYER_ROWS * matrix.shape[-1] ** 2
+        for layer in graph.layers()
+        if has_matrix(layer)
+        for matrix in matrices(layer, graph.weights(layer))
+    )
+
+
+def _gains(layer: Node, bits: int) -> bool:
+    """Whether feedback makes a layer better."""
+    chosen = layer.fixed.weight_bits is None and bits <= _MOST_FEEDBACK_BITS
+    return chosen and has_matrix(layer)
+
+
+def _second(graph: Graph, feeds: Mapping[str, Array], layer: Node, q: Quantizer) -> Sequence[Array]:
+    """Returns the second moment of the inputs of each group of a layer."""
+    second = moments(graph, feeds, layer, q, second=True).second
+    assert second is not None, "it was asked for"
+    return [damped(h, INCOHERENT_DAMPING) for h in second] if layer.fixed.incoherent else [*second]
 
 
 def _with_feedback(
