@@ -17,6 +17,9 @@ def read_arrays(path: Path) -> dict[str, Array] | Array:
     Raises:
         ModelError: the file cannot be read, or holds something else than numbers.
     """
+    if not path.exists():
+        remedy = "give the path of an .npy or .npz file"
+        raise ModelError([Problem(str(path), "does not exist", remedy)])
     try:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):

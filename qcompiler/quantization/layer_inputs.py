@@ -64,7 +64,7 @@ def moments(
         count += rows.shape[1]
         total = wide.sum(axis=1) + (0.0 if total is None else total)
         if second:
-            made = wide.transpose(0, 2, 1) @ wide
+            made = np.stack([part.T @ part for part in wide])
             products = made if products is None else products + made
     assert total is not None, "there are frames"
     return Moments(total / count, None if products is None else products / count)

@@ -155,14 +155,18 @@ _SHRINKS = np.linspace(0.3, 1.0, 36)
 
 def least_error(weights: Array, bits: int, axis: int) -> WeightCodes:
     """Returns nearest codes on the scales with the least squared error, channel by channel."""
-    axes = scale_axes(weights, axis)
-    best, error = np.ones(1), np.asarray(np.inf)
+    rows = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
+    largest, most = np.abs(rows).max(1, keepdims=True), widest(bits)
+    best, error = np.ones(len(rows)), np.full(len(rows), np.inf)
     for shrink in _SHRINKS[::-1]:
-        made = nearest(weights, bits, axis, shrink)
-        found = np.square(made.values - weights).sum(axes, keepdims=True)
+        scales = positive(largest * shrink / most)
+        units = rows / scales
+        noise = np.clip(np.rint(units), -most, most) - units
+        found = np.einsum("ij,ij->i", noise, noise) * np.square(scales[:, 0])
         best = np.where(found < error, shrink, best)
         error = np.minimum(found, error)
-    return nearest(weights, bits, axis, best)
+    shape = [n if place == axis else 1 for place, n in enumerate(weights.shape)]
+    return nearest(weights, bits, axis, best.reshape(shape))
 
 
 def activation_quantizer(lo: float, hi: float, bits: int) -> Quantizer:

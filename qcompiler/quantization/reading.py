@@ -45,6 +45,11 @@ def graph_of(module: ModuleOp) -> Graph:
         walk.graph.inputs[name] = shape_of(argument.type)
     for op in block.ops:
         walk.add(op)
+    if walk.quantized:
+        count, first = len(walk.quantized), walk.quantized[0]
+        what = f"is quantized already: {count} nodes are of integers, {first} the first"
+        remedy = "compile it as it is, or give the float model"
+        raise ModelError([Problem("model", what, remedy)])
     if walk.problems:
         raise ModelError(walk.problems)
     walk.graph.name = _string(module, "nn.name")
@@ -70,6 +75,7 @@ class _Walk:
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str]):
         self.graph = Graph("", {}, list(outputs), [], {}, {})
         self.problems: list[Problem] = []
+        self.quantized: list[str] = []
         self.names: dict[SSAValue, str] = {}
         self._reserved = {*inputs, *outputs}
         self._results: dict[SSAValue, str] = {}
@@ -90,7 +96,11 @@ class _Walk:
         where = source_node(op) or op.name
         found = _kind_and_attributes(op)
         if found is None or found[0] not in ROWS:
-            self.problems.append(_refused(op, where))
+            if op.name.startswith("qint."):
+                self.quantized.append(where)
+            else:
+                what = f"{op.name} cannot be quantized"
+                self.problems.append(Problem(where, what, "end the model before it"))
             self.names.update(dict.fromkeys(op.results, where))
             return
         inputs = [self.names[operand] for operand in op.operands]
@@ -147,13 +157,6 @@ def _kind_and_attributes(op: Operation) -> tuple[str, dict[str, Any]] | None:
     if not op.name.startswith("nn.") or type(op) not in CALLS:
         return None
     return op.name.removeprefix("nn."), dict(host_call(op).static)
-
-
-def _refused(op: Operation, where: str) -> Problem:
-    if op.name.startswith("qint."):
-        what = "quantizes already; qcc quantize takes models in floating point"
-        return Problem(where, what, "compile this model as it is, or give the float model")
-    return Problem(where, f"{op.name} cannot be quantized", "end the model before it")
 
 
 def merge_biases(graph: Graph) -> None:

@@ -21,6 +21,8 @@ INCOHERENT_DAMPING = 0.01
 """What is added to the second moment before it is turned, of its mean diagonal."""
 RANGE = 2.4
 """Half the width of the grid of incoherent weights, in root mean squares of them."""
+_BLOCK = 128
+"""Columns whose feedback from all later ones is one product of matrices."""
 Rounding = Callable[[Array, Array, int, int], Array]
 """Rounds a matrix [outputs, inputs] in units of its grid, by H [inputs, inputs], to lo .. hi."""
 
@@ -46,11 +48,15 @@ def ldlq(weights: Array, h: Array, lo: int, hi: int) -> Array:
     """
     lower = np.linalg.cholesky(h)
     feedback = lower / np.diag(lower) - np.eye(len(h))
-    codes = weights.astype(np.float64).copy()
-    for column in range(len(h) - 1, -1, -1):
-        errors = weights[:, column:] - codes[:, column:]
-        wanted = weights[:, column] + errors @ feedback[column:, column]
-        codes[:, column] = np.clip(np.floor(wanted + 0.5), lo, hi)
+    codes, errors = np.empty(weights.shape), np.zeros(weights.shape)
+    for end in range(len(h), 0, -_BLOCK):
+        start = max(end - _BLOCK, 0)
+        wanted = weights[:, start:end] + errors[:, end:] @ feedback[end:, start:end]
+        for column in range(end - 1, start - 1, -1):
+            later = slice(column + 1, end)
+            asked = wanted[:, column - start] + errors[:, later] @ feedback[later, column]
+            codes[:, column] = np.clip(np.floor(asked + 0.5), lo, hi)
+            errors[:, column] = weights[:, column] - codes[:, column]
     return codes
 
 

@@ -70,6 +70,28 @@ def test_distilled_inputs_come_closer(tmp_path, monkeypatch):
     assert losses[1] < 0.3 * losses[0]
 
 
+def test_distilled_frames_are_of_classes_in_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "ITERATIONS", 60)
+    graph = read_float_model(save(residual_network(), tmp_path))
+    loss, constants = distill._Loss(graph, []), torch_ops.parameters(graph)
+    surprises = [
+        float(loss._surprise(torch_ops.run(graph, {"image": torch_ops.tensor(x)}, constants)))
+        for x in (distill.gaussian(graph)["image"], distill.distilled(graph)["image"])
+    ]
+    assert surprises[1] < 0.9 * surprises[0]
+    assert loss._surprise({"scores": torch_ops.torch.zeros(4, 1)}) == 0
+
+
+def test_small_networks_take_one_thread():
+    before = torch_ops.torch.get_num_threads()
+    torch_ops.torch.set_num_threads(2)
+    with torch_ops.few_threads(1e6):
+        assert torch_ops.torch.get_num_threads() == 1
+    with torch_ops.few_threads(1e12):
+        assert torch_ops.torch.get_num_threads() == 2
+    torch_ops.torch.set_num_threads(before)
+
+
 def pixels(tmp_path, mean, deviation):
     """A network that was trained on inputs of another reach, as its batch norm says."""
     b = Builder(2)

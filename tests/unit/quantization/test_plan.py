@@ -1,14 +1,19 @@
 """Widths for a budget: of bytes, of bit operations, of a device's resources."""
 
+import re
+
 import numpy as np
 import pytest
 from float_networks import Builder, frames, residual_network
 from onnx_models import save
 
 import qcompiler
+from qcompiler.arith.hadamard import sylvester
 from qcompiler.cli.main import main
 from qcompiler.devices import load_device
 from qcompiler.errors import ModelError
+from qcompiler.quantization.cost import bit_operations, weight_bytes
+from qcompiler.quantization.graph import Graph, Node
 from qcompiler.quantization.hardware import charged, compile_unlimited
 from qcompiler.quantization.quantize import quantize
 
@@ -56,8 +61,33 @@ def test_look_up_tables_of_a_device(tmp_path):
     assert made.plan.sensitivity > free.plan.sensitivity
     design = qcompiler.compile(made.write(tmp_path / "q.onnx"), max_luts=most, **device)
     assert sum(area.luts for area in design.areas.values()) <= most
-    with pytest.raises(ModelError, match="of LUT cannot be kept"):
+    with pytest.raises(ModelError, match="10 of LUT cannot be kept") as caught:
         quantize(path, {"image": frames()}, max_luts=10, **options)
+    least = re.search(r"the least is ([\d,]+)", str(caught.value))
+    smallest = quantize(path, {"image": frames()}, weight_bits=2, activation_bits=2)
+    found = compile_unlimited(smallest.model, load_device("ecp5-25k"), {"cycles": 576})
+    area = sum(area.luts for area in found.areas.values())
+    assert int(least[1].replace(",", "")) == pytest.approx(area, rel=0.05)
+
+
+def test_a_butterfly_is_counted_as_additions():
+    shapes = {"x": (1, 5, 8), "y": (1, 5, 8), "z": (1, 5, 8)}
+    constants = {"h": sylvester(8).astype(np.float32), "w": np.ones((8, 8), np.float32)}
+    nodes = [Node("matmul", "a", ["x", "h"], "y"), Node("matmul", "b", ["y", "w"], "z")]
+    graph = Graph("turn", {"x": (1, 5, 8)}, ["z"], nodes, constants, shapes)
+    assert bit_operations(graph, nodes[0], 2, 6) == 5 * 8 * 3 * 6
+    assert bit_operations(graph, nodes[1], 2, 6) == 5 * 8 * 8 * 2 * 6
+    assert weight_bytes(graph, nodes[0], 2) == 1
+    assert weight_bytes(graph, nodes[1], 2) == 16
+
+
+def test_sensitivities_are_those_of_codes_with_feedback(tmp_path):
+    path = save(residual_network(), tmp_path)
+    plans = [
+        quantize(path, {"image": frames()}, weight_bits="auto", size=800, rounding=rounding).plan
+        for rounding in ("nearest", "ldlq")
+    ]
+    assert plans[1].sensitivity < 0.7 * plans[0].sensitivity
 
 
 def test_layers_may_share_multipliers(tmp_path):
