@@ -123,7 +123,7 @@ def _draw(rows: Mapping[str, list[Any]], plan: Mapping[str, Any], luts: int, pat
     below.plot(luts_of_points, [point["sensitivity"] for point in plan["front"]], "o-", color="C1")
     below.set_yscale("log")
     below.set_ylabel("sensitivity (KL)")
-    below.set_xlabel("look-up tables (below: of layers and activations, as the program has it)")
+    below.set_xlabel("look-up tables (below: as the program has it)")
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)
