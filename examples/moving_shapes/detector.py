@@ -16,14 +16,20 @@ from qcompiler import train
 
 STRIDE = 4
 GRID = SIZE // STRIDE
-_CHANNELS = 24
+_CHANNELS = (16, 32, 48)
 _BITS = 4
+_LEARNING = 3
+"""Places of offsets while they learn, where they have none in the end."""
 _OUTPUTS = len(CLASSES) + 4
 
 
 @dataclass(frozen=True)
 class Form:
-    """Of the offsets: whether there are any, bits and places of their codes, and squares."""
+    """Of the offsets: whether there are any, bits and places of their codes, and squares.
+
+    Without places they are rounded: they learn between elements, and are rounded when weights get
+    their few bits.
+    """
 
     deformable: bool = True
     bits: int = 4
@@ -44,50 +50,57 @@ FORMS = {
 class _Block(nn.Module):
     """A depthwise 3 x 3 layer, displaced or not, and a 1 x 1 layer."""
 
-    def __init__(self, channels, form):
+    def __init__(self, channels, outputs, form, stride=1):
         super().__init__()
+        self.form = form
         same = {"groups": channels, "padding": 1}
         if form.deformable:
+            fraction = form.fraction or _LEARNING
             self.depthwise = train.QuantDeformConv2d(
-                channels, channels, 3, **same, square=form.square, fraction=form.fraction, bits=8
+                channels, channels, 3, **same, square=form.square, fraction=fraction, bits=8
             )
             self.where = train.QuantConv2d(channels, self.depthwise.offset_channels, 1)
-            self.offsets = train.BoundedOffsets(form.bits, form.fraction)
+            self.offsets = train.BoundedOffsets(form.bits + fraction - form.fraction, fraction)
         else:
-            self.depthwise = train.QuantConv2d(channels, channels, 3, **same, bits=8)
-        self.deformable = form.deformable
+            self.depthwise = train.QuantConv2d(channels, channels, 3, stride, **same, bits=8)
         self.middle = train.NormRequantizer(8, channels)
-        self.pointwise = train.QuantConv2d(channels, channels, 1, bits=8)
-        self.codes = train.NormRequantizer(8, channels)
+        self.pointwise = train.QuantConv2d(channels, outputs, 1, bits=8)
+        self.codes = train.NormRequantizer(8, outputs)
 
     def forward(self, x):
-        inputs = (x, self.offsets(self.where(x))) if self.deformable else (x,)
+        inputs = (x, self.offsets(self.where(x))) if self.form.deformable else (x,)
         x = self.depthwise(*inputs)
         return self.codes(self.pointwise(self.middle(x)))
+
+    def round_offsets(self):
+        """Gives offsets the places that they shall have."""
+        dropped = self.depthwise.fraction - self.form.fraction
+        rounded = train.BoundedOffsets(self.form.bits, self.form.fraction)
+        with torch.no_grad():
+            rounded.log2_scale.copy_(self.offsets.log2_scale - dropped)
+        self.offsets, self.depthwise.fraction = rounded, self.form.fraction
 
 
 class Detector(train.Model):
     """Maps of [classes, size (2), offset (2)] at a quarter of the resolution.
 
-    Weights have 8 bits until `narrow`, which gives all layers but the first and the last 4.
+    Weights have 8 bits until `narrow`, which gives all layers but the first and the last 4, and
+    rounds offsets.
     """
 
     def __init__(self, form):
         super().__init__()
-        c = _CHANNELS
+        first, second, third = _CHANNELS
         self.input = train.Input(8, shape=(1, SIZE, SIZE))
-        self.stem = train.QuantConv2d(1, c // 2, 3, stride=2, padding=1, bits=8)
-        self.stem_codes = train.NormRequantizer(8, c // 2)
-        down = {"stride": 2, "padding": 1, "groups": c // 2}
-        self.down = train.QuantConv2d(c // 2, c // 2, 3, **down, bits=8)
-        self.down_codes = train.NormRequantizer(8, c // 2)
-        self.widen = train.QuantConv2d(c // 2, c, 1, bits=8)
-        self.widen_codes = train.NormRequantizer(8, c)
-        self.block1 = _Block(c, form)
-        self.block2 = _Block(c, form)
-        self.neck = train.QuantConv2d(c, c, 1, bits=8)
-        self.neck_codes = train.NormRequantizer(8, c)
-        self.heads = train.QuantConv2d(c, _OUTPUTS, 1, bits=8)
+        self.stem = train.QuantConv2d(1, first, 3, stride=2, padding=1, bits=8)
+        self.stem_codes = train.NormRequantizer(8, first)
+        self.down = _Block(first, second, Form(deformable=False), stride=2)
+        self.widen = _Block(second, third, Form(deformable=False))
+        self.block1 = _Block(third, third, form)
+        self.block2 = _Block(third, third, form)
+        self.neck = train.QuantConv2d(third, third, 1, bits=8)
+        self.neck_codes = train.NormRequantizer(8, third)
+        self.heads = train.QuantConv2d(third, _OUTPUTS, 1, bits=8)
         self.output = train.Output()
         self.initialize()
 
@@ -98,11 +111,13 @@ class Detector(train.Model):
             # What makes offsets has them from the start.
             if layer not in (self.stem, self.heads) and layer.bits > _BITS:
                 layer.narrow(_BITS)
+        for block in (self.block1, self.block2):
+            if block.form.deformable:
+                block.round_offsets()
 
     def forward(self, x):
         x = self.stem_codes(self.stem(self.input(x)))
-        x = self.widen_codes(self.widen(self.down_codes(self.down(x))))
-        x = self.block2(self.block1(x))
+        x = self.block2(self.block1(self.widen(self.down(x))))
         return self.output(self.heads(self.neck_codes(self.neck(x))))
 
 
