@@ -83,12 +83,18 @@ def places(operands: Sequence[Operand], lo: int, hi: int) -> int:
         >>> places([Operand(0, 15, 0), Operand(0, 120, 3)], 0, 135)
         5
     """
+    if is_apart(operands):
+        return 0
     lower, upper, *third = sorted(operands, key=lambda operand: operand.zeros)
     start = lower.zeros if lower.negative or third else upper.zeros
-    apart = lower.lo >= 0 and lower.hi.bit_length() <= upper.zeros
-    if apart and not (third or lower.negative or upper.negative):
-        return 0
     return max(width(lo, hi) - start, 0)
+
+
+def is_apart(operands: Sequence[Operand]) -> bool:
+    """Whether two operands are added that do not overlap: one stands above the other."""
+    lower, upper, *third = sorted(operands, key=lambda operand: operand.zeros)
+    positive = not (third or lower.negative or upper.negative)
+    return positive and lower.lo >= 0 and lower.hi.bit_length() <= upper.zeros
 
 
 def is_topped(operands: Sequence[Operand], lo: int, hi: int, cost: AdderCost) -> bool:
@@ -179,8 +185,10 @@ def is_centred(operands: Sequence[Operand]) -> bool:
 
 
 def is_wired(operands: Sequence[Operand]) -> bool:
-    """Whether inverters make an addition, which the tables around it take in."""
-    return is_inverted(operands) or is_centred(operands)
+    """Whether wires make an addition, and inverters, which the tables around it take in."""
+    if len(operands) != 2:
+        return False
+    return is_apart(operands) or is_inverted(operands) or is_centred(operands)
 
 
 def node_luts(operands: Sequence[Operand], lo: int, hi: int, cost: AdderCost) -> int:

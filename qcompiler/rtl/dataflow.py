@@ -108,7 +108,7 @@ class SumCell(Cell):
         signs: of the terms.
         gates: whether it is so narrow that gates add, not a chain.
         carry: whether the third term is a bit that enters the chain of the others.
-        wired: whether inverters are all that it takes.
+        wired: whether wires and inverters are all that it takes.
         odd: whether its chain would leave half a cell empty if all cells have two places, and gates
             can make the top bit.
         topped: whether they do, beside the chain.

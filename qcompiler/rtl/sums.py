@@ -127,6 +127,26 @@ def gate_sum(
     Arguments as in `shift_add`. At most one of two terms is negative, and none of three; a third
     one is a bit.
     """
+    found = _side_by_side(b, terms, range_) or _added(b, terms, range_)
+    found.named(name)
+    found.note(f"[{range_.lo}, {range_.hi}]")
+    return found
+
+
+def _side_by_side(
+    b: ModuleBuilder, terms: Sequence[tuple[Number, int, int]], range_: IntRange
+) -> Number | None:
+    """Returns the sum of two numbers of which one stands right above the other, if it is that."""
+    (low, start, _), (high, above, _) = sorted(terms[:2], key=lambda term: term[1])
+    plain = len(terms) == 2 and all(sign > 0 for _, _, sign in terms) and not start
+    width = low.width + high.width
+    if not plain or low.range.signed or above != low.width or width != range_.width_bits:
+        return None
+    return Number.of(b.concat([high, low]), range_)
+
+
+def _added(b: ModuleBuilder, terms: Sequence[tuple[Number, int, int]], range_: IntRange) -> Number:
+    """Returns the sum made of full adders."""
     width = range_.width_bits
     rows = [_bits(number, shift, sign, width) for number, shift, sign in terms]
     carry: Bit = int(any(sign < 0 for _, _, sign in terms))
@@ -136,10 +156,7 @@ def gate_sum(
     for bits in zip(*rows, strict=True):
         total, carry = _full_adder((*bits, carry))
         made.append(b.constant(total, 1) if isinstance(total, int) else total)
-    found = Number.of(b.concat(made[::-1]) if width > 1 else made[0], range_)
-    found.named(name)
-    found.note(f"[{range_.lo}, {range_.hi}]")
-    return found
+    return Number.of(b.concat(made[::-1]) if width > 1 else made[0], range_)
 
 
 def _bits(number: Number, shift: int, sign: int, width: int) -> list[Bit]:

@@ -21,13 +21,14 @@ class Block:
     """Something that is not made of gates.
 
     Attributes:
-        kind: register, adder, compare, multiplier, memory, or instance.
+        kind: register, adder, compare, multiplier, memory, table, or instance.
         reads: literals at its inputs.
         makes: literals of its outputs, all of them leaves.
         op: what it was.
         shape: widths, by kind: of an adder, its bits; of a multiplier, those of its factors.
         enable: of a register, its clock enable and its synchronous reset, if it has them.
         pairs: of an adder and a comparison, the two bits at each place.
+        words: of a table, its bits, word after word.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Block:
     shape: tuple[int, ...] = ()
     enable: tuple[int | None, int | None] = (None, None)
     pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    words: Bits = field(default_factory=list[int])
 
 
 def stripped(bits: Sequence[int]) -> Bits:

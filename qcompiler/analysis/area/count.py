@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
 from xdsl.dialects import hw
 
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
@@ -348,6 +349,16 @@ class Estimator:
             counts["read_first_bits"] += width
             counts["read_first"] += 1
 
+    def _table(
+        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
+    ) -> None:
+        roots += block.reads
+        bits = np.array(block.words, np.uint8).reshape(-1, len(block.makes))
+        used = [at for at, bit in enumerate(block.makes) if bit in live]
+        if used:
+            columns = np.ascontiguousarray(bits[:, used].T)
+            counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
+
     def _banks(self, found: Placement, width: int, counts: Counts) -> None:
         """Counts the choice of a bank, which is kept while the memory reads."""
         ways = 4 if self._family.inputs >= 6 else 2  # that a table chooses from
@@ -370,6 +381,7 @@ class Estimator:
         "compare": _compare,
         "multiplier": _multiplier,
         "memory": _memory,
+        "table": _table,
     }
 
 

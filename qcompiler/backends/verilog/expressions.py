@@ -236,6 +236,14 @@ def _concat(_op: Operation, operands: Sequence[Expr]) -> Expr:
     return Expr(f"{{{joined}}}", width, depth=_depth(operands), joined=joined)
 
 
+def _array(op: Operation, operands: Sequence[Expr]) -> Expr:
+    bits = [o.constant for o in operands if o.width == 1 and o.constant is not None]
+    if len(bits) < len(operands):
+        return _concat(op, operands)
+    value = int("".join(map(str, bits)), 2)  # a table of bits, the first word last
+    return Expr(f"{len(bits)}'h{value:x}", len(bits), constant=value)
+
+
 def _replicate(op: Operation, operands: Sequence[Expr]) -> Expr:
     (operand,) = operands
     width = value_width(op.results[0])
@@ -335,7 +343,7 @@ _BUILDERS: dict[type[Operation], Callable[[Operation, Sequence[Expr]], Expr]] = 
     comb.ConcatOp: _concat,
     comb.ReplicateOp: _replicate,
     comb.MuxOp: _mux,
-    hw.ArrayCreateOp: _concat,
+    hw.ArrayCreateOp: _array,
     hw.ArrayGetOp: _array_get,
     rtl.ShiftAddOp: _shift_add,
 }
