@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from lines import Lines, Reals, cramer_rao
+from lines import MARGIN, Lines, Reals, cramer_rao
 from numpy.lib.stride_tricks import sliding_window_view
 
 Detector = Callable[[Reals], tuple[Reals, Reals]]
@@ -99,7 +99,12 @@ class Result:
 
 
 def candidates(scores: Reals) -> Reals:
-    """Returns scores where they are the largest around, minus infinity elsewhere."""
+    """Returns scores where they are the largest around, minus infinity elsewhere.
+
+    The `MARGIN` outer pixels of a line are left out, whatever the detector.
+    """
+    scores = np.array(scores, dtype=np.float64)
+    scores[:, :MARGIN] = scores[:, -MARGIN:] = -np.inf
     padded = np.pad(scores, ((0, 0), (_AROUND, _AROUND)), constant_values=-np.inf)
     largest = sliding_window_view(padded, 2 * _AROUND + 1, axis=1).max(axis=2)
     earlier = sliding_window_view(padded, _AROUND, axis=1).max(axis=2)[:, : scores.shape[1]]

@@ -20,6 +20,8 @@ AMPLITUDES = 30.0, 500.0
 SIGMAS = 1.0, 2.0
 _APART = 8.0
 _EDGE = 8.0
+MARGIN = 6
+"""Pixels at each end of a line that nobody looks at: no peak stands less than `_EDGE` from it."""
 
 Reals = NDArray[np.float64]
 

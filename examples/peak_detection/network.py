@@ -1,8 +1,7 @@
 """The detector in floating point: a network along a line that makes a confidence and an offset.
 
 Its first layer looks at `KERNEL` pixels, what follows at one place: so it is trained on windows of
-so many pixels, which are drawn more often near peaks and at a line's ends, each with the inverse
-of its chance.
+so many pixels, which are drawn more often near peaks, each with the inverse of its chance.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from detectors import Detector
-from lines import WIDTH, Reals, make_lines
+from lines import MARGIN, WIDTH, Reals, make_lines
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,6 +26,10 @@ _LINES, _CHUNKS, _PEAKS = 512, 16, (4, 18)
 """Lines at a time, how often, and peaks of one: more than others have, to learn more of each."""
 _CHANCES = (0.75, 1.0), (4.0, 0.33), (np.inf, 0.12)
 """Of a window to be taken, up to a distance to the nearest centre."""
+_SURE, _NONE = 0.55, 0.85
+"""Distance to the nearest centre up to which a pixel is to be confident, and from which not; less
+and less between them. Both neighbours of a centre midway are: else they would share it, and none
+of them reach the threshold."""
 _CONFIDENCE = 16.0
 """Factor of that output in the loss: both outputs have one scale, that of the offset in pixels."""
 _OFFSET = 3.0
@@ -40,14 +43,14 @@ class Windows:
 
     Attributes:
         pixels: [N, KERNEL], as the network takes them.
-        is_peak: whether the middle is the nearest pixel to a centre, [N].
+        confidence: that wanted of the middle, from 0 to 1 where a centre is near, [N].
         offset: from the middle to that centre, [N]; zero where `nearness` is.
         weight: of the confidence's error, [N].
         nearness: weight of the offset's error: half where another pixel is a little nearer, [N].
     """
 
     pixels: Tensor
-    is_peak: Tensor
+    confidence: Tensor
     offset: Tensor
     weight: Tensor
     nearness: Tensor
@@ -78,14 +81,17 @@ def _some_windows(seed: int, random: np.random.Generator) -> tuple[Reals, ...]:
     distance = np.abs(offset)
     chance = np.select([distance <= far for far, _ in _CHANCES], [share for _, share in _CHANCES])
     half = KERNEL // 2
-    chance[:, :half] = chance[:, -half:] = 1  # ends, where zeros stand for pixels, look like peaks
+    chance[:, :MARGIN] = chance[:, -MARGIN:] = 0
     some = random.random(chance.shape) < chance
-    nearness = np.select([distance <= 0.5, distance <= 0.75], [1.0, 0.5])
+    confidence = np.clip((_NONE - distance) / (_NONE - _SURE), 0, 1)
+    nearness = np.select([distance <= _SURE, distance <= _NONE], [1.0, 0.5])
     windows = sliding_window_view(np.pad(lines.pixels, ((0, 0), (half, half))), KERNEL, axis=1)
     offset = np.where(nearness > 0, offset, 0)
     return (
         windows[some] * SCALE,
-        *(a[some] for a in (distance <= 0.5, offset, 1 / chance, nearness)),
+        *(a[some] for a in (confidence, offset)),
+        1 / chance[some],
+        nearness[some],
     )
 
 
@@ -119,7 +125,7 @@ def loss(made: Tensor, wanted: Windows) -> Tensor:
     """Returns what is trained: cross entropy of the confidence, error of the offset."""
     confident = functional.binary_cross_entropy_with_logits(
         _CONFIDENCE * made[:, 0],
-        wanted.is_peak,
+        wanted.confidence,
         weight=wanted.weight,
         pos_weight=torch.tensor(4.0),
         reduction="sum",

@@ -3,18 +3,20 @@
     python study.py SEED RESULTS.json [--bits 4 2 3 8] [--all-few] [--onnx MODEL.onnx]
 
 With --onnx, writes the model of 4 bits; with --all-few, the last layer has few bits like the
-others. Some twenty seconds of one free core for what all bits share, and as much for each.
+others. Some twenty seconds of CPU for what all bits share, and 36 for each.
 """
 
 import argparse
 import json
+from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from math import isnan
 from pathlib import Path
 
 import torch
 from detectors import BASELINES, Detector, Result, measure
-from integers import HEAD_BITS, quantized
+from integers import AGAIN, HEAD_BITS, NOISY, ROUNDED, SWEEPS, quantized
 from lines import make_lines
 from network import detector, fit, floating, make_windows, on_windows
 
@@ -22,6 +24,9 @@ from qcompiler import train
 
 _CALIBRATION, _TEST = 6000, 4000
 """Lines that thresholds are set on, and those of the test."""
+
+_TRAINED_ON = "float, trained on"
+"""In float for as many steps more as integers are."""
 
 
 class _Study:
@@ -40,6 +45,11 @@ class _Study:
         fit(lambda x: on_windows(model, x), model.parameters(), windows, self._seed)
         if "float" not in done:
             self._measured("float", detector(model.eval()))
+        if _TRAINED_ON not in done:
+            more = deepcopy(model)
+            for steps, rate in (NOISY, ROUNDED, *[AGAIN] * len(SWEEPS)):
+                fit(partial(on_windows, more), more.parameters(), windows, self._seed, steps, rate)
+            self._measured(_TRAINED_ON, detector(more.eval()))
         for count in bits:
             name = f"{count} bits, all layers" if all_few else f"{count} bits"
             head = count if all_few else HEAD_BITS
@@ -70,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seed", type=int)
     parser.add_argument("results", type=Path)
-    parser.add_argument("--bits", type=int, nargs="+", default=list(range(2, 9)))
+    parser.add_argument("--bits", type=int, nargs="*", default=list(range(2, 9)))
     parser.add_argument("--all-few", action="store_true")
     parser.add_argument("--onnx", type=Path)
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Prints the table of what the study measured, and draws the pictures of the page into FOLDER.
+"""Prints the tables of what the study measured, and draws the pictures of the page into FOLDER.
 
     python tables.py results.json peak_detector_w4a4.onnx FOLDER
 
@@ -12,14 +12,15 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from detectors import candidates
+from detectors import BASELINES, candidates
 from lines import make_lines
 from matplotlib.figure import Figure
 
 import qcompiler
 
 ROWS = ("argmax", "centre of mass", "FIR zero crossing", "parabola", "2 bits", "3 bits", "4 bits",
-        "4 bits, all layers", "5 bits", "6 bits", "7 bits", "8 bits", "float")  # fmt: skip
+        "4 bits, all layers", "5 bits", "6 bits", "7 bits", "8 bits", "float",
+        "float, trained on")  # fmt: skip
 
 
 def gathered(results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
@@ -54,6 +55,26 @@ def table(results: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {len(rows)} | {_spread(error)} | {np.nanmean(bound):.3f} "
             f"| {_spread(100 * rate, 1)} % | {false.mean():.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def table_of_seeds(results: dict[str, Any]) -> str:
+    """Returns a table with a row a seed: 4 bits beside float and the best baselines."""
+    lines = [
+        "| seed | float, px | 4 bits, px | more | best baseline, px "
+        "| found: float | 4 bits | best baseline |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for seed, rows in sorted(results.items()):
+        whole, few = rows["float"], rows["4 bits"]
+        baselines = [rows[name] for name in BASELINES]
+        error = min(row["error"] for row in baselines if row["error"] is not None)
+        rate = max(row["rate"] for row in baselines)
+        lines.append(
+            f"| {seed} | {whole['error']:.4f} | {few['error']:.4f} "
+            f"| {100 * (few['error'] / whole['error'] - 1):.1f} % | {error:.4f} "
+            f"| {100 * whole['rate']:.2f} % | {100 * few['rate']:.2f} % | {100 * rate:.2f} % |"
         )
     return "\n".join(lines)
 
@@ -106,7 +127,7 @@ def main() -> None:
     results, model, folder = map(Path, sys.argv[1:])
     known = json.loads(results.read_text(encoding="utf-8"))
     mpl.rcParams["svg.hashsalt"] = "peak_detection"
-    print(table(known))
+    print(table(known), table_of_seeds(known), sep="\n\n")
     draw_errors(known, folder / "peak_detection_errors.svg")
     draw_line(model, folder / "peak_detection_line.svg", 0.0)
 
