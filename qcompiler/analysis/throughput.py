@@ -175,7 +175,7 @@ def _forward(
     skew = 0
     joined: dict[SSAValue, Times] = {}
     waiting: dict[SSAValue, int] = {}
-    kept: dict[SSAValue, Times] = {}
+    kept = {value: times for value, times in arrivals.items() if value in watched}
     moved = 0
     buffered: dict[SSAValue, Times] = {}  # when what a FIFO gives came to it
     for process in network.processes:
