@@ -226,7 +226,7 @@ class Circuit:
         (value,), (result,), low = op.operands, op.results, op.low_bit.value.data
         self._bits[result] = self.bits(value)[low : low + width_of(result)]
 
-    def _concat(self, op: comb.ConcatOp) -> None:
+    def _concat(self, op: comb.ConcatOp | hw.ArrayCreateOp) -> None:
         parts = [self.bits(operand) for operand in reversed(op.operands)]
         self._bits[op.results[0]] = [bit for part in parts for bit in part]
 
@@ -243,25 +243,13 @@ class Circuit:
             result = [combine(a, b) for a, b in zip(result, self.bits(operand), strict=True)]
         self._bits[op.results[0]] = result
 
-    def _array(self, op: hw.ArrayCreateOp) -> None:
-        parts = [self.bits(operand) for operand in reversed(op.operands)]
-        self._bits[op.results[0]] = [bit for part in parts for bit in part]
-
     def _word(self, op: hw.ArrayGetOp) -> None:
-        words, index = self.bits(op.input), self.bits(op.index)
-        made = self.gates.leaves(width_of(op.result))
-        self._bits[op.result] = made
-        if max(words) > TRUE:  # it is chosen from what changes
-            self._bits[op.result] = self._chosen(words, index, len(made))
+        words = self.bits(op.input)
+        if max(words) > TRUE:  # no table: it is chosen from what changes
+            self._opaque(op)
             return
-        self.blocks.append(Block("table", index, made, op, words=words))
-
-    def _chosen(self, words: Bits, index: Bits, width: int) -> Bits:
-        left = [words[at : at + width] for at in range(0, len(words), width)]
-        for bit in index:
-            pairs = [left[at : at + 2] for at in range(0, len(left), 2)]
-            left = [self.gates.mux_words(bit, pair[-1], pair[0]) for pair in pairs]
-        return left[0]
+        made = self._bits[op.result] = self.gates.leaves(width_of(op.result))
+        self.blocks.append(Block("table", self.bits(op.index), made, op, words=words))
 
     def _mux(self, op: comb.MuxOp) -> None:
         (condition,), if_true, if_false = (self._bits[operand] for operand in op.operands)
@@ -324,7 +312,7 @@ class Circuit:
         comb.AndOp: _bitwise,
         comb.OrOp: _bitwise,
         comb.XorOp: _bitwise,
-        hw.ArrayCreateOp: _array,
+        hw.ArrayCreateOp: _concat,
         hw.ArrayGetOp: _word,
         comb.MuxOp: _mux,
         comb.ICmpOp: _compare,

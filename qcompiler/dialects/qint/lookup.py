@@ -80,7 +80,8 @@ class LookupOp(IntegerOp):
     @property
     def table(self) -> Table:
         """The entries of each neuron by the sum of its elements times `weights`."""
-        lowest = self.x_lo.value.data * int(self.weights[:, 0].sum())
+        places = range(self.sources.get_shape()[1])
+        lowest = self.x_lo.value.data * sum(1 << self.bits.value.data * place for place in places)
         return Table(numpy_from_dense(self.entries).astype(np.int64), lowest)
 
     @property
