@@ -51,7 +51,7 @@ def trial(folder, monkeypatch=None, word=None, **changes):
     data = {"models": ["net.onnx"], "options": {"cycles": 4}, **changes}
     if word is not None:
         (folder / "plugin.py").write_text(PLUGIN)
-        monkeypatch.setenv("QCC_TEST", word)
+        _tell(monkeypatch, folder, word)
         data["plugins"] = ["plugin.py"]
     space = space_of(data, folder)
     files = Files()
@@ -63,17 +63,25 @@ def starting(folder, monkeypatch, word):
     """The same, but what `word` says is done before the trial has imported anything."""
     (folder / "start").mkdir()
     (folder / "start" / "sitecustomize.py").write_text(PLUGIN)
-    monkeypatch.setenv("QCC_TEST", word)
     monkeypatch.setenv("PYTHONPATH", str(folder / "start"))
+    _tell(monkeypatch, folder, word)
     return trial(folder)
 
 
-def marked():
-    """Processes that carry the mark of a trial."""
+def _tell(monkeypatch, folder, word):
+    monkeypatch.setenv("QCC_TEST", word)
+    monkeypatch.setenv("QCC_TEST_FOLDER", str(folder))
+
+
+def marked(folder):
+    """Processes of a trial that a test started; others' trials may run beside it."""
     found = []
     for process in psutil.process_iter():
         try:
-            if MARK in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+            carries = process.environ()
+            if carries.get("QCC_TEST_FOLDER") != str(folder):
+                continue
+            if MARK in carries and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.cmdline())
         except psutil.Error:
             continue
@@ -115,14 +123,14 @@ def test_limits_and_faults(tmp_path, monkeypatch, made, word, limits, state, wor
     outcome = run_trial(task, limits, files)
     assert outcome.state == state
     assert words in outcome.log
-    assert marked() == []
+    assert marked(tmp_path) == []
 
 
 def test_a_trial_that_nobody_wants_ends(tmp_path, monkeypatch):
     task, files = trial(tmp_path, monkeypatch, "hang")
     outcome = run_trial(task, LIMITS, files, lambda words: False)
     assert outcome.state == INTERRUPTED
-    assert marked() == []
+    assert marked(tmp_path) == []
 
 
 def test_a_trial_ends_with_whoever_started_it(tmp_path, monkeypatch):
@@ -138,14 +146,14 @@ def test_a_trial_ends_with_whoever_started_it(tmp_path, monkeypatch):
     ).replace("_order(", "(lambda task, files: (task, test_trials.LIMITS, files))(")
     starter = subprocess.Popen([sys.executable, "-c", script])
     deadline = time.monotonic() + 60
-    while not any("sleep" in words for words in marked()) and time.monotonic() < deadline:
+    while not any("sleep" in words for words in marked(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert any("sleep" in words for words in marked())
+    assert any("sleep" in words for words in marked(tmp_path))
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
-    while marked() and time.monotonic() < deadline:
+    while marked(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert marked() == []
+    assert marked(tmp_path) == []
 
 
 def test_a_task_cannot_write_elsewhere(tmp_path):
