@@ -108,6 +108,11 @@ class DelayModel:
             levels += 1
         return levels * self.device.delays.lut
 
+    def words(self, address_bits: int) -> float:
+        """Returns how long a table of constants in logic takes: four are chosen among a level."""
+        beyond = max(address_bits - FAMILIES[self.device.family].inputs, 0)
+        return self.device.delays.lut * (1 + -(-beyond // 2))
+
     def add(self, terms: int, width: int) -> float:
         """Returns how long the sum of so many terms takes: full adders, then a carry chain."""
         if terms < _ADDERS_ALONE:

@@ -5,7 +5,6 @@ from xdsl.dialects import hw
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import Requantizer, Shift, Table, Threshold
 from qcompiler.devices.delays import DelayModel
-from qcompiler.devices.families import FAMILIES
 from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.numbers import Number
 
@@ -22,10 +21,7 @@ def code_tables(model: DelayModel, form: Requantizer, y: IntRange) -> float:
         case Threshold():
             return lut * (_LEVELS + 1)
         case Table():
-            # Four words are chosen among by one more level of tables.
-            bits = (form.entries.shape[1] - 1).bit_length()
-            inputs = FAMILIES[model.device.family].inputs
-            return lut * (1 + -(-max(bits - inputs, 0) // 2))
+            return model.words((form.entries.shape[1] - 1).bit_length())
         case _:
             return lut * (1 + y.width_bits)
 
