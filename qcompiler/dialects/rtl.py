@@ -3,7 +3,8 @@
 Everything else of a hardware module is written in those three dialects. Discardable
 attributes of this dialect's name carry comments down to the Verilog:
 `rtl.comment = ["line", ...]` on an `hw.module`, `rtl.comment = "line"` on any op in it; `rtl.note`
-is one that stands behind a wire. `rtl.chains` marks modules whose sums are best carry chains.
+is one that stands behind a wire. `rtl.chains` marks modules whose sums are best carry chains;
+`rtl.kept` a register that is not to be merged with others that hold the same.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     StringAttr,
     SymbolRefAttr,
+    UnitAttr,
     i1,
     i32,
 )
@@ -352,8 +353,13 @@ class ModuleBuilder:
             return terms[0]
         return self.make(comb.AddOp, terms, terms[0].width)
 
-    def register(self, name: str, width: int, *, reset: int | None = None) -> Register:
-        """Adds a register; drive it once. Without `reset` its start value is undefined."""
+    def register(
+        self, name: str, width: int, *, reset: int | None = None, kept: bool = False
+    ) -> Register:
+        """Adds a register; drive it once. Without `reset` its start value is undefined.
+
+        One that is `kept` is not merged with others that hold the same: it stands where it is read.
+        """
         operands = [self.constant(0, width).value, self.clock]
         if reset is not None:
             operands += [self.reset.value, self.constant(reset, width).value]
@@ -362,13 +368,17 @@ class ModuleBuilder:
             result_types=[_integer_type(width)],
             attributes=_register_attributes(len(operands)),
         )
+        if kept:
+            op.attributes["rtl.kept"] = UnitAttr()
         self._block.add_op(op)
         op.data.name_hint = name
         return Register(self, op.data, op)
 
-    def delay(self, name: str, signal: Signal, *, enable: Signal | None = None) -> Signal:
-        """Returns `signal` one clock later, without reset."""
-        register = self.register(name, signal.width)
+    def delay(
+        self, name: str, signal: Signal, *, enable: Signal | None = None, kept: bool = False
+    ) -> Signal:
+        """Returns `signal` one clock later, without reset; `kept` as for `register`."""
+        register = self.register(name, signal.width, kept=kept)
         register.drive(signal, enable=enable)
         return register
 

@@ -122,6 +122,17 @@ def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
 
 
 @pytest.mark.parametrize(
+    ("name", "pixels", "kept"),
+    [("fine", 1, 0), ("fine", 4, 3)],  # the layer of one tap shares nothing
+)
+def test_each_pixel_has_registers_of_its_own_for_what_others_read(tmp_path, name, pixels, kept):
+    design = qcompiler.compile(written(tmp_path, name), pixels_per_clock=pixels)
+    design.write(tmp_path / "out")
+    texts = [file.read_text() for file in (tmp_path / "out" / "rtl").glob("*.v")]
+    assert sum(text.count("(* keep *) reg") for text in texts) == kept
+
+
+@pytest.mark.parametrize(
     ("name", "rate", "cycles"),
     [
         ("residual", {"cycles": 5}, 4),  # a power of two

@@ -24,7 +24,7 @@ from qcompiler.backends.verilog.layout import (
 from qcompiler.backends.verilog.legalize import STATEFUL_OPS, constant_value, value_width
 from qcompiler.backends.verilog.names import Namer, comment_text
 from qcompiler.backends.verilog.plan import Branch, plan_module, resolve
-from qcompiler.backends.verilog.registers import Condition, RegisterFile, Update
+from qcompiler.backends.verilog.registers import KEEP, Condition, RegisterFile, Update
 from qcompiler.dialects import rtl
 
 KEEPS_CHAINS = "qcc_chains"
@@ -177,6 +177,7 @@ class ModuleEmitter:
     def _declare_results(self, op: Operation, lines: list[str]) -> None:
         """Declares the results of a stateful op, unless that has been done or ports do it."""
         kind = "wire" if isinstance(op, hw.InstanceOp) else "reg"
+        kind = f"{KEEP} {kind}" if "rtl.kept" in op.attributes else kind
         for value in op.results:
             if value in self.exprs:
                 continue
@@ -305,7 +306,8 @@ class ModuleEmitter:
         # Elsewhere the comment stands above the declaration.
         comment = self._comment(op) if data in self.output_names else []
         texts = tuple([self._text(value) for value in values])
-        condition = Condition(self._text(taken.clk), reset, conditions)
+        kept = "rtl.kept" in op.attributes
+        condition = Condition(self._text(taken.clk), reset, conditions, kept)
         self.registers.add(condition, Update(op, name, reset_value, texts, comment))
 
     def _condition(self, branch: Branch) -> str:

@@ -9,13 +9,20 @@ from xdsl.ir import Operation
 
 from qcompiler.backends.verilog.layout import INDENT, mark, wrap
 
+KEEP = "(* keep *)"
+"""Of a register that tools are not to merge: Yosys reads it at the block, vendors at the `reg`."""
+
 
 class Condition(NamedTuple):
-    """When a group of registers changes: clock, reset (or None), and if/else-if conditions."""
+    """When a group of registers changes: clock, reset (or None), and if/else-if conditions.
+
+    Registers that are kept stand apart, as Yosys reads that of the block.
+    """
 
     clock: str
     reset: str | None
     branches: tuple[str, ...]
+    kept: bool = False
 
 
 class Update(NamedTuple):
@@ -66,7 +73,8 @@ def _assign(update: Update, value: str, indent: str) -> list[str]:
 
 def _always(condition: Condition, updates: Sequence[Update]) -> list[str]:
     lines = ["", *(line for update in updates for line in update.comment)]
-    lines.append(f"{INDENT}always @(posedge {condition.clock}) begin")
+    kept = f"{KEEP} " if condition.kept else ""
+    lines.append(f"{INDENT}{kept}always @(posedge {condition.clock}) begin")
     inner = INDENT * 2
     opened = False
     if condition.reset is not None:

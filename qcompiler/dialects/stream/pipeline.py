@@ -238,6 +238,15 @@ class PipelineOp(Process):
         """Whether there is one copy of the body, which takes all of every beat."""
         return self.copies == 1 and self.wanted_lanes == self._elements
 
+    @property
+    def shares_lanes(self) -> bool:
+        """Whether several copies of the body take the same lanes: those of overlapping windows."""
+        taken = [
+            view.places(self.copies, elements)
+            for view, elements in zip(self.views, self._elements, strict=True)
+        ]
+        return any(np.unique(places).size < places.size for places in taken)
+
     def repeat(self, copies: int, views: Sequence[View]) -> None:
         """Gives the body so many copies, which take what `views` say; the result's lanes follow."""
         self.copies_attr = IntegerAttr(copies, i64)

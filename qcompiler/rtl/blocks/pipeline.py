@@ -3,7 +3,9 @@
     in --> core: sums and codes, `latency` registers on every way, never stalled --> storage --> out
     credits: beats that the storage has room for --^
 
-Where a beat holds several pixels, the core is a row of copies of one body, side by side.
+Where a beat holds several pixels, the core is a row of copies of one body, side by side. What
+several of them read stands in registers of each: the way there takes a cycle of its own, and from
+there on a copy needs nothing that is far away.
 
 The core moves in every cycle, so that no stall fans out to its registers. A beat enters it only
 with a credit: room in the storage behind it, which is given back when the beat leaves it.
@@ -51,7 +53,7 @@ def build_core(place: Place, name: str, op: stream.PipelineOp) -> hw.HWModuleOp:
             input_ports(len(op.inputs)), op.input_channels, elements, strict=True
         )
     ]
-    made = _Made(b, flow)
+    made = _Made(b, flow, op.shares_lanes)
     for number, cell in enumerate(flow.cells):
         if isinstance(cell, InputCell):
             made.add(number, Number.of(ports[cell.port][cell.lane].named(cell.name), cell.range))
@@ -69,9 +71,10 @@ def build_core(place: Place, name: str, op: stream.PipelineOp) -> hw.HWModuleOp:
 class _Made:
     """Cells that are built, and their registers."""
 
-    def __init__(self, b: SumBuilder, flow: Dataflow):
+    def __init__(self, b: SumBuilder, flow: Dataflow, shares_lanes: bool):
         self._b = b
         self._flow = flow
+        self._shares_lanes = shares_lanes
         self.stages = flow.read_stages()
         self._kept: dict[tuple[int, int], Number] = {}
 
@@ -83,7 +86,9 @@ class _Made:
         if (cell, stage) not in self._kept:
             before = self._at(cell, stage - 1)
             name = f"{self._flow.cells[cell].name}_s{stage}"
-            self._kept[cell, stage] = before.at(self._b.delay(name, before))
+            first = stage == 1 and isinstance(self._flow.cells[cell], InputCell)
+            kept = self._shares_lanes and first
+            self._kept[cell, stage] = before.at(self._b.delay(name, before, kept=kept))
         return self._kept[cell, stage]
 
     def get(self, wire: Wire, stage: int) -> Number:
@@ -240,8 +245,10 @@ def _place(model: DelayModel, op: stream.PipelineOp) -> None:
     widest = max(cell.range.width_bits for cell in flow.cells)
     budget = model.pipeline_budget - model.ripple(widest)
     outputs = [wire.cell for wire in flow.outputs if wire.cell >= 0]
+    # A register stands behind an input that the budget does not suffice for.
+    entry = 2 * budget if op.shares_lanes else 0.0
     delays = Delays(
-        [cell.ns(model) for cell in flow.cells],
+        [entry if isinstance(cell, InputCell) else cell.ns(model) for cell in flow.cells],
         [cell.range.width_bits for cell in flow.cells],
         [list(cell.sources) for cell in flow.cells],
         outputs,

@@ -75,3 +75,24 @@ def test_yosys_can_keep_a_deep_memory_with_one_address(
     script = "synth_xilinx -family xcup -top memory -run :map_ffram"
     said = _yosys(ModuleOp([b.build()]), script, tmp_path, "stat")
     assert re.search(r"\b1\s+RAMB18E2\b", said), said
+
+
+TWICE = """
+hw.module @twice(in %clk : !seq.clock, in %x : i4, in %y : i4, out p : i4, out q : i4) {
+  %a = seq.compreg %x, %clk KEPT : i4
+  %b = seq.compreg %x, %clk KEPT : i4
+  %p = comb.add %a, %y : i4
+  %q = comb.xor %b, %y : i4
+  hw.output %p, %q : i4, i4
+}"""
+
+
+@pytest.mark.parametrize(("kept", "count"), [("{rtl.kept}", 2), ("", 1)])
+def test_registers_that_hold_the_same_are_merged_unless_they_are_kept(
+    tmp_path: Path, kept: str, count: int
+) -> None:
+    module = parse(TWICE.replace("KEPT", kept))
+    cells = _yosys(module, "proc; opt", tmp_path, "select -list t:$dff")
+    assert len(cells.split()) == count
+    (source,) = tmp_path.glob("*.v")
+    assert source.read_text().count("(* keep *) reg [3:0]") == (2 if kept else 0)
