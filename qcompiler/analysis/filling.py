@@ -13,14 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from xdsl.ir import SSAValue
 
-from qcompiler.analysis.throughput import (
-    FIFO_DELAY,
-    HELD_BESIDE_MEMORY,
-    SLICE_DELAY,
-    SLICE_ENTRIES,
-    Pass,
-    room,
-)
+from qcompiler.analysis.frames import FIFO_DELAY, SLICE_DELAY, SLICE_ENTRIES, room
+from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, Pass
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Times
 

@@ -10,30 +10,28 @@ again with nothing made before it is needed. The beats that wait then are what a
 such a schedule exists, so no more is needed (docs/hardware.md).
 """
 
-from bisect import bisect_left
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from xdsl.ir import SSAValue
 
+from qcompiler.analysis.frames import (
+    LEAST_FRAMES,
+    SLICE_ENTRIES,
+    AlikeFrames,
+    Frames,
+    NotAlikeError,
+)
 from qcompiler.analysis.network import Network, State
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Times
-
-SLICE_ENTRIES = 2
-"""Beats that the register slice at a block's output holds."""
 
 HELD_BESIDE_MEMORY = 2 * SLICE_ENTRIES + 1
 """Beats that a FIFO has beside those in its memory: in the slice before it, in its output register,
 and in its own slice."""
 
-SLICE_DELAY, FIFO_DELAY = 2, 3
-"""Cycles from when a beat is taken of a full slice, or of a FIFO that is full with the slice before
-it, until another one may come into that slice."""
-
-_LEAST_FRAMES = 4
 _LOOP_FRAMES = 6
 """Frames after which those with states follow at a steady pace."""
 _KEEPING = 3
@@ -67,7 +65,7 @@ class Pass:
         waiting: per channel that a process takes, for how many beats there must be room; if it
             is a FIFO, with those that wait behind it.
         times: per channel that is watched, when its beats come.
-        frames: that took it.
+        frames: that `times` are of; `outputs`, `entered` and `joined` may be of the first only.
         period: cycles from one to the next.
         moved: how many beats all processes took.
     """
@@ -81,28 +79,6 @@ class Pass:
     frames: int
     period: int
     moved: int
-
-
-def room(arrival: Times, taken: Times) -> int:
-    """Returns for how many beats there must be room: up to `SLICE_ENTRIES` a slice has it.
-
-    Each beat comes when the one so many before it was taken, and the place of that one has come
-    back. In a slice that is full it does so a cycle later: a beat that comes before makes what
-    gives it stand still, with all beats in there.
-    """
-
-    def holds(beats: int, delay: int) -> bool:
-        return bool((taken[:-beats] + taken.dtype.type(delay) <= arrival[beats:]).all())
-
-    if holds(1, 1):
-        return 1
-    if holds(SLICE_ENTRIES, SLICE_DELAY):
-        return SLICE_ENTRIES
-    enough = SLICE_ENTRIES + 1
-    while not holds(enough, FIFO_DELAY):
-        enough *= 2
-    fewer = range(SLICE_ENTRIES + 1, enough)
-    return fewer.start + bisect_left(fewer, True, key=lambda beats: holds(beats, FIFO_DELAY))
 
 
 @dataclass(frozen=True)
@@ -143,16 +119,16 @@ def _early(network: Network, pace: _Pace) -> Pass:
     frames has that many more beats wait beside it; in small frames the latency of one layer is
     enough.
     """
-    found = _forward(network, pace, frames=_LEAST_FRAMES)
-    frames = _LEAST_FRAMES + found.skew // pace.period
-    if frames > _LEAST_FRAMES:
-        found = _forward(network, pace, frames=frames)
+    found = _forward(network, pace, Frames(LEAST_FRAMES))
+    frames = LEAST_FRAMES + found.skew // pace.period
+    if frames > LEAST_FRAMES:
+        found = _forward(network, pace, Frames(frames))
     return found
 
 
 def _arrivals(network: Network, pace: _Pace, frames: int) -> dict[SSAValue, Times]:
     """Returns when beats come to a network that never lacks any."""
-    kind = pace.time_type(frames)
+    kind = pace.time_type(max(frames, LEAST_FRAMES))
     start = (np.arange(frames, dtype=kind) * pace.period)[:, None]
     return {
         value: (start + np.arange(stream.channel_of(value).beats, dtype=kind)).reshape(-1)
@@ -163,14 +139,14 @@ def _arrivals(network: Network, pace: _Pace, frames: int) -> dict[SSAValue, Time
 def _forward(
     network: Network,
     pace: _Pace,
+    frames: Frames,
     release: Mapping[stream.Process, Times | None] | None = None,
     *,
-    frames: int,
     count: bool = False,
     given: Mapping[SSAValue, Times] | None = None,
     watched: Collection[SSAValue] = (),
 ) -> Pass:
-    arrivals = _arrivals(network, pace, frames) | dict(given or {})
+    arrivals = _arrivals(network, pace, frames.count) | dict(given or {})
     entered: dict[SSAValue, Times] = {}
     skew = 0
     joined: dict[SSAValue, Times] = {}
@@ -184,16 +160,16 @@ def _forward(
         if len(come) > 1:
             firsts = [int(times[0]) for times in come]
             skew = max(skew, max(firsts) - min(firsts))
-        found = process.timing(come, frames, None if release is None else release[process])
+        found = frames.timing(process, come, None if release is None else release[process])
         moved += sum(times.size for times in come)
         for operand, arrival, taken in zip(process.operands, come, found.taken, strict=True):
             if operand in network.inputs:
                 entered[operand] = taken
             if not count:
                 continue
-            waiting[operand] = room(arrival, taken)
+            waiting[operand] = frames.room(arrival, taken)
             if isinstance(fifo := operand.owner, stream.FifoOp):
-                waiting[fifo.input] = room(buffered.pop(operand), taken)
+                waiting[fifo.input] = frames.room(buffered.pop(operand), taken)
             if isinstance(process, stream.FifoOp):
                 buffered[process.result] = arrival
         made = dict[SSAValue, Times](zip(process.results, found.made, strict=True))
@@ -202,14 +178,14 @@ def _forward(
         if len(come) > 1 and process.early:
             joined.update(made)
     outputs = {value: arrivals[value] for value in network.outputs}
-    return Pass(outputs, skew, entered, joined, waiting, kept, frames, pace.period, moved)
+    return Pass(outputs, skew, entered, joined, waiting, kept, frames.count, pace.period, moved)
 
 
 def _releases(
     network: Network,
     outputs: Mapping[SSAValue, Times],
     fixed: Mapping[SSAValue, Times],
-    frames: int,
+    frames: Frames,
 ) -> tuple[dict[stream.Process, Times | None], dict[SSAValue, Times]]:
     """Returns how late each process may work for the outputs to come at the given times.
 
@@ -221,7 +197,7 @@ def _releases(
     for process in reversed(network.processes):
         due = [deadlines.pop(result) for result in process.results]
         due = [fixed.get(result, times) for result, times in zip(process.results, due, strict=True)]
-        demand = process.latest(due, frames)
+        demand = frames.latest(process, due)
         release[process] = demand.release
         deadlines.update(zip(process.operands, demand.inputs, strict=True))
     return release, deadlines
@@ -232,7 +208,7 @@ def predict(network: Network) -> Timing:
     pace = _Pace.of(network)
     if network.states:
         return _predict_loops(network, pace)
-    early = _forward(network, pace, frames=1)  # no later frame holds back the first
+    early = _forward(network, pace, Frames(1))  # no later frame holds back the first
     last = max(
         int(times[stream.channel_of(value).beats - 1]) for value, times in early.outputs.items()
     )
@@ -249,7 +225,7 @@ def _predict_loops(network: Network, pace: _Pace) -> Timing:
     """
     arrivals = {state.taken: _in_order(state.taken) for state in network.states}
     while True:
-        found = _forward(network, pace, frames=_LOOP_FRAMES, given=arrivals)
+        found = _forward(network, pace, Frames(_LOOP_FRAMES), given=arrivals)
         fed = {state.taken: _fed(state, found) for state in network.states}
         if all((fed[value] == arrivals[value]).all() for value in fed):
             break
@@ -289,18 +265,40 @@ def full_speed(network: Network, watched: Collection[SSAValue] = ()) -> Pass:
         watched: channels whose times are asked for.
     """
     pace = _Pace.of(network)
-    early = _early(network, pace)
-    frames = early.frames
+    try:
+        return _as_one(network, pace, watched)
+    except NotAlikeError:
+        early = _early(network, pace)
+        return _late(network, pace, early, Frames(early.frames), watched)
+
+
+def _as_one(network: Network, pace: _Pace, watched: Collection[SSAValue]) -> Pass:
+    """Returns what `full_speed` does, of one frame that all are like.
+
+    Raises:
+        NotAlikeError: they are not, or more of them are under way than are looked at.
+    """
+    frames = AlikeFrames(1, pace.period)
+    early = _forward(network, pace, frames)
+    if early.skew >= pace.period:
+        raise NotAlikeError
+    late = _late(network, pace, early, frames, watched)
+    times = {value: frames.repeated(one, LEAST_FRAMES) for value, one in late.times.items()}
+    return replace(late, times=times, frames=LEAST_FRAMES, moved=LEAST_FRAMES * late.moved)
+
+
+def _late(
+    network: Network, pace: _Pace, early: Pass, frames: Frames, watched: Collection[SSAValue]
+) -> Pass:
+    """Returns the way on which nothing is made too early for the outputs of the earliest one."""
     release, due = _releases(network, early.outputs, early.joined, frames)
     # What the network need not have yet waits outside of it, not on each way that it takes.
     entering = {
         value: np.maximum(times, due[value])
-        for value, times in _arrivals(network, pace, frames).items()
+        for value, times in _arrivals(network, pace, frames.count).items()
     }
-    late = _forward(
-        network, pace, release, frames=frames, count=True, given=entering, watched=watched
-    )
+    late = _forward(network, pace, frames, release, count=True, given=entering, watched=watched)
     if any((late.outputs[value] > times).any() for value, times in early.outputs.items()):
         # A line buffer has no room for what comes so late.
-        late = _forward(network, pace, frames=frames, count=True, watched=watched)
+        late = _forward(network, pace, frames, count=True, watched=watched)
     return late

@@ -6,8 +6,9 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.filling import Chain, Work
+from qcompiler.analysis.frames import SLICE_ENTRIES
 from qcompiler.analysis.network import Network
-from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, SLICE_ENTRIES, Pass, full_speed
+from qcompiler.analysis.throughput import HELD_BESIDE_MEMORY, Pass, full_speed
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 

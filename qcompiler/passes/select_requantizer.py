@@ -32,7 +32,7 @@ frame may take on the device, says it.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
 from math import prod
 
@@ -69,6 +69,10 @@ from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import apply_patterns, numerics_of, replace
 from qcompiler.provenance.sources import place_of
+from qcompiler.second_process import in_halves
+
+_MANY = 8
+"""Functions that are worth a second process."""
 
 
 def selection_for(
@@ -120,9 +124,31 @@ class _SelectRequantizer(RewritePattern):
     assumed: Callable[[Operation], tuple[int, FormCost]]
     problems: list[Problem]
     pixels: int
+    made: dict[qint.RequantizeOp, Selection] = field(
+        default_factory=dict[qint.RequantizeOp, Selection]
+    )
+
+    def decide(self, module: ModuleOp) -> None:
+        """Decides on what is there already, which is most, in two processes.
+
+        A decision looks at the types of what an operation takes and makes, which stay.
+        """
+        walk = module.walk()
+        ops = [op for op in walk if isinstance(op, qint.RequantizeOp) and op.result.uses]
+
+        def decision(op: qint.RequantizeOp) -> Selection | None:
+            try:
+                return self._selection(op)
+            except ValueError:  # it is refused again, and said, when its turn comes
+                return None
+
+        found = in_halves(decision, ops, worth=len(ops) >= _MANY)
+        self.made = {op: one for op, one in zip(ops, found, strict=True) if one is not None}
 
     def _selection(self, op: qint.RequantizeOp) -> Selection:
         """Returns the decision; a table does not take several pixels, so it is none's first."""
+        if op in self.made:
+            return self.made[op]
         if self.pixels:
             with suppress(ValueError):  # then pack-pixels says where the table is
                 others: tuple[FormName, ...] = tuple(f for f in self.forms if f != "table")
@@ -312,6 +338,8 @@ class SelectRequantizerPass(ModulePass):
             )
         problems: list[Problem] = []
         options = forms, self._assumed, problems
-        apply_patterns(op, [_SelectRequantizer(*options, self.pixels), _SelectJoin(*options)])
+        functions = _SelectRequantizer(*options, self.pixels)
+        functions.decide(op)
+        apply_patterns(op, [functions, _SelectJoin(*options)])
         if problems:
             raise ModelError(problems)

@@ -9,7 +9,7 @@ from cli_runner import saved_mlp
 import qcompiler
 from qcompiler.backends import output
 from qcompiler.child_programs import end_all, start_again
-from qcompiler.second_process import meanwhile
+from qcompiler.second_process import in_halves, meanwhile
 
 
 def children():
@@ -59,4 +59,23 @@ def test_files_are_the_same(tmp_path, monkeypatch):
         for n in ("one", "two")
     )
     assert one == two
+    assert not children()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_halves_are_put_together_in_order(count):
+    here = os.getpid()
+    made = in_halves(lambda item: (item, os.getpid() == here), range(count))
+    assert made == [(item, item % 2 == 0) for item in range(count)]
+    assert not children()
+
+
+@pytest.mark.parametrize("wrong", [{0, 1}, {1, 2}, {3}])
+def test_of_errors_in_halves_the_first_items_is_raised(wrong):
+    def work(item):
+        if item in wrong:
+            raise ValueError(item)
+
+    with pytest.raises(ValueError, match=str(min(wrong))):
+        in_halves(work, range(5))
     assert not children()

@@ -45,6 +45,11 @@ class Buffering:
             return np.arange(self.out_beats, dtype=kind), self.out_beats
         return self.slots.astype(kind), self.cycles
 
+    @property
+    def frames_back(self) -> int:
+        """How many frames before it have the rows whose place those of a frame take."""
+        return max(1, -(-self.capacity // max(1, sum(self.free))))
+
     def flow(self, given: Flow, latency: int, others: Sequence[Flow] = ()) -> Flow:
         """Returns how the rows of a frame leave if those that are stored come in an even flow.
 
@@ -109,6 +114,10 @@ class Buffered(Pipe):
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         inputs, time = rows_needed_by(self.buffering, deadlines[0] - self.read_latency, frames)
         return Demand((inputs,), time)
+
+    @property
+    def frames_back(self) -> int:
+        return self.buffering.frames_back
 
     def flows(self, given: Sequence[Flow]) -> tuple[Flow, ...]:
         return (self.buffering.flow(given[0], self.read_latency),)

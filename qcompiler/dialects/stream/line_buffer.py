@@ -12,7 +12,8 @@ from qcompiler.arith.windows import Window
 _SETTLING_FRAMES, _MEASURED_FRAMES = 16, 8
 
 
-def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
+@cache
+def rows_wanted(window: Window, height: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Returns, per row of windows, how many input rows must be there and how many it frees.
 
     Rows are kept from the first to the last that a row of windows touches. The last row of windows
@@ -28,7 +29,9 @@ def rows_wanted(window: Window, height: int) -> tuple[list[int], list[int]]:
     """
     count = window.output_shape((height, window.extent[1]))[0]
     starts = [row * window.strides[0] - window.pads_begin[0] for row in range(count)]
-    return rows_between(starts, [start + window.extent[0] for start in starts], height)
+    extent = window.extent[0]
+    want, free = rows_between(starts, [start + extent for start in starts], height)
+    return tuple(want), tuple(free)
 
 
 def rows_between(
@@ -67,7 +70,7 @@ def least_rows(window: Window, height: int) -> int:
 def frame_cycles(window: Window, height: int, row_beats: tuple[int, int], buffer_rows: int) -> int:
     """Returns the cycles of a frame of windows in steady state, see `steady_cycles`."""
     want, free = rows_wanted(window, height)
-    return steady_cycles(tuple(want), tuple(free), row_beats, buffer_rows)
+    return steady_cycles(want, free, row_beats, buffer_rows)
 
 
 @cache

@@ -148,6 +148,10 @@ class LineWindowOp(Pipe):
         made = taken.reshape(-1, self.beats_a_line)[:, last] + (more + self._latency)
         return Timeline((taken,), (made.reshape(-1).astype(taken.dtype),))
 
+    @property
+    def frames_back(self) -> int:
+        return 1  # the last beats of a line, which are made when no more come
+
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         last, more = self._waits
         lines = (deadlines[0].reshape(-1, self.beats_a_line) - (more + self._latency)).T

@@ -209,6 +209,11 @@ class MatMulOp(MatrixUnit):
         made = self._buffering(Busy.slots(turn), turn.cycles).flow(kept, self.latency, [vectors])
         return (Flow(made.first, max(made.last, vectors.last + one + self.latency)),)
 
+    @property
+    def frames_back(self) -> int:
+        turn = self.turn()
+        return self._buffering(Busy.slots(turn), turn.cycles).frames_back
+
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         """Returns by when vectors and matrices must have come."""
         turn = self.turn()

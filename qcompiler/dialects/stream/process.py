@@ -320,6 +320,15 @@ class Process(IRDLOperation, ABC):
         release = time[:, busy.produce[0]].reshape(-1) if self.paced else None
         return Demand(tuple(time[:, at].reshape(-1) for at in busy.consume), release)
 
+    @property
+    def frames_back(self) -> int:
+        """For how many frames before it a frame may have to wait, if they come no faster than this.
+
+        A frame that comes in time waits for the end of the last one, at most; where rows or
+        matrices are kept, for the place of older ones.
+        """
+        return 0 if self.schedule().is_beat_by_beat else 1
+
     def flows(self, given: Sequence[Flow]) -> tuple[Flow, ...]:
         """Returns what it makes of a frame that comes in even flows, one an operand.
 

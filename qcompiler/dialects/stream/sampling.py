@@ -283,6 +283,10 @@ class SampleOp(Sampled, WindowSource):
         ends = made[self.window_beats - 1 :: self.window_beats]
         return Timeline((taken, *[ends] * (len(arrivals) - 1)), (made + self.latency,))
 
+    @property
+    def frames_back(self) -> int:
+        return self.buffering.frames_back
+
     def latest(self, deadlines: Sequence[Times], frames: int) -> Demand:
         inputs, time = rows_needed_by(self.buffering, deadlines[0] - self.latency, frames)
         codes = time[:: self.window_beats]
