@@ -9,7 +9,8 @@ Source: Vitis HLS user guide (UG1399), arbitrary precision fixed-point types; Da
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor, log2
 from typing import Literal, get_args
 
 import numpy as np
@@ -109,3 +110,14 @@ class FixedPoint:
     def cast(self, x: FloatArray) -> FloatArray:
         """Returns the numbers that stand for x."""
         return np.ldexp(self.codes(x).astype(np.float64), -self.fraction)
+
+    def fitted(self, x: FloatArray) -> FixedPoint:
+        """Returns the same with the binary point that has the least squared error on x.
+
+        Where x is mostly small, its largest numbers saturate. Points that are as good as each
+        other: the one with the most places before it.
+        """
+        largest = float(np.abs(x).max(initial=0))
+        reached = floor(log2(self.range.hi / max(largest, 2.0**-40)))
+        points = [replace(self, fraction=reached + moved) for moved in range(self.width)]
+        return min(points, key=lambda number: float(((number.cast(x) - x) ** 2).sum()))

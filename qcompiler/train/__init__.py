@@ -41,6 +41,7 @@ from qcompiler.train.export import export
 from qcompiler.train.joints import Add, Concat
 from qcompiler.train.linear import QuantConv1d, QuantConv2d, QuantLinear
 from qcompiler.train.model import Model, Sequential, fixed, initialize, integers
+from qcompiler.train.point import binary_points
 from qcompiler.train.pools import SumPool1d, SumPool2d
 from qcompiler.train.price import Cost, Price
 from qcompiler.train.regularizers import multiplier_length
@@ -70,6 +71,7 @@ __all__ = [
     "Sequential",
     "SumPool1d",
     "SumPool2d",
+    "binary_points",
     "crop",
     "cropped_widths",
     "export",

@@ -1,27 +1,11 @@
-"""Fixed point with a learned binary point: weights, activations, batch normalization.
+"""Layers in fixed point, with learned binary points: weights, activations, batch normalization.
 
-    cast(x, W, f) = overflow(round(x * 2**f), W) * 2**-f
-
-after Dai et al., arXiv 2401.17544 (QFX), with the modes of C++'s `ap_fixed`, see
-`qcompiler.arith.fixed_point`. The number of bits W is fixed; f is a trained real number, rounded in
-the forward pass. Its gradients, and how it starts, are ours. With rounding as the identity, both of
-x * 2**f and of f, and c = cast(x):
-
-    dc/dx = 1,  dc/df = ln 2 * (x - c)   where nothing overflows;
-    dc/dx = 0,  dc/df = -ln 2 * c        where c is saturated.
-
-The last one is the derivative of the saturated value itself, which falls as the point moves to the
-left; the other is the rounding error: it grows with f where x was rounded down. WRAP has the
-first gradients everywhere; where WRAP_SM mirrors, dc/dx = -1 and dc/df = -ln 2 * (x + c).
-
-With `learned_width` the places before the point are fixed and those behind it are trained: f sets
-the width, too. Then nothing pulls at f but the rounding error, and a price: see `price`. What is
-saturated is 2**i - 2**-f, and dc/df = ln 2 * 2**-f there.
-
-Sums keep all places behind the point; a `Cast` behind them takes those that are wanted.
+See `point` for the arithmetic and its gradients. Sums keep all places behind the point; a `Cast`
+behind them takes those that are wanted.
 """
 
-from math import floor, log2, sqrt
+from math import sqrt
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -35,14 +19,12 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.linear import LinearLayer, QuantConv1d, QuantConv2d, QuantLinear
 from qcompiler.train.onnx_graph import OnnxGraph
+from qcompiler.train.point import Point
 from qcompiler.train.tensors import along_axis as tensor_along_axis
-from qcompiler.train.tensors import integers_of, round_through, straight_to
+from qcompiler.train.tensors import integers_of
 
-_HEADROOM = 3.0
-"""Root mean squares that the numbers reach at the start."""
-
-_WIDEST = 16
-"""Most bits besides the sign that a width is trained to."""
+_NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 512) for i in range(512)])
+"""What sums are like at the start, in root mean squares."""
 
 _BEFORE: dict[Rounding, tuple[float, str]] = {
     "TRN": (0, "FLOOR"),
@@ -54,120 +36,6 @@ _BEFORE: dict[Rounding, tuple[float, str]] = {
     "RND_ZERO": (0, "HALF_DOWN"),
 }
 """How QONNX writes a rounding mode: what is added, in units, and what then rounds."""
-
-
-def rounded(x: Tensor, mode: Rounding) -> Tensor:
-    """Returns x rounded to integers as `FixedPoint` does; the gradient passes straight through."""
-    whole = torch.floor(x)
-    part = x - whole
-    up, down = whole + (part >= 0.5), whole + (part > 0.5)
-    found = {
-        "TRN": whole,
-        "TRN_ZERO": torch.trunc(x),
-        "RND": up,
-        "RND_MIN_INF": down,
-        "RND_CONV": torch.round(x),
-        "RND_INF": torch.where(x < 0, down, up),
-        "RND_ZERO": torch.where(x < 0, up, down),
-    }[mode]
-    return straight_to(found, x)
-
-
-def saturated(codes: Tensor, number: FixedPoint, integer: float, fraction: Tensor) -> Tensor:
-    """Returns integers within the bounds that follow from the places around the point."""
-    end = torch.exp2(integer + fraction)
-    highest = torch.clamp(end - 1, min=1)
-    lowest = -highest if number.overflow == "SAT_SYM" else -end
-    return torch.minimum(torch.maximum(codes, lowest if number.signed else end * 0), highest)
-
-
-def overflown(codes: Tensor, number: FixedPoint) -> Tensor:
-    """Returns integers as a type of `number.width` bits keeps them."""
-    if number.overflow in ("SAT", "SAT_SYM"):
-        return torch.clamp(codes, number.range.lo, number.range.hi)
-    period = 2.0**number.width
-    low = codes - (torch.floor((codes - number.range.lo) / period) * period).detach()
-    if number.overflow == "WRAP":
-        return low
-    halves = torch.floor(codes / (period / 2)).detach()
-    mirrored = torch.floor(halves / 2) % 2 != halves % 2
-    return torch.where(mirrored, -low - 1, low)
-
-
-def cast(x: Tensor, number: FixedPoint, fraction: Tensor) -> Tensor:
-    """Returns the fixed-point numbers that stand for x, with gradients in x and in `fraction`.
-
-    Args:
-        x: real numbers.
-        number: width and modes; its own fraction is not used.
-        fraction: places behind the binary point, real; rounded here.
-    """
-    unit = torch.exp2(round_through(fraction))
-    return overflown(rounded(x * unit, number.rounding), number) / unit
-
-
-class _Point(nn.Module):
-    """A number format with a trained binary point.
-
-    Attributes:
-        kept: modes, and the width where that is not learned.
-        fraction: places behind the point.
-        integer: places before it where the width is learned; else None.
-    """
-
-    def __init__(
-        self, bits: int, *, signed: bool, rounding: Rounding, overflow: Overflow, fraction: float
-    ) -> None:
-        super().__init__()
-        self.kept = FixedPoint(bits, 0, signed, rounding, overflow)
-        self.fraction = nn.Parameter(torch.tensor(float(fraction)))
-        self.integer: float | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.integer is None:
-            return cast(x, self.kept, self.fraction)
-        places = round_through(self._bounded())
-        unit = torch.exp2(places)
-        codes = rounded(x * unit, self.kept.rounding)
-        return saturated(codes, self.kept, self.integer, places) / unit
-
-    def learn_width(self) -> None:
-        """Keeps the places before the point from now on."""
-        self.integer = self.kept.width - self.kept.signed - round(float(self.fraction.detach()))
-
-    def _bounded(self) -> Tensor:
-        """Returns the places behind the point such that there is a bit besides the sign."""
-        least = 1.0 - (self.integer or 0)
-        return straight_to(torch.clamp(self.fraction, least, least + _WIDEST - 1), self.fraction)
-
-    def width(self) -> Tensor:
-        """Returns the bits, the sign included, as a real number to be trained."""
-        if self.integer is None:
-            return torch.tensor(float(self.kept.width))
-        return self.integer + self._bounded() + self.kept.signed
-
-    @property
-    def number(self) -> FixedPoint:
-        """The format as it is now."""
-        kept = self.kept
-        places, width = round(float(self.fraction.detach())), kept.width
-        if self.integer is not None:
-            places = round(float(self._bounded().detach()))
-            width = round(self.integer + places + kept.signed)
-        return FixedPoint(width, places, kept.signed, kept.rounding, kept.overflow)
-
-    @property
-    def reach(self) -> float:
-        """The largest magnitude there is."""
-        range_ = self.number.range
-        return max(-range_.lo, range_.hi) * 2.0**-self.number.fraction
-
-    def fit(self, largest: float) -> None:
-        """Moves the point so that numbers reach `largest`, if at all possible not much more."""
-        with torch.no_grad():
-            self.fraction.fill_(floor(log2(self.kept.range.hi / max(largest, 2**-20))))
-        if self.integer is not None:
-            self.learn_width()
 
 
 class Cast(Layer):
@@ -196,7 +64,7 @@ class Cast(Layer):
     ) -> None:
         super().__init__()
         self.is_given = fraction is not None
-        self.point = _Point(
+        self.point = Point(
             bits, signed=signed, rounding=rounding, overflow=overflow, fraction=fraction or 0
         )
         self.point.fraction.requires_grad_(learned)
@@ -225,9 +93,9 @@ class Cast(Layer):
         return self.point.reach
 
     def spread(self, *x: float) -> float:
-        """Chooses the point so that some root mean squares can be told."""
+        """Chooses the point that is best for normal numbers of that root mean square."""
         if not self.is_given:
-            self.point.fit(_HEADROOM * x[0])
+            self.point.fit_to(_NORMAL * x[0])
         return x[0] if self.point.kept.signed else x[0] / sqrt(2)
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
@@ -261,17 +129,17 @@ class _FixedWeights(LinearLayer):
         super().__init__(*args, bits=bits, **{"per_channel": False, **options})
         self.log2_step = None
         modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT_SYM", "fraction": 0}
-        self.weight_point = _Point(bits, signed=self.range.signed, **modes)
-        self.bias_point = _Point(2 * bits, signed=True, **modes) if self.bias is not None else None
+        self.weight_point = Point(bits, signed=self.range.signed, **modes)
+        self.bias_point = Point(2 * bits, signed=True, **modes) if self.bias is not None else None
         if learned_width:
             self.weight_point.learn_width()
         self.fit_step()
 
     def fit_step(self) -> None:
-        """Moves the points so that the largest weight is reached."""
+        """Moves the points to where weights have the least squared error."""
         if not hasattr(self, "weight_point"):
             return
-        self.weight_point.fit(float(self.weight.detach().abs().max()))
+        self.weight_point.fit_to(self.weight.detach().cpu().double().numpy())
         if self.bias_point is not None:
             with torch.no_grad():
                 self.bias_point.fraction.copy_(self.weight_point.fraction + self.bits // 2)
@@ -350,8 +218,8 @@ class FixedBatchNorm(Layer):
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
         modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT", "signed": True}
-        self.scale_point = _Point(bits, fraction=bits - 2, **modes)
-        self.offset_point = _Point(2 * bits, fraction=bits, **modes)
+        self.scale_point = Point(bits, fraction=bits - 2, **modes)
+        self.offset_point = Point(2 * bits, fraction=bits, **modes)
 
     def _line(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the factor and the summand of each channel, in fixed point."""

@@ -54,3 +54,16 @@ def test_sign_magnitude_wrap_equals_quantizers_on_all_codes(rounding, width, fra
 def test_what_there_is_not_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         FixedPoint(**{"width": 4, "fraction": 0, **options})
+
+
+@pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM", "WRAP"])
+def test_a_fitted_point_has_the_least_error(overflow):
+    x = np.random.default_rng(0).normal(0, 3.7, 500)
+    number = FixedPoint(4, 0, overflow=overflow)
+    fitted = number.fitted(x)
+    errors = {
+        f: ((FixedPoint(4, f, overflow=overflow).cast(x) - x) ** 2).sum() for f in range(-9, 9)
+    }
+    assert fitted.fraction == min(errors, key=errors.__getitem__)
+    assert FixedPoint(4, fitted.fraction, overflow=overflow) == fitted
+    assert number.fitted(np.zeros(3)) == number.fitted(np.zeros(0))

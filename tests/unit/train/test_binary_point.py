@@ -10,7 +10,7 @@ import torch
 
 from qcompiler import ModelError, train
 from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
-from qcompiler.train.binary_point import cast
+from qcompiler.train.point import cast
 
 torch.set_num_threads(1)
 
@@ -84,3 +84,21 @@ def test_batch_normalization_follows_the_batch_then_the_running_means():
     assert y.mean((0, 2)).abs().max() < 0.1
     assert (y.std((0, 2)) - 1).abs().max() < 0.1
     assert torch.allclose(layer.eval()(x), y, atol=0.05)
+
+
+def test_points_start_where_weights_and_normal_sums_have_the_least_error():
+    torch.manual_seed(0)
+    layer = train.FixedLinear(64, 24, bits=4)
+    model = train.Sequential(train.Input(5, shape=(64,)), layer, train.Cast(4))
+    weights, biases, activation = train.binary_points(model)
+
+    def error(places):
+        number = FixedPoint(4, places, overflow="SAT_SYM")
+        x = layer.weight.detach().double().numpy()
+        return ((number.cast(x) - x) ** 2).sum()
+
+    assert round(weights.item()) == min(range(8), key=error)
+    assert biases.item() == weights.item() + 2
+    # An unsigned number of 4 bits is best at about 2.6 root mean squares of a normal one.
+    rms = model[1].spread(model[0].spread(1.0))
+    assert 1.8 < 15 * 2.0 ** -activation.item() / rms < 3.7

@@ -1,0 +1,284 @@
+"""Learned binary points beside the best fixed ones that a search finds, at equal widths.
+
+Networks of `qcompiler.train` on handwritten digits, with weights and activations of 3, 4 or 6 bits.
+Both kinds start at the same points, from the same weights, and train for as many epochs on the same
+batches. The search tries the points of both layers' weights and of the activation, each moved by
+-1, 0 or 1 from where training starts, and goes on around the best of these 27 until the best is in
+the middle; a bias, of twice as many bits, moves with the weights. It has five trainings for each
+choice, and takes the one that tells the most validation images in all five. What counts is the test
+after that. Needs scikit-learn.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from benchmarks.common import print_table, save_results
+from qcompiler import train
+
+_NAME = "learned_points"
+_COLUMNS = (
+    "network",
+    "bits",
+    "learned",
+    "best fixed",
+    "difference",
+    "at the start, fixed",
+    "best single run",
+    "choices",
+    "points: start",
+    "best fixed",
+    "learned",
+)
+_VALIDATION, _TEST = 300, 360
+_BATCH, _RATE = 128, 0.02
+
+Places = tuple[int, ...]
+
+
+def _dense(bits: int) -> nn.Module:
+    return train.Sequential(
+        train.Input(5, shape=(1, 8, 8)),
+        nn.Flatten(),
+        train.FixedLinear(64, 24, bits=bits),
+        train.Cast(bits),
+        train.FixedLinear(24, 10, bits=bits),
+    )
+
+
+def _convolution(bits: int) -> nn.Module:
+    return train.Sequential(
+        train.Input(5, shape=(1, 8, 8)),
+        train.FixedConv2d(1, 8, 3, stride=2, padding=1, bits=bits),
+        train.Cast(bits),
+        nn.Flatten(),
+        train.FixedLinear(128, 10, bits=bits),
+    )
+
+
+NETWORKS: Mapping[str, Callable[[int], nn.Module]] = {
+    "dense": _dense,
+    "convolution": _convolution,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training gives: of images, how many are told, and where the points are."""
+
+    validation: int
+    test: int
+    places: Places
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network at a width; lists have a number for each seed.
+
+    Attributes:
+        network, bits: which.
+        learned: test images told with learned points.
+        searched: with the fixed points that the search took.
+        start: with the points that training starts from.
+        single: of the one training, of all of the search, that tells the most validation images.
+        choices: that the search tried.
+        start_places: behind the points at the start: weights, activation, weights.
+        searched_places: that the search took.
+        learned_places: that were learned, of each seed.
+    """
+
+    network: str
+    bits: int
+    learned: list[int]
+    searched: list[int]
+    start: list[int]
+    single: list[int]
+    choices: int
+    start_places: Places
+    searched_places: Places
+    learned_places: list[Places]
+
+    def columns(self) -> list[str]:
+        """Returns the row of the table."""
+        difference = (np.array(self.learned) - np.array(self.searched)) * 100 / _TEST
+        error = difference.std(ddof=1) / sqrt(len(difference))
+        learned = ", ".join(str(p) for p in dict.fromkeys(self.learned_places))
+        return [
+            self.network,
+            str(self.bits),
+            _mean(self.learned),
+            _mean(self.searched),
+            f"{difference.mean():+.2f} ± {error:.2f}",
+            _mean(self.start),
+            _mean(self.single),
+            str(self.choices),
+            str(self.start_places),
+            str(self.searched_places),
+            learned,
+        ]
+
+
+def _mean(told: list[int]) -> str:
+    """Returns the mean share and its standard error over seeds."""
+    shares = np.array(told) * 100 / _TEST
+    return f"{shares.mean():.2f} ± {shares.std(ddof=1) / sqrt(len(shares)):.2f} %"
+
+
+class _Digits:
+    """The images of a seed: to train with, to choose with, to test with."""
+
+    def __init__(self, seed: int) -> None:
+        from sklearn.datasets import load_digits
+
+        pixels, labels = load_digits(return_X_y=True)
+        order = np.random.default_rng(seed).permutation(len(pixels))
+        x = torch.tensor(pixels[order].reshape(-1, 1, 8, 8), dtype=torch.float32)
+        y = torch.tensor(labels[order])
+        sizes = [len(x) - _VALIDATION - _TEST, _VALIDATION, _TEST]
+        self.learn, self.validation, self.test = zip(x.split(sizes), y.split(sizes), strict=True)
+
+
+def _points(model: nn.Module) -> list[tuple[nn.Parameter, ...]]:
+    """Returns what moves together: weights with their bias, the activation, weights with theirs."""
+    found: list[tuple[nn.Parameter, ...]] = []
+    for module in model.children():
+        if isinstance(module, (train.FixedLinear, train.FixedConv2d, train.Cast)):
+            found.append(tuple(train.binary_points(module)))
+    return found
+
+
+def _places(model: nn.Module) -> Places:
+    return tuple(round(float(group[0].detach())) for group in _points(model))
+
+
+class _Trainings:
+    """A network at a width from one seed: the same weights and batches, whatever the points are."""
+
+    def __init__(self, network: str, bits: int, seed: int, epochs: int) -> None:
+        self._network, self._bits, self._seed, self._epochs = network, bits, seed, epochs
+        self._digits = _Digits(seed)
+
+    def runs(self, choices: Sequence[Places | None]) -> list[Run]:
+        """Trains with points that are moved from the start and stay, or with learned ones (None).
+
+        All at once, which is quicker, and as each would by itself.
+        """
+        models = [self._model(moves) for moves in choices]
+        parameters, buffers = stack_module_state(models)
+        torch.manual_seed(self._seed + 100)
+        x, y = self._digits.learn
+        optimizer = torch.optim.Adam(parameters.values(), lr=_RATE)
+        steps = self._epochs * -(-len(x) // _BATCH)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps)
+        learned = torch.tensor([moves is None for moves in choices])
+        points = [each for name, each in parameters.items() if name.endswith("point.fraction")]
+
+        def scores(own: tuple[dict[str, Tensor], dict[str, Tensor]], x: Tensor) -> Tensor:
+            return functional_call(models[0], own, (x,))
+
+        for _ in range(self._epochs):
+            for some in torch.randperm(len(x)).split(_BATCH):
+                optimizer.zero_grad()
+                made = vmap(scores, in_dims=(0, None))((parameters, buffers), x[some])
+                wanted = y[some].expand(len(models), -1)
+                losses = nn.functional.cross_entropy(made.mT, wanted, reduction="none")
+                losses.mean(1).sum().backward()
+                for each in points:
+                    each.grad *= learned
+                optimizer.step()
+                schedule.step()
+        for i, model in enumerate(models):
+            model.load_state_dict({name: each[i] for name, each in (parameters | buffers).items()})
+        return [self._run(model) for model in models]
+
+    def _model(self, moves: Places | None) -> nn.Module:
+        torch.manual_seed(self._seed)
+        model = NETWORKS[self._network](self._bits).eval()
+        with torch.no_grad():
+            for group, move in zip(_points(model), moves or (0, 0, 0), strict=True):
+                for places in group:
+                    places += move
+        return model
+
+    def _run(self, model: nn.Module) -> Run:
+        told = (_told(model, *images) for images in (self._digits.validation, self._digits.test))
+        return Run(*told, _places(model))
+
+
+class _Task:
+    """A network at a width, over seeds."""
+
+    def __init__(self, network: str, bits: int, seeds: int, epochs: int) -> None:
+        self._network, self._bits = network, bits
+        self._seeds = [_Trainings(network, bits, seed, epochs) for seed in range(seeds)]
+        self._found: dict[Places | None, list[Run]] = {}
+
+    def row(self) -> Row:
+        """Trains all."""
+        best = self._best()
+        learned, start = self._found.pop(None), self._found[0, 0, 0]
+        trainings = zip(*self._found.values(), strict=True)
+        single = [max(runs, key=lambda run: run.validation) for runs in trainings]
+        return Row(
+            self._network,
+            self._bits,
+            [run.test for run in learned],
+            [run.test for run in self._found[best]],
+            [run.test for run in start],
+            [run.test for run in single],
+            len(self._found),
+            start[0].places,
+            self._found[best][0].places,
+            [run.places for run in learned],
+        )
+
+    def _best(self) -> Places:
+        """Returns the moves that tell the most validation images, searching from the start."""
+        middle: Places = (0, 0, 0)
+        self._try([None])
+        while True:
+            steps = itertools.product((-1, 0, 1), repeat=3)
+            self._try([tuple(a + b for a, b in zip(middle, step, strict=True)) for step in steps])
+            tried = [moves for moves in self._found if moves is not None]
+            best = max(tried, key=lambda moves: sum(run.validation for run in self._found[moves]))
+            if best == middle:
+                return best
+            middle = best
+
+    def _try(self, choices: Sequence[Places | None]) -> None:
+        new = [moves for moves in choices if moves not in self._found]
+        of_seeds = [trainings.runs(new) for trainings in self._seeds]
+        self._found.update(zip(new, map(list, zip(*of_seeds, strict=True)), strict=True))
+
+
+def _told(model: nn.Module, x: Tensor, y: Tensor) -> int:
+    return int((train.fixed(model, x).numbers.argmax(axis=1) == y.numpy()).sum())
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=tuple(NETWORKS))
+    parser.add_argument("--bits", type=int, nargs="+", default=(3, 4, 6))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=30)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    for network, bits in itertools.product(given.networks, given.bits):
+        rows.append(_Task(network, bits, given.seeds, given.epochs).row())
+        print(rows[-1].columns(), flush=True)
+        save_results(_NAME, [asdict(row) for row in rows])
+    print_table("digits", _COLUMNS, [row.columns() for row in rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
