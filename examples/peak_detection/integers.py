@@ -127,6 +127,7 @@ def _rounded(bounded: Bounded, bits: tuple[int, ...]) -> list[_Layer]:
         largest = 2 ** (count - 1) - 1
         weight, bias = weight.detach() * taken * (most or 1), bias.detach() * (most or 1)
         rows = weight.abs().amax(1)
+        rows = torch.where(rows > 0, rows, rows.max())  # a channel may have lost all of its weights
         relative = torch.log2((rows if most else rows.max()) / largest)
         factor = torch.exp2(torch.ceil(relative - _NO_MORE))
         factor = factor.expand(len(rows)).clone()
