@@ -1,6 +1,6 @@
 """Compiles a model: front end, pipeline, and what a `Design` needs of each level."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -162,8 +162,19 @@ def _check_level(module: ModuleOp, passes: Sequence[PassLike]) -> None:
     raise ModelError([Problem("--from", what, remedy)])
 
 
-def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass] = ()) -> Design:
+def compile_module(
+    module: ModuleOp,
+    options: Options,
+    after: Sequence[AfterPass] = (),
+    begin: Callable[[Design], object] | None = None,
+) -> Design:
     """Runs the pipeline on an imported module, which it changes, and returns the design.
+
+    Args:
+        module: at any level.
+        options: what was asked for.
+        after: are told of each pass.
+        begin: is given the design without its hardware, before that is made.
 
     Raises:
         ModelError: a pass refuses the network; says which node, why, and what helps.
@@ -185,13 +196,18 @@ def compile_module(module: ModuleOp, options: Options, after: Sequence[AfterPass
     if options.validate:
         listeners.insert(0, Validator(module).check)
 
+    device = None if options.device is None else load_device(options.device)
+
     def keep_level(name: str, current: ModuleOp) -> None:
-        if name in pipelines.LEAVES:
-            levels[pipelines.LEAVES[name]] = current.clone()
+        if name not in pipelines.LEAVES:
+            return
+        level = pipelines.LEAVES[name]
+        levels[level] = current.clone()
+        if level == "stream" and begin is not None:
+            begin(Design({**levels, "last": levels[level]}, options.clock_mhz, device))
 
     run_passes(module, passes, listeners, [keep_level])
     levels[level_of(module)] = levels["last"] = module
-    device = None if options.device is None else load_device(options.device)
     design = Design(levels, options.clock_mhz, device)
     if options.fps is not None and "stream" in levels:
         _check_rate(design, options.fps)

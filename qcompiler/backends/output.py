@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from xdsl.ir import Operation
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.throughput import Timing
 from qcompiler.analysis.validation import random_integers
 from qcompiler.assembly import WeightFile, print_module
 from qcompiler.backends import source_map
@@ -51,6 +54,8 @@ _FEWEST_FRAMES, _MOST_FRAMES, _MOST_CYCLES = 2, 16, 1 << 20
 
 _LARGE = 4000
 """Operations of hardware that are printed and counted by a process of their own."""
+_MANY_PROCESSES = 40
+"""Those of a network that becomes as much hardware, or more."""
 
 
 def check_target(directory: Path) -> None:
@@ -70,13 +75,57 @@ def check_target(directory: Path) -> None:
     )
 
 
-def write_design(design: CompiledDesign, directory: Path, weights: str | None = None) -> Path:
+@dataclass(frozen=True)
+class Beforehand:
+    """What is written of a design and needs no hardware.
+
+    Attributes:
+        inputs: the frames of the test bench, per input.
+        expected: what comes of them, per output.
+        timing: the design's.
+        texts: the levels that there are, by file name.
+        numbers: by level the line of each operation.
+    """
+
+    inputs: list[Array]
+    expected: tuple[Array, ...]
+    timing: Timing
+    texts: dict[str, str]
+    numbers: dict[str, list[int]]
+
+
+def begun(
+    design: CompiledDesign, weights: str | None
+) -> AbstractContextManager[Callable[[], Beforehand]] | None:
+    """Begins, in a copy of this process, what `write_design` needs of a design without hardware.
+
+    None if that is little, or takes constants to a file with those of the hardware.
+    """
+    if weights is not None or len(design.network.processes) < _MANY_PROCESSES:
+        return None
+    return meanwhile(partial(_beforehand, design))
+
+
+def _beforehand(design: CompiledDesign) -> Beforehand:
+    inputs = _inputs(design)
+    expected = design.core(inputs, weights=_sets(design))
+    texts, _, numbers = _print_ir(design, None, LEVELS)
+    return Beforehand(inputs, expected, design.timing, texts, numbers)
+
+
+def write_design(
+    design: CompiledDesign,
+    directory: Path,
+    weights: str | None = None,
+    begun: Callable[[], Beforehand] | None = None,
+) -> Path:
     """Writes a design; `Layout` says what is where.
 
     Args:
         design: what to write; one that began at the rtl level has Verilog and IR only.
         directory: where to write.
         weights: name of an .npz beside the IR that takes its large constants.
+        begun: waits for what was begun before there was hardware, if anything was.
 
     Raises:
         ModelError: the directory holds something else, or cannot be written.
@@ -84,21 +133,30 @@ def write_design(design: CompiledDesign, directory: Path, weights: str | None = 
     check_target(directory)
     parent = directory.absolute().parent
     large = weights is None and _is_large(design)
+    levels = LEVELS if begun is None else LEVELS[-1:]
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with (
             scratch_folder(parent, f".{directory.name}", directory) as temporary,
-            meanwhile(partial(_aside, design, weights), worth=large) as aside,
+            meanwhile(partial(_aside, design, weights, levels), worth=large) as aside,
             ThreadPoolExecutor(1) as beside,
         ):
-            inputs = _inputs(design) if "stream" in design.levels else []
-            sets = _sets(design)
-            # Numpy's work, which leaves Python's lock to what is written meanwhile.
-            expected = beside.submit(design.core, inputs, weights=sets) if inputs else None
+            sets, before = _sets(design), None
             fresh = temporary / "design"
             fresh.mkdir()
-            _ = design.verilog
+            if begun is None:
+                inputs = _inputs(design) if "stream" in design.levels else []
+                # Numpy's work, which leaves Python's lock to what is written meanwhile.
+                coming = beside.submit(design.core, inputs, weights=sets) if inputs else None
+                _ = design.verilog
+                expected = None if coming is None else coming.result()
+            else:
+                _ = design.verilog
+                before = begun()
+                inputs, expected, design.timing = before.inputs, before.expected, before.timing
             (texts, constants, numbers), design.areas = aside()
+            if before is not None:
+                texts, numbers = before.texts | texts, before.numbers | numbers
             _write_texts(Layout(fresh).ir, texts)
             if constants is not None:
                 constants.save(Layout(fresh).ir)
@@ -125,17 +183,19 @@ _Printed = tuple[dict[str, str], WeightFile | None, dict[str, list[int]]]
 """Texts by file name, what takes large constants, and by level the line of each operation."""
 
 
-def _aside(design: CompiledDesign, weights: str | None) -> tuple[_Printed, dict[str, Area]]:
+def _aside(
+    design: CompiledDesign, weights: str | None, levels: Sequence[str]
+) -> tuple[_Printed, dict[str, Area]]:
     """Returns what nothing but files and reports need."""
     areas = design.areas if "stream" in design.levels else {}
-    return _print_ir(design, weights), areas
+    return _print_ir(design, weights, levels), areas
 
 
-def _print_ir(design: CompiledDesign, weights: str | None) -> _Printed:
+def _print_ir(design: CompiledDesign, weights: str | None, levels: Sequence[str]) -> _Printed:
     file = None if weights is None else WeightFile(weights)
     texts: dict[str, str] = {}
     numbers: dict[str, list[int]] = {}
-    for level in LEVELS:
+    for level in levels:
         if level in design.levels:
             module = design.levels[level]
             lines: dict[Operation, int] = {}
@@ -173,7 +233,7 @@ def _fill(
     design: CompiledDesign,
     directory: Path,
     inputs: Sequence[Array],
-    expected: "Future[tuple[Array, ...]] | None",
+    expected: tuple[Array, ...] | None,
     sets: Sequence[Weights],
 ) -> None:
     layout = Layout(directory)
@@ -189,7 +249,7 @@ def _fill(
                 [e for e in design.ports if e[0].direction == direction], arrays, strict=True
             )
         }
-        for direction, arrays in (("in", inputs), ("out", expected.result()))
+        for direction, arrays in (("in", inputs), ("out", expected))
     ]
     around = _write_weights(design, layout, rtl, sets)
     write_testbench(directory, rtl, packed[0], packed[1], around)

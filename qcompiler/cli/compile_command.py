@@ -4,7 +4,8 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.assembly import print_module
 from qcompiler.backends.layout import LEVELS
-from qcompiler.backends.output import check_target
+from qcompiler.backends.output import Beforehand, begun, check_target, write_design
 from qcompiler.backends.report.notebook import Report, host_lines, weight_lines
 from qcompiler.cli.common import (
     CONSTANTS,
@@ -87,7 +88,14 @@ class _Progress:
 
     def __init__(self, passes: int):
         columns = TextColumn("{task.description:<24}"), BarColumn()
-        self._bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+        # Without a thread that draws it: a process with several cannot be copied.
+        self._bar = Progress(
+            *columns,
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+            auto_refresh=False,
+        )
         self._task = self._bar.add_task("import", total=passes)
 
     def __enter__(self) -> Self:
@@ -104,7 +112,7 @@ class _Progress:
 
     def after(self, name: str, module: ModuleOp) -> None:
         """Notes that a pass is done."""
-        self._bar.update(self._task, advance=1, description=name)
+        self._bar.update(self._task, advance=1, description=name, refresh=True)
 
 
 def _printer(wanted: list[str]) -> AfterPass:
@@ -113,6 +121,25 @@ def _printer(wanted: list[str]) -> AfterPass:
             print_ir("after", name, module)
 
     return show
+
+
+class _Early(ExitStack):
+    """What files need of a design without hardware, made while its hardware is.
+
+    Attributes:
+        result: waits for it; None if nothing was begun.
+    """
+
+    def __init__(self, constants_file: str | None):
+        super().__init__()
+        self.result: Callable[[], Beforehand] | None = None
+        self._constants_file = constants_file
+
+    def begin(self, design: Design) -> None:
+        """Begins it, if that is worth it."""
+        work = begun(design, self._constants_file)
+        if work is not None:
+            self.result = self.enter_context(work)
 
 
 class _Snapshots:
@@ -150,28 +177,32 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.emit is None:
         check_target(directory)
     start = time.perf_counter()
-    with _Progress(len(names)) as progress:
-        module = import_model(parsed.model, options)
-        if parsed.emit == "nn":
-            if unused := options.unused([]):
-                raise ModelError(unused)
-            sys.stdout.write(print_module(module))
+    with _Early(parsed.constants_file) as early:
+        with _Progress(len(names)) as progress:
+            module = import_model(parsed.model, options)
+            if parsed.emit == "nn":
+                if unused := options.unused([]):
+                    raise ModelError(unused)
+                sys.stdout.write(print_module(module))
+                return 0
+            with naming_places(parsed.model, options):
+                begin = early.begin if parsed.emit is None else None
+                design = compile_module(module, options, [printer, progress.after], begin)
+        print_notes(design.notes)
+        if parsed.emit is not None:
+            _emit(design, parsed.emit)
             return 0
-        with naming_places(parsed.model, options):
-            design = compile_module(module, options, [printer, progress.after])
-    print_notes(design.notes)
-    if parsed.emit is not None:
-        _emit(design, parsed.emit)
-        return 0
-    design.snapshots = snapshots.modules
-    design.origin = Origin.of(parsed.model, options, parsed.plugin)
-    design.write(directory, weights=parsed.constants_file)
-    if "stream" not in design.levels:
-        out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
-    elif parsed.json:
-        print_json({"directory": str(directory), **design.report().files()})
-    else:
-        _summary(design, directory, time.perf_counter() - start, parsed.cycles)
+        design.snapshots = snapshots.modules
+        design.origin = Origin.of(parsed.model, options, parsed.plugin)
+        write_design(design, directory, parsed.constants_file, early.result)
+        if "stream" not in design.levels:
+            out.print(
+                f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)"
+            )
+        elif parsed.json:
+            print_json({"directory": str(directory), **design.report().files()})
+        else:
+            _summary(design, directory, time.perf_counter() - start, parsed.cycles)
     return 0
 
 

@@ -4,9 +4,8 @@ import os
 import threading
 
 import pytest
-from cli_runner import saved_mlp
+from cli_runner import contents, qcc, saved_mlp
 
-import qcompiler
 from qcompiler.backends import output
 from qcompiler.child_programs import end_all, start_again
 from qcompiler.second_process import in_halves, meanwhile
@@ -49,16 +48,22 @@ def test_an_interruption_ends_it():
     assert not children()
 
 
-def test_files_are_the_same(tmp_path, monkeypatch):
+def test_files_are_the_same(tmp_path, monkeypatch, capfd):
     model = saved_mlp(tmp_path)
-    for name, large in (("one", 10**9), ("two", 1)):
+    for name, large, many in (("one", 10**9, 10**9), ("two", 1, 10**9), ("three", 1, 1)):
         monkeypatch.setattr(output, "_LARGE", large)
-        qcompiler.compile(model, cycles=8).write(tmp_path / name)
-    one, two = (
-        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")}
-        for n in ("one", "two")
-    )
-    assert one == two
+        monkeypatch.setattr(output, "_MANY_PROCESSES", many)
+        assert qcc(capfd, "compile", model, "--cycles", 8, "-o", tmp_path / name).status == 0
+    one, two, three = (contents(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == two == three
+    assert not children()
+
+
+def test_what_was_begun_ends_where_the_rate_is_refused(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(output, "_MANY_PROCESSES", 1)
+    asked = ("--fps", "1e9", "--max-luts", "10")
+    result = qcc(capfd, "compile", saved_mlp(tmp_path), *asked, "-o", tmp_path / "design")
+    assert result.status == 1
     assert not children()
 
 
