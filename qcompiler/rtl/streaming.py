@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from xdsl.dialects import hw
+from xdsl.dialects import hw, seq
+from xdsl.dialects.builtin import UnitAttr
 
-from qcompiler.dialects import stream
+from qcompiler.dialects import rtl, stream
 from qcompiler.rtl.builder import ModuleBuilder, Register, Signal
 
 
@@ -35,9 +36,22 @@ class Library:
         return self.modules[name]
 
 
-def register_slice(library: Library, prefix: str, width: int) -> hw.HWModuleOp:
-    """Returns a two-entry buffer, one cycle of latency, full throughput, registered ready."""
-    name = f"{prefix}_register_slice_w{width}"
+def stand_apart(module: hw.HWModuleOp) -> hw.HWModuleOp:
+    """Keeps a module's control, its registers with a reset, from being merged with a twin's."""
+    for op in module.walk():
+        if isinstance(op, seq.CompRegOp) and rtl.register_operands(op).reset is not None:
+            op.attributes["rtl.kept"] = UnitAttr()
+    return module
+
+
+def register_slice(
+    library: Library, prefix: str, width: int, *, apart: bool = False
+) -> hw.HWModuleOp:
+    """Returns a two-entry buffer, one cycle of latency, full throughput, registered ready.
+
+    One that is `apart` has twins beside it, see `stand_apart`.
+    """
+    name = f"{prefix}_register_slice_w{width}{'_apart' * apart}"
 
     def build() -> hw.HWModuleOp:
         b = ModuleBuilder(
@@ -64,7 +78,7 @@ def register_slice(library: Library, prefix: str, width: int) -> hw.HWModuleOp:
         b.output("in_ready", in_ready)
         b.output("out_data", data)
         b.output("out_valid", valid)
-        return b.build()
+        return stand_apart(b.build()) if apart else b.build()
 
     return library.shared(name, build)
 
@@ -107,8 +121,17 @@ class FreeBlock(ModuleBuilder):
         self._valids = [port.valid for port in given]
         if not process.before_it:
             take = reduce(lambda one, other: one & other, self._valids, self._ready).named("take")
-            given = [Port(port.data, take) for port in given]
+            given = self._entry(given, take)
         self.inputs = given
+
+    def _entry(self, given: Sequence[Port], take: Signal) -> list[Port]:
+        """Adds registers for beats that are taken: the ready at the chain's end is far away."""
+        taken = self.register("taken", 1, reset=0)
+        taken.drive(take)
+        return [
+            Port(self.delay(f"{name}_taken", port.data), taken)
+            for name, port in zip(self._names, given, strict=True)
+        ]
 
     def finish(self, *, valid: Signal, data: Signal) -> hw.HWModuleOp:
         """Closes the module; `data` leaves where `valid` is high."""
@@ -137,18 +160,20 @@ class JoinBlock(ModuleBuilder):
         name: str,
         comment: Sequence[str],
         widths: tuple[Sequence[int], int],
+        *,
+        apart: bool = False,
     ):
         super().__init__(name, comment)
         in_widths, out_width = widths
+        self._apart = apart
         self.library = library
         self.inputs = [
             Port(self.input(f"{port}_data", width), self.input(f"{port}_valid", 1))
             for port, width in zip(input_ports(len(in_widths)), in_widths, strict=True)
         ]
         out_ready = self.input("out_ready", 1)
-        self._slice = self.instance(
-            "out_slice", register_slice(library, prefix, out_width), out_ready=out_ready
-        )
+        buffer = register_slice(library, prefix, out_width, apart=apart)
+        self._slice = self.instance("out_slice", buffer, out_ready=out_ready)
         self.slice_ready = self._slice.output(self, "in_ready").named("slice_ready")
         self.out_valid: Register = self.register("result_valid", 1, reset=0)
         self.enable = (~self.out_valid | self.slice_ready).named("enable")
@@ -179,7 +204,7 @@ class JoinBlock(ModuleBuilder):
             self.output(f"{port}_ready", ready)
         self.output("out_data", self._slice.output(self, "out_data"))
         self.output("out_valid", self._slice.output(self, "out_valid"))
-        return self.build()
+        return stand_apart(self.build()) if self._apart else self.build()
 
 
 class StreamBlock(JoinBlock):
@@ -192,8 +217,10 @@ class StreamBlock(JoinBlock):
         name: str,
         comment: Sequence[str],
         widths: tuple[int, int],
+        *,
+        apart: bool = False,
     ):
-        super().__init__(library, prefix, name, comment, ([widths[0]], widths[1]))
+        super().__init__(library, prefix, name, comment, ([widths[0]], widths[1]), apart=apart)
         self.in_data, self.in_valid = self.inputs[0].data, self.inputs[0].valid
 
     def finish(self, *, in_ready: Signal, next_valid: Signal, data: Signal) -> hw.HWModuleOp:

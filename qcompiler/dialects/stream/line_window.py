@@ -126,7 +126,7 @@ class LineWindowOp(Pipe):
     @property
     def _latency(self) -> int:
         """Cycles from the last beat that a window needs to the window."""
-        return 1 if self.runs_free else 1 + _SLICE_CYCLES
+        return 1 + (self.entry_cycles if self.runs_free else _SLICE_CYCLES)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, self._latency + self.ahead)

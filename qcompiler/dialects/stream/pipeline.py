@@ -247,6 +247,19 @@ class PipelineOp(Process):
         ]
         return any(np.unique(places).size < places.size for places in taken)
 
+    @property
+    def kept_parts(self) -> int:
+        """In how many parts, of whole copies, beats that leave are kept until a reader takes them.
+
+        What says which of them are there goes to all bits of a part.
+        """
+        parts = 1
+        while self.output_channels[0].width_bits // parts > _PART_BITS and (
+            self.copies % (2 * parts) == 0
+        ):
+            parts *= 2
+        return parts
+
     def repeat(self, copies: int, views: Sequence[View]) -> None:
         """Gives the body so many copies, which take what `views` say; the result's lanes follow."""
         self.copies_attr = IntegerAttr(copies, i64)
@@ -295,7 +308,7 @@ class PipelineOp(Process):
 
     def schedule(self) -> Schedule:
         around = ENVELOPE_CYCLES if self.has_handshake and not self.runs_free else 0
-        return Schedule.beat_by_beat(self, self.stages + around)
+        return Schedule.beat_by_beat(self, self.entry_cycles + self.stages + around)
 
     def verify_(self) -> None:
         (made,) = self.output_channels
@@ -335,6 +348,9 @@ class PipelineOp(Process):
             if elements % view.blocks:
                 raise VerifyException(f"blocks must divide {elements} elements, got {view.blocks}")
 
+
+_PART_BITS = 128
+"""Of a beat, that are kept together at most."""
 
 ENVELOPE_CYCLES = 3
 """From the last stage to the output: storage, its register, the output's slice."""

@@ -13,8 +13,13 @@ with a credit: room in the storage behind it, which is given back when the beat 
 What runs free into it, line windows and other pipelines, never waits either. The last pipeline of
 such a chain has room for all that is inside the others, and is ready while there is more than that:
 
-    in --> window --> core --> window --> core --> storage --> out
-     ^--- ready: more credits than beats fit between --+
+    in --> entry --> window --> core --> window --> core --> storage --> out
+     ^--- ready: more credits than beats fit between ----------+
+
+A register at the entry parts the long way of that ready from all that it starts.
+
+What several copies make is kept in parts, by storages side by side that move alike, as each has
+what says which beats are there: else that would go to thousands of registers.
 """
 
 from collections.abc import Sequence
@@ -192,15 +197,17 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     """Returns the core between credits and storage: what enters has room behind it."""
     library = place.library
     width = op.output_channels[0].width_bits
-    ahead = sum(process.held_beats or 0 for process in op.before_it)
+    parts = op.kept_parts
+    ahead = sum((process.held_beats or 0) + process.entry_cycles for process in op.before_it)
     depth = op.stages + ROUND_TRIP + ahead
     storage = build_storage(
         library,
         place.top,
         f"{place.name}_storage",
         [f"What the core of {place.name} has made, {depth} beats at most."],
-        width=width,
+        width=width // parts,
         depth=depth,
+        apart=parts > 1,
     )
     library.add(storage)
     b = ModuleBuilder(place.name, place.comment)
@@ -210,15 +217,19 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     credits = b.register("credits", depth.bit_length(), reset=depth)
     enter = (_all(valids) if ahead else some & _all(valids)).named("enter")
     made = b.instance("core", core, **data)
-    kept = b.instance(
-        "made_beats",
-        storage,
-        in_data=made.output(b, "out_data"),
-        in_valid=_valid_behind(b, enter, op.stages),
-        out_ready=out_ready,
-    )
+    valid = _valid_behind(b, enter, op.stages)
+    kept = [
+        b.instance(
+            f"made_beats{part}" if parts > 1 else "made_beats",
+            storage,
+            in_data=data,
+            in_valid=valid,
+            out_ready=out_ready,
+        )
+        for part, data in enumerate(made.output(b, "out_data").lanes(parts))
+    ]
     leave = b.register("beat_left", 1, reset=0)  # so that no way goes from a stall to credits
-    leave.drive(kept.output(b, "left"))
+    leave.drive(kept[0].output(b, "left"))
     one = b.constant(1, credits.width)
     change = b.mux(enter, b.constant(-1, credits.width), one)
     following = (credits + change).named("following")
@@ -230,8 +241,8 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
         for other in others:
             ready = ready & other
         b.output(f"{port}_ready", ready)
-    b.output("out_data", kept.output(b, "out_data"))
-    b.output("out_valid", kept.output(b, "out_valid"))
+    b.output("out_data", b.pack([part.output(b, "out_data") for part in kept]))
+    b.output("out_valid", kept[0].output(b, "out_valid"))
     return b.build()
 
 

@@ -5,7 +5,8 @@
 
 Credits say that there is room, so nothing asks whether it is full, and nothing enables the writing:
 one word more than beats is always free, and holds garbage until a beat takes its place. So no wire
-goes to all of its memory but the addresses.
+goes to all of its memory but the addresses. Wide beats are kept by several side by side, each with
+addresses of its own.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,21 @@ ROUND_TRIP = 3
 
 
 def build_storage(
-    library: Library, prefix: str, name: str, comment: Sequence[str], *, width: int, depth: int
+    library: Library,
+    prefix: str,
+    name: str,
+    comment: Sequence[str],
+    *,
+    width: int,
+    depth: int,
+    apart: bool = False,
 ) -> hw.HWModuleOp:
     """Returns storage of `depth` beats of `width` bits, behind which the result and slice follow.
 
-    Beyond a block's ports it has `left`, high where a beat leaves the memory.
+    Beyond a block's ports it has `left`, high where a beat leaves the memory. One that is `apart`
+    has twins beside it, see `stand_apart`.
     """
-    b = StreamBlock(library, prefix, name, comment, (width, width))
+    b = StreamBlock(library, prefix, name, comment, (width, width), apart=apart)
     count = b.register("count", depth.bit_length(), reset=0)
     filled = b.register("filled", 1, reset=0)
     pop = (b.enable & filled).named("pop")
