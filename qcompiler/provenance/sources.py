@@ -7,6 +7,7 @@ location come from where the one around them comes from, such as those in a hard
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import cast
 
 from onnx import defs
@@ -54,7 +55,7 @@ def source_nodes(op: Operation) -> tuple[str, ...]:
 
 def source_node(op: Operation) -> str | None:
     """Returns the name of the model's node that `op` itself comes from, if it is known."""
-    return next(iter(own_nodes(op)), None)
+    return next(iter(_names(op.location)), None)
 
 
 def model_nodes(module: ModuleOp) -> dict[str, str]:
@@ -116,6 +117,7 @@ _APPENDED = re.compile(
 MAX_NAME = 40
 
 
+@cache
 def identifier(text: str, fallback: str, limit: int = MAX_NAME, *, layer: bool = True) -> str:
     """Returns `text` as an identifier of letters, digits and underscores, or `fallback`.
 

@@ -1,8 +1,8 @@
 """Channels: streams of frames, some elements a beat."""
 
 from collections.abc import Sequence
+from math import prod
 
-import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, IntAttr
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue, TypeAttribute
 from xdsl.irdl import irdl_attr_definition
@@ -46,7 +46,7 @@ class ChannelType(ParametrizedAttribute, TypeAttribute):
     @property
     def beats(self) -> int:
         """Beats per frame."""
-        return int(np.prod(self.frame_shape, dtype=object)) // self.lanes.data
+        return prod(self.frame_shape) // self.lanes.data
 
     @property
     def width_bits(self) -> int:
