@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,31 @@ def save_results(name: str, data: Any) -> Path:
         json.dumps({"about": about, "results": data}, indent=2) + "\n", encoding="utf-8"
     )
     return path
+
+
+_COMMITS = "commits"
+
+
+class Kept:
+    """Figures in a file, so that a run that was stopped goes on where it was.
+
+    Args:
+        path: of the file, JSON.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def commits(self) -> list[str]:
+        """Those at which something was measured."""
+        return self._found.get(_COMMITS, [])
+
+    def __call__(self, key: str, measure: Callable[[], Any]) -> Any:
+        """Returns what was measured before under a key, or measures it."""
+        if key not in self._found:
+            self._found[key] = measure()
+            self._found[_COMMITS] = [*dict.fromkeys([*self.commits, commit()])]
+            self._path.write_text(json.dumps(self._found, indent=1) + "\n", encoding="utf-8")
+        return self._found[key]

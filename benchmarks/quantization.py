@@ -7,7 +7,6 @@ by SPADE. Hardware: `quantization_hardware`.
 """
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from benchmarks.common import REPOSITORY, commit, markdown, print_table, save_results
+from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_results
 from benchmarks.float_networks import Task, digits, fashion, trained
 from benchmarks.quantization_hardware import AREA, hardware
 from qcompiler.dialects.attributes import Array
@@ -313,29 +312,6 @@ def write_page(tables: Mapping[str, list[list[Any]]], seeds: int, commits: Seque
     _DOCUMENT.write_text("\n".join([text, *figures]), encoding="utf-8")
 
 
-_COMMITS = "commits"
-
-
-class _Kept:
-    """Figures in a file, so that a run that was stopped goes on where it was."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-
-    @property
-    def commits(self) -> list[str]:
-        """Those at which something was measured."""
-        return self._found.get(_COMMITS, [])
-
-    def __call__(self, key: str, measure: Callable[[], Any]) -> Any:
-        if key not in self._found:
-            self._found[key] = measure()
-            self._found[_COMMITS] = [*dict.fromkeys([*self.commits, commit()])]
-            self._path.write_text(json.dumps(self._found, indent=1) + "\n", encoding="utf-8")
-        return self._found[key]
-
-
 def networks(folder: Path, wanted: Sequence[str], seeds: int) -> list[Network]:
     """Returns the networks of tasks, trained where the folder does not have them."""
     tasks = [made(pixels=pixels) for made in (digits, fashion) for pixels in (False, True)]
@@ -368,7 +344,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = parsed.folder or Path(name)
         folder.mkdir(exist_ok=True, parents=True)
-        keep = _Kept(folder / "measured.json")
+        keep = Kept(folder / "measured.json")
         nets = networks(folder, parsed.tasks, parsed.seeds)
         for net in nets:
             tables["accuracy"] += accuracies(net, keep)

@@ -78,10 +78,20 @@ def crop(
         name: score.numpy()
         for name, score in Flow(model, example, [layer.name for layer in layers]).scores().items()
     }
-    kept = strongest(widths.kept, layers, scores)
+    return without(model, widths.channels.takers, strongest(widths.kept, layers, scores))
+
+
+def without(model: nn.Module, takers: Sequence[Taker], kept: Kept) -> nn.Module:
+    """Returns a model with the channels that are kept alone.
+
+    Args:
+        model: is not changed.
+        takers: all of its modules that have parameters of channels.
+        kept: channels of each group.
+    """
     small = copy.deepcopy(model)
     modules = named_modules(small)
-    for taker in widths.channels.takers:
+    for taker in takers:
         _slice(modules[taker.name], taker, kept)
     return small
 

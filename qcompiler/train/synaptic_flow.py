@@ -48,7 +48,11 @@ class Flow:
         }
 
     def densities(self, keep: float) -> list[float]:
-        """Returns densities of the layers, so that a share of all weights stays.
+        """Returns densities of the layers, so that a share of all weights stays."""
+        return [float(mask.mean()) for mask in self.masks(keep).values()]
+
+    def masks(self, keep: float) -> dict[str, Tensor]:
+        """Returns ones for a share of all weights, which stay, and zeros, by layer.
 
         In each of 100 rounds those with the lowest scores go, and the others are scored anew.
         """
@@ -62,7 +66,7 @@ class Flow:
         with torch.no_grad():
             for name, weight in self._weights.items():
                 weight.copy_(whole[name])
-        return [float(mask.mean()) for mask in masks.values()]
+        return masks
 
 
 def _best(scores: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
