@@ -197,6 +197,7 @@ def main() -> int:
         studies = [study for study in studies if study.name in given.tasks]
         for study in studies:
             study.train(folder)
+        for study in studies:
             study.compile(folder)
         for study in [] if given.no_netlists else studies:
             study.synthesize(folder)
