@@ -159,6 +159,10 @@ class Kept:
         """Those at which something was measured."""
         return self._found.get(_COMMITS, [])
 
+    def __contains__(self, key: str) -> bool:
+        """Whether something was measured under a key."""
+        return key in self._found
+
     def __call__(self, key: str, measure: Callable[[], Any]) -> Any:
         """Returns what was measured before under a key, or measures it."""
         if key not in self._found:

@@ -9,7 +9,7 @@ fastest that fits, by the compiler's estimates, and one seed by Yosys.
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,16 +22,12 @@ from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_resu
 from benchmarks.crop_networks import (
     CROPPED,
     DENSE,
-    KEEPS,
-    METHODS,
     UNSTRUCTURED,
-    Measured,
-    Run,
     key,
     name_of,
-    runs,
     tasks,
     trained,
+    ways,
 )
 from benchmarks.float_networks import Task
 from qcompiler import compile as compile_model
@@ -44,20 +40,17 @@ DEVICE = "ecp5-25k"
 CYCLES = {"digits": 1152, "fashion": 14112}
 """A frame, of the fastest dense network that fits on the device."""
 _KINDS = ("LUT", "FF", "BRAM", "DSP")
+_SYNTHESIZED = (DENSE, CROPPED, UNSTRUCTURED)
 _PAGE = REPOSITORY / "docs" / "cropping.md"
-ACCURACY = ("network", "kept", "what goes", "weights", "right, %", "less unstructured flow")
-AREA = ("network", "kept", "what goes", "cycles", *_KINDS, "cycles of the fastest", "its LUT")
+ACCURACY = (
+    *("network", "kept", "what goes", "seeds", "weights", "of these not zero"),
+    *("right, %", "less unstructured flow"),
+)
+AREA = (
+    *("network", "kept", "what goes", "seeds", "cycles", *_KINDS),
+    *("cycles of the fastest", "its LUT"),
+)
 NETLIST = ("network", "kept", "what goes", *(f"{kind}, Yosys" for kind in _KINDS), "estimates")
-
-
-def _file(folder: Path, run: Run) -> Path:
-    return folder / f"{key(run).replace(' | ', '_').replace(' ', '-')}.onnx"
-
-
-def _train(run: Run, folder: Path) -> dict[str, Any]:
-    start = time.process_time()
-    found = trained(*run, _file(folder, run))
-    return {**found, "seconds": round(time.process_time() - start, 1)}
 
 
 def _area(design: Design) -> dict[str, int]:
@@ -85,98 +78,124 @@ def netlist(path: Path, cycles: int) -> dict[str, Any]:
     return {"yosys": {kind: total[kind] for kind in _KINDS}, "estimate": _area(design)}
 
 
-def _ways() -> list[tuple[str, float]]:
-    return [(DENSE, 1.0), *((method, keep) for keep in KEEPS for method in METHODS)]
-
-
 class Study:
     """Figures of one task.
 
     Args:
         task: with its images.
         seeds: how many.
+        folder: of the networks.
         keep: returns what was measured before.
     """
 
-    def __init__(self, task: Task, seeds: int, keep: Measured) -> None:
-        self.name, self._keep = name_of(task), keep
-        self._runs = {(r[1], r[2], r[3]): r for r in runs(task, seeds)}
-        self.seeds = seeds
+    def __init__(self, task: Task, seeds: int, folder: Path, keep: Kept) -> None:
+        self.task, self.name, self.seeds = task, name_of(task), seeds
+        self._folder, self._keep = folder, keep
 
-    def train(self, folder: Path) -> None:
-        """Trains all."""
-        for run in self._runs.values():
-            found = self._keep(key(run), partial(_train, run, folder))
-            print(key(run), found["right"], found["weights"], found["seconds"], flush=True)
+    def train(self, seed: int) -> None:
+        """Trains all of a seed."""
+        for method, share in ways():
 
-    def compile(self, folder: Path) -> None:
-        """Compiles all."""
-        for run in self._runs.values():
-            measure = partial(hardware, _file(folder, run), CYCLES[self.name])
-            print(key(run), self._keep(f"{key(run)} | area", measure), flush=True)
+            def train(method: str = method, share: float = share) -> dict[str, Any]:
+                start = time.process_time()
+                found = trained(self.task, method, share, seed, self._file(method, share, seed))
+                return {**found, "seconds": round(time.process_time() - start, 1)}
 
-    def synthesize(self, folder: Path) -> None:
-        """Has Yosys make netlists of the first seed of the dense network and of two methods."""
-        for method, share in _ways():
-            run = self._runs[method, share, 0]
-            if method in (DENSE, CROPPED, UNSTRUCTURED):
-                measure = partial(netlist, _file(folder, run), CYCLES[self.name])
-                print(key(run), self._keep(f"{key(run)} | netlist", measure), flush=True)
+            self._measured((method, share, seed), "", train)
+
+    def compile(self, seed: int) -> None:
+        """Compiles all of a seed."""
+        for way in ways():
+            path = self._file(*way, seed)
+            self._measured((*way, seed), " | area", partial(hardware, path, CYCLES[self.name]))
+
+    def synthesize(self, seed: int = 0) -> None:
+        """Has Yosys make netlists of the dense network and of two methods."""
+        for way in (way for way in ways() if way[0] in _SYNTHESIZED):
+            path = self._file(*way, seed)
+            self._measured((*way, seed), " | netlist", partial(netlist, path, CYCLES[self.name]))
+
+    def _file(self, method: str, share: float, seed: int) -> Path:
+        name = key(self.name, method, share, seed).replace(" | ", "_").replace(" ", "-")
+        return self._folder / f"{name}.onnx"
+
+    def _measured(
+        self, run: tuple[str, float, int], suffix: str, measure: Callable[[], Any]
+    ) -> None:
+        name = key(self.name, *run) + suffix
+        print(name, self._keep(name, measure), flush=True)
+
+    def _seeds(self, suffix: str = "") -> list[int]:
+        """Returns the seeds of which all was measured."""
+        return [
+            seed
+            for seed in range(self.seeds)
+            if all(key(self.name, *way, seed) + suffix in self._keep for way in ways())
+        ]
 
     def _of(self, method: str, share: float, suffix: str = "") -> list[Any]:
-        found = [self._runs[method, share, seed] for seed in range(self.seeds)]
-        return [self._keep(key(run) + suffix, dict) for run in found]
+        names = [key(self.name, method, share, seed) + suffix for seed in self._seeds(suffix)]
+        return [self._keep(name, dict) for name in names]
 
     def accuracy(self) -> list[list[str]]:
         """Returns rows of the table of accuracies."""
         rows: list[list[str]] = []
-        for method, share in _ways():
+        for method, share in ways():
             found = self._of(method, share)
             right = 100 * np.array([each["right"] for each in found])
-            weights = np.mean([each["weights"] for each in found])
+            weights, nonzero = (
+                f"{np.mean([each[name] for each in found]):,.0f}" for name in ("weights", "nonzero")
+            )
             said = f"{right.mean():.2f} ± {right.std(ddof=1):.2f}"
             difference = ""
             if method not in (DENSE, UNSTRUCTURED):
-                other = 100 * np.array([e["right"] for e in self._of(UNSTRUCTURED, share)])
-                less = right - other
-                error = less.std(ddof=1) / self.seeds**0.5
+                less = right - 100 * np.array([e["right"] for e in self._of(UNSTRUCTURED, share)])
+                error = less.std(ddof=1) / len(less) ** 0.5
                 difference = f"{less.mean():+.2f} ± {error:.2f}"
-            rows.append([self.name, f"{share:.0%}", method, f"{weights:.0f}", said, difference])
+            seeds = str(len(found))
+            rows.append(
+                [self.name, f"{share:.0%}", method, seeds, weights, nonzero, said, difference]
+            )
         return rows
 
     def areas(self) -> list[list[str]]:
         """Returns rows of the table of estimates: means over seeds."""
         rows: list[list[str]] = []
-        for method, share in _ways():
+        for method, share in ways():
             found = self._of(method, share, " | area")
             equal, fastest = (
                 [each[name] for each in found if not isinstance(each[name], str)]
                 for name in ("equal", "fastest")
             )
-            means = [str(round(np.mean([e[kind] for e in equal]))) for kind in ("cycles", *_KINDS)]
+            means = [f"{np.mean([e[kind] for e in equal]):,.0f}" for kind in ("cycles", *_KINDS)]
             cycles = [each["cycles"] for each in fastest]
-            most = f"{np.mean(cycles):.0f} ({min(cycles)} to {max(cycles)})"
-            luts = f"{np.mean([each['LUT'] for each in fastest]):.0f}"
-            rows.append([self.name, f"{share:.0%}", method, *means, most, luts])
+            most = f"{np.mean(cycles):,.0f} ({min(cycles):,} to {max(cycles):,})"
+            luts = f"{np.mean([each['LUT'] for each in fastest]):,.0f}"
+            rows.append([self.name, f"{share:.0%}", method, str(len(found)), *means, most, luts])
         return rows
 
     def netlists(self) -> list[list[str]]:
-        """Returns rows of the table of netlists."""
+        """Returns rows of the table of netlists, those that were made."""
         rows: list[list[str]] = []
-        for method, share in _ways():
-            if method in (DENSE, CROPPED, UNSTRUCTURED):
-                found = self._keep(f"{key(self._runs[method, share, 0])} | netlist", dict)
-                yosys = [str(found["yosys"][kind]) for kind in _KINDS]
-                estimates = ", ".join(str(found["estimate"][kind]) for kind in _KINDS)
+        for method, share in ways():
+            name = f"{key(self.name, method, share, 0)} | netlist"
+            if name in self._keep:
+                found = self._keep(name, dict)
+                yosys = [f"{found['yosys'][kind]:,}" for kind in _KINDS]
+                estimates = ", ".join(f"{found['estimate'][kind]}" for kind in _KINDS)
                 rows.append([self.name, f"{share:.0%}", method, *yosys, estimates])
         return rows
 
 
-def _write_page(tables: dict[str, list[list[str]]], columns: dict[str, Sequence[str]]) -> None:
-    page = _PAGE.read_text(encoding="utf-8")
-    for name, rows in tables.items():
-        page = with_section(page, name, markdown(columns[name], rows))
-    _PAGE.write_text(page, encoding="utf-8")
+def _measure(studies: Sequence[Study], seeds: int, *, netlists: bool) -> None:
+    """Measures all: of the first seed all of it, then the others'."""
+    for seed in range(seeds):
+        for study in studies:
+            study.train(seed)
+        for study in studies:
+            study.compile(seed)
+        for study in studies if netlists and seed == 0 else ():
+            study.synthesize()
 
 
 def main() -> int:
@@ -186,6 +205,7 @@ def main() -> int:
     parser.add_argument("--tasks", nargs="+", default=["digits", "fashion"])
     parser.add_argument("--folder", type=Path, help="keeps networks and figures: goes on there")
     parser.add_argument("--no-netlists", action="store_true", help="do not run Yosys")
+    parser.add_argument("--no-runs", action="store_true", help="only show what --folder has")
     parser.add_argument("--write-docs", action="store_true", help="write docs/cropping.md")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -193,26 +213,23 @@ def main() -> int:
         folder = given.folder or Path(name)
         folder.mkdir(exist_ok=True, parents=True)
         keep = Kept(folder / "measured.json")
-        studies = [Study(task, given.seeds, keep) for task in tasks()]
-        studies = [study for study in studies if study.name in given.tasks]
-        for study in studies:
-            study.train(folder)
-        for study in studies:
-            study.compile(folder)
-        for study in [] if given.no_netlists else studies:
-            study.synthesize(folder)
+        wanted = [task for task in tasks() if name_of(task) in given.tasks]
+        studies = [Study(task, given.seeds, folder, keep) for task in wanted]
+        if not given.no_runs:
+            _measure(studies, given.seeds, netlists=not given.no_netlists)
     columns = {"accuracy": ACCURACY, "area": AREA, "netlist": NETLIST}
     tables = {
         "accuracy": [row for study in studies for row in study.accuracy()],
         "area": [row for study in studies for row in study.areas()],
+        "netlist": [row for study in studies for row in study.netlists()],
     }
-    if not given.no_netlists:
-        tables["netlist"] = [row for study in studies for row in study.netlists()]
+    page = _PAGE.read_text(encoding="utf-8") if given.write_docs else ""
     for title, rows in tables.items():
         print_table(title, columns[title], rows)
-    save_results("crop_study", tables)
-    if given.write_docs:
-        _write_page(tables, columns)
+        page = with_section(page, title, markdown(columns[title], rows)) if page else ""
+    save_results("crop_study", {**tables, "commits": keep.commits})
+    if page:
+        _PAGE.write_text(page, encoding="utf-8")
     return 0
 
 

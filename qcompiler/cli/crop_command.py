@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--multiple",
         metavar="N",
         type=positive_int,
-        default=1,
-        help="widths are multiples of this, for PE and SIMD that divide them (default: 1)",
+        help="widths are multiples of this, for PE and SIMD that divide them (default: 1; for "
+        "hardware the best of 1, 2, 4, 8)",
     )
     parser.add_argument("--json", action="store_true", help="print the widths as JSON")
 
@@ -73,14 +73,18 @@ def run(parsed: argparse.Namespace) -> int:
         raise ModelError([Problem(str(path), "is the model itself", "name another file with -o")])
     options = {_COMPILED.get(name, name): value for name, value in given.items()}
     hardware = Hardware(options, parsed.bits) if given else None
-    with showing_progress() as progress:
-        made = crop_model(
-            parsed.model,
-            keep=parsed.keep,
-            hardware=hardware,
-            multiple=parsed.multiple,
-            progress=progress,
-        )
+    try:
+        with showing_progress() as progress:
+            made = crop_model(
+                parsed.model,
+                keep=parsed.keep,
+                hardware=hardware,
+                multiple=parsed.multiple,
+                progress=progress,
+            )
+    except ValueError as error:
+        err.print(f"qcc crop: {error}", markup=False)
+        return 2
     model, widths = made.write(path)
     if parsed.json:
         print_json({"file": str(model), **made.as_dict()})

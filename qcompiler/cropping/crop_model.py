@@ -1,7 +1,7 @@
 """A float ONNX model with fewer channels: a share of its weights, or what a device takes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from onnx import ModelProto
 
 from qcompiler.cropping.densities import convex
 from qcompiler.cropping.float_graph import FloatChannels
-from qcompiler.cropping.widths import Widths, within
+from qcompiler.cropping.widths import Widths, smallest, within
 from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization.graph import Graph
@@ -20,7 +20,7 @@ from qcompiler.quantization.quantize import GAUSSIAN, quantize
 from qcompiler.quantization.reading import read_float_model
 
 _STEPS = 6
-_LEAST = 1 / 64
+_MULTIPLES = (8, 4, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Cropped:
     @property
     def share(self) -> float:
         """Of the weights."""
-        return self.widths.weights / self.widths.all_weights
+        return self.widths.share
 
     @property
     def model(self) -> ModelProto:
@@ -95,7 +95,7 @@ def crop_model(
     *,
     keep: float | None = None,
     hardware: Hardware | None = None,
-    multiple: int = 1,
+    multiple: int | None = None,
     progress: Progress = silent,
 ) -> Cropped:
     """Returns a model without some channels, to be trained; its densities are the convex program's.
@@ -104,24 +104,32 @@ def crop_model(
         path: of a float ONNX model.
         keep: share of the weights that stay.
         hardware: in place of `keep`: the largest model that fits.
-        multiple: that widths are a multiple of, where it divides the channels that there are.
+        multiple: that widths are a multiple of, where it divides the channels that there are; None
+            is 1 for a share, and the best of 1, 2, 4 and 8 for hardware, whose PE and SIMD divide
+            widths: so a wider layer may take less.
         progress: is told what goes on.
 
     Raises:
         ModelError: the model is at fault, or not even its smallest crop fits.
-        ValueError: neither or both of `keep` and `hardware` are given, or `keep` is no share.
+        ValueError: neither or both of `keep` and `hardware` are given, or `keep` is no share, or
+            less than the smallest crop.
     """
     if (keep is None) == (hardware is None):
         raise ValueError("give keep or hardware, and not both")
     channels = FloatChannels(read_float_model(path))
-    if hardware is None:
-        return _cropped(channels, 1.0 if keep is None else keep, multiple)
-    return _largest(channels, hardware, multiple, progress)
+    if hardware is not None:
+        return _Search(channels, hardware, progress).largest(
+            _MULTIPLES if multiple is None else [multiple]
+        )
+    return _cropped(channels, 1.0 if keep is None else keep, multiple or 1)
 
 
 def _cropped(channels: FloatChannels, keep: float, multiple: int) -> Cropped:
     densities = convex([layer.weights for layer in channels.channels.layers], min(max(keep, 0), 1))
-    widths = within(channels.channels, densities, keep, multiple)
+    return _with(channels, within(channels.channels, densities, keep, multiple))
+
+
+def _with(channels: FloatChannels, widths: Widths) -> Cropped:
     names = {node.output: node.name for node in channels.graph.nodes}
     before = {
         layer.name: sum(span.size for span in layer.made) for layer in channels.channels.layers
@@ -130,26 +138,59 @@ def _cropped(channels: FloatChannels, keep: float, multiple: int) -> Cropped:
     return Cropped(channels.cropped(widths), widths, outputs)
 
 
-def _largest(
-    channels: FloatChannels, hardware: Hardware, multiple: int, progress: Progress
-) -> Cropped:
-    def tried(keep: float) -> Cropped:
-        found = _cropped(channels, keep, multiple)
-        progress(f"{found.share:.0%} of the weights")
-        bits = hardware.bits
-        made = quantize(found.graph, GAUSSIAN, weight_bits=bits, activation_bits=bits)
-        compile_within(made.model, **hardware.options)
-        return found
+class _Search:
+    """Looks for the largest crop that hardware takes, by compiling those in question."""
 
-    try:
-        return tried(1.0)
-    except ModelError:
-        best = tried(_LEAST)  # what does not fit even so is an error that says what is short
-    low, high = _LEAST, 1.0
-    for _ in range(_STEPS):
-        middle = (low * high) ** 0.5
+    def __init__(self, channels: FloatChannels, hardware: Hardware, progress: Progress) -> None:
+        self._channels, self._hardware, self._progress = channels, hardware, progress
+        self._errors: dict[tuple[int, ...], ModelError | None] = {}
+        self._best: Cropped | None = None
+
+    def largest(self, multiples: Sequence[int]) -> Cropped:
+        """Returns it, of those whose widths are multiples of one of some numbers.
+
+        Raises:
+            ModelError: not even the smallest fits: says what is short.
+        """
+        whole = _cropped(self._channels, 1.0, 1)
+        if self._error(whole) is None:
+            return whole
+        error = self._error(self._smallest(min(multiples)))
+        if error is not None:
+            raise error
+        for multiple in multiples:
+            self._bisect(multiple)
+        assert self._best is not None, "the smallest at least"
+        return self._best
+
+    def _smallest(self, multiple: int) -> Cropped:
+        return _with(self._channels, smallest(self._channels.channels, multiple))
+
+    def _bisect(self, multiple: int) -> None:
+        """Looks between the largest that was found before and the whole model."""
+        assert self._best is not None, "the smallest at least"
+        low, high = max(self._best.share, self._smallest(multiple).share), 1.0
+        for _ in range(_STEPS):
+            middle = (low * high) ** 0.5
+            fits = self._error(_cropped(self._channels, middle, multiple)) is None
+            low, high = (middle, high) if fits else (low, middle)
+
+    def _error(self, found: Cropped) -> ModelError | None:
+        """Returns why a crop does not fit, None if it does."""
+        key = tuple(found.widths.kept.values())
+        if key not in self._errors:
+            self._progress(f"{found.share:.0%} of the weights")
+            self._errors[key] = self._compiled(found.graph)
+        error = self._errors[key]
+        if error is None and (self._best is None or found.share > self._best.share):
+            self._best = found
+        return error
+
+    def _compiled(self, graph: Graph) -> ModelError | None:
+        bits = self._hardware.bits
         try:
-            best, low = tried(middle), middle
-        except ModelError:
-            high = middle
-    return best
+            made = quantize(graph, GAUSSIAN, weight_bits=bits, activation_bits=bits)
+            compile_within(made.model, **self._hardware.options)
+        except ModelError as error:
+            return error
+        return None

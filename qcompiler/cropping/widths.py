@@ -42,6 +42,17 @@ class Widths:
         """Weights that there were."""
         return sum(layer.weights for layer in self.channels.layers)
 
+    @property
+    def share(self) -> float:
+        """Of the weights, what is left."""
+        return self.weights / self.all_weights
+
+
+def smallest(channels: Channels, multiple: int = 1) -> Widths:
+    """Returns as few channels as there can be: one each, or one multiple."""
+    kept = {group: _width(group, 0.0, multiple) for group in channels.groups()}
+    return Widths(channels, kept, {})
+
 
 def within(
     channels: Channels, densities: Sequence[float], keep: float, multiple: int = 1
@@ -55,10 +66,16 @@ def within(
         multiple: that widths are a multiple of, where it divides what there is.
 
     Raises:
-        ValueError: `keep` is outside (0, 1].
+        ValueError: `keep` is outside (0, 1], or less than the smallest crop; `multiple` is below 1.
     """
     if not 0 < keep <= 1:
         raise ValueError(f"keep must be a share of the weights, above 0 and at most 1, got {keep}")
+    if multiple < 1:
+        raise ValueError(f"widths must be multiples of 1 or more, got {multiple}")
+    least = smallest(channels, multiple).share
+    if keep < least:
+        of = "one channel" if multiple == 1 else f"one channel, or {multiple} of them,"
+        raise ValueError(f"keep must be at least {least:.2g}: {of} of each layer stays, got {keep}")
     layers, groups = channels.layers, channels.groups()
     free = [group for group in groups if not group.is_fixed]
     ends = [[free.index(end) for end in layer.ends if not end.is_fixed] for layer in layers]

@@ -70,7 +70,7 @@ def crop(
 
     Raises:
         ModelError: channels meet what is not known to keep them apart; all such places.
-        ValueError: `keep` is outside (0, 1].
+        ValueError: `keep` is outside (0, 1], or less than the smallest crop.
     """
     widths = cropped_widths(model, example, keep, densities=densities, multiple=multiple)
     layers = widths.channels.layers

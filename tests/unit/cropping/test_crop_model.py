@@ -9,7 +9,9 @@ from cli_runner import qcc
 from onnx import TensorProto, helper, numpy_helper, save
 
 from qcompiler import ModelError
-from qcompiler.cropping.crop_model import crop_model
+from qcompiler.cropping import crop_model as searching
+from qcompiler.cropping.crop_model import Hardware, crop_model
+from qcompiler.errors import Problem
 
 RANDOM = np.random.default_rng(0)
 
@@ -108,6 +110,42 @@ def test_the_largest_model_that_fits(tmp_path, capfd):
     assert refused.status == 1
     assert "LUT too few" in refused.words
     assert not (tmp_path / "no.onnx").exists()
+
+
+def test_widths_that_hardware_divides_are_tried(tmp_path, monkeypatch):
+    """A device on which 12 channels take less than 11: the largest is found, and tried once."""
+    n = Net()
+    x = n.op("Relu", n.op("MatMul", "x", n.const(16, 16), name="hidden"))
+    path = n.save(tmp_path / "m.onnx", n.op("MatMul", x, n.const(16, 4), name="out"), (1, 16))
+    tried = []
+
+    def compile_within(model, **_):
+        shapes = [tuple(c.dims) for c in model.graph.initializer]
+        width = max(shape[1] for shape in shapes if len(shape) == 2 and shape[0] == 16)
+        tried.append(width)
+        if width > (12 if width % 4 == 0 else 6):
+            raise ModelError([Problem("net", "is too large", "crop")])
+
+    monkeypatch.setattr(searching, "compile_within", compile_within)
+    assert crop_model(path, hardware=Hardware({})).outputs["hidden"] == (16, 12)
+    assert len(tried) == len(set(tried))
+    assert crop_model(path, hardware=Hardware({}), multiple=1).outputs["hidden"][1] < 12
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--keep", "0.05"), "keep must be at least 0.12"),
+        (("--keep", "0.3", "--multiple", "8"), "8 of them, of each layer stays"),
+    ],
+)
+def test_less_than_a_channel_is_refused(tmp_path, capfd, words, said):
+    n = Net()
+    x = n.op("Relu", n.op("MatMul", "x", n.const(16, 8), name="hidden"))
+    path = n.save(tmp_path / "m.onnx", n.op("MatMul", x, n.const(8, 4), name="out"), (1, 16))
+    refused = qcc(capfd, "crop", path, *words)
+    assert refused.status == 2
+    assert said in " ".join(refused.words.split())
 
 
 @pytest.mark.parametrize(
