@@ -4,7 +4,7 @@ A float network is drawn, loses weights or channels, is trained, made a network 
 bits and trained on. Everything but what goes is equal: images, epochs, steps, order of batches.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -188,14 +188,14 @@ class Study:
 
 
 def _measure(studies: Sequence[Study], seeds: int, *, netlists: bool) -> None:
-    """Measures all: of the first seed all of it, then the others'."""
+    """Measures all, seed by seed, netlists last."""
     for seed in range(seeds):
         for study in studies:
             study.train(seed)
         for study in studies:
             study.compile(seed)
-        for study in studies if netlists and seed == 0 else ():
-            study.synthesize()
+    for study in studies if netlists else ():
+        study.synthesize()
 
 
 def main() -> int:
