@@ -34,6 +34,7 @@ RATES = (0.01, 0.003)
 BITS = 4
 _BATCH = 64
 _EXAMPLES = 256
+_CHECKED = 20
 _IMAGES = 6_000
 """Of Fashion-MNIST, the first, to train with."""
 _LAYERS = (nn.Conv2d, nn.Linear)
@@ -143,14 +144,17 @@ def trained(task: Task, method: str, keep: float, seed: int, path: Path) -> dict
     made = train.quantize_modules(model, config, x[:_EXAMPLES])
     whole = [module for module in made.modules() if isinstance(module, LinearLayer)]
     _fit(made, task, integers, RATES[1], list(zip(whole, kept, strict=True)))
-    told = train.integers(made, tx).argmax(axis=1)
+    with torch.no_grad():
+        codes = made(tx)  # integers, too
+    assert (codes[:_CHECKED].numpy() == train.fixed(made, tx[:_CHECKED]).numbers).all()
+    told = codes.argmax(1).numpy()
     train.export(made, path)
-    codes = [layer.codes().detach() for layer in whole]
+    weights = [layer.codes().detach() for layer in whole]
     return {
         "right": float((told == task.test[1]).mean()),
         "float": float(before),
         "weights": int(sum(mask.sum() for mask in kept)),
-        "nonzero": int(sum((code != 0).sum() for code in codes)),
+        "nonzero": int(sum((codes != 0).sum() for codes in weights)),
         "layers": [(len(mask), _empty(mask)) for mask in kept],
     }
 

@@ -19,9 +19,12 @@ import numpy as np
 import torch
 
 from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_results, with_section
+from benchmarks.crop_hardware import KINDS, hardware, netlist, parallel, parallel_netlist
 from benchmarks.crop_networks import (
     CROPPED,
     DENSE,
+    KEEPS,
+    METHODS,
     UNSTRUCTURED,
     key,
     name_of,
@@ -30,52 +33,24 @@ from benchmarks.crop_networks import (
     ways,
 )
 from benchmarks.float_networks import Task
-from qcompiler import compile as compile_model
-from qcompiler.backends.synthesis.flow import Request, synthesize
-from qcompiler.design import Design
-from qcompiler.devices import load_device
-from qcompiler.errors import ModelError
 
-DEVICE = "ecp5-25k"
 CYCLES = {"digits": 1152, "fashion": 14112}
 """A frame, of the fastest dense network that fits on the device."""
-_KINDS = ("LUT", "FF", "BRAM", "DSP")
+_ALL = (DENSE, *METHODS)
 _SYNTHESIZED = (DENSE, CROPPED, UNSTRUCTURED)
+_PARALLEL = "digits"
+"""The task whose networks are small enough for hardware of every product."""
 _PAGE = REPOSITORY / "docs" / "cropping.md"
 ACCURACY = (
     *("network", "kept", "what goes", "seeds", "weights", "of these not zero"),
     *("right, %", "less unstructured flow"),
 )
 AREA = (
-    *("network", "kept", "what goes", "seeds", "cycles", *_KINDS),
+    *("network", "kept", "what goes", "seeds", "cycles", *KINDS),
     *("cycles of the fastest", "its LUT"),
 )
-NETLIST = ("network", "kept", "what goes", *(f"{kind}, Yosys" for kind in _KINDS), "estimates")
-
-
-def _area(design: Design) -> dict[str, int]:
-    area = design.report().area
-    return {**{kind: area[kind] for kind in _KINDS}, "cycles": design.timing.cycles_per_frame}
-
-
-def hardware(path: Path, cycles: int) -> dict[str, Any]:
-    """Returns estimates at a rate and of the fastest that fits, or why there is none."""
-    found: dict[str, Any] = {}
-    for name, rate in (("equal", {"cycles": cycles}), ("fastest", {})):
-        try:
-            found[name] = _area(compile_model(path, device=DEVICE, **rate))
-        except ModelError as error:
-            found[name] = error.problems[0].what
-    return found
-
-
-def netlist(path: Path, cycles: int) -> dict[str, Any]:
-    """Returns what Yosys makes of a network at a rate, and the estimate."""
-    design = compile_model(path, device=DEVICE, cycles=cycles)
-    with TemporaryDirectory() as name:
-        folder = design.write(Path(name) / "design")
-        total = synthesize(folder, Request(load_device(DEVICE)), lambda _: None).total
-    return {"yosys": {kind: total[kind] for kind in _KINDS}, "estimate": _area(design)}
+NETLIST = ("network", "kept", "what goes", *(f"{kind}, Yosys" for kind in KINDS), "estimates")
+PARALLEL = ("network", "kept", "what goes", "seeds", "LUT", "FF", "LUT, Yosys", "FF, Yosys")
 
 
 class Study:
@@ -115,6 +90,17 @@ class Study:
             path = self._file(*way, seed)
             self._measured((*way, seed), " | netlist", partial(netlist, path, CYCLES[self.name]))
 
+    def parallel(self, seed: int) -> None:
+        """Makes hardware of every product; with Yosys, of the first seed and fewest weights."""
+        if self.name != _PARALLEL:
+            return
+        for way in (way for way in ways() if way[0] in _SYNTHESIZED):
+            path = self._file(*way, seed)
+            self._measured((*way, seed), " | parallel", partial(parallel, path))
+            if seed == 0 and way[1] in (min(KEEPS), 1.0):
+                measure = partial(parallel_netlist, path)
+                self._measured((*way, seed), " | parallel netlist", measure)
+
     def _file(self, method: str, share: float, seed: int) -> Path:
         name = key(self.name, method, share, seed).replace(" | ", "_").replace(" ", "-")
         return self._folder / f"{name}.onnx"
@@ -125,16 +111,24 @@ class Study:
         name = key(self.name, *run) + suffix
         print(name, self._keep(name, measure), flush=True)
 
-    def _seeds(self, suffix: str = "") -> list[int]:
+    def _seeds(self, suffix: str, methods: Sequence[str]) -> list[int]:
         """Returns the seeds of which all was measured."""
+        listed = [way for way in ways() if way[0] in methods]
         return [
             seed
             for seed in range(self.seeds)
-            if all(key(self.name, *way, seed) + suffix in self._keep for way in ways())
+            if all(key(self.name, *way, seed) + suffix in self._keep for way in listed)
         ]
 
-    def _of(self, method: str, share: float, suffix: str = "") -> list[Any]:
-        names = [key(self.name, method, share, seed) + suffix for seed in self._seeds(suffix)]
+    def _of(
+        self,
+        method: str,
+        share: float,
+        suffix: str = "",
+        methods: Sequence[str] = (DENSE, *METHODS),
+    ) -> list[Any]:
+        seeds = self._seeds(suffix, methods)
+        names = [key(self.name, method, share, seed) + suffix for seed in seeds]
         return [self._keep(name, dict) for name in names]
 
     def accuracy(self) -> list[list[str]]:
@@ -167,7 +161,7 @@ class Study:
                 [each[name] for each in found if not isinstance(each[name], str)]
                 for name in ("equal", "fastest")
             )
-            means = [f"{np.mean([e[kind] for e in equal]):,.0f}" for kind in ("cycles", *_KINDS)]
+            means = [f"{np.mean([e[kind] for e in equal]):,.0f}" for kind in ("cycles", *KINDS)]
             cycles = [each["cycles"] for each in fastest]
             most = f"{np.mean(cycles):,.0f} ({min(cycles):,} to {max(cycles):,})"
             luts = f"{np.mean([each['LUT'] for each in fastest]):,.0f}"
@@ -181,21 +175,41 @@ class Study:
             name = f"{key(self.name, method, share, 0)} | netlist"
             if name in self._keep:
                 found = self._keep(name, dict)
-                yosys = [f"{found['yosys'][kind]:,}" for kind in _KINDS]
-                estimates = ", ".join(f"{found['estimate'][kind]}" for kind in _KINDS)
+                yosys = [f"{found['yosys'][kind]:,}" for kind in KINDS]
+                estimates = ", ".join(f"{found['estimate'][kind]}" for kind in KINDS)
                 rows.append([self.name, f"{share:.0%}", method, *yosys, estimates])
         return rows
 
+    def parallels(self) -> list[list[str]]:
+        """Returns rows of the table of networks with hardware of every product."""
+        rows: list[list[str]] = []
+        for method, share in (way for way in ways() if way[0] in _SYNTHESIZED):
+            found = self._of(method, share, " | parallel", _SYNTHESIZED)
+            if not found:
+                return []
+            means = [f"{np.mean([each[kind] for each in found]):,.0f}" for kind in ("LUT", "FF")]
+            name = f"{key(self.name, method, share, 0)} | parallel netlist"
+            yosys = self._keep(name, dict) if name in self._keep else {}
+            made = [f"{yosys[kind]:,}" if yosys else "" for kind in ("LUT", "FF")]
+            rows.append([self.name, f"{share:.0%}", method, str(len(found)), *means, *made])
+        return rows
 
-def _measure(studies: Sequence[Study], seeds: int, *, netlists: bool) -> None:
-    """Measures all, seed by seed, netlists last."""
-    for seed in range(seeds):
-        for study in studies:
+
+def _measure(studies: Sequence[Study], seeds: int) -> None:
+    """Measures all, what matters most first: a run may be stopped, and go on."""
+    for study in studies:
+        study.train(0)
+        study.compile(0)
+    for study in studies:
+        for seed in range(1, seeds):
             study.train(seed)
-        for study in studies:
-            study.compile(seed)
-    for study in studies if netlists else ():
+    for study in studies:
         study.synthesize()
+        study.parallel(0)
+    for study in studies:
+        for seed in range(1, seeds):
+            study.compile(seed)
+            study.parallel(seed)
 
 
 def main() -> int:
@@ -204,7 +218,6 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tasks", nargs="+", default=["digits", "fashion"])
     parser.add_argument("--folder", type=Path, help="keeps networks and figures: goes on there")
-    parser.add_argument("--no-netlists", action="store_true", help="do not run Yosys")
     parser.add_argument("--no-runs", action="store_true", help="only show what --folder has")
     parser.add_argument("--write-docs", action="store_true", help="write docs/cropping.md")
     given = parser.parse_args()
@@ -216,12 +229,13 @@ def main() -> int:
         wanted = [task for task in tasks() if name_of(task) in given.tasks]
         studies = [Study(task, given.seeds, folder, keep) for task in wanted]
         if not given.no_runs:
-            _measure(studies, given.seeds, netlists=not given.no_netlists)
-    columns = {"accuracy": ACCURACY, "area": AREA, "netlist": NETLIST}
+            _measure(studies, given.seeds)
+    columns = {"accuracy": ACCURACY, "area": AREA, "netlist": NETLIST, "parallel": PARALLEL}
     tables = {
         "accuracy": [row for study in studies for row in study.accuracy()],
         "area": [row for study in studies for row in study.areas()],
         "netlist": [row for study in studies for row in study.netlists()],
+        "parallel": [row for study in studies for row in study.parallels()],
     }
     page = _PAGE.read_text(encoding="utf-8") if given.write_docs else ""
     for title, rows in tables.items():
