@@ -21,12 +21,15 @@ from qcompiler.train.synaptic_flow import Flow
 
 DENSE = "dense"
 CROPPED = "cropped, synaptic flow"
+ROUNDED = "cropped, synaptic flow, widths rounded"
 UNSTRUCTURED = "weights, synaptic flow"
 METHODS = (
-    *(CROPPED, "cropped, convex program", "cropped at random"),
+    *(CROPPED, ROUNDED, "cropped, convex program", "cropped at random"),
     *(UNSTRUCTURED, "weights at random"),
 )
 KEEPS = (0.25, 0.5, 0.75)
+MULTIPLES = {"digits": 2, "fashion": 4}
+"""That widths are rounded to, by task: a quarter of the first layer's."""
 EPOCHS: Mapping[str, tuple[int, int]] = {"digits": (8, 5), "fashion": (1, 1)}
 """In float, and in integers, by task."""
 RATES = (0.01, 0.003)
@@ -86,8 +89,9 @@ def reduced(task: Task, method: str, keep: float, seed: int) -> tuple[nn.Module,
         return _at_random(model, example, keep), {}
     if method == DENSE:
         return model, {}
-    densities = "synflow" if method == CROPPED else "convex"
-    return train.crop(model, example, keep, densities=densities), {}
+    densities = "convex" if method == "cropped, convex program" else "synflow"
+    multiple = MULTIPLES[name_of(task)] if method == ROUNDED else 1
+    return train.crop(model, example, keep, densities=densities, multiple=multiple), {}
 
 
 def _random_masks(model: nn.Module, layers: Sequence[str], keep: float) -> Masks:

@@ -21,10 +21,10 @@ import torch
 from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_results, with_section
 from benchmarks.crop_hardware import KINDS, hardware, netlist, parallel, parallel_netlist
 from benchmarks.crop_networks import (
-    CROPPED,
     DENSE,
     KEEPS,
     METHODS,
+    ROUNDED,
     UNSTRUCTURED,
     key,
     name_of,
@@ -37,7 +37,7 @@ from benchmarks.float_networks import Task
 CYCLES = {"digits": 1152, "fashion": 14112}
 """A frame, of the fastest dense network that fits on the device."""
 _ALL = (DENSE, *METHODS)
-_SYNTHESIZED = (DENSE, CROPPED, UNSTRUCTURED)
+_SYNTHESIZED = (DENSE, ROUNDED, UNSTRUCTURED)
 _PARALLEL = "digits"
 """The task whose networks are small enough for hardware of every product."""
 _PAGE = REPOSITORY / "docs" / "cropping.md"
@@ -46,7 +46,7 @@ ACCURACY = (
     *("right, %", "less unstructured flow"),
 )
 AREA = (
-    *("network", "kept", "what goes", "seeds", "cycles", *KINDS),
+    *("network", "kept", "what goes", "fit", "cycles", *KINDS),
     *("cycles of the fastest", "its LUT"),
 )
 NETLIST = ("network", "kept", "what goes", *(f"{kind}, Yosys" for kind in KINDS), "estimates")
@@ -161,11 +161,14 @@ class Study:
                 [each[name] for each in found if not isinstance(each[name], str)]
                 for name in ("equal", "fastest")
             )
-            means = [f"{np.mean([e[kind] for e in equal]):,.0f}" for kind in ("cycles", *KINDS)]
+            kinds = ("cycles", *KINDS) if equal else ()
+            means = [f"{np.mean([each[kind] for each in equal]):,.0f}" for kind in kinds]
             cycles = [each["cycles"] for each in fastest]
             most = f"{np.mean(cycles):,.0f} ({min(cycles):,} to {max(cycles):,})"
             luts = f"{np.mean([each['LUT'] for each in fastest]):,.0f}"
-            rows.append([self.name, f"{share:.0%}", method, str(len(found)), *means, most, luts])
+            fit = f"{len(equal)} of {len(found)}"
+            row = [self.name, f"{share:.0%}", method, fit, *(means or 5 * [""]), most, luts]
+            rows.append(row)
         return rows
 
     def netlists(self) -> list[list[str]]:
