@@ -23,10 +23,24 @@ _LIMITS = {
 _COMPILED = {"luts": "max_luts", "dsps": "max_dsps", "brams": "max_brams"}
 
 
+_BOUNDS = ("device", "luts", "dsps", "brams")
+_BITS = range(2, 17)
+
+
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"must be above 0 and at most 1, got {text}")
+    return value
+
+
+def _bits(text: str) -> int:
+    value = positive_int(text)
+    if value not in _BITS:
+        raise argparse.ArgumentTypeError(f"must be {_BITS[0]} to {_BITS[-1]}, got {text}")
     return value
 
 
@@ -44,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bits",
         metavar="N",
-        type=positive_int,
+        type=_bits,
         default=8,
         help="of weights and activations, for what hardware takes (default: 8)",
     )
@@ -64,6 +78,9 @@ def run(parsed: argparse.Namespace) -> int:
     given = {name: getattr(parsed, name) for name in names if getattr(parsed, name) is not None}
     if (parsed.keep is None) == (not given):
         err.print("qcc crop: give --keep, or what hardware it is for (--device, --luts, --fps)")
+        return 2
+    if given and not any(bound in given for bound in _BOUNDS):
+        err.print("qcc crop: a rate alone bounds nothing: give --device or --luts, too")
         return 2
     path = parsed.output or Path(f"{parsed.model.stem}_cropped.onnx")
     if path.suffix != ".onnx":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,11 +153,16 @@ class _Search:
             ModelError: not even the smallest fits: says what is short.
         """
         whole = _cropped(self._channels, 1.0, 1)
-        if self._error(whole) is None:
+        too_large = self._error(whole)
+        if too_large is None:
             return whole
-        error = self._error(self._smallest(min(multiples)))
+        least = self._smallest(min(multiples))
+        error = self._error(least)
+        if error is not None and error.problems == too_large.problems:
+            raise error  # it is not the size
         if error is not None:
-            raise error
+            even = f"even the smallest crop, {least.share:.2g} of the weights, does not fit"
+            raise ModelError([replace(p, what=f"{even}: {p.what}") for p in error.problems])
         for multiple in multiples:
             self._bisect(multiple)
         assert self._best is not None, "the smallest at least"

@@ -47,7 +47,12 @@ _PASSING = (
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.Hardsigmoid, nn.Hardswish),
 )
-_PASSING_FUNCTIONS = ("relu", "sigmoid", "tanh", "dropout", "hardtanh")
+_PASSING_FUNCTIONS = (
+    *("relu", "relu6", "leaky_relu", "gelu", "silu", "sigmoid", "tanh", "hardtanh", "hardswish"),
+    *("dropout", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"),
+    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "contiguous"),
+)
+_FLATTENING = ("flatten", "view", "reshape")
 _MEETING = ("add", "iadd", "sub", "isub", "mul", "imul")
 
 
@@ -145,7 +150,10 @@ def _channels_of(model: nn.Module, example: Tensor) -> Channels:
 
     Raises:
         ModelError: something in the model has channels of which nothing is known; all such places.
+        ValueError: the example has no channels.
     """
+    if example.dim() < 2:
+        raise ValueError(f"example must have a batch axis and channels, got {example.dim()} axes")
     traced = torch.fx.symbolic_trace(copy.deepcopy(model).eval())
     with torch.no_grad():
         ShapeProp(traced).propagate(example)
@@ -154,6 +162,9 @@ def _channels_of(model: nn.Module, example: Tensor) -> Channels:
         reader.read(node)
     if reader.problems:
         raise ModelError(reader.problems)
+    if not reader.found.layers:
+        what = "has no convolution and no dense layer"
+        raise ModelError([Problem(type(model).__name__, what, "crop a model that has some")])
     return reader.found
 
 
@@ -170,8 +181,11 @@ class _Reader:
 
     def read(self, node: torch.fx.Node) -> None:
         """Notes the spans of what a node makes."""
-        known = [self.spans[each] for each in node.all_input_nodes if each in self.spans]
-        if len(known) < len(node.all_input_nodes):
+        if node.op != "output" and "tensor_meta" not in node.meta:
+            return  # a number: of a shape, say
+        given = [each for each in node.all_input_nodes if "tensor_meta" in each.meta]
+        known = [self.spans[each] for each in given if each in self.spans]
+        if len(known) < len(given):
             return  # behind a problem
         if node.op == "placeholder":
             self.spans[node] = (Span(Group(_shape(node)[1], is_fixed=True)),)
@@ -180,12 +194,19 @@ class _Reader:
                 span.group.root().is_fixed = True
         elif node.op == "call_module":
             self._module(node, str(node.target), known[0])
+        elif node.op == "get_attr":
+            self._unknown(str(node.target), "a parameter outside of torch.nn's layers")
         else:
             self._function(node, getattr(node.target, "__name__", str(node.target)), known)
 
     def _module(self, node: torch.fx.Node, name: str, given: Spans) -> None:
         module: Any = self.modules[name]
-        if isinstance(module, _LINEAR):
+        before = [taker for taker in self.found.takers if taker.name == name]
+        if before and tie([before[0].taken, given]):  # a layer that is called twice
+            self.spans[node] = before[0].made
+        elif isinstance(module, nn.Linear) and len(_shape(node)) > 2:
+            self._unknown(name, "a dense layer along the last of more than two axes")
+        elif isinstance(module, _LINEAR):
             groups = getattr(module, "groups", 1)
             made = made_by_layer(given, len(module.weight), groups)
             if made is None:
@@ -209,7 +230,7 @@ class _Reader:
         name = name.strip("_")
         if name in _PASSING_FUNCTIONS or (name == "mean" and 1 not in _dimensions(node)):
             self.spans[node] = given[0]
-        elif name == "flatten" and node.args[1:] in ((1,), (1, -1)):
+        elif name in _FLATTENING and _is_flat(node):
             self.spans[node] = flattened(given[0], prod(_shape(node.all_input_nodes[0])[2:]))
         elif name in ("cat", "concat") and 1 in (*node.args[1:2], node.kwargs.get("dim")):
             self.spans[node] = tuple(span for spans in given for span in spans)
@@ -220,6 +241,12 @@ class _Reader:
 
     def _unknown(self, where: str, kind: str) -> None:
         self.problems.append(unknown(f"{where} ({kind})", kind))
+
+
+def _is_flat(node: torch.fx.Node) -> bool:
+    """Whether a value has its batch axis and one other, after the first of its sources."""
+    before, after = _shape(node.all_input_nodes[0]), _shape(node)
+    return after == (before[0], prod(before[1:]))
 
 
 def _dimensions(node: torch.fx.Node) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Flow:
     def scores(self) -> dict[str, Tensor]:
         """Returns the scores of the weights, by layer."""
         weights = list(self._weights.values())
-        gradients = torch.autograd.grad(self._model(self._ones).sum(), weights)
+        gradients = torch.autograd.grad(_total(self._model(self._ones)), weights)
         return {
             name: (gradient * weight.detach()).abs()
             for (name, weight), gradient in zip(self._weights.items(), gradients, strict=True)
@@ -67,6 +68,14 @@ class Flow:
             for name, weight in self._weights.items():
                 weight.copy_(whole[name])
         return masks
+
+
+def _total(made: Any) -> Tensor:
+    """Returns the sum of all numbers that a model makes, of all its outputs."""
+    if isinstance(made, Tensor):
+        return made.sum()
+    outputs = cast("Sequence[Any]", made.values() if isinstance(made, dict) else made)
+    return torch.stack([_total(each) for each in outputs]).sum()
 
 
 def _best(scores: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:

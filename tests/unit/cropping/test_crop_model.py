@@ -132,6 +132,23 @@ def test_widths_that_hardware_divides_are_tried(tmp_path, monkeypatch):
     assert crop_model(path, hardware=Hardware({}), multiple=1).outputs["hidden"][1] < 12
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_what_does_not_fit_says_so(tmp_path, monkeypatch, share):
+    """What is short is of the smallest crop; where size is not what is wrong, it is not named."""
+    n = Net()
+    x = n.op("Relu", n.op("MatMul", "x", n.const(16, 8), name="hidden"))
+    path = n.save(tmp_path / "m.onnx", n.op("MatMul", x, n.const(8, 4), name="out"), (1, 16))
+
+    def compile_within(model, **_):
+        raise ModelError([Problem("x", f"{len(model.SerializeToString())} LUT", "y")] * share
+                         or [Problem("--device", "there is no such", "y")])  # fmt: skip
+
+    monkeypatch.setattr(searching, "compile_within", compile_within)
+    said = "even the smallest crop, 0.12 of the weights, does not fit: " if share else "--device: "
+    with pytest.raises(ModelError, match=said):
+        crop_model(path, hardware=Hardware({}))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -154,6 +171,9 @@ def test_less_than_a_channel_is_refused(tmp_path, capfd, words, said):
         ((), "give --keep, or what hardware"),
         (("--keep", "0.5", "--luts", "100"), "give --keep, or what hardware"),
         (("--keep", "1.5"), "must be above 0 and at most 1"),
+        (("--keep", "half"), "must be above 0 and at most 1, got half"),
+        (("--fps", "1000"), "a rate alone bounds nothing: give --device"),
+        (("--luts", "100", "--bits", "1"), "must be 2 to 16, got 1"),
     ],
 )
 def test_wrong_usage(tmp_path, capfd, words, said):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from qcompiler import ModelError, train
 from qcompiler.cropping.densities import convex
@@ -101,3 +102,50 @@ def test_what_is_not_known_is_named_all_at_once():
         train.crop(model, torch.zeros(1, 1, 4, 4))
     with pytest.raises(ValueError, match=r"at most 1, got 1\.5"):
         train.crop(model[:1], torch.zeros(1, 1, 4, 4), 1.5)
+
+
+class Functions(nn.Module):
+    """Pools as functions, a layer that is called twice, a view, two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 3, padding=1)
+        self.again = nn.Conv2d(8, 8, 3, padding=1)
+        self.hidden = nn.Linear(8 * 4, 12)
+        self.one = nn.Linear(12, 2)
+        self.other = nn.Linear(12, 3)
+
+    def forward(self, x):
+        x = functional.max_pool2d(functional.relu(self.stem(x)), 2)
+        x = functional.avg_pool2d(torch.relu(self.again(torch.relu(self.again(x)))), 2)
+        x = torch.relu(self.hidden(x.view(x.size(0), -1)))
+        return self.one(x), self.other(x)
+
+
+def test_functions_and_layers_that_are_called_twice():
+    torch.manual_seed(3)
+    model, x = Functions(), torch.randn(2, 1, 8, 8)
+    small = train.crop(model, x, 0.5)
+    assert [tuple(y.shape) for y in small(x)] == [(2, 2), (2, 3)]
+    assert small.stem.out_channels == small.again.in_channels == small.again.out_channels < 8
+    assert weights_of(small) <= weights_of(model) / 2
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "error", "said"),
+    [
+        (nn.Sequential(nn.ReLU()), (1, 4), ModelError, "no convolution and no dense layer"),
+        (nn.Linear(4, 2), (1, 4), ModelError, "a parameter outside of"),
+        (nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)), (1, 5, 4), ModelError, "last of more"),
+        (nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)), (4,), ValueError, "got 1 axes"),
+    ],
+)
+def test_what_cannot_be_cropped(model, shape, error, said):
+    with pytest.raises(error, match=said):
+        train.crop(model, torch.zeros(shape))
+
+
+def test_less_than_a_channel_of_each_layer_is_refused():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match=r"at least 0\.12: one channel of each layer stays"):
+        train.crop(model, torch.zeros(1, 4), 0.05)
