@@ -33,6 +33,7 @@ from benchmarks.crop_networks import (
     ways,
 )
 from benchmarks.float_networks import Task
+from qcompiler.dialects.attributes import Array
 
 CYCLES = {"digits": 1152, "fashion": 14112}
 """A frame, of the fastest dense network that fits on the device."""
@@ -40,6 +41,7 @@ _ALL = (DENSE, *METHODS)
 _SYNTHESIZED = (DENSE, ROUNDED, UNSTRUCTURED)
 _PARALLEL = "digits"
 """The task whose networks are small enough for hardware of every product."""
+_STEPS = ("train", "compile", "netlists")
 _PAGE = REPOSITORY / "docs" / "cropping.md"
 ACCURACY = (
     *("network", "kept", "what goes", "seeds", "weights", "of these not zero"),
@@ -51,6 +53,12 @@ AREA = (
 )
 NETLIST = ("network", "kept", "what goes", *(f"{kind}, Yosys" for kind in KINDS), "estimates")
 PARALLEL = ("network", "kept", "what goes", "seeds", "LUT", "FF", "LUT, Yosys", "FF, Yosys")
+
+
+def _spread(values: Array, divisor: float, sign: str = "") -> str:
+    """Returns a mean, and of several values the standard deviation over a divisor."""
+    error = f" ± {values.std(ddof=1) / divisor:.2f}" if len(values) > 1 else ""
+    return f"{values.mean():{sign}.2f}{error}"
 
 
 class Study:
@@ -84,22 +92,25 @@ class Study:
             path = self._file(*way, seed)
             self._measured((*way, seed), " | area", partial(hardware, path, CYCLES[self.name]))
 
+    def parallel(self, seed: int) -> None:
+        """Estimates hardware of every product."""
+        for way in self._parallel:
+            path = self._file(*way, seed)
+            self._measured((*way, seed), " | parallel", partial(parallel, path))
+
     def synthesize(self, seed: int = 0) -> None:
-        """Has Yosys make netlists of the dense network and of two methods."""
+        """Has Yosys make netlists; with hardware of every product, of those with fewest weights."""
         for way in (way for way in ways() if way[0] in _SYNTHESIZED):
             path = self._file(*way, seed)
             self._measured((*way, seed), " | netlist", partial(netlist, path, CYCLES[self.name]))
+        for way in (way for way in self._parallel if way[1] in (min(KEEPS), 1.0)):
+            measure = partial(parallel_netlist, self._file(*way, seed))
+            self._measured((*way, seed), " | parallel netlist", measure)
 
-    def parallel(self, seed: int) -> None:
-        """Makes hardware of every product; with Yosys, of the first seed and fewest weights."""
-        if self.name != _PARALLEL:
-            return
-        for way in (way for way in ways() if way[0] in _SYNTHESIZED):
-            path = self._file(*way, seed)
-            self._measured((*way, seed), " | parallel", partial(parallel, path))
-            if seed == 0 and way[1] in (min(KEEPS), 1.0):
-                measure = partial(parallel_netlist, path)
-                self._measured((*way, seed), " | parallel netlist", measure)
+    @property
+    def _parallel(self) -> list[tuple[str, float]]:
+        listed = [way for way in ways() if way[0] in _SYNTHESIZED]
+        return listed if self.name == _PARALLEL else []
 
     def _file(self, method: str, share: float, seed: int) -> Path:
         name = key(self.name, method, share, seed).replace(" | ", "_").replace(" ", "-")
@@ -136,16 +147,17 @@ class Study:
         rows: list[list[str]] = []
         for method, share in ways():
             found = self._of(method, share)
+            if not found:
+                return []
             right = 100 * np.array([each["right"] for each in found])
             weights, nonzero = (
                 f"{np.mean([each[name] for each in found]):,.0f}" for name in ("weights", "nonzero")
             )
-            said = f"{right.mean():.2f} ± {right.std(ddof=1):.2f}"
+            said = _spread(right, 1.0)
             difference = ""
             if method not in (DENSE, UNSTRUCTURED):
                 less = right - 100 * np.array([e["right"] for e in self._of(UNSTRUCTURED, share)])
-                error = less.std(ddof=1) / len(less) ** 0.5
-                difference = f"{less.mean():+.2f} ± {error:.2f}"
+                difference = _spread(less, len(less) ** 0.5, "+")
             seeds = str(len(found))
             rows.append(
                 [self.name, f"{share:.0%}", method, seeds, weights, nonzero, said, difference]
@@ -157,6 +169,8 @@ class Study:
         rows: list[list[str]] = []
         for method, share in ways():
             found = self._of(method, share, " | area")
+            if not found:
+                return []
             equal, fastest = (
                 [each[name] for each in found if not isinstance(each[name], str)]
                 for name in ("equal", "fastest")
@@ -198,21 +212,17 @@ class Study:
         return rows
 
 
-def _measure(studies: Sequence[Study], seeds: int) -> None:
-    """Measures all, what matters most first: a run may be stopped, and go on."""
-    for study in studies:
-        study.train(0)
-        study.compile(0)
-    for study in studies:
-        for seed in range(1, seeds):
-            study.train(seed)
-    for study in studies:
+def _measure(studies: Sequence[Study], seeds: int, steps: Sequence[str]) -> None:
+    """Measures what matters most first: a run may be stopped, and go on."""
+    for seed in range(seeds):
+        for study in studies:
+            if "train" in steps:
+                study.train(seed)
+            if "compile" in steps:
+                study.compile(seed)
+                study.parallel(seed)
+    for study in studies if "netlists" in steps else ():
         study.synthesize()
-        study.parallel(0)
-    for study in studies:
-        for seed in range(1, seeds):
-            study.compile(seed)
-            study.parallel(seed)
 
 
 def main() -> int:
@@ -221,7 +231,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tasks", nargs="+", default=["digits", "fashion"])
     parser.add_argument("--folder", type=Path, help="keeps networks and figures: goes on there")
-    parser.add_argument("--no-runs", action="store_true", help="only show what --folder has")
+    parser.add_argument(
+        "--steps", nargs="*", choices=_STEPS, default=_STEPS, help="none: show what --folder has"
+    )
     parser.add_argument("--write-docs", action="store_true", help="write docs/cropping.md")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -231,8 +243,7 @@ def main() -> int:
         keep = Kept(folder / "measured.json")
         wanted = [task for task in tasks() if name_of(task) in given.tasks]
         studies = [Study(task, given.seeds, folder, keep) for task in wanted]
-        if not given.no_runs:
-            _measure(studies, given.seeds)
+        _measure(studies, given.seeds, given.steps)
     columns = {"accuracy": ACCURACY, "area": AREA, "netlist": NETLIST, "parallel": PARALLEL}
     tables = {
         "accuracy": [row for study in studies for row in study.accuracy()],
