@@ -309,8 +309,9 @@ class SelectFoldingPass(ModulePass):
     ) -> tuple[Search, Trial]:
         """Returns a search and its result: logic multiplies by constants where all have to be."""
         tried: list[tuple[Search, Trial]] = []
-        # Asked for a beat a clock, all are constants; asked for less, none has to be.
-        kinds = (False, True) if self.target_cycles == 1 else (False,)
+        # Asked for a beat a clock, all are constants, as a folding file may ask for; asked for
+        # less, none has to be.
+        kinds = (False, True) if self.target_cycles == 1 or bound else (False,)
         limits = [replace(budget, constants=constants) for constants in kinds]
         searches = [Search(op, one, bound, model, self.multipliers == "any") for one in limits]
         if len(searches) > 1 and searches[0].is_hopeless(1):

@@ -4,6 +4,7 @@ import pytest
 from doc_pages import PLACING, Reader, pages
 
 LONG = {
+    "docs/cropping.md",
     "docs/guides/command-line.md",
     "docs/faq.md",
     "docs/guides/explore-designs.md",
