@@ -171,6 +171,13 @@ def test_constants_need_no_multipliers_where_those_do_not_suffice():
     assert (fc2.pe.value.data, fc2.simd.value.data) == (2, 6)
 
 
+def test_layers_that_a_file_makes_parallel_count_as_constants(tmp_path):
+    path = tmp_path / "folding.json"
+    path.write_text('{"fc1_mvau": {"PE": 6, "SIMD": 4}, "fc2_mvau": {"PE": 2, "SIMD": 6}}')
+    fc1, _ = folded(max_dsps=10, folding=str(path)).processes
+    assert (fc1.pe.value.data, fc1.simd.value.data) == (6, 4)
+
+
 def test_a_folding_file_binds_the_search(tmp_path):
     path = tmp_path / "folding.json"
     path.write_text('{"fc2_mvau": {"PE": 1, "SIMD": 1}}')
