@@ -254,7 +254,8 @@ def main() -> int:
     page = _PAGE.read_text(encoding="utf-8") if given.write_docs else ""
     for title, rows in tables.items():
         print_table(title, columns[title], rows)
-        page = with_section(page, title, markdown(columns[title], rows)) if page else ""
+        text = markdown(columns[title], rows) if rows else "Not measured yet."
+        page = with_section(page, title, text) if page else ""
     save_results("crop_study", {**tables, "commits": keep.commits})
     if page:
         _PAGE.write_text(page, encoding="utf-8")
