@@ -202,6 +202,7 @@ class _Trainings:
     def _model(self, moves: Places | None) -> nn.Module:
         torch.manual_seed(self._seed)
         model = NETWORKS[self._network](self._bits).eval()
+        train.initialize(model, self._digits.learn[0][:_BATCH])
         with torch.no_grad():
             for group, move in zip(_points(model), moves or (0, 0, 0), strict=True):
                 for places in group:

@@ -98,6 +98,11 @@ class Cast(Layer):
             self.point.fit_to(_NORMAL * x[0])
         return x[0] if self.point.kept.signed else x[0] / sqrt(2)
 
+    def observe(self, *x: Tensor) -> None:
+        """Chooses the point that is best for these numbers."""
+        if not self.is_given:
+            self.point.fit_to(x[0].detach().cpu().double().numpy())
+
     def write(self, graph: OnnxGraph, *x: str) -> str:
         """Adds a quantizer, and what is added before it where halves go up or down.
 

@@ -77,6 +77,9 @@ class Layer(nn.Module):
         """
         raise NotImplementedError
 
+    def observe(self, *x: Tensor) -> None:
+        """Chooses a scale from numbers that enter, before training, if it has one to choose so."""
+
     def width(self, *x: Tensor) -> Tensor:
         """Returns the bits of what leaves, given those of what enters; they may be trained."""
         return x[0]

@@ -18,10 +18,15 @@ def name_layers(model: nn.Module) -> None:
             module.label = name
 
 
-def initialize(model: nn.Module) -> nn.Module:
-    """Chooses the scales of a model from its weights alone, before training; returns the model.
+def initialize(model: nn.Module, *example: Tensor) -> nn.Module:
+    """Chooses the scales of a model before training, from its weights alone; returns the model.
 
-    What is expected of a sum follows from the weights and from what enters: no data is needed.
+    What is expected of a sum follows from the weights and from what enters: no data is needed. With
+    an example, the binary points of activations are chosen from what it makes of that.
+
+    Args:
+        model: made of layers of integers.
+        example: some inputs, real numbers, with the batch axis.
 
     Raises:
         ModelError: as `export`.
@@ -29,7 +34,26 @@ def initialize(model: nn.Module) -> nn.Module:
     name_layers(model)
     graph = trace(model)
     graph.run(lambda step, x: step.layer.spread(*x), dict.fromkeys(graph.inputs, 1.0))
+    if example:
+        _observe(model, *example)
     return model
+
+
+def _observe(model: nn.Module, *example: Tensor) -> None:
+    """Shows each layer what enters it; those before it have chosen by then."""
+
+    def show(layer: nn.Module, x: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, Layer), "registered there"
+        layer.observe(*x)
+
+    layers = [module for module in model.modules() if isinstance(module, Layer)]
+    hooks = [layer.register_forward_pre_hook(show) for layer in layers]
+    training = model.training
+    with torch.no_grad():
+        model.eval()(*example)
+    model.train(training)
+    for hook in hooks:
+        hook.remove()
 
 
 def integers(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> IntArray:
@@ -67,9 +91,9 @@ class Model(nn.Module):
         """Returns what the model computes, in integers; see `integers`."""
         return integers(self, *x)
 
-    def initialize(self) -> None:
+    def initialize(self, *example: Tensor) -> None:
         """Chooses scales before training; see `initialize`."""
-        initialize(self)
+        initialize(self, *example)
 
 
 def _name_once(model: nn.Module, _args: object) -> None:

@@ -102,3 +102,17 @@ def test_points_start_where_weights_and_normal_sums_have_the_least_error():
     # An unsigned number of 4 bits is best at about 2.6 root mean squares of a normal one.
     rms = model[1].spread(model[0].spread(1.0))
     assert 1.8 < 15 * 2.0 ** -activation.item() / rms < 3.7
+
+
+def test_points_of_activations_start_from_an_example_if_there_is_one():
+    torch.manual_seed(0)
+    cast, given = train.Cast(4), train.Cast(4, 3.0)
+    model = train.Sequential(train.Input(8, shape=(16,)), train.FixedLinear(16, 8), cast, given)
+    x = torch.randint(3, (500, 16)).float()  # of 0 to 255
+    before = cast.point.number
+    train.initialize(model, x)
+    sums = model[1](x).detach().double().numpy()
+    assert cast.point.number == before.fitted(sums)
+    assert cast.point.number.fraction > before.fraction
+    assert given.point.number.fraction == 3
+    assert model.training
