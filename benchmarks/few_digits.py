@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.common import print_table, save_results
+from benchmarks.common import RESULTS, Kept, print_table
 from qcompiler import compile as compile_model
 from qcompiler import train
 from qcompiler.backends.synthesis.flow import Request, synthesize
 from qcompiler.devices import load_device
 
-_NAME = "few_digits"
 _COLUMNS = ("digits of a weight", "right", "multiply by", "LUT", "FF", "DSP")
 _TEST = 360
 _CYCLES = 256
@@ -131,22 +130,28 @@ def _area(model: nn.Module, multipliers: str) -> dict[str, int]:
         return dict(synthesize(folder, Request(device), lambda _: None).total)
 
 
+def _row(digits: int | None, given: argparse.Namespace) -> Row:
+    found = [_trained(digits, seed, given.epochs) for seed in range(given.seeds)]
+    kind = "shifts" if digits else "hard"
+    return Row(digits, [share for _, share in found], kind, _area(found[0][0], kind))
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--digits", type=int, nargs="+", default=(0, 3, 2, 1), help="0: any number")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    RESULTS.mkdir(exist_ok=True)
+    kept = Kept(RESULTS / "few_digits.json")
     rows: list[Row] = []
-    for digits, kinds in ((None, ("hard",)), (3, ("shifts",)), (2, ("shifts",)), (1, ("shifts",))):
-        found = [_trained(digits, seed, given.epochs) for seed in range(given.seeds)]
-        right = [share for _, share in found]
-        for kind in kinds:
-            rows.append(Row(digits, right, kind, _area(found[0][0], kind)))
-            print(rows[-1].columns(), flush=True)
+    for digits in given.digits:
+        key = f"{digits} digits, {given.seeds} seeds, {given.epochs} epochs"
+        rows.append(Row(**kept(key, lambda digits=digits: asdict(_row(digits or None, given)))))
+        print(rows[-1].columns(), flush=True)
     print_table("digits", _COLUMNS, [row.columns() for row in rows])
-    save_results(_NAME, [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Learned binary points beside the best fixed ones that a search finds, at equal widths.
 
 Networks of `qcompiler.train` on handwritten digits, with weights and activations of 3, 4 or 6 bits.
-Both kinds start at the same points, from the same weights, and train for as many epochs on the same
-batches. The search tries the points of both layers' weights and of the activation, each moved by
--1, 0 or 1 from where training starts, and goes on around the best of these 27 until the best is in
-the middle; a bias, of twice as many bits, moves with the weights. It has five trainings for each
-choice, and takes the one that tells the most validation images in all five. What counts is the test
+Both kinds start at the same points, which follow from the weights and the first batch, and train
+from the same weights for as many epochs on the same batches. The search tries the points of both
+layers' weights and of the activation, each moved by -1, 0 or 1 from where training starts, and goes
+on around the best of these 27 until the best is in the middle; a bias, of twice as many bits, moves
+with the weights. It has five trainings for each choice, and takes the one that tells the most
+validation images in all five. What counts is the test
 after that. Needs scikit-learn.
 """
 
@@ -21,10 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from benchmarks.common import print_table, save_results
+from benchmarks.common import RESULTS, Kept, print_table
 from qcompiler import train
 
-_NAME = "learned_points"
 _COLUMNS = (
     "network",
     "bits",
@@ -110,7 +110,7 @@ class Row:
         """Returns the row of the table."""
         difference = (np.array(self.learned) - np.array(self.searched)) * 100 / _TEST
         error = difference.std(ddof=1) / sqrt(len(difference))
-        learned = ", ".join(str(p) for p in dict.fromkeys(self.learned_places))
+        learned = ", ".join(dict.fromkeys(map(_said, self.learned_places)))
         return [
             self.network,
             str(self.bits),
@@ -120,10 +120,14 @@ class Row:
             _mean(self.start),
             _mean(self.single),
             str(self.choices),
-            str(self.start_places),
-            str(self.searched_places),
+            _said(self.start_places),
+            _said(self.searched_places),
             learned,
         ]
+
+
+def _said(places: Sequence[int]) -> str:
+    return " ".join(map(str, places))
 
 
 def _mean(told: list[int]) -> str:
@@ -273,11 +277,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    RESULTS.mkdir(exist_ok=True)
+    kept = Kept(RESULTS / "learned_points.json")
     rows: list[Row] = []
     for network, bits in itertools.product(given.networks, given.bits):
-        rows.append(_Task(network, bits, given.seeds, given.epochs).row())
+        task = _Task(network, bits, given.seeds, given.epochs)
+        key = f"{network}, {bits} bits, {given.seeds} seeds, {given.epochs} epochs"
+        rows.append(Row(**kept(key, lambda task=task: asdict(task.row()))))
         print(rows[-1].columns(), flush=True)
-        save_results(_NAME, [asdict(row) for row in rows])
     print_table("digits", _COLUMNS, [row.columns() for row in rows])
 
 

@@ -6,7 +6,7 @@ Rows are kept as they come, and those of other calls stay in the file of results
 """
 
 import argparse
-import json
+import itertools
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -19,14 +19,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.common import RESULTS, print_table, save_results
+from benchmarks.common import RESULTS, Kept, print_table
 from qcompiler import compile as compile_model
 from qcompiler import train
 from qcompiler.backends.synthesis.flow import Request, synthesize
 from qcompiler.backends.verification import verify
 from qcompiler.devices import load_device
 
-_NAME = "train_rungs"
 _COLUMNS = ("layers", "bits", "inputs", "torch", "interpreter", "Verilog", "netlist", "DSP")
 _BITS = (2, 3, 4, 8)
 
@@ -201,25 +200,17 @@ def main() -> int:
     parser.add_argument("--device", default="ecp5-25k", help="of the netlist")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    rows = {(row.kind, row.bits): row for row in _known(given.inputs)}
-    for bits in given.bits:
-        for kind in given.kinds:
-            row = rows[kind, bits] = check(kind, bits, given.inputs, given.device)
-            said = f"{row.mismatches} differ, {row.seconds} s of CPU"
-            print(f"{kind}, {bits} bits: {said}", flush=True)
-            save_results(_NAME, [asdict(each) for each in rows.values()])
-    found = sorted(rows.values(), key=lambda row: (list(KINDS).index(row.kind), row.bits))
-    print_table("integers that differ", _COLUMNS, [row.columns() for row in found])
-    return int(any(row.mismatches for row in found))
-
-
-def _known(inputs: int) -> list[Row]:
-    """Returns the rows of earlier calls, of so many inputs."""
-    path = RESULTS / f"{_NAME}.json"
-    if not path.exists():
-        return []
-    rows = [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))["results"]]
-    return [row for row in rows if row.inputs == inputs]
+    RESULTS.mkdir(exist_ok=True)
+    kept = Kept(RESULTS / "train_rungs.json")
+    rows: list[Row] = []
+    for bits, kind in itertools.product(given.bits, given.kinds):
+        task = kind, bits, given.inputs, given.device
+        key = f"{kind}, {bits} bits, {given.inputs} inputs, {given.device}"
+        rows.append(Row(**kept(key, lambda task=task: asdict(check(*task)))))
+        print(f"{key}: {rows[-1].mismatches} differ, {rows[-1].seconds} s of CPU", flush=True)
+    rows.sort(key=lambda row: (list(KINDS).index(row.kind), row.bits))
+    print_table("integers that differ", _COLUMNS, [row.columns() for row in rows])
+    return int(any(row.mismatches for row in rows))
 
 
 if __name__ == "__main__":
