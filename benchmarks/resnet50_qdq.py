@@ -208,7 +208,8 @@ Written by `python -m benchmarks.resnet50_qdq --write-docs`; do not edit.
 a fresh process on {machine}, commit {commit}. Wanted: less than {seconds:g} s and {mebibytes:g} MiB
 for ResNet-50 (`w64, 3-4-6-3`), and growth that is at most linear. `python -m
 benchmarks.two_commits REVISION` compares the processor seconds of everyday models (a MobileNetV2
-among them) with those of another commit, in one run.
+among them) with those of another commit, in one run. Others use the machine, too: run
+with `nice -n -10`, else wall seconds are theirs.
 
 {table}
 
