@@ -21,27 +21,36 @@ func.func @main(%x : tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x12x!qint.int<0
 Requires: fold-scales, which puts a transposition before and after every convolution and pool.
 Keeps: every integer. Where a flattened tensor meets a matrix, the rows of the matrix follow the new
 order of its elements.
+An input that is read channels last somewhere flows so everywhere: the host transposes it.
 Leaves alone: transpositions of the inputs and outputs of the core, which the host does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, i64
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, UnitAttr, i64
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
-from xdsl.rewriter import Rewriter
+from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.utils.hints import isa
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 from qcompiler.passes.rewriting import apply_patterns, narrow_body, replace
 
 
+@dataclass
 class _MergeTransposes(RewritePattern):
-    """Two transpositions are one; one that moves nothing but unit dimensions is a reshape."""
+    """Two transpositions are one.
+
+    Attributes:
+        moving: those behind inputs that are still on their way down, and stay.
+    """
+
+    moving: bool
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.TransposeOp, rewriter: PatternRewriter) -> None:
@@ -49,11 +58,18 @@ class _MergeTransposes(RewritePattern):
         inner = op.input.owner
         if permutation == list(range(len(permutation))):
             rewriter.replace(op, [], [op.input])
-        elif isinstance(inner, qint.TransposeOp):
+        elif isinstance(inner, qint.TransposeOp) and not (self.moving and _is_kept(op.input)):
             before = inner.permutation.get_values()
             merged = qint.TransposeOp(inner.input, [before[axis] for axis in permutation])
             replace(rewriter, op, [merged])
-        elif _moves_units_only(permutation, shape_of(op.input.type)):
+
+
+class _UnitsAreReshaped(RewritePattern):
+    """A transposition that moves nothing but unit dimensions is a reshape."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.TransposeOp, rewriter: PatternRewriter) -> None:
+        if _moves_units_only(op.permutation.get_values(), shape_of(op.input.type)):
             replace(rewriter, op, [qint.ReshapeOp(op.input, shape_of(op.result.type))])
 
 
@@ -76,10 +92,10 @@ class _RequantizeFirst(RewritePattern):
     """f(transpose(x)) = transpose(f(x)): the channel axis follows."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, qint.RequantizeOp | qint.RequantizerOp):
+        if not isinstance(op, qint.RequantizeOp | qint.RequantizerOp | qint.AffineOp):
             return
         transpose = op.input.owner
-        if not isinstance(transpose, qint.TransposeOp):
+        if not isinstance(transpose, qint.TransposeOp) or _is_kept(op.input):
             return
         permutation = transpose.permutation.get_values()
         if op.channel_axis is not None and _to_last(permutation, op.channel_axis):
@@ -109,9 +125,7 @@ class _ChannelsLast(RewritePattern):
             return
         shape = shape_of(op.result.type)
         rank = len(shape)
-        if rank < 3 or _moves_units_only([0, *range(2, rank), 1], shape):
-            return
-        if any(len(shape_of(value.type)) != rank for value in op.operands):
+        if rank < 3 or any(len(shape_of(value.type)) != rank for value in op.operands):
             return
         last, first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
         before: list[Operation] = [qint.TransposeOp(value, last) for value in op.operands]
@@ -126,18 +140,20 @@ class _ChannelsLast(RewritePattern):
 
 
 class _JoinFirst(RewritePattern):
-    """f(transpose(x), transpose(z)) = transpose(f(x, z)), for joins and concatenations.
+    """f(transpose(x), transpose(z)) = transpose(f(x, z)), for joins, sums and concatenations.
 
     An operand in another layout is transposed to that of the first one.
     """
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, qint.JoinOp | qint.ConcatOp):
+        if not isinstance(op, _MEETING):
             return
         rank = len(shape_of(op.result.type))
         permutation = [0, rank - 1, *range(1, rank - 1)]  # the other way it would go on forever
         inverse = [permutation.index(axis) for axis in range(rank)]
         if rank < 3 or any(len(shape_of(value.type)) != rank for value in op.operands):
+            return
+        if isinstance(op, qint.Pairwise) and shape_of(op.lhs.type) != shape_of(op.rhs.type):
             return
         moved = [_is_transposed(value, permutation) for value in op.operands]
         # Of rank 3 the permutation is its own inverse: a mixture would change sides forever.
@@ -156,7 +172,8 @@ class _JoinFirst(RewritePattern):
                 joined.operands[index] = others[-1].results[0]
         if isinstance(joined, qint.JoinOp):
             narrow_body(joined)
-        joined.properties["axis"] = IntegerAttr(permutation[op.axis.value.data], i64)
+        if not isinstance(op, qint.Pairwise):
+            joined.properties["axis"] = IntegerAttr(permutation[op.axis.value.data], i64)
         result = TensorType(
             qint.int_type_of(op.result.type),
             [shape_of(op.result.type)[axis] for axis in inverse],
@@ -168,9 +185,9 @@ class _JoinFirst(RewritePattern):
 
 def _is_transposed(value: SSAValue, permutation: Sequence[int]) -> bool:
     owner = value.owner
-    return isinstance(owner, qint.TransposeOp) and owner.permutation.get_values() == tuple(
-        permutation
-    )
+    if not isinstance(owner, qint.TransposeOp) or _is_kept(value):
+        return False
+    return owner.permutation.get_values() == tuple(permutation)
 
 
 class _FlattenBeforeMatrix(RewritePattern):
@@ -212,14 +229,79 @@ class ChannelsLastPass(ModulePass):
     name = "channels-last"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        apply_patterns(
-            op,
-            [
-                _MergeTransposes(),
-                _MergeReshapes(),
-                _ChannelsLast(),
-                _RequantizeFirst(),
-                _JoinFirst(),
-                _FlattenBeforeMatrix(),
-            ],
-        )
+        down = [_MergeReshapes(), _ChannelsLast(), _RequantizeFirst(), _JoinFirst()]
+        for function in op.body.block.ops:
+            _move_inputs(function)
+        apply_patterns(op, [_MergeTransposes(moving=True), *down])
+        rest = _UnitsAreReshaped(), _FlattenBeforeMatrix()
+        apply_patterns(op, [_MergeTransposes(moving=False), *down, *rest])
+        for inner in op.walk():
+            inner.attributes.pop(_KEPT, None)
+
+
+_MEETING = qint.JoinOp | qint.ConcatOp | qint.AddOp | qint.MulOp
+_ELEMENTWISE = _MEETING | qint.RequantizeOp | qint.RequantizerOp | qint.AffineOp
+"""What a transposition of its operands may follow instead."""
+
+
+_KEPT = "channels_last"
+"""Attribute of the transposition of an input, which stays where it is until all else has moved."""
+
+
+def _move_inputs(function: Operation) -> None:
+    """Puts x = transpose(transpose(x)) where an input enters that is read channels last.
+
+    The outer one is on its way down then, to the one that reads channels last.
+    """
+    entering = [
+        *(argument for block in function.regions[0].blocks for argument in block.args),
+        *(op.result for op in function.walk() if isinstance(op, qint.QuantizeOp)),
+    ]
+    for value in entering:
+        readers = list(_behind(value)) if _is_tensor(value) else []
+        if not any(map(_puts_last, readers)):
+            continue
+        rank = len(shape_of(value.type))
+        last = qint.TransposeOp(value, [0, *range(2, rank), 1])
+        last.attributes[_KEPT] = UnitAttr()
+        back = qint.TransposeOp(last.result, [0, rank - 1, *range(1, rank - 1)])
+        value.replace_uses_with_if(back.result, lambda use, last=last: use.operation is not last)
+        owner = value.owner
+        at_start = isinstance(owner, Block)
+        place = InsertPoint.at_start(owner) if at_start else InsertPoint.after(owner)
+        Rewriter.insert_op([last, back], place)
+        for reader in readers:
+            if isinstance(reader, qint.RequantizeOp | qint.JoinOp):
+                _channels_first(reader)
+
+
+def _channels_first(op: qint.RequantizeOp | qint.JoinOp) -> None:
+    """Says where channels are, if the function is one for all: any axis was as good."""
+    if not op.scalar_body.has_rows:
+        op.properties["axis"] = IntegerAttr(1, i64)
+
+
+def _is_tensor(value: SSAValue) -> bool:
+    """Whether a value has integers at places in space."""
+    type_ = value.type
+    return isa(type_, TensorType[qint.IntType]) and len(shape_of(type_)) > 2
+
+
+def _behind(value: SSAValue) -> Iterator[Operation]:
+    """Yields what reads a value, also behind what works element by element."""
+    for use in value.uses:
+        yield use.operation
+        if isinstance(use.operation, _ELEMENTWISE):
+            yield from _behind(use.operation.results[0])
+
+
+def _puts_last(op: Operation) -> bool:
+    """Whether an operation is a transposition of channels from the first place to the last."""
+    if not isinstance(op, qint.TransposeOp):
+        return False
+    rank = len(shape_of(op.result.type))
+    return rank > 2 and op.permutation.get_values() == (0, *range(2, rank), 1)
+
+
+def _is_kept(value: SSAValue) -> bool:
+    return isinstance(value.owner, qint.TransposeOp) and _KEPT in value.owner.attributes

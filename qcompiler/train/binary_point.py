@@ -4,6 +4,7 @@ See `point` for the arithmetic and its gradients. Sums keep all places behind th
 behind them takes those that are wanted.
 """
 
+from collections.abc import Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import Any
@@ -16,10 +17,12 @@ from qcompiler.arith.arrays import IntArray, along_axis
 from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
 from qcompiler.arith.ranges import IntRange
 from qcompiler.errors import ModelError, Problem
+from qcompiler.train.dyadic import few_digits, nearest
 from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.linear import LinearLayer, QuantConv1d, QuantConv2d, QuantLinear
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.point import Point
+from qcompiler.train.requantizer import unfit_channels
 from qcompiler.train.tensors import along_axis as tensor_along_axis
 from qcompiler.train.tensors import integers_of
 
@@ -131,7 +134,12 @@ class _FixedWeights(LinearLayer):
     def __init__(
         self, *args: Any, bits: int = 8, learned_width: bool = False, **options: Any
     ) -> None:
-        super().__init__(*args, bits=bits, **{"per_channel": False, **options})
+        if options.pop("per_channel", False):
+            raise ValueError(
+                "per_channel: weights in fixed point have one binary point for all; use a layer "
+                "with steps, as QuantConv2d, for one of each channel"
+            )
+        super().__init__(*args, bits=bits, per_channel=False, **options)
         self.log2_step = None
         modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT_SYM", "fraction": 0}
         self.weight_point = Point(bits, signed=self.range.signed, **modes)
@@ -151,7 +159,7 @@ class _FixedWeights(LinearLayer):
 
     def values(self) -> Tensor:
         """Returns weights in fixed point."""
-        return self.weight_point(self.weight)
+        return self.weight_point(self.weight, self.digits)
 
     def codes(self) -> Tensor:
         """Returns the integers of weights."""
@@ -170,7 +178,11 @@ class _FixedWeights(LinearLayer):
         """Returns the weights with another width, places before the point as they are."""
         places = self.weight_point.number.fraction + bits - self.weight_point.number.width
         number = FixedPoint(max(bits, 2), places, True, "RND_CONV", "SAT_SYM")
-        return number.codes(self.weight.detach().cpu().double().numpy())
+        weights = self.weight.detach().cpu().double()
+        if self.digits is None:
+            return number.codes(weights.numpy())
+        allowed = few_digits(number.range.hi, self.digits, signed=True)
+        return integers_of(nearest(weights * 2.0**places, allowed))
 
     def weight_fraction(self) -> int:
         """Returns the places of weights behind the binary point."""
@@ -186,15 +198,15 @@ class _FixedWeights(LinearLayer):
 
 
 class FixedLinear(_FixedWeights, QuantLinear):
-    """A dense layer in fixed point; arguments as those of `QuantLinear`."""
+    """A dense layer in fixed point; arguments as those of `QuantLinear`, without `per_channel`."""
 
 
 class FixedConv1d(_FixedWeights, QuantConv1d):
-    """A convolution over [batch, channels, time] in fixed point; arguments as `QuantConv1d`'s."""
+    """A convolution over [batch, channels, time] in fixed point; arguments as `FixedConv2d`'s."""
 
 
 class FixedConv2d(_FixedWeights, QuantConv2d):
-    """A convolution over images in fixed point; arguments as those of `QuantConv2d`."""
+    """A convolution over images in fixed point; arguments as `QuantConv2d`'s but `per_channel`."""
 
 
 class FixedBatchNorm(Layer):
@@ -226,6 +238,10 @@ class FixedBatchNorm(Layer):
         self.scale_point = Point(bits, fraction=bits - 2, **modes)
         self.offset_point = Point(2 * bits, fraction=bits, **modes)
 
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses other channels."""
+        return unfit_channels(len(self.weight), shapes[0])
+
     def _line(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the factor and the summand of each channel, in fixed point."""
         factor = self.weight / torch.sqrt(variance + self.eps)
@@ -238,8 +254,8 @@ class FixedBatchNorm(Layer):
             axes = [axis for axis in range(x.dim()) if axis != 1]
             mean, variance = x.mean(axes), x.var(axes, unbiased=False)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance, self.momentum)
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+                self.running_var.lerp_(variance.to(self.running_var.dtype), self.momentum)
         factor, summand = self._line(mean, variance)
         wide = (tensor_along_axis(values, x.dim(), 1) for values in (factor, summand))
         scale, offset = wide

@@ -12,7 +12,8 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
 from qcompiler.errors import ModelError, Problem
 from qcompiler.interpreters.numpy_ops import quantize
-from qcompiler.train.layer import Fixed, Layer
+from qcompiler.train.arguments import bits_of, extents
+from qcompiler.train.layer import Fixed, Layer, takes
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import round_through
 
@@ -41,7 +42,7 @@ class Input(Layer):
         shape: of one input without the batch axis; None takes that of the last forward pass.
 
     Raises:
-        ValueError: `scale` is no power of two.
+        ValueError: `scale` is no power of two, or other arguments are not possible.
     """
 
     def __init__(
@@ -50,13 +51,22 @@ class Input(Layer):
         *,
         signed: bool = False,
         scale: float = 1.0,
-        shape: Sequence[int] | None = None,
+        shape: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits = bits_of(bits, "an input", signed=signed)
         self.range = IntRange.for_bits(bits, signed)
         self.scale = power_of_two(scale, "scale of an input")
-        self.shape = None if shape is None else tuple(shape)
+        given = (shape,) if isinstance(shape, int) else shape
+        self.shape = given if given is None else extents(given, len(given), "shape of an input")
+
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses an input without its batch axis, or with another besides."""
+        (given,) = shapes
+        if self.shape is None or len(given) == 1 + len(self.shape):
+            return None
+        remedy = "give a batch, or say another Input(shape=...), which is that of one input"
+        return takes(f"[batch, {', '.join(map(str, self.shape))}]", given, remedy)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns integers, of any shape."""

@@ -5,17 +5,22 @@ from the weights, batch normalization and the input's scale; with an example inp
 float model makes of it. Weights, biases and requantizers start from these.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, cast
 
 import torch
 import torch.fx
 from torch import Tensor, nn
+from torch.fx.proxy import TraceError
 
 from qcompiler.errors import ModelError, Problem
 from qcompiler.train.boundary import Input, Output
+from qcompiler.train.functions import is_size, module_of, name_of, operands_of, tensors_of
+from qcompiler.train.graph import depends_on_data
 from qcompiler.train.joints import Add, Concat
 from qcompiler.train.layer import named_modules
 from qcompiler.train.linear import LinearLayer, QuantConv1d, QuantConv2d, QuantLinear
@@ -30,6 +35,23 @@ _IMAGE = 16
 """Elements of a channel that a whole image is taken to have, where no example says how many."""
 _JOINT_BITS = 5
 """Of the integers that bring summands to one scale."""
+_OTHERWISE = (
+    "has no counterpart in integers",
+    "leave it out, or build the model of qcompiler.train's layers",
+)
+_WITHOUT: Mapping[str, tuple[str, str]] = {
+    "BatchNorm": (
+        "has a counterpart where it alone reads a convolution or dense layer, with running means",
+        "put it right behind one, or leave it out",
+    ),
+    "cat": ("of other than tensors along the channels has no counterpart", "give dim=1"),
+    "add": ("of other than two tensors has no counterpart in integers", "add tensors, as they are"),
+    "mean": ("has no counterpart in integers", "use torch.nn.AdaptiveAvgPool2d(1) and Flatten"),
+    "MaxPool": ("with ceil_mode or indices has no counterpart", "pad instead, so that it divides"),
+    "AdaptiveAvgPool": ("to more than one element has no counterpart", "use AvgPool with a kernel"),
+}
+"""What is said of others, by their names without dimensions."""
+_LINEAR = (nn.Conv1d, nn.Conv2d, nn.Linear)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
 
@@ -90,18 +112,36 @@ def quantize_modules(
 
     Raises:
         ModelError: a module or function has no counterpart; all of them.
+        ValueError: `bits_of` names what is no layer.
     """
-    traced = torch.fx.symbolic_trace(model.eval())
+    config = config or Config()
+    model = deepcopy(model).eval()
+    if torch.fx.Tracer().is_leaf_module(model, ""):
+        model = nn.Sequential(model)
+    _check_names(config, model)
+    try:
+        traced = torch.fx.symbolic_trace(model)
+    except TraceError as error:
+        raise ModelError([depends_on_data(model, error)]) from None
     watched = _Watch(traced)
     if example is not None:
         with torch.no_grad():
             watched.run(example)
-    made = _Conversion(config or Config(), named_modules(traced), watched)
+    made = _Conversion(config, named_modules(traced), watched)
     for node in traced.graph.nodes:
         made.convert(node)
     if made.problems:
         raise ModelError(made.problems)
     return _Converted(torch.fx.GraphModule(made.modules, made.graph))
+
+
+def _check_names(config: Config, model: nn.Module) -> None:
+    layers = [name for name, module in named_modules(model).items() if isinstance(module, _LINEAR)]
+    unknown = sorted(set(config.bits_of) - set(layers))
+    if unknown:
+        raise ValueError(
+            f"bits_of names no layer with {', '.join(unknown)}; there are {', '.join(layers)}"
+        )
 
 
 class _Watch(torch.fx.Interpreter):
@@ -178,8 +218,8 @@ class _Conversion:
         if node in self.skipped:
             self.values[node] = self.values[node.all_input_nodes[0]]
             return
-        if any(given not in self.values for given in node.all_input_nodes):
-            return  # behind a problem
+        if is_size(node) or any(given not in self.values for given in tensors_of(node)):
+            return  # no tensor, or behind a problem
         if node.op == "placeholder":
             self._input(node)
         elif node.op == "output":
@@ -213,13 +253,18 @@ class _Conversion:
         self.graph.output(self._add("output", layer, value.node))
 
     def _operation(self, node: torch.fx.Node) -> None:
-        module = self.old[str(node.target)] if node.op == "call_module" else None
-        name = str(node.target) if module is not None else node.name
-        function = getattr(node.target, "__name__", str(node.target)).strip("_")
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+        is_module = node.op == "call_module"
+        module = self.old[str(node.target)] if is_module else module_of(node)
+        name = str(node.target) if is_module else node.name
+        operands = None if is_module else operands_of(node)
+        if isinstance(module, _LINEAR):
             self._linear(node, name, module)
-        elif isinstance(module, nn.ReLU) or (module is None and function == "relu"):
-            self.values[node] = self._requantized(node, name, self._one(node), signed=False)
+        elif isinstance(module, nn.ReLU) or (
+            isinstance(module, nn.Hardtanh) and not module.min_val
+        ):
+            top = module.max_val if isinstance(module, nn.Hardtanh) else inf
+            value = self._one(node)
+            self.values[node] = self._requantized(node, name, value, signed=False, most=top)
         elif isinstance(module, _AVERAGES) and _is_sum(module):
             self._average(node, name, module)
         elif module is not None and layer_of(module) is not None:
@@ -230,19 +275,14 @@ class _Conversion:
                 value = self._codes(node.all_input_nodes[0], name, value)
                 made = self._add(name, module, value.node)
             self.values[node] = _Value(made, value.scale, value.rms, value.signed, value.is_codes)
-        elif module is None and function in ("add", "iadd") and len(node.all_input_nodes) == 2:
-            self._joint(node, name, Add(multiplier_bits=_JOINT_BITS))
-        elif module is None and function in ("cat", "concat") and _along_channels(node):
-            self._joint(node, name, Concat(len(node.all_input_nodes), multiplier_bits=_JOINT_BITS))
-        elif module is None and function == "flatten" and node.args[1:] in ((1,), (1, -1)):
-            value = self._codes(node.all_input_nodes[0], name, self._one(node))
-            made = self._add(name, nn.Flatten(), value.node)
-            self.values[node] = _Value(made, value.scale, value.rms, value.signed)
+        elif operands is not None:
+            kind = Add if name_of(node) in ("add", "iadd") else Concat
+            joint = kind(len(operands), multiplier_bits=_JOINT_BITS)
+            self._joint(node, name, joint, operands)
         else:
-            kind = function if module is None else type(module).__name__
-            what = f"{kind} has no counterpart in integers"
-            remedy = "leave it out, or build the model of qcompiler.train's layers"
-            self.problems.append(Problem(name, what, remedy))
+            kind = name_of(node) if module is None else type(module).__name__
+            what, remedy = _WITHOUT.get(re.sub("[12]d$", "", kind), _OTHERWISE)
+            self.problems.append(Problem(name, f"{kind} {what}", remedy))
 
     def _one(self, node: torch.fx.Node) -> _Value:
         return self.values[node.all_input_nodes[0]]
@@ -255,7 +295,7 @@ class _Conversion:
         return self.values[node]
 
     def _requantized(
-        self, node: torch.fx.Node, name: str, value: _Value, *, signed: bool
+        self, node: torch.fx.Node, name: str, value: _Value, *, signed: bool, most: float = inf
     ) -> _Value:
         config = self.config
         rows = value.scale.numel()
@@ -267,7 +307,7 @@ class _Conversion:
             multiplier_digits=config.multiplier_digits,
         )
         largest = self.observed.get(node.name, _HEADROOM * value.rms)
-        scale = max(largest, 2.0**-40) / layer.range.hi
+        scale = min(max(largest, 2.0**-40), most) / layer.range.hi
         if config.multiplier_digits == 1:
             value = value.up_to_powers_of_two(scale)
         with torch.no_grad():
@@ -288,10 +328,12 @@ class _Conversion:
             "per_channel": config.per_channel and not _is_last(node),
             "digits": config.digits,
         }
-        layer = _layer_like(module, options)
-        if layer is None:
-            what = "only zeros as padding, of a given number, have a counterpart in integers"
-            self.problems.append(Problem(f"{name} ({type(module).__name__})", what, "pad so"))
+        try:
+            layer = _layer_like(module, options)
+        except ValueError as error:
+            what, _, remedy = str(error).partition("; ")
+            where = f"{name} ({type(module).__name__})"
+            self.problems.append(Problem(where, what, remedy or "use a layer of other form"))
             return
         with torch.no_grad():
             layer.weight.copy_(weight)
@@ -317,10 +359,10 @@ class _Conversion:
         bias = _or(module.bias, torch.zeros(len(weight)))
         (user, *others) = node.users
         norm: Any = self.old.get(str(user.target)) if user.op == "call_module" else None
-        if others or not isinstance(norm, _NORMS):
+        if others or not isinstance(norm, _NORMS) or norm.running_var is None:
             return weight, bias, 0.0
         self.skipped.add(user)
-        inverse = 1 / torch.sqrt(cast(Tensor, norm.running_var) + norm.eps)
+        inverse = 1 / torch.sqrt(norm.running_var + norm.eps)
         gamma, beta = _or(norm.weight, torch.ones(len(weight))), _or(norm.bias, bias * 0)
         moved = (bias - cast(Tensor, norm.running_mean)) * gamma * inverse + beta
         spread = sqrt(float((gamma**2 + beta**2).mean()))
@@ -338,10 +380,16 @@ class _Conversion:
         sums = _Value(made, value.scale / taps, value.rms, value.signed, is_codes=False)
         self.values[node] = self._requantized(node, f"{name}_codes", sums, signed=value.signed)
 
-    def _joint(self, node: torch.fx.Node, name: str, layer: Add | Concat) -> None:
+    def _joint(
+        self,
+        node: torch.fx.Node,
+        name: str,
+        layer: Add | Concat,
+        operands: Sequence[torch.fx.Node],
+    ) -> None:
         values = [
             self._codes(given, f"{name}_{i}", self.values[given])
-            for i, given in enumerate(node.all_input_nodes)
+            for i, given in enumerate(operands)
         ]
         made = self._add(name, layer, *(value.node for value in values))
         signed = any(value.signed for value in values)
@@ -372,16 +420,16 @@ def _is_last(node: torch.fx.Node) -> bool:
     return all(user.op == "output" for user in node.users)
 
 
-def _along_channels(node: torch.fx.Node) -> bool:
-    return 1 in (*node.args[1:2], node.kwargs.get("dim"))
+def _layer_like(module: Any, options: dict[str, Any]) -> LinearLayer:
+    """Returns a layer of integers of the same shape.
 
-
-def _layer_like(module: Any, options: dict[str, Any]) -> LinearLayer | None:
-    """Returns a layer of integers of the same shape; None if there is none."""
+    Raises:
+        ValueError: there is none.
+    """
     if isinstance(module, nn.Linear):
         return QuantLinear(module.in_features, module.out_features, **options)
-    if module.padding_mode != "zeros" or isinstance(module.padding, str):
-        return None
+    if module.padding_mode != "zeros":
+        raise ValueError("only zeros as padding have a counterpart in integers; pad with zeros")
     kind: Callable[..., LinearLayer] = QuantConv1d if isinstance(module, nn.Conv1d) else QuantConv2d
     channels = module.in_channels, module.out_channels
     shape = module.kernel_size, module.stride, module.padding, module.dilation, module.groups

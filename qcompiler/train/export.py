@@ -1,6 +1,8 @@
 """Writes a model as QONNX: scale 1 everywhere, so that every tensor holds the integers."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 from warnings import warn
 
 import numpy as np
@@ -29,7 +31,10 @@ def export(model: nn.Module, path: str | Path, form: Format = "qonnx") -> Path:
 
     Raises:
         ModelError: a module has no integers, or the shape of an input is not known; all of them.
+        ValueError: there is no such form.
     """
+    if form not in get_args(Format):
+        raise ValueError(f"form must be one of {', '.join(get_args(Format))}, got {form!r}")
     name_layers(model)
     graph = trace(model)
     shapes = _input_shapes(graph)
@@ -45,7 +50,7 @@ def export(model: nn.Module, path: str | Path, form: Format = "qonnx") -> Path:
         taken = [tensors[name] for name in step.inputs]
         made.label = _label(step)
         tensors[step.name] = tensor = step.layer.write(made, *taken)
-        values[step.name] = value = step.layer.fixed(*(values[name] for name in step.inputs))
+        values[step.name] = value = step.fixed([values[name] for name in step.inputs])
         made.shapes[tensor], made.fractions[tensor] = value.codes.shape, value.fraction
         reach[step.name] = step.layer.reach(*(reach[name] for name in step.inputs))
         if reach[step.name] * 2.0**value.fraction > FLOAT32_INTEGERS:
@@ -77,12 +82,30 @@ def _input_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
             else:
                 what = "takes the model's input, which are real numbers"
                 remedy = "put a train.Input before it"
-                problems.append(Problem(f"{step.label} ({step.layer.kind})", what, remedy))
+                problems.append(Problem(step.where(), what, remedy))
         if not takers:
             problems.append(Problem(name, "this input is not used", "leave it out of forward"))
     if problems:
         raise ModelError(problems)
     return shapes
+
+
+def shapes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of what each step makes, with a batch of one, by its name.
+
+    Raises:
+        ModelError: as `export`.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+
+    def visit(step: Step, values: Sequence[Fixed]) -> Fixed:
+        made = step.fixed(values)
+        found[step.name] = made.codes.shape
+        return made
+
+    given = _input_shapes(graph).items()
+    graph.run(visit, {name: Fixed(np.zeros((1, *shape), np.int64)) for name, shape in given})
+    return found
 
 
 def _write(model: onnx.ModelProto, path: Path) -> Path:

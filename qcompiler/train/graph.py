@@ -9,7 +9,8 @@ from torch import nn
 from torch.fx.proxy import TraceError
 
 from qcompiler.errors import ModelError, Problem
-from qcompiler.train.layer import Layer, named_modules
+from qcompiler.train.functions import is_size, module_of, name_of
+from qcompiler.train.layer import LOST, Fixed, Layer, lost_parameters, named_modules, refuse_shapes
 from qcompiler.train.plain import layer_of
 
 T = TypeVar("T")
@@ -30,6 +31,19 @@ class Step:
     label: str
     layer: Layer
     inputs: tuple[str, ...]
+
+    def where(self) -> str:
+        """Returns how messages call the module."""
+        return f"{self.label} ({self.layer.kind})"
+
+    def fixed(self, x: Sequence[Fixed]) -> Fixed:
+        """Returns what the layer makes of numbers.
+
+        Raises:
+            ModelError: they have shapes that it does not take.
+        """
+        refuse_shapes(self.layer, self.where(), [each.codes.shape for each in x])
+        return self.layer.fixed(*x)
 
 
 @dataclass(frozen=True)
@@ -63,22 +77,28 @@ def trace(model: nn.Module) -> Graph:
     """Returns the graph of a model.
 
     Raises:
-        ModelError: the model calls what has no integers, or branches on data; all such places.
+        ModelError: the model calls what has no integers, branches on data, or has parameters that
+            are no longer finite; all such places.
     """
     if isinstance(model, Layer):
         model = nn.Sequential(model)
     try:
         traced = _Tracer().trace(model)
     except TraceError as error:
-        what = f"its forward depends on data ({str(error).splitlines()[0]})"
-        problem = Problem(type(model).__name__, what, "write it without branches on tensors")
-        raise ModelError([problem]) from None
+        raise ModelError([depends_on_data(model, error)]) from None
     reader = _Reader(named_modules(model))
     for node in traced.nodes:
         reader.read(node)
     if reader.problems:
         raise ModelError(reader.problems)
     return Graph(tuple(reader.inputs), tuple(reader.steps), reader.output)
+
+
+def depends_on_data(model: nn.Module, error: TraceError) -> Problem:
+    """Returns what is said of a forward that torch.fx cannot follow."""
+    what = f"its forward depends on data ({str(error).splitlines()[0]})"
+    remedy = "write it without branches on tensors, and without *args"
+    return Problem(type(model).__name__, what, remedy)
 
 
 class _Reader:
@@ -112,14 +132,14 @@ class _Reader:
         self._step(node, label, layer)
 
     def _function(self, node: torch.fx.Node) -> None:
-        target: Any = node.target
-        name = getattr(target, "__name__", str(target))
-        if name in ("flatten",) and node.args[1:] in ((1,), (1, -1)):
-            flat = layer_of(nn.Flatten())
-            assert flat is not None, "known"
-            self._step(node, node.name, flat, 1)
+        if is_size(node):
+            return  # who reads it is asked
+        module = module_of(node)
+        layer = None if module is None else layer_of(module)
+        if layer is not None:
+            self._step(node, node.name, layer, 1)
             return
-        what = f"{name} in forward has no integers"
+        what = f"{name_of(node)} in forward has no integers"
         remedy = "use modules: train.Add, train.Concat, torch.nn.Flatten, train.Requantizer"
         self.problems.append(Problem(node.name, what, remedy))
 
@@ -130,6 +150,10 @@ class _Reader:
         if len(args) == 1 and isinstance(args[0], (list, tuple)):
             args = tuple(cast(Sequence[Any], args[0]))
         names = tuple(arg.name for arg in args if isinstance(arg, torch.fx.Node))
+        lost = lost_parameters(layer)
+        if lost:
+            what = f"its {lost[0]} is no longer finite"
+            self.problems.append(Problem(f"{label} ({layer.kind})", what, LOST))
         self.steps.append(Step(node.name, label, layer, names))
 
     def _output(self, node: torch.fx.Node) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from qcompiler.arith.arrays import IntArray
+from qcompiler.train.arguments import WIDEST, whole
 from qcompiler.train.layer import Fixed, Layer
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import integers_of, round_through
@@ -23,8 +24,24 @@ from qcompiler.train.tensors import integers_of, round_through
 class _Joint(Layer):
     def __init__(self, operands: int = 2, *, multiplier_bits: int = 3) -> None:
         super().__init__()
-        self.largest = 2**multiplier_bits - 1
+        whole(operands, "operands", 2)
+        self.largest = 2 ** whole(multiplier_bits, "multiplier_bits", 1, WIDEST) - 1
         self.log2_scale = nn.Parameter(torch.full((operands,), multiplier_bits - 1.0))
+
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses other operands than those said, or of shapes that do not meet."""
+        operands = self.log2_scale.numel()
+        if len(shapes) != operands:
+            what = f"it has {operands} operands, got {len(shapes)}"
+            return what, f"make it as {self.kind}({len(shapes)})"
+        if len({self._common(shape) for shape in shapes}) == 1:
+            return None
+        given = " and ".join(str(list(shape)) for shape in shapes)
+        return f"its operands have shapes that do not meet, {given}", "give them one shape"
+
+    def _common(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Returns what all operands have in common."""
+        return tuple(shape)
 
     def multipliers(self) -> Tensor:
         """Returns the integer of each operand."""
@@ -109,6 +126,9 @@ class Concat(_Joint):
         operands: how many.
         multiplier_bits: of each integer; 1 leaves them as they are.
     """
+
+    def _common(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return *shape[:1], *shape[2:]
 
     def forward(self, *x: Tensor) -> Tensor:
         """Returns activations [batch, all channels, *space]."""

@@ -1,6 +1,6 @@
 """What every layer of integers answers for itself: its integers, their bounds, its ONNX nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -51,6 +51,7 @@ class Layer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.register_forward_pre_hook(_refuse_shapes)
         self.register_forward_hook(_refuse_nan)
 
     @property
@@ -65,6 +66,13 @@ class Layer(nn.Module):
     def fixed(self, *x: Fixed) -> Fixed:
         """Returns the same with binary points: layers leave it where it is, unless they say so."""
         return Fixed(self.integers(*(each.codes for each in x)), x[0].fraction)
+
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Returns why tensors of these shapes cannot enter, and what helps; None if they can.
+
+        Shapes have the batch axis.
+        """
+        return None
 
     def reach(self, *x: float) -> float:
         """Returns a bound of the magnitude of what leaves, given those of what enters."""
@@ -93,6 +101,36 @@ class Layer(nn.Module):
         return f"{self.label} ({self.kind})" if self.label else self.kind
 
 
+def takes(what: str, shape: Sequence[int], remedy: str) -> tuple[str, str]:
+    """Returns what `Layer.unfit` says of a tensor of another shape."""
+    return f"it takes {what}, got {list(shape)}", remedy
+
+
+def refuse_shapes(layer: Layer, where: str, shapes: Sequence[Sequence[int]]) -> None:
+    """Refuses what cannot enter a layer.
+
+    Raises:
+        ModelError: the layer says why.
+    """
+    problem = layer.unfit(*shapes)
+    if problem is not None:
+        raise ModelError([Problem(where, *problem)])
+
+
+def lost_parameters(layer: nn.Module) -> list[str]:
+    """Returns the names of parameters that are no longer finite."""
+    return [name for name, p in layer.named_parameters() if not bool(torch.isfinite(p).all())]
+
+
+LOST = "lower the learning rate, or clip gradients, and start from the last good state"
+"""What helps where numbers are lost in training."""
+
+
+def _refuse_shapes(layer: nn.Module, args: tuple[object, ...]) -> None:
+    assert isinstance(layer, Layer), "registered there"
+    refuse_shapes(layer, layer.where(), [x.shape for x in args if isinstance(x, Tensor)])
+
+
 def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
     """Ends training where numbers are lost; while torch.compile traces, there are none to look at.
 
@@ -105,7 +143,6 @@ def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
     # A sum is lost with any number, and is the quickest pass there is; it may overflow by itself.
     made = output.detach()
     if not bool(torch.isfinite(made.sum())) and not bool(torch.isfinite(made).all()):
-        said = [name for name, p in layer.named_parameters() if not bool(torch.isfinite(p).all())]
+        said = lost_parameters(layer)
         what = f"its {said[0]} is no longer finite" if said else "its output is not finite"
-        remedy = "lower the learning rate, or clip gradients, and start from the last good state"
-        raise ModelError([Problem(layer.where(), what, remedy)])
+        raise ModelError([Problem(layer.where(), what, LOST)])

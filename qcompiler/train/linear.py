@@ -25,9 +25,11 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters.exact_windows import convolve
+from qcompiler.train.arguments import bits_of, extents, padding_of, whole
 from qcompiler.train.dyadic import few_digits, nearest
-from qcompiler.train.layer import Fixed, Layer
+from qcompiler.train.layer import Fixed, Layer, takes
 from qcompiler.train.onnx_graph import OnnxGraph
+from qcompiler.train.pools import unfit_space
 from qcompiler.train.tensors import integers_of, round_through, straight_to
 
 Extent = int | Sequence[int]
@@ -54,7 +56,11 @@ class LinearLayer(Layer):
         digits: int | None,
     ) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits = bits_of(bits, "weights", signed=signed)
+        if digits is not None:
+            whole(digits, "digits", 1)
+        for count, what in zip(shape[:2], ("outputs", "inputs"), strict=True):
+            whole(count, what, 1)
         self.digits = digits
         self.range = IntRange.for_bits(bits, signed, narrow=signed)
         self.terms = prod(shape[1:])
@@ -208,6 +214,14 @@ class QuantLinear(LinearLayer):
             shape, bits, signed=signed, per_channel=per_channel, bias=bias, digits=digits
         )
 
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses what is not a batch of so many inputs."""
+        inputs = self.weight.shape[1]
+        if len(shapes[0]) == 2 and shapes[0][1] == inputs:
+            return None
+        remedy = "put a torch.nn.Flatten before it, or give it as many inputs"
+        return takes(f"[batch, {inputs} inputs]", shapes[0], remedy)
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns sums."""
         return functional.linear(x, self.values(), self.bias_values())
@@ -235,7 +249,7 @@ class _Conv(LinearLayer):
         out_channels: int,
         kernel_size: Extent,
         stride: Extent = 1,
-        padding: Extent = 0,
+        padding: Extent | str = 0,
         dilation: Extent = 1,
         groups: int = 1,
         *,
@@ -245,10 +259,17 @@ class _Conv(LinearLayer):
         bias: bool = True,
         digits: int | None = None,
     ) -> None:
-        kernel, self.stride, self.padding, self.dilation = (
-            (value,) * self.rank if isinstance(value, int) else tuple(value)
-            for value in (kernel_size, stride, padding, dilation)
+        kernel, self.stride, self.dilation = (
+            extents(value, self.rank, what)
+            for value, what in (
+                (kernel_size, "kernel_size"),
+                (stride, "stride"),
+                (dilation, "dilation"),
+            )
         )
+        reach = [step * (taps - 1) for step, taps in zip(self.dilation, kernel, strict=True)]
+        self.padding = padding_of(padding, reach, self.stride)
+        whole(groups, "groups", 1)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"channels must be multiples of groups, got {in_channels} and {out_channels} "
@@ -260,6 +281,16 @@ class _Conv(LinearLayer):
         )
         self.groups = groups
         self.kernel = kernel
+
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses other channels, another number of dimensions, and windows that do not fit."""
+        shape, channels = shapes[0], self.weight.shape[1] * self.groups
+        extent = [d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True)]
+        problem = unfit_space(self.rank, shape, extent, self.padding)
+        if problem is None and shape[1] != channels:
+            remedy = "let in_channels be as many as the layer before it makes"
+            return takes(f"{channels} channels", shape, remedy)
+        return problem
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns sums."""

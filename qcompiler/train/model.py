@@ -70,11 +70,20 @@ def integers(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> IntArray:
 
 
 def fixed(model: nn.Module, *x: Tensor | np.ndarray[Any, Any]) -> Fixed:
-    """Returns what a model computes, in integers, and where their binary point is."""
+    """Returns what a model computes, in integers, and where their binary point is.
+
+    Raises:
+        ModelError: as `export`; or a layer cannot take the shape that it is given.
+        ValueError: the model has another number of inputs.
+    """
     graph = trace(model)
-    arrays = [a.detach().cpu().numpy() if isinstance(a, Tensor) else a for a in x]
-    given = {name: Fixed(array) for name, array in zip(graph.inputs, arrays, strict=True)}
-    return graph.run(lambda step, values: step.layer.fixed(*values), given)
+    if len(x) != len(graph.inputs):
+        raise ValueError(
+            f"the model has {len(graph.inputs)} inputs ({', '.join(graph.inputs)}), got {len(x)}"
+        )
+    arrays = [a.detach().cpu().double().numpy() if isinstance(a, Tensor) else a for a in x]
+    given = {name: Fixed(np.asarray(a)) for name, a in zip(graph.inputs, arrays, strict=True)}
+    return graph.run(lambda step, values: step.fixed(values), given)
 
 
 class Model(nn.Module):

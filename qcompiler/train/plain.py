@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters.exact_windows import pool
-from qcompiler.train.layer import Layer
+from qcompiler.train.layer import Layer, takes
 from qcompiler.train.onnx_graph import OnnxGraph
 
 
@@ -44,8 +45,14 @@ class _Identity(_Plain):
 
 
 class _Flatten(_Plain):
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        elements = getattr(self.module, "elements", None)  # of a view of so many
+        if elements in (None, prod(shapes[0][1:])):
+            return None
+        return takes(f"{elements} elements", shapes[0], "flatten as many as there are")
+
     def integers(self, *x: IntArray) -> IntArray:
-        return x[0].reshape(len(x[0]), -1)
+        return x[0].reshape(len(x[0]), prod(x[0].shape[1:]))
 
     def write(self, graph: OnnxGraph, *x: str) -> str:
         return graph.node("Flatten", [x[0]], axis=1)

@@ -26,6 +26,8 @@ from torch import Tensor, nn
 
 from qcompiler.arith.arrays import FloatArray
 from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
+from qcompiler.train.arguments import WIDEST, whole
+from qcompiler.train.dyadic import few_digits, nearest
 from qcompiler.train.tensors import round_through, straight_to
 
 _WIDEST = 16
@@ -95,18 +97,26 @@ class Point(nn.Module):
         self, bits: int, *, signed: bool, rounding: Rounding, overflow: Overflow, fraction: float
     ) -> None:
         super().__init__()
-        self.kept = FixedPoint(bits, 0, signed, rounding, overflow)
+        self.kept = FixedPoint(whole(bits, "bits", 1, 2 * WIDEST), 0, signed, rounding, overflow)
         self.fraction = nn.Parameter(torch.tensor(float(fraction)))
         self.integer: float | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the fixed-point numbers that stand for x."""
-        if self.integer is None:
+    def forward(self, x: Tensor, digits: int | None = None) -> Tensor:
+        """Returns the fixed-point numbers that stand for x, of at most so many signed digits."""
+        if self.integer is None and digits is None:
             return cast(x, self.kept, self.fraction)
-        places = round_through(self._bounded())
+        integer = self.integer
+        places = round_through(self.fraction if integer is None else self._bounded())
         unit = torch.exp2(places)
-        codes = rounded(x * unit, self.kept.rounding)
-        return saturated(codes, self.kept, self.integer, places) / unit
+        if digits is None:
+            codes = rounded(x * unit, self.kept.rounding)
+            return saturated(codes, self.kept, integer or 0.0, places) / unit
+        if integer is None:
+            scaled = overflown(x * unit, self.kept)
+        else:
+            scaled = saturated(x * unit, self.kept, integer, places)
+        allowed = few_digits(self.number.range.hi, digits, signed=True)
+        return straight_to(nearest(scaled, allowed.to(scaled.dtype)), scaled) / unit
 
     def learn_width(self) -> None:
         """Keeps the places before the point from now on."""

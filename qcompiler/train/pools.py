@@ -13,8 +13,31 @@ from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
 from qcompiler.interpreters.exact_windows import pool
-from qcompiler.train.layer import Layer
+from qcompiler.train.arguments import extents
+from qcompiler.train.layer import Layer, takes
 from qcompiler.train.onnx_graph import OnnxGraph
+
+
+def unfit_space(
+    rank: int, shape: Sequence[int], kernel: Sequence[int] | None, padding: Sequence[int]
+) -> tuple[str, str] | None:
+    """Returns what is said of a tensor that windows do not fit.
+
+    Args:
+        rank: of space.
+        shape: of the tensor, [batch, channels, *space].
+        kernel: elements that a window reaches over; None is all.
+        padding: zeros on each side.
+    """
+    if len(shape) != rank + 2:
+        space = ("time",) if rank == 1 else ("height", "width")
+        remedy = f"use the layer for {len(shape) - 2} dimensions, or give a batch of such tensors"
+        return takes(f"[batch, channels, {', '.join(space)}]", shape, remedy)
+    padded = [extent + 2 * zeros for extent, zeros in zip(shape[2:], padding, strict=True)]
+    if kernel is None or all(a <= b for a, b in zip(kernel, padded, strict=True)):
+        return None
+    what = f"windows of {list(kernel)} elements do not fit into {padded}, padding counted"
+    return what, "make the kernel smaller, or pad more"
 
 
 class _SumPool(Layer):
@@ -29,15 +52,15 @@ class _SumPool(Layer):
         padding: int | Sequence[int] = 0,
     ) -> None:
         super().__init__()
-        self.kernel = self._extents(kernel_size)
-        self.stride = self._extents(stride) or self.kernel
-        self.padding = self._extents(padding) or (0,) * self.rank
+        rank = self.rank
+        self.kernel = None if kernel_size is None else extents(kernel_size, rank, "kernel_size")
+        self.stride = self.kernel if stride is None else extents(stride, rank, "stride")
+        self.padding = extents(padding, rank, "padding", 0)
         self._taps = prod(self.kernel) if self.kernel else 1
 
-    def _extents(self, value: int | Sequence[int] | None) -> tuple[int, ...] | None:
-        if value is None:
-            return None
-        return (value,) * self.rank if isinstance(value, int) else tuple(value)
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses another number of dimensions, or a window larger than the image."""
+        return unfit_space(self.rank, shapes[0], self.kernel, self.padding)
 
     def _window(self, space: Sequence[int]) -> Window:
         kernel = self.kernel or tuple(space)

@@ -1,8 +1,9 @@
 """What a model takes of a device, as a term of the loss: trained widths meet a budget.
 
 The price is the compiler's own estimate of a network in full parallel: the adders of each layer's
-products with its very weights (`analysis.area.pipelines`), and two look-up tables for each bit that
-enters a requantizer. It is known at whole widths; between them it is a straight line, so that
+products with its very weights (`analysis.area.pipelines`), and two look-up tables for each bit of
+each channel that enters a requantizer. It is known at whole widths; between them it is a straight
+line, so that
 
     dprice/dwidth = price(next width) - price(this width)
 
@@ -13,6 +14,7 @@ one factor times those of the other; we count the bits of the layer, not of each
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import floor
 
 import torch
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 from qcompiler.analysis.area.pipelines import CODE_BIT, products
 from qcompiler.arith.ranges import IntRange
 from qcompiler.train.binary_point import Cast
+from qcompiler.train.export import shapes_of
 from qcompiler.train.graph import Step, trace
 from qcompiler.train.linear import LinearLayer
 from qcompiler.train.requantizer import Requantizer
@@ -63,8 +66,17 @@ class Price:
     def __init__(self, model: nn.Module) -> None:
         self._graph = trace(model)
 
+    @cached_property
+    def _channels(self) -> dict[str, int]:
+        """How many numbers each step makes at a place, by its name."""
+        return {name: shape[1] for name, shape in shapes_of(self._graph).items()}
+
     def __call__(self) -> Cost:
-        """Returns what the model takes with its weights and widths as they are."""
+        """Returns what the model takes with its weights and widths as they are.
+
+        Raises:
+            ModelError: the shape of an input is not known, as in `export`.
+        """
         luts: list[Tensor] = [torch.zeros(())]
         ebops: list[Tensor] = [torch.zeros(())]
 
@@ -75,7 +87,7 @@ class Price:
                 nonzero = float((layer.codes().detach() != 0).sum())
                 ebops.append(nonzero * layer.weight_width() * widths[0])
             elif isinstance(layer, (Cast, Requantizer)):
-                luts.append(CODE_BIT * widths[0])
+                luts.append(CODE_BIT * widths[0] * self._channels[step.name])
             return layer.width(*widths)
 
         self._graph.run(visit, {name: torch.zeros(()) for name in self._graph.inputs})

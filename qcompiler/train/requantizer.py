@@ -13,6 +13,7 @@ identity (straight through) and (M, S) as m itself:
     dy/dacc = m,  dy/dl = ln 2 * m * acc,  dy/db = 1  where lo <= v <= hi;  all 0 elsewhere.
 """
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any, cast
 
@@ -23,8 +24,9 @@ from torch import Tensor, nn
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
+from qcompiler.train.arguments import bits_of, whole
 from qcompiler.train.dyadic import dyadic
-from qcompiler.train.layer import Fixed, Layer
+from qcompiler.train.layer import Fixed, Layer, takes
 from qcompiler.train.onnx_graph import OnnxGraph
 from qcompiler.train.tensors import (
     along_axis,
@@ -79,6 +81,14 @@ _requantize.register_fake(_like)
 _requantize.register_autograd(_gradients, setup_context=_keep)
 
 
+def unfit_channels(channels: int, shape: Sequence[int]) -> tuple[str, str] | None:
+    """Returns what is said of a tensor with other channels; numbers of one channel are for all."""
+    if channels == 1 or (len(shape) > 1 and shape[1] == channels):
+        return None
+    remedy = "let it have as many channels as the layer before it"
+    return takes(f"[batch, {channels} channels, ...]", shape, remedy)
+
+
 class Requantizer(Layer):
     """y = clamp(((M * acc + 2**(S - 1)) >> S) + B, lo, hi), elementwise.
 
@@ -92,6 +102,9 @@ class Requantizer(Layer):
         multiplier_digits: most signed digits of M, 1 for a shift alone; None for any number.
         bias: whether there is B, at most 2**bits in magnitude.
         largest_shift: most that S is; None is what float32 computes exactly, 23 - bits.
+
+    Raises:
+        ValueError: there are no such numbers.
     """
 
     def __init__(
@@ -106,14 +119,22 @@ class Requantizer(Layer):
         largest_shift: int | None = None,
     ) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits = bits_of(bits, "codes", signed=signed)
         self.range = IntRange.for_bits(bits, signed)
-        self.multiplier_bits = multiplier_bits
+        self.multiplier_bits = whole(multiplier_bits, "multiplier_bits", 1, _FLOAT32_BITS)
+        if multiplier_digits is not None:
+            whole(multiplier_digits, "multiplier_digits", 1)
         self.multiplier_digits = multiplier_digits
+        if channels is not None:
+            whole(channels, "channels", 1)
         self.largest_shift = largest_shift or _FLOAT32_BITS - 1 - bits
         rows = channels or 1
         self.log2_scale = nn.Parameter(torch.full((rows,), -4.0))
         self.bias = nn.Parameter(torch.zeros(rows)) if bias else None
+
+    def unfit(self, *shapes: Sequence[int]) -> tuple[str, str] | None:
+        """Refuses another number of channels than there are multipliers."""
+        return unfit_channels(self.log2_scale.numel(), shapes[0])
 
     def scale(self) -> Tensor:
         """Returns the trained real number that M * 2**-S is next to, float64 [channels or 1]."""

@@ -26,4 +26,4 @@ def along_axis(row: Tensor, ndim: int, axis: int) -> Tensor:
 
 def integers_of(x: Tensor) -> IntArray:
     """Returns a tensor of whole numbers as integers."""
-    return np.asarray(x.detach().cpu().numpy(), np.float64).astype(np.int64)
+    return x.detach().cpu().double().numpy().astype(np.int64)

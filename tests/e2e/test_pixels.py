@@ -65,6 +65,18 @@ network grouped(x: uint4[1, 4, 16] scale 1) {{
   return quantize(conv(g, u, group: 2, strides: [2], pads: [1, 1]), int6, scale: 2)
 }}
 """
+LINES = f"""\
+network lines(x: uint4[1, 2, 32] scale 1, z: uint3[1, 2, 32] scale 1) {{
+  w: int3[3, 4, 3] scale 1 = {kernel(3, 4, 3)}
+  v: int3[2, 3, 1] scale 1 = {kernel(2, 3, 1)}
+  u: int3[2, 2, 5] scale 1 = {kernel(2, 2, 5)}
+  c = requantize(conv(concat(x, z, axis: 1), w, pads: same), uint4, scale: 8)
+  s = requantize(add(x, z), uint4, scale: 2)
+  t = requantize(add(conv(s, u, pads: same), s), uint4, scale: 4)
+  return quantize(add(conv(c, v), t), int6, scale: 2)
+}}
+"""
+"""Of two inputs, which meet as they come."""
 FINE = """\
 network fine(x: uint4[1, 1, 16] scale 1) {
   w: int4[2, 1, 3] scale 1 = [[[1, 1, 5]], [[-1, 4, -6]]]
@@ -77,6 +89,7 @@ network fine(x: uint4[1, 1, 16] scale 1) {
 TEXTS = {
     "fine": FINE,
     "grouped": GROUPED,
+    "lines": LINES,
     "residual": RESIDUAL,
     "branches": BRANCHES,
     "long": LONG,
@@ -85,6 +98,7 @@ TEXTS = {
 INPUTS = {
     "fine": (0, 15, (1, 16)),
     "grouped": (0, 15, (4, 16)),
+    "lines": (0, 7, (2, 32)),
     "residual": (0, 15, (1, 32)),
     "branches": (-8, 7, (2, 32)),
     "long": (0, 7, (1, 16)),
@@ -104,6 +118,7 @@ def written(folder, name, text=""):
     [
         ("fine", 4),
         ("grouped", 4),
+        ("lines", 8),
         ("residual", 1),
         ("branches", 2),
         ("branches", 8),
@@ -116,9 +131,11 @@ def test_every_pass_keeps_the_integers(tmp_path, name, pixels):
     one = qcompiler.compile(path)
     design = qcompiler.compile(path, pixels_per_clock=pixels, validate=pixels == 8)
     low, high, shape = INPUTS[name]
-    x = RANDOM.integers(low, high + 1, (20, *shape))
+    inputs = 1 + (name == "lines")
+    x = [RANDOM.integers(low, high + 1, (20, *shape)) for _ in range(inputs)]
     np.testing.assert_array_equal(design.predict(x), one.predict(x))
     assert design.timing.cycles_per_frame == int(np.prod(shape[1:])) // pixels
+    assert "reorder" not in {layer.kind for layer in one.report().layers}, "no layout in the way"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from trained_models import assert_equal_everywhere
 
 from qcompiler import ModelError, train
+from qcompiler.adder_graphs.digits import weight
 from qcompiler.arith.fixed_point import FixedPoint, Overflow, Rounding
 from qcompiler.train.point import cast
 
@@ -116,3 +118,24 @@ def test_points_of_activations_start_from_an_example_if_there_is_one():
     assert cast.point.number.fraction > before.fraction
     assert given.point.number.fraction == 3
     assert model.training
+
+
+@pytest.mark.parametrize("learned_width", [False, True])
+def test_weights_of_few_digits(learned_width, tmp_path):
+    torch.manual_seed(0)
+    options = {"bits": 6, "digits": 2, "learned_width": learned_width}
+    model = train.Sequential(
+        train.Input(4, shape=(1, 6)),
+        train.FixedConv1d(1, 4, 3, **options),
+        train.Cast(5),
+        torch.nn.Flatten(),
+        train.FixedLinear(16, 3, **options),
+        train.Cast(6, signed=True),
+    )
+    model(torch.ones(2, 1, 6)).sum().backward()
+    assert model[1].weight_point.fraction.grad.abs() > 0
+    codes = model[4].codes().detach().abs().int().flatten().tolist()
+    assert max(map(weight, codes)) == 2
+    assert np.array_equal(model[4].codes_of_width(6), model[4].codes().detach().numpy())
+    design = assert_equal_everywhere(model.eval(), tmp_path, cycles=6, multipliers="shifts")
+    assert design.report().area["DSP"] == 0

@@ -64,3 +64,13 @@ def test_effective_bit_operations_are_counted_by_hand():
         model[1].weight.fill_(1.0)
         model[1].weight[0, 0] = 0
     assert float(train.Price(model)().ebops) == 5 * 4 * 5
+
+
+def test_requantizers_are_paid_for_each_channel():
+    torch.manual_seed(0)
+    model = train.Sequential(
+        train.Input(4, shape=(1, 8)), train.QuantConv1d(1, 8, 3), train.Requantizer(4)
+    )
+    sums = train.Sequential(*model[:2])
+    paid = float(train.Price(model)().luts - train.Price(sums)().luts)
+    assert paid == pytest.approx(8 * 2 * float(model[1].width(torch.tensor(4.0))))
