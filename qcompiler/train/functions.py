@@ -95,7 +95,7 @@ def is_size(node: torch.fx.Node) -> bool:
     given = node.args[0] if node.args else None
     if name != "getitem" or not isinstance(given, torch.fx.Node):
         return False
-    return node.args[1] == 0 and is_size(given)
+    return bool(node.args[1] == 0) and is_size(given)
 
 
 def tensors_of(node: torch.fx.Node) -> list[torch.fx.Node]:
