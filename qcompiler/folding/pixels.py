@@ -55,14 +55,25 @@ def pixels_of_rate(network: Network, target_cycles: int) -> int:
     frames = [stream.channel_of(value).frame_shape for value in network.inputs]
     processes = network.processes
     channels = [c for p in processes for c in (*p.input_channels, *p.output_channels)]
-    windows = [p.window for p in processes if isinstance(p, stream.SlidingWindowOp)]
+    windows = [p for p in processes if isinstance(p, stream.SlidingWindowOp)]
     are_lines = all(len(c.frame_shape) == 3 and c.frame_shape[1] > 1 for c in channels)
-    if not (target_cycles and windows and are_lines and all(w.kernel[0] == 1 for w in windows)):
+    if not (target_cycles and windows and are_lines):
         return 0
     longest = max(frame[0] * frame[1] for frame in frames)
     pixels = 1 << (-(-longest // target_cycles) - 1).bit_length()
     fits = pixels <= MOST_PIXELS and all(frame[1] % pixels == 0 for frame in frames)
-    return pixels if fits and longest > target_cycles else 0
+    if not fits or longest <= target_cycles:
+        return 0
+    line = max(frame[1] for frame in frames)
+    return pixels if all(_takes(window, pixels, line) for window in windows) else 0
+
+
+def _takes(op: stream.SlidingWindowOp, pixels: int, line: int) -> bool:
+    """Whether a window works on several pixels a clock, of an input's line: see `_window`."""
+    window, width = op.window, op.input_channel.frame_shape[1]
+    stride, outputs = window.strides[1], op.output_channel.frame_shape[1]
+    is_of_a_line = window.kernel[0] == window.strides[0] == 1 and not window.pads_begin[0]
+    return is_of_a_line and outputs * stride == width and pixels * width % (line * stride) == 0
 
 
 def pixels_a_clock(network: Network) -> int:

@@ -167,6 +167,19 @@ def test_a_rate_says_how_many_pixels(tmp_path, name, rate, cycles):
     np.testing.assert_array_equal(design.predict(x), qcompiler.compile(path).predict(x))
 
 
+@pytest.mark.parametrize(
+    ("changed", "to"), [("x, w, pads: same", "x, w"), ("conv(r, v)", "conv(r, v, strides: [4])")]
+)
+def test_a_rate_that_pixels_cannot_keep_folds_as_ever(tmp_path, changed, to):
+    text = RESIDUAL.replace(changed, to)
+    if to == "x, w":  # lines get shorter
+        text = text.replace("[1, 1, 32]", "[1, 1, 36]")
+    path = written(tmp_path, "residual", text)
+    x = RANDOM.integers(0, 16, (20, 1, 36 if to == "x, w" else 32))
+    design = qcompiler.compile(path, cycles=18)
+    np.testing.assert_array_equal(design.predict(x), qcompiler.compile(path).predict(x))
+
+
 @pytest.mark.simulation
 @pytest.mark.parametrize(
     ("name", "pixels"), [("residual", 4), ("branches", 8), ("long", 1), ("grouped", 8)]
