@@ -1,7 +1,7 @@
 """Weights of K signed digits on handwritten digits: what accuracy they lose, what hardware takes.
 
 A small convolutional network of `qcompiler.train`, weights of 8 bits and activations of 4, trained
-for K = 1, 2, 3 and for any number, with several seeds; then folded for an ECP5-25k, with shifts in
+for K = 1, 2, 3 and for any number, with several seeds; then folded for an ECP5-85k, with shifts in
 place of multipliers, and synthesized by Yosys. Needs scikit-learn.
 """
 
@@ -26,7 +26,7 @@ from qcompiler.devices import load_device
 _COLUMNS = ("digits of a weight", "right", "multiply by", "LUT", "FF", "DSP")
 _TEST = 360
 _CYCLES = 256
-_DEVICE = "ecp5-25k"
+_DEVICE = "ecp5-85k"
 
 
 @dataclass(frozen=True)
