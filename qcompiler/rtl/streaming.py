@@ -121,17 +121,8 @@ class FreeBlock(ModuleBuilder):
         self._valids = [port.valid for port in given]
         if not process.before_it:
             take = reduce(lambda one, other: one & other, self._valids, self._ready).named("take")
-            given = self._entry(given, take)
+            given = [Port(port.data, take) for port in given]
         self.inputs = given
-
-    def _entry(self, given: Sequence[Port], take: Signal) -> list[Port]:
-        """Adds registers for beats that are taken: the ready at the chain's end is far away."""
-        taken = self.register("taken", 1, reset=0)
-        taken.drive(take)
-        return [
-            Port(self.delay(f"{name}_taken", port.data), taken)
-            for name, port in zip(self._names, given, strict=True)
-        ]
 
     def finish(self, *, valid: Signal, data: Signal) -> hw.HWModuleOp:
         """Closes the module; `data` leaves where `valid` is high."""

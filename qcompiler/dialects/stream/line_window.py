@@ -17,6 +17,8 @@ from qcompiler.dialects.stream.process import Facts, Pipe
 from qcompiler.dialects.stream.schedule import Demand, Schedule, Timeline, Times
 
 _SLICE_CYCLES = 1
+_ENTRY_CYCLES = 1
+"""Of a window that runs free, in a register before its row."""
 """Of the output's register slice, which there is where readers may be busy."""
 
 
@@ -121,12 +123,12 @@ class LineWindowOp(Pipe):
 
     @property
     def held_beats(self) -> int | None:
-        return self.ahead + 1
+        return _ENTRY_CYCLES + self.ahead + 1
 
     @property
     def _latency(self) -> int:
         """Cycles from the last beat that a window needs to the window."""
-        return 1 + (self.entry_cycles if self.runs_free else _SLICE_CYCLES)
+        return 1 + (_ENTRY_CYCLES if self.runs_free else _SLICE_CYCLES)
 
     def schedule(self) -> Schedule:
         return Schedule.beat_by_beat(self, self._latency + self.ahead)

@@ -308,7 +308,7 @@ class PipelineOp(Process):
 
     def schedule(self) -> Schedule:
         around = ENVELOPE_CYCLES if self.has_handshake and not self.runs_free else 0
-        return Schedule.beat_by_beat(self, self.entry_cycles + self.stages + around)
+        return Schedule.beat_by_beat(self, self.stages + around)
 
     def verify_(self) -> None:
         (made,) = self.output_channels

@@ -30,9 +30,6 @@ _STYLE = "stream.style"
 LOGIC = "logic"
 """The style that multiplies in logic, where synthesis would take hard multipliers."""
 
-CHAIN_ENTRY = 1
-"""Cycles of the register at the start of a chain of processes that run free."""
-
 AHEAD = "ahead"
 """The cut that takes no time: what is known beforehand is kept in registers until it is needed."""
 
@@ -175,11 +172,6 @@ class Process(IRDLOperation, ABC):
         if not isinstance(owner, Process) or not owner.runs_free:
             return []
         return [owner, *owner.before_it]
-
-    @property
-    def entry_cycles(self) -> int:
-        """Cycles in a register at the start of a chain that runs free, before its own hardware."""
-        return CHAIN_ENTRY if self.runs_free and not self.before_it else 0
 
     @property
     def lacks(self) -> str | None:

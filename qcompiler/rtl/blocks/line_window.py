@@ -8,7 +8,9 @@ The row moves when a beat comes. Behind the last beat of a line it moves by itse
 windows of a line wait for nothing; a beat of the next line enters as soon as it is there.
 
 In front of a pipeline it never waits, as the pipeline has room for all that is inside: no stall
-fans out to the row, and no register slice is needed.
+fans out to the row, and no register slice is needed. Beats then come in a register, and what moves
+the row, which is as wide as a line's part and stands all over the device, is known a cycle ahead
+and kept in a register of its own.
 """
 
 from dataclasses import dataclass
@@ -35,13 +37,22 @@ def _while(enable: Signal | None, signal: Signal, name: str) -> Signal:
     return signal if enable is None else (signal & enable).named(name)
 
 
-def _row(b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal | None) -> _Row:
-    """Adds the registers; `own` says whether there is a beat whose windows leave now."""
+def _row(
+    b: ModuleBuilder,
+    op: stream.LineWindowOp,
+    given: Port,
+    enable: Signal | None,
+    coming: Signal | None = None,
+) -> _Row:
+    """Adds the registers; `own` says whether there is a beat whose windows leave now.
+
+    Without `enable`, nothing waits, and `coming` is the input's valid a cycle before.
+    """
     parts = given.data.lanes(op.pixels)
     after = op.ahead
     beat = {at: parts[at] for at in range(op.pixels)}
     found = {after: {at: parts[at] for relative, at in op.places if relative == after}}
-    own, moves = given.valid, given.valid
+    own, moves, moving = given.valid, given.valid, coming
     if after:
         come = b.counter("beat", op.beats_a_line)
         in_line = b.register("in_line", 1, reset=0)
@@ -49,7 +60,12 @@ def _row(b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal 
         take = _while(enable, given.valid, "take")
         come.advance_on(take)
         in_line.drive(~come.at_end, enable=take)
-    shift = _while(enable, moves, "shift")
+        if coming is not None:
+            moving = coming | ~b.mux(take, ~come.at_end, in_line)
+    shift = there_moves = _while(enable, moves, "shift")
+    if moving is not None and op.behind + after:
+        shift = b.register("row_moves", 1, reset=int(after > 0), kept=True)
+        shift.drive(moving)
     for number in range(op.behind + after):
         relative = after - 1 - number
         wanted = sorted({at for other, at in op.places if other <= relative})
@@ -57,7 +73,7 @@ def _row(b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal 
         found[relative] = beat
         if relative >= 0:
             there = b.register(f"there{number}", 1, reset=0)
-            there.drive(own, enable=shift)
+            there.drive(own, enable=there_moves)
             own = there
     return _Row(found, own, moves)
 
@@ -81,7 +97,11 @@ def build_line_window(place: Place, op: stream.LineWindowOp) -> hw.HWModuleOp:
     """Returns the module of a line window."""
     if op.runs_free:
         free = FreeBlock(place.name, place.comment, op)
-        leaves, windows = _windows(free, op, free.inputs[0], None)
+        came = free.register("came", 1, reset=0)
+        coming = free.inputs[0]
+        came.drive(coming.valid)
+        entered = Port(free.delay("entered", coming.data), came)
+        leaves, windows = _windows(free, op, entered, None, coming.valid)
         valid = free.register("result_valid", 1, reset=0)
         valid.drive(leaves)
         return free.finish(valid=valid, data=windows)
@@ -92,10 +112,14 @@ def build_line_window(place: Place, op: stream.LineWindowOp) -> hw.HWModuleOp:
 
 
 def _windows(
-    b: ModuleBuilder, op: stream.LineWindowOp, given: Port, enable: Signal | None
+    b: ModuleBuilder,
+    op: stream.LineWindowOp,
+    given: Port,
+    enable: Signal | None,
+    coming: Signal | None = None,
 ) -> tuple[Signal, Signal]:
     """Adds the row and a register for what leaves it; returns when that takes a beat, and it."""
-    row = _row(b, op, given, enable)
+    row = _row(b, op, given, enable, coming)
     leaves = (row.moves & row.own).named("leaves")
     at = b.counter("window", op.beats_a_line)
     at.advance_on(_while(enable, leaves, "leave"))

@@ -13,10 +13,8 @@ with a credit: room in the storage behind it, which is given back when the beat 
 What runs free into it, line windows and other pipelines, never waits either. The last pipeline of
 such a chain has room for all that is inside the others, and is ready while there is more than that:
 
-    in --> entry --> window --> core --> window --> core --> storage --> out
-     ^--- ready: more credits than beats fit between ----------+
-
-A register at the entry parts the long way of that ready from all that it starts.
+    in --> window --> core --> window --> core --> storage --> out
+     ^--- ready: more credits than beats fit between --+
 
 What several copies make is kept in parts, by storages side by side that move alike, as each has
 what says which beats are there: else that would go to thousands of registers.
@@ -198,7 +196,7 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     library = place.library
     width = op.output_channels[0].width_bits
     parts = op.kept_parts
-    ahead = sum((process.held_beats or 0) + process.entry_cycles for process in op.before_it)
+    ahead = sum(process.held_beats or 0 for process in op.before_it)
     depth = op.stages + ROUND_TRIP + ahead
     storage = build_storage(
         library,
