@@ -28,7 +28,7 @@ def test_all_but_the_last_run_free(tmp_path):
     assert [p.runs_free for p in processes] == [True, True, True, False]
     last = processes[-1]
     assert last.before_it == list(reversed(processes[:-1]))
-    assert [p.held_beats for p in processes[:-1]] == [2, processes[1].stages, 2]
+    assert [p.held_beats for p in processes[:-1]] == [3, processes[1].stages, 3]
 
 
 @pytest.mark.simulation
