@@ -59,11 +59,17 @@ def test_tools_end_too(tmp_path, work, number):
     environment = {**os.environ, "PYTHONPATH": path}
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment)
     file = tmp_path / "grandchild"
-    assert waited(lambda: file.exists() and file.read_text().endswith("\n"))
+    told: list[str] = []
+
+    def begun():  # others write there as well, and may be ended while they do
+        told.append(file.read_text() if file.exists() else "")
+        return told[-1].endswith("\n")
+
+    assert waited(begun)
     process.send_signal(number)
     _, words = process.communicate(timeout=50)
     assert (words.decode(), process.returncode) == ("interrupted\n", 128 + number)
-    assert waited(lambda: not runs(int(file.read_text())), 5)
+    assert waited(lambda: not runs(int(told[-1])), 5)
 
 
 def test_program_that_is_just_being_started(monkeypatch, capsys):
