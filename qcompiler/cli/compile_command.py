@@ -324,6 +324,13 @@ def _show_area(design: Design) -> None:
     ]
     if figures and report.capacity:
         out.print(f"estimated: {', '.join(figures)} of {escape(report.device)}")
+        excess = [
+            f"{number - report.capacity[kind]} {kind} too few"
+            for kind, number in report.area.items()
+            if report.capacity.get(kind, number) < number
+        ]
+        if excess:
+            out.print(f"           it does not fit: {', '.join(excess)}")
     elif figures:
         family = escape(design.device.family)
         out.print(f"estimated: {', '.join(figures)} in the family {family} (no --device given)")

@@ -208,6 +208,28 @@ def _by_shifts(
     return found
 
 
+def _require_own_weights(layers: Mapping[str, Layer]) -> None:
+    """Refuses weights from elsewhere where each pixel of a beat has hardware of its own.
+
+    Only where several pixels a clock were asked for: with such weights none follow from a rate.
+
+    Raises:
+        ModelError: there are some; all such layers.
+    """
+    problems = [
+        Problem(
+            place_of(layer.op),
+            "with several pixels a clock its weights are constants of the hardware: they cannot "
+            "come from elsewhere",
+            "leave its weights internal (--weights), or leave out --pixels-per-clock",
+        )
+        for layer in layers.values()
+        if not layer.op.allows(max(layer.pe), max(layer.simd))
+    ]
+    if problems:
+        raise ModelError(problems)
+
+
 def _require_time_for_weights(layers: Mapping[str, Layer], target_cycles: int) -> None:
     """Refuses a rate at which weights that are elsewhere would all be used in each cycle.
 
@@ -271,12 +293,13 @@ class SelectFoldingPass(ModulePass):
         largest = max((layer.work for layer in layers.values()), default=1)
         target = self.target_cycles or max(1, largest // _DEFAULT_MULTIPLIERS)
         if pixels:
+            _require_own_weights(layers)
             fold(network, {name: layer.widest for name, layer in layers.items()}, 1)
             return
         bound = {} if self.folding is None else _bound(layers, Path(self.folding))
         if self.multipliers == SHIFTS:
             bound = _by_shifts(layers, bound)
-        _require_time_for_weights(layers, 1 if self.pixels else self.target_cycles)
+        _require_time_for_weights(layers, self.target_cycles)
         budget = self._budget()
         if budget is None or not layers:
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}

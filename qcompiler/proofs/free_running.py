@@ -76,8 +76,6 @@ class PipelineProof:
             SynthesisError, ValueError: as `process_block`.
         """
         op = self.op
-        if op.has_handshake and (op.runs_free or op.before_it):
-            raise Undecided("it is part of a chain of pipelines that runs free")
         if op.has_handshake and op.kept_parts > 1:
             raise Undecided("what it makes is kept in parts")
         functions = self._core()

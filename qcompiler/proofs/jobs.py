@@ -172,6 +172,8 @@ class Proofs:
                 block = slice_block(self.sources, name, limits)
                 return self._block(block, SliceMeaning(), [check_slice])
             process = self.processes[name]
+            if process.runs_free or process.before_it:
+                raise Undecided("it is part of a chain that runs free")
             if isinstance(process, stream.PipelineOp):
                 end = time.process_time() + self.effort.seconds
                 most = self.effort.states

@@ -5,6 +5,7 @@ import pytest
 
 import qcompiler
 from qcompiler.dialects import stream
+from qcompiler.proofs.jobs import Effort, Proofs
 
 TEXT = """\
 network chain(x: uint4[1, 1, 16] scale 1) {
@@ -29,6 +30,14 @@ def test_all_but_the_last_run_free(tmp_path):
     last = processes[-1]
     assert last.before_it == list(reversed(processes[:-1]))
     assert [p.held_beats for p in processes[:-1]] == [3, processes[1].stages, 3]
+
+
+def test_its_proofs_say_that_it_runs_free(tmp_path):
+    design = made(tmp_path, 4)
+    design.write(tmp_path / "d")
+    proofs = Proofs.read(tmp_path / "d", Effort())
+    said = {proofs.prove(name).words for name in proofs.processes}
+    assert said == {"it is part of a chain that runs free"}
 
 
 @pytest.mark.simulation

@@ -9,6 +9,7 @@ from cli_runner import qcc
 from refusals import INTERNAL
 
 import qcompiler
+from qcompiler.dialects import stream
 
 RANDOM = np.random.default_rng(16)
 
@@ -148,6 +149,10 @@ def test_each_pixel_has_registers_of_its_own_for_what_others_read(tmp_path, name
     design.write(tmp_path / "out")
     texts = [file.read_text() for file in (tmp_path / "out" / "rtl").glob("*.v")]
     assert sum(len(re.findall(r"keep \*\) reg .*x\d+_s1;", text)) for text in texts) == kept
+    (last,) = (p for p in design.network.processes if isinstance(p, stream.PipelineOp))
+    valid = rf"keep \*\) reg valid{last.stages}\b|keep \*\) reg valid{last.stages}_\d+;"
+    each = last.kept_parts if last.kept_parts > 1 else 0
+    assert sum(len(re.findall(valid, text)) for text in texts) == each
 
 
 @pytest.mark.parametrize(
@@ -215,3 +220,22 @@ def test_what_cannot_work_on_several_pixels_is_named(tmp_path, changed, to, said
         qcompiler.compile(written(tmp_path, "residual", text), pixels_per_clock=8)
     assert said in str(caught.value)
     assert INTERNAL.search(str(caught.value)) is None
+
+
+def test_weights_from_elsewhere_are_refused(tmp_path):
+    """The remedy works."""
+    path = written(tmp_path, "residual", RESIDUAL)
+    with pytest.raises(qcompiler.ModelError) as caught:
+        qcompiler.compile(path, pixels_per_clock=8, weights="external")
+    assert str(caught.value).count("they cannot come from elsewhere") == 3
+    assert str(caught.value).count("leave out --pixels-per-clock") == 3
+    qcompiler.compile(path, weights="external")
+
+
+def test_a_device_that_is_too_small_is_told(tmp_path, capfd):
+    path = written(tmp_path, "residual", RESIDUAL)
+    compiled = qcc(
+        capfd, "compile", path, "--pixels-per-clock", "8", "--device", "ice40-up5k",
+        "-o", tmp_path / "d",
+    )  # fmt: skip
+    assert re.search(r"it does not fit: \d+ FF too few", compiled.out)

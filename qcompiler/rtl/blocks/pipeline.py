@@ -17,7 +17,8 @@ such a chain has room for all that is inside the others, and is ready while ther
      ^--- ready: more credits than beats fit between --+
 
 What several copies make is kept in parts, by storages side by side that move alike, as each has
-what says which beats are there: else that would go to thousands of registers.
+what says which beats are there, down to the valid bit that comes out of the core: else that would
+go to thousands of registers.
 """
 
 from collections.abc import Sequence
@@ -191,6 +192,17 @@ def _valid_behind(b: ModuleBuilder, valid: Signal, stages: int) -> Signal:
     return valid
 
 
+def _valids_behind(b: ModuleBuilder, valid: Signal, stages: int, parts: int) -> list[Signal]:
+    """Returns a valid bit so many registers later, from a register of its own for each part."""
+    if parts == 1:
+        return [_valid_behind(b, valid, stages)]
+    before = _valid_behind(b, valid, stages - 1)
+    copies = [b.register(f"valid{stages}_{p}", 1, reset=0, kept=True) for p in range(parts)]
+    for copy in copies:
+        copy.drive(before)
+    return list(copies)
+
+
 def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> hw.HWModuleOp:
     """Returns the core between credits and storage: what enters has room behind it."""
     library = place.library
@@ -215,16 +227,18 @@ def _with_credits(place: Place, op: stream.PipelineOp, core: hw.HWModuleOp) -> h
     credits = b.register("credits", depth.bit_length(), reset=depth)
     enter = (_all(valids) if ahead else some & _all(valids)).named("enter")
     made = b.instance("core", core, **data)
-    valid = _valid_behind(b, enter, op.stages)
+    valids_behind = _valids_behind(b, enter, op.stages, parts)
     kept = [
         b.instance(
             f"made_beats{part}" if parts > 1 else "made_beats",
             storage,
-            in_data=data,
+            in_data=beat,
             in_valid=valid,
             out_ready=out_ready,
         )
-        for part, data in enumerate(made.output(b, "out_data").lanes(parts))
+        for part, (beat, valid) in enumerate(
+            zip(made.output(b, "out_data").lanes(parts), valids_behind, strict=True)
+        )
     ]
     leave = b.register("beat_left", 1, reset=0)  # so that no way goes from a stall to credits
     leave.drive(kept[0].output(b, "left"))

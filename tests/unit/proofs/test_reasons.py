@@ -95,8 +95,7 @@ def test_what_never_comes_again_is_given_up(fifo, monkeypatch):
 
 
 PIPELINES = [
-    ("dialects.stream.PipelineOp.runs_free", True,
-     "it is part of a chain of pipelines that runs free"),
+    ("dialects.stream.PipelineOp.runs_free", True, "it is part of a chain that runs free"),
     ("dialects.stream.PipelineOp.kept_parts", 2, "what it makes is kept in parts"),
     ("proofs.layers._MOST_VALUES", 8, "a sum has more than 8 values"),
     ("dialects.stream.AdderGraphOp", stream.MaximumOp,
