@@ -1,6 +1,6 @@
 """How dense each layer should be, and which shares of channels that takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,9 @@ def convex(sizes: Sequence[int], keep: float) -> list[float]:
     return [min(1.0, level / size) for size in sizes]
 
 
-def shares(ends: Sequence[Sequence[int]], densities: Sequence[float], groups: int) -> list[float]:
+def shares(
+    ends: Sequence[Mapping[int, float]], densities: Sequence[float], groups: int
+) -> list[float]:
     """Returns the share of each group's channels for which layers have given densities, nearly.
 
     A layer from group a to group b has the density r_a * r_b. In logarithms these are linear
@@ -37,14 +39,15 @@ def shares(ends: Sequence[Sequence[int]], densities: Sequence[float], groups: in
     density p is the known rule r = sqrt(p).
 
     Args:
-        ends: of each layer, the groups on its ends that may lose channels; [L] of 0 to 2 or more.
+        ends: of each layer, the groups that may lose channels and the powers of their shares that
+            its density has: 1 for one whose channels are all on an end; [L] of 0 to 2 or more.
         densities: of the layers, [L].
         groups: how many there are.
     """
     matrix = np.zeros((len(ends), groups))
     for row, found in enumerate(ends):
-        for end in found:
-            matrix[row, end] += 1
+        for end, power in found.items():
+            matrix[row, end] = power
     wanted = np.log(np.maximum(densities, 1e-4))
     logs = np.linalg.lstsq(matrix, wanted)[0]
     return [float(share) for share in np.exp(np.minimum(logs, 0.0))]

@@ -91,10 +91,19 @@ class Taker:
         return self.taken[0].group is self.made[0].group
 
     @property
-    def ends(self) -> list[Group]:
-        """The groups whose widths its weights are proportional to."""
-        spans = self.made if self.is_depthwise else (*self.taken, *self.made)
-        return [span.group.root() for span in spans]
+    def ends(self) -> dict[Group, float]:
+        """The groups that its weights grow with, and the power of the widths that they grow with.
+
+        Where an axis has several spans, that of each is its part of the axis: so it is for shares
+        of channels that are nearly equal.
+        """
+        found: dict[Group, float] = {}
+        for spans in self._sides:
+            whole = _size(spans, None)
+            for span in spans:
+                root = span.group.root()
+                found[root] = found.get(root, 0.0) + span.size / whole
+        return found
 
     def left(self, kept: Mapping[Group, int]) -> int:
         """Returns its weights, where of each group so many channels stay."""

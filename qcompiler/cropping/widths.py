@@ -78,7 +78,10 @@ def within(
         raise ValueError(f"keep must be at least {least:.2g}: {of} of each layer stays, got {keep}")
     layers, groups = channels.layers, channels.groups()
     free = [group for group in groups if not group.is_fixed]
-    ends = [[free.index(end) for end in layer.ends if not end.is_fixed] for layer in layers]
+    ends = [
+        {free.index(end): power for end, power in layer.ends.items() if not end.is_fixed}
+        for layer in layers
+    ]
     share = dict(zip(free, shares(ends, densities, len(free)), strict=True))
     named = {layer.name: p for layer, p in zip(layers, densities, strict=True)}
 

@@ -275,6 +275,8 @@ class _Conversion:
                 value = self._codes(node.all_input_nodes[0], name, value)
                 made = self._add(name, module, value.node)
             self.values[node] = _Value(made, value.scale, value.rms, value.signed, value.is_codes)
+        elif operands is not None and len(operands) == 1:  # a concatenation of one is that one
+            self.values[node] = self.values[operands[0]]
         elif operands is not None:
             kind = Add if name_of(node) in ("add", "iadd") else Concat
             joint = kind(len(operands), multiplier_bits=_JOINT_BITS)

@@ -36,6 +36,7 @@ from qcompiler.cropping.groups import (
 )
 from qcompiler.cropping.widths import Widths, within
 from qcompiler.errors import ModelError, Problem
+from qcompiler.train.functions import CONCATENATING, concatenated, name_of
 from qcompiler.train.layer import named_modules
 from qcompiler.train.synaptic_flow import Flow
 
@@ -197,7 +198,7 @@ class _Reader:
         elif node.op == "get_attr":
             self._unknown(str(node.target), "a parameter outside of torch.nn's layers")
         else:
-            self._function(node, getattr(node.target, "__name__", str(node.target)), known)
+            self._function(node, name_of(node), known)
 
     def _module(self, node: torch.fx.Node, name: str, given: Spans) -> None:
         module: Any = self.modules[name]
@@ -227,13 +228,12 @@ class _Reader:
             self._unknown(name, type(module).__name__)
 
     def _function(self, node: torch.fx.Node, name: str, given: Sequence[Spans]) -> None:
-        name = name.strip("_")
         if name in _PASSING_FUNCTIONS or (name == "mean" and 1 not in _dimensions(node)):
             self.spans[node] = given[0]
         elif name in _FLATTENING and _is_flat(node):
             self.spans[node] = flattened(given[0], prod(_shape(node.all_input_nodes[0])[2:]))
-        elif name in ("cat", "concat") and 1 in (*node.args[1:2], node.kwargs.get("dim")):
-            self.spans[node] = tuple(span for spans in given for span in spans)
+        elif name in CONCATENATING and (tensors := concatenated(node, 1, 1 - len(_shape(node)))):
+            self.spans[node] = tuple(span for each in tensors for span in self.spans[each])
         elif name in _MEETING and tie(given):
             self.spans[node] = given[0]
         else:

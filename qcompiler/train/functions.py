@@ -48,6 +48,10 @@ _FUNCTIONS: Mapping[str, tuple[Sequence[str], Callable[..., nn.Module]]] = {
 """What is called: its arguments behind the tensor, and the module made of them."""
 
 
+CONCATENATING = ("cat", "concat", "concatenate")
+"""What torch calls tensors side by side."""
+
+
 def name_of(node: torch.fx.Node) -> str:
     """Returns what a node calls: `relu` for torch.relu, functional.relu, relu_ and x.relu()."""
     return str(getattr(node.target, "__name__", node.target)).strip("_")
@@ -104,17 +108,39 @@ def tensors_of(node: torch.fx.Node) -> list[torch.fx.Node]:
 
 
 def operands_of(node: torch.fx.Node) -> list[torch.fx.Node] | None:
-    """Returns what a sum or a concatenation along axis 1 has, in order; None if it is neither."""
+    """Returns what a sum or a concatenation along axis 1 has, in order; None if it is neither.
+
+    A tensor that is given twice is there twice.
+    """
     name, options = name_of(node), dict(node.kwargs)
-    found: Sequence[Any] = node.args
-    if name in ("add", "iadd"):
-        found = [*found, *([options.pop("other")] if "other" in options else [])]
-        is_plain = len(found) == 2 and options.pop("alpha", 1) == 1
-    elif name in ("cat", "concat"):
-        given = [*found, *(options.pop(key) for key in ("tensors", "dim") if key in options)]
-        is_plain = len(given) == 2 and given[1] == 1
-        found = cast(Sequence[Any], given[0])
-    else:
+    if name in CONCATENATING:
+        return concatenated(node, 1)
+    if name not in ("add", "iadd"):
         return None
+    found = [*node.args, *([options.pop("other")] if "other" in options else [])]
+    is_plain = len(found) == 2 and options.pop("alpha", 1) == 1
     nodes = [each for each in found if isinstance(each, torch.fx.Node)]
-    return nodes if is_plain and not options and len(nodes) == len(found) > 1 else None
+    return nodes if is_plain and not options and len(nodes) == 2 else None
+
+
+def concatenated(node: torch.fx.Node, *axes: int) -> list[torch.fx.Node] | None:
+    """Returns the tensors that a concatenation has side by side, in order, as often as given.
+
+    Args:
+        node: of `CONCATENATING`.
+        axes: all names of the one along which it may be.
+
+    Returns:
+        None if it is along another, or not of a list of tensors.
+    """
+    options = dict(node.kwargs)
+    names = (("tensors",), ("dim", "axis"))
+    given = [*node.args]
+    for known in names[len(given) :]:
+        given += [options.pop(name) for name in known if name in options]
+    tensors, axis = given if len(given) == 2 else (None, 0)
+    if options or axis not in axes or not isinstance(tensors, (list, tuple)):
+        return None
+    found = cast("Sequence[Any]", tensors)
+    nodes = [each for each in found if isinstance(each, torch.fx.Node)]
+    return nodes if len(nodes) == len(found) else None

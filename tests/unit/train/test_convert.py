@@ -95,6 +95,7 @@ CALLS = {
         8,
     ),
     "dropout": (lambda x: F.dropout(x, 0.1, training=False).flatten(1), FLAT, 128),
+    "one beside nothing": (lambda x: torch.cat([x], 1).flatten(1), FLAT, 128),
     "relu6": (lambda x: F.relu6(x).flatten(1), nn.Sequential(nn.ReLU6(), FLAT), 128),
 }
 

@@ -61,7 +61,7 @@ def test_channels_that_go_are_those_without_flow():
         for name, every in living.items():
             for parameter in getattr(model, name).parameters():
                 parameter[torch.arange(len(parameter)) % every != 0] = 0
-    small = train.crop(model, x, 0.1, densities="convex")
+    small = train.crop(model, x, 0.15, densities="convex")
     assert small.stem.out_channels < 16
     assert small.side.out_channels < 10
     torch.testing.assert_close(small(x), model(x))
@@ -143,6 +143,48 @@ def test_functions_and_layers_that_are_called_twice():
 def test_what_cannot_be_cropped(model, shape, error, said):
     with pytest.raises(error, match=said):
         train.crop(model, torch.zeros(shape))
+
+
+def _twice(x):
+    return torch.cat([x, x], 1)
+
+
+def _twice_from_the_end(x):
+    return torch.concat(tensors=(x, torch.relu(x), x), dim=-3)
+
+
+def _alone(x):
+    return torch.concatenate([x], axis=1)
+
+
+class Beside(nn.Module):
+    """One value, joined with itself, between two convolutions."""
+
+    def __init__(self, join, times):
+        super().__init__()
+        self.join = join
+        self.stem = nn.Conv2d(1, 16, 1)
+        self.next = nn.Conv2d(16 * times, 12, 1)
+        self.last = nn.Conv2d(12, 3, 1)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.next(self.join(self.stem(x)))))
+
+
+@pytest.mark.parametrize(
+    ("join", "times"), [(_twice, 2), (_twice_from_the_end, 3), (_alone, 1)], ids=["2", "3", "1"]
+)
+def test_a_value_beside_itself_loses_its_channels_everywhere(join, times):
+    """Channels that make zeros go, of all copies: the smaller model computes the same."""
+    torch.manual_seed(4)
+    model, x = Beside(join, times), torch.randn(2, 1, 4, 4)
+    with torch.no_grad():
+        for layer, living in (model.stem, 4), (model.next, 2):
+            for parameter in layer.parameters():
+                parameter[living:] = 0
+    small = train.crop(model, x, 0.1, densities="convex")
+    assert small.next.in_channels == times * small.stem.out_channels < times * 16
+    torch.testing.assert_close(small(x), model(x))
 
 
 def test_less_than_a_channel_of_each_layer_is_refused():
