@@ -1,5 +1,6 @@
 """What the benchmarks share: the models of others, tables, results, child processes."""
 
+import argparse
 import json
 import os
 import platform
@@ -20,14 +21,18 @@ from qcompiler.interpreters import functions
 REPOSITORY = Path(__file__).resolve().parents[1]
 MODELS = Path(os.environ.get("QCOMPILER_MODELS", REPOSITORY.parent / "shared" / "models"))
 RESULTS = Path(__file__).parent / "results"
+_FIGURES = "figures"
 
 
 def commit() -> str:
-    """Returns the name of the commit that is checked out, short."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    """Returns the short name of the commit that is checked out, with + if code was changed."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 @dataclass(frozen=True)
@@ -140,33 +145,45 @@ def save_results(name: str, data: Any) -> Path:
     return path
 
 
-_COMMITS = "commits"
-
-
 class Kept:
     """Figures in a file, so that a run that was stopped goes on where it was.
 
+    Each is of the commit that was checked out when the run began; at another, it is measured anew.
+
     Args:
         path: of the file, JSON.
+        any_commit: whether figures of other commits count as well.
     """
 
-    def __init__(self, path: Path):
-        self._path = path
-        self._found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    def __init__(self, path: Path, *, any_commit: bool = False):
+        self._path, self._any_commit, self._now = path, any_commit, commit()
+        self._found: dict[str, dict[str, Any]] = (
+            json.loads(path.read_text(encoding="utf-8")).get(_FIGURES, {}) if path.exists() else {}
+        )
 
     @property
     def commits(self) -> list[str]:
-        """Those at which something was measured."""
-        return self._found.get(_COMMITS, [])
+        """Those at which what counts was measured."""
+        return sorted({row["commit"] for key, row in self._found.items() if key in self})
 
     def __contains__(self, key: str) -> bool:
-        """Whether something was measured under a key."""
-        return key in self._found
+        """Whether something that counts was measured under a key."""
+        found = self._found.get(key)
+        return found is not None and (self._any_commit or found["commit"] == self._now)
 
     def __call__(self, key: str, measure: Callable[[], Any]) -> Any:
         """Returns what was measured before under a key, or measures it."""
-        if key not in self._found:
-            self._found[key] = measure()
-            self._found[_COMMITS] = [*dict.fromkeys([*self.commits, commit()])]
-            self._path.write_text(json.dumps(self._found, indent=1) + "\n", encoding="utf-8")
-        return self._found[key]
+        if key not in self:
+            self._found[key] = {"commit": self._now, "figure": measure()}
+            text = json.dumps({_FIGURES: self._found}, indent=1)
+            self._path.write_text(text + "\n", encoding="utf-8")
+        return self._found[key]["figure"]
+
+
+def add_any_commit(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that has `Kept` take figures of other commits."""
+    parser.add_argument(
+        "--any-commit",
+        action="store_true",
+        help="take kept figures of other commits too, in place of measuring them anew",
+    )

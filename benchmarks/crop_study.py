@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_results, with_section
+from benchmarks.common import (
+    REPOSITORY,
+    Kept,
+    add_any_commit,
+    markdown,
+    print_table,
+    save_results,
+    with_section,
+)
 from benchmarks.crop_hardware import KINDS, hardware, netlist, parallel, parallel_netlist
 from benchmarks.crop_networks import (
     DENSE,
@@ -235,12 +243,13 @@ def main() -> int:
         "--steps", nargs="*", choices=_STEPS, default=_STEPS, help="none: show what --folder has"
     )
     parser.add_argument("--write-docs", action="store_true", help="write docs/cropping.md")
+    add_any_commit(parser)
     given = parser.parse_args()
     torch.set_num_threads(1)
     with TemporaryDirectory() as name:
         folder = given.folder or Path(name)
         folder.mkdir(exist_ok=True, parents=True)
-        keep = Kept(folder / "measured.json")
+        keep = Kept(folder / "measured.json", any_commit=given.any_commit or not given.steps)
         wanted = [task for task in tasks() if name_of(task) in given.tasks]
         studies = [Study(task, given.seeds, folder, keep) for task in wanted]
         _measure(studies, given.seeds, given.steps)

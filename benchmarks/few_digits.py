@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.common import RESULTS, Kept, print_table
+from benchmarks.common import RESULTS, Kept, add_any_commit, print_table
 from qcompiler import compile as compile_model
 from qcompiler import train
 from qcompiler.backends.synthesis.flow import Request, synthesize
@@ -142,10 +142,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--digits", type=int, nargs="+", default=(0, 3, 2, 1), help="0: any number")
+    add_any_commit(parser)
     given = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
-    kept = Kept(RESULTS / "few_digits.json")
+    kept = Kept(RESULTS / "few_digits.json", any_commit=given.any_commit)
     rows: list[Row] = []
     for digits in given.digits:
         key = f"{digits} digits, {given.seeds} seeds, {given.epochs} epochs"

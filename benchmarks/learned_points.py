@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from benchmarks.common import RESULTS, Kept, print_table
+from benchmarks.common import RESULTS, Kept, add_any_commit, print_table
 from qcompiler import train
 
 _COLUMNS = (
@@ -275,10 +275,11 @@ def main() -> None:
     parser.add_argument("--bits", type=int, nargs="+", default=(3, 4, 6))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=30)
+    add_any_commit(parser)
     given = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
-    kept = Kept(RESULTS / "learned_points.json")
+    kept = Kept(RESULTS / "learned_points.json", any_commit=given.any_commit)
     rows: list[Row] = []
     for network, bits in itertools.product(given.networks, given.bits):
         task = _Task(network, bits, given.seeds, given.epochs)

@@ -20,7 +20,14 @@ from typing import Any
 import numpy as np
 import onnx
 
-from benchmarks.common import REPOSITORY, Kept, markdown, print_table, save_results
+from benchmarks.common import (
+    REPOSITORY,
+    Kept,
+    add_any_commit,
+    markdown,
+    print_table,
+    save_results,
+)
 from benchmarks.float_networks import Task, digits, fashion, trained
 from benchmarks.quantization_hardware import AREA, hardware
 from qcompiler.dialects.attributes import Array
@@ -337,6 +344,7 @@ def main() -> int:
     )
     parser.add_argument("--no-hardware", action="store_true")
     parser.add_argument("--write-docs", action="store_true", help="write docs/quantization.md")
+    add_any_commit(parser)
     parsed = parser.parse_args()
     logging.disable(logging.WARNING)  # quantize_static advises to preprocess each model
     warnings.simplefilter("ignore")  # Brevitas warns of what it could use
@@ -344,7 +352,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = parsed.folder or Path(name)
         folder.mkdir(exist_ok=True, parents=True)
-        keep = Kept(folder / "measured.json")
+        keep = Kept(folder / "measured.json", any_commit=parsed.any_commit)
         nets = networks(folder, parsed.tasks, parsed.seeds)
         for net in nets:
             tables["accuracy"] += accuracies(net, keep)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.common import RESULTS, Kept, print_table
+from benchmarks.common import RESULTS, Kept, add_any_commit, print_table
 from qcompiler import compile as compile_model
 from qcompiler import train
 from qcompiler.backends.synthesis.flow import Request, synthesize
@@ -198,10 +198,11 @@ def main() -> int:
     parser.add_argument("--bits", type=int, nargs="+", default=_BITS)
     parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS))
     parser.add_argument("--device", default="ecp5-25k", help="of the netlist")
+    add_any_commit(parser)
     given = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
-    kept = Kept(RESULTS / "train_rungs.json")
+    kept = Kept(RESULTS / "train_rungs.json", any_commit=given.any_commit)
     rows: list[Row] = []
     for bits, kind in itertools.product(given.bits, given.kinds):
         task = kind, bits, given.inputs, given.device

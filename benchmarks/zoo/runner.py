@@ -9,19 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import REPOSITORY
+from benchmarks.common import REPOSITORY, commit
 from benchmarks.zoo.models import Model
-
-
-def commit() -> str:
-    """Returns the commit of this checkout, with a + if its code was changed since."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "*.py")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+" if changed else "")
 
 
 def run(model: Model, path: Path, with_rtl: bool, seconds: float) -> dict[str, Any]:
