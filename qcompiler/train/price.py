@@ -7,23 +7,30 @@ line, so that
 
     dprice/dwidth = price(next width) - price(this width)
 
-with the weights rounded to each. Beside it stand effective bit operations, the field's yardstick
-(HGQ, arXiv 2405.00645): the sum over all products with a weight other than zero of the bits of the
-one factor times those of the other; we count the bits of the layer, not of each weight.
+with the weights rounded to each. Windows, FIFOs and what adders share are not in it: what they come
+to is known of a compiled design, and `Price.calibrate` adds it. Beside it stand effective bit
+operations, the field's yardstick (HGQ, arXiv 2405.00645): the sum over all products with a weight
+other than zero of the bits of the one factor times those of the other; we count the bits of the
+layer, not of each weight.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from torch import Tensor, nn
 
 from qcompiler.analysis.area.pipelines import CODE_BIT, products
 from qcompiler.arith.ranges import IntRange
+from qcompiler.compiler import compile
 from qcompiler.train.binary_point import Cast
-from qcompiler.train.export import shapes_of
+from qcompiler.train.export import export, shapes_of
 from qcompiler.train.graph import Step, trace
 from qcompiler.train.linear import LinearLayer
 from qcompiler.train.requantizer import Requantizer
@@ -34,7 +41,8 @@ class Cost:
     """What a model takes, differentiable in the widths that are trained.
 
     Attributes:
-        luts: look-up tables in full parallel, estimated as the compiler does before synthesis.
+        luts: look-up tables in full parallel, as the compiler guesses before it makes adders, and
+            what the last `calibrate` found beside that.
         ebops: effective bit operations.
     """
 
@@ -61,15 +69,36 @@ class Price:
         >>> loss.backward()
         >>> bool(model[1].weight_point.fraction.grad > 0)
         True
+        >>> price.calibrate()  # now and then: from here on it is that of the compiled design
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._graph = trace(model)
+        self._model, self._graph = model, trace(model)
+        self._beside = 0.0
 
     @cached_property
     def _channels(self) -> dict[str, int]:
         """How many numbers each step makes at a place, by its name."""
         return {name: shape[1] for name, shape in shapes_of(self._graph).items()}
+
+    def calibrate(self, **options: Any) -> None:
+        """Compiles the model as it is, and adds from now on what its design takes beyond the price.
+
+        So the price is that of the whole design, with windows and FIFOs, as `Design.report` says
+        it, until widths change: call it from time to time, and at the end.
+
+        Args:
+            options: of `qcompiler.compile`, in place of one cycle a frame, which is full parallel.
+
+        Raises:
+            ModelError: as `export` and `qcompiler.compile`.
+        """
+        with TemporaryDirectory() as folder, catch_warnings():
+            simplefilter("ignore")  # of runtimes that compute in float32
+            path = export(self._model, Path(folder) / "model.onnx")
+            asked: dict[str, Any] = {"cycles": 1, **options}
+            design = compile(path, **asked)
+        self._beside += design.report().area["LUT"] - float(self().luts.detach())
 
     def __call__(self) -> Cost:
         """Returns what the model takes with its weights and widths as they are.
@@ -77,7 +106,7 @@ class Price:
         Raises:
             ModelError: the shape of an input is not known, as in `export`.
         """
-        luts: list[Tensor] = [torch.zeros(())]
+        luts: list[Tensor] = [torch.tensor(self._beside)]
         ebops: list[Tensor] = [torch.zeros(())]
 
         def visit(step: Step, widths: Sequence[Tensor]) -> Tensor:

@@ -58,6 +58,36 @@ def test_training_meets_a_budget_and_stays_exact(tmp_path):
     assert cheap.report().area["LUT"] < 0.8 * dear.report().area["LUT"]
 
 
+def test_a_calibrated_price_is_that_of_the_whole_design(tmp_path):
+    """With the window of the convolution, and what the adders of the dense layer share."""
+    model = model_of()
+    price = train.Price(model)
+    before = float(price().luts.detach())
+    price.calibrate()
+    design = qcompiler.compile(train.export(model, tmp_path / "m.onnx"), cycles=1)
+    assert any(layer.kind == "sliding_window" for layer in design.report().layers)
+    assert float(price().luts.detach()) == design.report().area["LUT"] != round(before)
+    price.calibrate(cycles=64)
+    folded = qcompiler.compile(tmp_path / "m.onnx", cycles=64).report().area["LUT"]
+    assert float(price().luts.detach()) == folded
+
+
+def test_a_budget_that_the_calibrated_price_meets_is_met_by_the_design(tmp_path):
+    model = model_of()
+    price = train.Price(model)
+    price.calibrate()
+    budget = 0.8 * float(price().luts.detach())
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    while price().luts > budget:
+        for _ in range(5):
+            optimizer.zero_grad()
+            torch.relu(price().luts / budget - 1).backward()
+            optimizer.step()
+        price.calibrate()
+    design = qcompiler.compile(train.export(model, tmp_path / "m.onnx"), cycles=1)
+    assert 0.5 * budget < design.report().area["LUT"] <= budget
+
+
 def test_effective_bit_operations_are_counted_by_hand():
     model = train.Sequential(train.Input(5, shape=(3,)), train.QuantLinear(3, 2, bits=4))
     with torch.no_grad():
