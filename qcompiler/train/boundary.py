@@ -39,7 +39,7 @@ class Input(Layer):
         bits: of the integers.
         signed: whether they have a sign.
         scale: of the input, a power of two.
-        shape: of one input without the batch axis; None takes that of the last forward pass.
+        shape: of one input without the batch axis; None takes that of the first forward pass.
 
     Raises:
         ValueError: `scale` is no power of two, or other arguments are not possible.

@@ -107,8 +107,8 @@ def quantize_modules(
         model: built of torch.nn's convolutions, dense layers, batch normalizations, ReLUs, pools,
             Flatten and Dropout, with sums and concatenations along the channels.
         config: what layers become.
-        example: inputs, with the batch axis, that scales are chosen for; None derives them from the
-            weights.
+        example: inputs, with the batch axis, that scales are chosen for, and whose shape the model
+            has; None derives scales from the weights.
 
     Raises:
         ModelError: a module or function has no counterpart; all of them.
@@ -149,20 +149,20 @@ class _Watch(torch.fx.Interpreter):
 
     Attributes:
         largest: magnitude of nearly all numbers, by the node's name.
-        elements: of one channel.
+        shapes: of what they make, with the batch axis, likewise.
     """
 
     def __init__(self, module: torch.fx.GraphModule) -> None:
         super().__init__(module)
         self.largest: dict[str, float] = {}
-        self.elements: dict[str, int] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
 
     def run_node(self, n: torch.fx.Node) -> Any:
         value: Any = super().run_node(n)
         if isinstance(value, Tensor):
             magnitudes = value.detach().abs().flatten().float()
             self.largest[n.name] = float(torch.quantile(magnitudes[: 2**20], 0.999))
-            self.elements[n.name] = prod(value.shape[2:])
+            self.shapes[n.name] = tuple(value.shape)
         return value
 
 
@@ -207,7 +207,7 @@ class _Value:
 class _Conversion:
     def __init__(self, config: Config, modules: Mapping[str, nn.Module], seen: _Watch) -> None:
         self.config, self.old = config, modules
-        self.observed, self.elements = seen.largest, seen.elements
+        self.observed, self.shapes = seen.largest, seen.shapes
         self.graph = torch.fx.Graph()
         self.modules: dict[str, nn.Module] = {}
         self.values: dict[torch.fx.Node, _Value] = {}
@@ -240,7 +240,12 @@ class _Conversion:
             what, remedy = "a second input has no counterpart", "join the inputs before the model"
             self.problems.append(Problem(node.name, what, remedy))
             return
-        layer = Input(config.input_bits, signed=config.input_signed, scale=config.input_scale)
+        layer = Input(
+            config.input_bits,
+            signed=config.input_signed,
+            scale=config.input_scale,
+            shape=self.shapes[node.name][1:] if node.name in self.shapes else None,
+        )
         made = self._add(f"{node.name}_input", layer, self.graph.placeholder(node.name))
         scale = torch.tensor([config.input_scale])
         rms = layer.spread() * config.input_scale
@@ -377,7 +382,8 @@ class _Conversion:
             layer = kind(module.kernel_size, module.stride, module.padding)
             taps = prod(layer.kernel or ())
         else:
-            layer, taps = kind(), self.elements.get(node.all_input_nodes[0].name, _IMAGE)
+            shape = self.shapes.get(node.all_input_nodes[0].name)
+            layer, taps = kind(), _IMAGE if shape is None else prod(shape[2:])
         made = self._add(name, layer, value.node)
         sums = _Value(made, value.scale / taps, value.rms, value.signed, is_codes=False)
         self.values[node] = self._requantized(node, f"{name}_codes", sums, signed=value.signed)

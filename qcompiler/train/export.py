@@ -1,6 +1,7 @@
 """Writes a model as QONNX: scale 1 everywhere, so that every tensor holds the integers."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 from warnings import warn
@@ -30,7 +31,8 @@ def export(model: nn.Module, path: str | Path, form: Format = "qonnx") -> Path:
         form: `qonnx`, or `qdq` with QuantizeLinear and DequantizeLinear of 8 bits, cut to fewer.
 
     Raises:
-        ModelError: a module has no integers, or the shape of an input is not known; all of them.
+        ModelError: a module has no integers, or the shape of an input is not known; all of them. Or
+            the file cannot be written.
         ValueError: there is no such form.
     """
     if form not in get_args(Format):
@@ -109,11 +111,19 @@ def shapes_of(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 def _write(model: onnx.ModelProto, path: Path) -> Path:
-    """Writes a file, whole or not at all."""
+    """Writes a file, whole or not at all.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(model.SerializeToString())
         part.replace(path)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror or error}"
+        raise ModelError([Problem(str(path), what, "name another place")]) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return path

@@ -80,10 +80,11 @@ def trace(model: nn.Module) -> Graph:
         ModelError: the model calls what has no integers, branches on data, or has parameters that
             are no longer finite; all such places.
     """
-    if isinstance(model, Layer):
+    tracer = _Tracer()
+    if tracer.is_leaf_module(model, ""):
         model = nn.Sequential(model)
     try:
-        traced = _Tracer().trace(model)
+        traced = tracer.trace(model)
     except TraceError as error:
         raise ModelError([depends_on_data(model, error)]) from None
     reader = _Reader(named_modules(model))

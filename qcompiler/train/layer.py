@@ -131,7 +131,10 @@ def _refuse_shapes(layer: nn.Module, args: tuple[object, ...]) -> None:
     refuse_shapes(layer, layer.where(), [x.shape for x in args if isinstance(x, Tensor)])
 
 
-def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
+_GIVEN = "look at the data, and at modules of torch before this one"
+
+
+def _refuse_nan(layer: nn.Module, args: tuple[object, ...], output: Tensor) -> None:
     """Ends training where numbers are lost; while torch.compile traces, there are none to look at.
 
     Raises:
@@ -143,6 +146,15 @@ def _refuse_nan(layer: nn.Module, _args: object, output: Tensor) -> None:
     # A sum is lost with any number, and is the quickest pass there is; it may overflow by itself.
     made = output.detach()
     if not bool(torch.isfinite(made.sum())) and not bool(torch.isfinite(made).all()):
-        said = lost_parameters(layer)
-        what = f"its {said[0]} is no longer finite" if said else "its output is not finite"
-        raise ModelError([Problem(layer.where(), what, LOST)])
+        raise ModelError([Problem(layer.where(), *_lost(layer, args))])
+
+
+def _lost(layer: Layer, given: tuple[object, ...]) -> tuple[str, str]:
+    """Returns why what a layer makes is not finite, and what helps."""
+    said = lost_parameters(layer)
+    if said:
+        return f"its {said[0]} is no longer finite", LOST
+    # Layers before this one have looked at what they made.
+    if any(isinstance(x, Tensor) and not bool(torch.isfinite(x).all()) for x in given):
+        return "what it is given is not finite", _GIVEN
+    return "its output is not finite", LOST

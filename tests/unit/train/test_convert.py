@@ -122,6 +122,13 @@ def test_one_tensor_may_meet_itself(tmp_path):
     assert_equal_everywhere(made, tmp_path, count=100)
 
 
+def test_the_shape_of_an_example_is_the_model_s(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3))
+    train.export(train.quantize_modules(model, example=torch.ones(2, 4)), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="its shape is not known"):
+        train.export(train.quantize_modules(model), tmp_path / "m.onnx")
+
+
 def test_the_float_model_stays_as_it_is():
     model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5)).train()
     model[1].eval()

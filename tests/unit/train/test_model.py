@@ -66,8 +66,18 @@ def test_lost_numbers_end_training_with_the_name_of_the_layer():
         model[4].weight[0, 0] = torch.nan
     with pytest.raises(ModelError, match=r"^4 \(QuantLinear\): its weight is no longer finite"):
         model(torch.ones(1, 1, 6))
-    with pytest.raises(ModelError, match=r"^0 \(Input\): its output is not finite"):
+    with pytest.raises(ModelError, match=r"^0 \(Input\): what it is given is not finite; look at"):
         model(torch.full((1, 1, 6), torch.nan))
+
+
+def test_sums_that_overflow_end_training_with_the_name_of_the_layer():
+    model = small()
+    with torch.no_grad():
+        model[1].bias.fill_(3e38)
+        model[1].log2_step.fill_(-20)
+        model[1].weight.fill_(3e38)
+    with pytest.raises(ModelError, match=r"^\d \(\w+\): its output is not finite; lower the learn"):
+        model(torch.ones(1, 1, 6))
 
 
 def test_all_modules_without_integers_are_refused_by_name(tmp_path):
@@ -75,6 +85,20 @@ def test_all_modules_without_integers_are_refused_by_name(tmp_path):
     with pytest.raises(ModelError) as caught:
         train.export(model, tmp_path / "m.onnx")
     assert [p.where for p in caught.value.problems] == ["1 (Conv1d)", "2 (Sigmoid)"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_of_torch_alone_is_refused_by_name(tmp_path):
+    with pytest.raises(ModelError) as caught:
+        train.export(nn.Linear(4, 2), tmp_path / "m.onnx")
+    assert [p.where for p in caught.value.problems] == ["0 (Linear)"]
+
+
+@pytest.mark.parametrize("place", ["missing/m.onnx", "."])
+def test_a_place_that_cannot_be_written_is_named(place, tmp_path):
+    with pytest.raises(ModelError, match=r"cannot be written: .*; name another place") as caught:
+        train.export(small(), tmp_path / place)
+    assert caught.value.problems[0].where == str(tmp_path / place)
     assert list(tmp_path.iterdir()) == []
 
 
