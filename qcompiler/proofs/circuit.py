@@ -13,6 +13,7 @@ from typing import Any
 from qcompiler.backends.synthesis.tools import Limits, SynthesisError
 from qcompiler.backends.synthesis.yosys import run_script
 from qcompiler.progress import silent
+from qcompiler.version import installing
 
 
 @dataclass(frozen=True)
@@ -270,5 +271,5 @@ def require_yosys() -> None:
     """
     if importlib.util.find_spec("pyosys") is None:
         raise SynthesisError(
-            "proofs need Yosys (pyosys), which is not installed; pip install qcompiler-hdl[prove]"
+            f"proofs need Yosys (pyosys), which is not installed; {installing('prove')}"
         )

@@ -15,6 +15,8 @@ from qcompiler.version import DISTRIBUTION, VERSION
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "examples" / "digits_mlp" / "digits_mlp.onnx"
 STEM = f"{DISTRIBUTION.replace('-', '_')}-{VERSION}"
+LEFT_BEHIND = {"__pycache__", ".ipynb_checkpoints", "results"}
+"""Folders that work leaves in a clone, `benchmarks/results` among them."""
 LEFT_OUT = ignore_patterns(".*cache", ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__")
 
 
@@ -55,8 +57,10 @@ def environment(dist):
 def test_source_distribution_is_the_project(dist):
     with tarfile.open(dist / f"{STEM}.tar.gz") as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = ["qcompiler/**/*", "tests/**/*.py", "docs/**/*.md", "examples/**/*.onnx", "Makefile"]
+    folders = (".ci", ".github", "benchmarks", "docs", "editors", "examples", "qcompiler", "tests")
+    wanted = [*(f"{folder}/**/*" for folder in folders), "*.md", "*.toml", "Makefile"]
     found = {path for pattern in wanted for path in ROOT.glob(pattern) if path.is_file()}
+    found -= {path for path in found if LEFT_BEHIND & set(path.relative_to(ROOT).parts)}
     missing = {str(path.relative_to(ROOT)) for path in found if path.suffix != ".pyc"} - names
     assert missing == set()
 

@@ -26,6 +26,13 @@ def test_extras_in_messages_exist():
     assert {"sim", "synth"} <= named <= set(project["optional-dependencies"])
 
 
+def test_messages_say_it_by_the_one_function():
+    """Without quotes, zsh takes the brackets of an extra for a pattern."""
+    sources = [p for p in (ROOT / "qcompiler").rglob("*.py") if p.name != "version.py"]
+    own = [p for p in sources if f"{DISTRIBUTION}[" in p.read_text(encoding="utf-8")]
+    assert own == []
+
+
 def test_the_other_name_is_found():
     assert OTHER.search("pip install 'qcompiler[sim]'")
     assert OTHER.search("pip install qcompiler")
