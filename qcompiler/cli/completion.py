@@ -4,7 +4,12 @@ import argparse
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 
+from qcompiler.devices import device_names
+
 Parsers = Mapping[str, argparse.ArgumentParser]
+
+_NAMES: Mapping[str, Callable[[], list[str]]] = {"--device": device_names}
+"""Options that take one of some names, or a file."""
 
 _BASH = """\
 _qcc() {
@@ -33,7 +38,8 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[str], 
             continue
         text = parser._get_formatter()._expand_help(action) if action.help else ""
         for option in action.option_strings:
-            yield option, [str(choice) for choice in action.choices or ()], text
+            choices = action.choices or _NAMES.get(option, list[str])()
+            yield option, [str(choice) for choice in choices], text
 
 
 def _positional(parser: argparse.ArgumentParser) -> list[str]:
@@ -76,7 +82,8 @@ def fish(commands: Mapping[str, str], parsers: Parsers) -> Iterator[str]:
         where = f"complete -c qcc -n '__fish_seen_subcommand_from {name}'"
         for option, values, text in _options(parser):
             kind = "-l" if option.startswith("--") else "-o" if len(option) > 2 else "-s"
-            more = f" -xa {shlex.quote(' '.join(values))}" if values else ""
+            only = "-r" if option in _NAMES else "-x"  # files are not offered behind -x
+            more = f" {only}a {shlex.quote(' '.join(values))}" if values else ""
             told = shlex.quote(" ".join(text.split()))
             yield f"{where} {kind} {option.lstrip('-')}{more} -d {told}\n"
         if words := _positional(parser):

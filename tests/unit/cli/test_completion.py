@@ -15,6 +15,9 @@ CASES = [
     (("qcc", "compile", "m.onnx", "--emit", "r"), ["rtl"]),
     (("qcc", "compile", "m.onnx", "--print-ir"), ["--print-ir-after"]),
     (("qcc", "completion", ""), ["bash", "zsh", "fish"]),
+    (("qcc", "compile", "m.onnx", "--device", "ecp5-2"), ["ecp5-25k"]),
+    (("qcc", "compile", "m.onnx", "--device", "mine."), []),
+    (("qcc", "synth", "design", "--device", "ice40-u"), ["ice40-up5k"]),
     (("qcc", "opt", "--print-ir-d"), ["--print-ir-diff"]),
     (("qcc", ""), [*COMMANDS, "--help", "--version"]),
 ]
@@ -65,6 +68,8 @@ def test_keys_are_words_without_quotes(scripts):
 def test_other_shells_have_all_commands(scripts):
     for name in COMMANDS:
         assert f"-xa {name} " in scripts["fish"]
+    assert re.search(r"-l device -ra '[\w .-]*ecp5-25k", scripts["fish"])
+    assert re.search(r"-l emit -xa '", scripts["fish"])
     assert "bashcompinit" in scripts["zsh"]
     assert "declare" not in scripts["zsh"]
 
