@@ -69,6 +69,7 @@ METHODS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 """Settings of each peer's solver, those that are cheapest most often first."""
 CUTOFFS = (2.0, 5.0, 10.0)
+PEER_SECONDS = 900.0
 VECTORS = 2000
 KWS_INPUT = "41"
 """The tensor before the last three layers of kws_mlp_w3a3."""
@@ -266,10 +267,27 @@ def _ask(job: dict[str, Any], seconds: float) -> dict[str, Any]:
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def peers_designs(job: dict[str, Any], parsed: Any, folder: Path) -> Iterator[Built]:
+@dataclass(frozen=True)
+class Asking:
+    """How peers are asked.
+
+    Attributes:
+        cutoffs: adders a stage; a design each.
+        seconds: for each setting.
+        settings: how many are tried, at most.
+        kept: a folder for what peers made.
+    """
+
+    cutoffs: Sequence[float] = CUTOFFS
+    seconds: float = PEER_SECONDS
+    settings: int | None = None
+    kept: Path | None = None
+
+
+def peers_designs(job: dict[str, Any], asking: Asking, folder: Path) -> Iterator[Built]:
     """Yields a peer's designs: of its cheapest setting, cut at several lengths."""
-    peer, kept, seconds = job["peer"], parsed.kept, parsed.peer_seconds
-    settings = [dict(options) for options in METHODS[peer]][: parsed.settings]
+    peer, kept, seconds = job["peer"], asking.kept, asking.seconds
+    settings = [dict(options) for options in METHODS[peer]][: asking.settings]
     if any(set(layer.get("factor", [1])) - {1, -1} for layer in job["network"]["layers"]):
         settings += [{**options, "after": True} for options in settings]
     tried: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -282,7 +300,7 @@ def peers_designs(job: dict[str, Any], parsed: Any, folder: Path) -> Iterator[Bu
         print("  ", peer, "is not exact with any setting", flush=True)
         return
     _, options = min(exact, key=lambda item: item[0]["cost"])
-    for cutoff in parsed.cutoffs:
+    for cutoff in asking.cutoffs:
         where = folder / f"{peer}_{cutoff:g}"
         asked = {**job, "options": options, "cutoff": cutoff, "folder": str(where)}
         found = ask_peer(asked, seconds, kept)
@@ -455,7 +473,7 @@ def main() -> int:
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     parser.add_argument(
-        "--peer-seconds", type=float, default=900, help="for each setting of a peer"
+        "--peer-seconds", type=float, default=PEER_SECONDS, help="for each setting of a peer"
     )
     parser.add_argument("--settings", type=int, help="of each peer, at most")
     parser.add_argument("--kept", type=Path, help="a folder for what peers made")
@@ -522,9 +540,10 @@ def _measure(
         ]
         if parsed.peers:
             job = {"network": network, "vectors": vectors(module, pipeline), "cutoff": 0}
+            asking = Asking(parsed.cutoffs, parsed.peer_seconds, parsed.settings, parsed.kept)
             for peer in parsed.peers:
                 one, where = {**job, "peer": peer}, folder / family
-                designs += peers_designs(one, parsed, where)
+                designs += peers_designs(one, asking, where)
         for i, design in enumerate(designs):
             where = folder / f"{family}_{i}"
             placed = parsed.place and family == "ecp5"
