@@ -3,6 +3,7 @@
 QINT = (
     "fold-constants",  # quantized weights become integers before anything looks at them
     "find-integers",  # before fold-scales: integers that were written as floats
+    "find-normalizations",  # after fold-constants: powers are products; before they are taken apart
     "settle-numerics",  # before scales and normalizations are folded, which round to float32
     "fold-batchnorm",
     "fold-scales",  # needs integer weights; leaves one dequantize after each linear operation

@@ -29,6 +29,7 @@ PASSES = {
     "convert-stream-to-rtl": _lazy("passes.convert_stream_to_rtl", "ConvertStreamToRtlPass"),
     "expand-shift-adds": _lazy("passes.expand_shift_adds", "ExpandShiftAddsPass"),
     "find-integers": _lazy("passes.find_integers", "FindIntegersPass"),
+    "find-normalizations": _lazy("passes.find_normalizations", "FindNormalizationsPass"),
     "fold-batchnorm": _lazy("passes.fold_batchnorm", "FoldBatchnormPass"),
     "fold-constants": _lazy("passes.fold_constants", "FoldConstantsPass"),
     "fold-scales": _lazy("passes.fold_scales", "FoldScalesPass"),

@@ -119,9 +119,18 @@ class _Images:
         self.values[op.results[0]] = operand, _in_float32(op, [values for _, values in terms])
 
     def of(self, value: SSAValue) -> _Image:
-        """Returns the image of the operand that a value depends on."""
+        """Returns the image of the operand that a value depends on.
+
+        Raises:
+            FunctionError: one of its numbers is infinite, or none.
+        """
         operand, values = self.values[value]
         assert operand is not None
+        if not np.isfinite(values).all():
+            raise FunctionError(
+                "joins an activation that is infinite for some of its codes: it was divided by 0",
+                "add a quantizer before this node (QuantizeLinear and DequantizeLinear)",
+            )
         return _Image(operand, self.codes[operand], values)
 
 
@@ -156,7 +165,8 @@ def _in_float32(op: Operation, operands: Sequence[Array]) -> Array:
             return operands[0].astype(np.float32) * np.float32(_one_number(op.scale_array))
         case nn.Unary() | nn.Binary() if op.IS_SCALAR:
             numbers = [np.asarray(number, np.float32) for number in op.parameters]
-            return np.asarray(OPS[op.function].ieee(*operands, *numbers), np.float32)
+            with np.errstate(all="ignore"):
+                return np.asarray(OPS[op.function].ieee(*operands, *numbers), np.float32)
         case _:
             raise before_join(op)
 

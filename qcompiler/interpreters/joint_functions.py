@@ -11,6 +11,12 @@ from qcompiler.interpreters.joint_bodies import JoinError, meeting_of
 from qcompiler.interpreters.joint_float32 import joint_function_in_float32
 from qcompiler.interpreters.joint_lines import exact_joint_function
 
+_QUANTIZED = "add quantizers before and behind it, or end the model before it"
+_NORMALIZED = (
+    "export it with opset 17 or newer, where a normalization is one node, or quantize none of the "
+    "nodes that it is written out as"
+)
+
 
 def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> JointFunction:
     """Returns what a region computes, as a function of the integers that go in.
@@ -24,6 +30,13 @@ def joint_function(body: qint.ScalarBody, channels: int, numerics: str) -> Joint
         if numerics == "onnxruntime":
             return joint_function_in_float32(body, meeting, channels)
         return exact_joint_function(body, meeting, channels)
+    if isinstance(meeting, nn.DivOp):
+        raise JoinError(
+            meeting,
+            "divides activations, which can be done on integers with one scale each, right before "
+            "a quantizer with one scale, by one divisor for each element or each row",
+            _NORMALIZED if isinstance(meeting.rhs.owner, nn.SqrtOp) else _QUANTIZED,
+        )
     raise JoinError(
         meeting,
         "joins activations, which can be added, subtracted or multiplied only",

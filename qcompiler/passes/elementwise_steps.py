@@ -72,6 +72,17 @@ def is_constant(value: SSAValue) -> bool:
     return quantized_weights or is_parameter(value)
 
 
+def divides_activations(op: Operation) -> bool:
+    """Whether an operation is a quotient of two activations, and no function of one of them."""
+    if not isinstance(op, nn.DivOp) or is_constant(op.lhs) or is_constant(op.rhs):
+        return False
+    cone = operands_first(op.operands, lambda v: type(v.owner) not in REAL_OPS)
+    values = [operand for one in (op, *cone) for operand in one.operands]
+    ends = [v for v in values if type(v.owner) not in REAL_OPS and not is_constant(v)]
+    codes = {v.owner.input if isinstance(v.owner, qint.DequantizeOp) else v for v in ends}
+    return len(codes) > 1
+
+
 def data_of(op: Operation) -> SSAValue | None:
     """Returns the one operand of an elementwise operation that is data, of the result's shape."""
     if type(op) not in REAL_OPS:

@@ -35,10 +35,11 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
 
 from qcompiler.analysis.constant_expressions import (
+    MAX_ELEMENTS,
     constant_reals,
     elementwise_reals,
     quantized_codes,
@@ -58,6 +59,10 @@ from qcompiler.passes.rewriting import (
 
 _LARGEST = 2**62  # codes beyond it saturate in every quantizer
 _LARGEST_WEIGHT = 2**31
+_MOST_HALVES = 8
+"""Of an exponent that becomes products, each of which is hardware or a step of the host's."""
+_FLOAT32_POWERS = (0.5, 1.0, 2.0, 3.0, -1.0)
+"""Those that onnxruntime computes by the same steps, or by one that rounds the same."""
 _ONE, _ZERO = np.ones(1, np.float32), np.zeros(1, np.int64)
 _KEEPS_INTEGERS = (nn.AddOp, nn.SubOp, nn.MinOp, nn.MaxOp, nn.ClipOp, nn.ReluOp, nn.NegOp)
 
@@ -156,20 +161,55 @@ class _PlainNumbers(RewritePattern):
         replace(rewriter, op, [nn.same_op(op, operands)])
 
 
-class _PowToSqrt(RewritePattern):
-    """x ** 0.5 is a root; x ** 1 is x; x ** 2 is x * x."""
+class _PowToProducts(RewritePattern):
+    """x ** 0.5 is a root, x ** 2 is x * x, and so on; x ** -n divides 1 by that.
 
-    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, nn.PowOp):
-            return
+    A runtime's own powers are rounded once: where these steps round more often, it stays a power.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PowOp, rewriter: PatternRewriter) -> None:
         exponent = constant_array(op.rhs)
         if exponent is None or exponent.size != 1:
             return
         value = float(exponent.reshape(-1)[0])
-        if value == 0.5:
-            replace(rewriter, op, [nn.SqrtOp(op.lhs)])
-        elif value == 2.0:
-            replace(rewriter, op, [nn.MulOp(op.lhs, op.lhs)])
+        single = numerics_of(op) == "onnxruntime"
+        halves = round(2 * value)
+        if 2 * value != halves or not 0 < abs(halves) <= _MOST_HALVES:
+            return
+        if single and value not in _FLOAT32_POWERS:
+            return
+        if value == 1:
+            rewriter.replace(op, [], [op.lhs])
+            return
+        factors: list[SSAValue] = [op.lhs] * (abs(halves) // 2)
+        new: list[Operation] = []
+        if halves % 2:
+            new.append(nn.SqrtOp(op.lhs))
+            factors.append(new[-1].results[0])
+        power = factors[0]
+        for factor in factors[1:]:
+            new.append(nn.MulOp(power, factor))
+            power = new[-1].results[0]
+        if value < 0:
+            one = nn.ConstantOp(np.array(1.0, np.float32))
+            new += [one, nn.DivOp(one.result, power)]
+        replace(rewriter, op, new)
+
+
+class _FoldPower(RewritePattern):
+    """A runtime's power of constants, rounded to float32 once."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: nn.PowOp, rewriter: PatternRewriter) -> None:
+        base, exponent = constant_array(op.lhs), constant_array(op.rhs)
+        if base is None or exponent is None or numerics_of(op) != "onnxruntime":
+            return
+        with np.errstate(all="ignore"):
+            power = np.power(base.astype(np.float64), exponent.astype(np.float64))
+            made = np.asarray(power, np.float32)
+        if np.isfinite(made).all() and made.size <= MAX_ELEMENTS:
+            replace(rewriter, op, [nn.ConstantOp(made)])
 
 
 class _FoldAffine(RewritePattern):
@@ -253,7 +293,8 @@ def fold_constant_patterns() -> list[RewritePattern]:
     """Returns the patterns of this pass, for passes that create new constant arithmetic."""
     return [
         _PlainNumbers(),
-        _PowToSqrt(),
+        _FoldPower(),
+        _PowToProducts(),
         _FoldElementwise(),
         *constant_move_patterns(),
         _FoldAffine(),

@@ -19,7 +19,7 @@ from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
-from qcompiler.passes.elementwise_steps import is_parameter, operands_first
+from qcompiler.passes.elementwise_steps import divides_activations, is_parameter, operands_first
 from qcompiler.passes.fold_moves import is_read
 from qcompiler.passes.fold_rearrangements import axis_of
 from qcompiler.passes.rewriting import (
@@ -34,7 +34,7 @@ MOST_BITS = 32
 """Of an activation on a grid that a layer multiplies; wider ones cost more than a quantizer."""
 
 _MOST_ADDED_BITS = 48
-"""Of one that is only added up and quantized."""
+"""Of one that is only added up, divided and quantized."""
 
 _MOST_STEPS = 200
 _LARGEST_TABLE = 2**16
@@ -86,15 +86,21 @@ class CommonGrid(RewritePattern):
     """layer(a * x + b * z) = layer(dequantize(m * x + n * z)) with a = m * u and b = n * u."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, _LAYERS):
+        if not isinstance(op, _LAYERS) and not _is_divided(op):
             return
         for operand in op.operands:
             found = obstacle(operand)
             if found is None or is_parameter(operand):
                 continue
-            added = isinstance(op, nn.AveragePoolOp | nn.ReduceMeanOp)
+            added = isinstance(op, nn.AveragePoolOp | nn.ReduceMeanOp | nn.DivOp)
             if _put_on_grid(found, rewriter, _MOST_ADDED_BITS if added else MOST_BITS):
                 return
+
+
+def _is_divided(op: Operation) -> bool:
+    """Whether a quantizer follows a quotient of two activations, which integers divide."""
+    read = (isinstance(use.operation, qint.QuantizeOp) for one in op.results for use in one.uses)
+    return divides_activations(op) and any(read)
 
 
 class JoinOnGrid(RewritePattern):
@@ -152,7 +158,7 @@ def _put_on_grid(op: Operation, rewriter: PatternRewriter, most_bits: int) -> bo
     grid = _Grid(most_bits)
     try:
         grid.add(op.results[0])
-        new = grid.dequantized(op.results[0])
+        new = grid.dequantized(op.results[0], numerics_of(op))
     except _NoGridError:
         discard(grid.new)
         return False
@@ -203,11 +209,13 @@ class _Grid:
             assert isinstance(value.owner, Operation)
             self.found[value] = self._multiple(value.owner)
 
-    def dequantized(self, value: SSAValue) -> list[Operation]:
+    def dequantized(self, value: SSAValue, numerics: str) -> list[Operation]:
         """Returns all operations; the last one makes reals of the integers that `value` is."""
         made = self.found[value]
         unit = float(made.unit)
-        if Fraction(unit) != made.unit:
+        if numerics == "onnxruntime":  # as its kernels have products of scales
+            unit = float(np.float32(unit))
+        elif Fraction(unit) != made.unit:
             raise _NoGridError
         scale = as_parameter(np.array([unit]))
         return [*self.new, qint.DequantizeOp(made.integers, scale, _ZERO)]
@@ -294,9 +302,13 @@ class _Grid:
         return _Multiple(self._emit(op, qint.AddOp(lhs.integers, rhs.integers)), lhs.unit)
 
     def product(self, op: Operation, invert: bool) -> _Multiple:
-        """Returns an activation times a parameter, or divided by it."""
+        """Returns an activation times another one, or times a parameter, or divided by it."""
         assert isinstance(op, nn.Binary)
         first = is_parameter(op.lhs)
+        if not first and not is_parameter(op.rhs) and not invert:
+            lhs, rhs = self.found[op.lhs], self.found[op.rhs]
+            made = self._emit(op, qint.MulOp(lhs.integers, rhs.integers))
+            return _Multiple(made, lhs.unit * rhs.unit)
         if (not first and not is_parameter(op.rhs)) or (first and invert):
             raise _NoGridError
         parameter, x = (op.lhs, op.rhs) if first else (op.rhs, op.lhs)

@@ -1,4 +1,4 @@
-"""Patterns of fold-scales for a softmax that mixes rows of codes, with no quantizer in between.
+"""Patterns of fold-scales for quotients, and a softmax that mixes rows with no quantizer between.
 
 Numerators and denominators are products and sums of integers; what divides them is the quantizer
 behind the product, or the host.
@@ -11,9 +11,11 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.softmax import BOUND_BITS
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.passes.elementwise_steps import divides_activations
 from qcompiler.passes.fold_softmax import Exponentials
 from qcompiler.passes.rewriting import accumulated, plain_dequantize, replace
 
@@ -73,28 +75,49 @@ def _quantizer_behind(value: SSAValue) -> qint.QuantizeOp | None:
     return readers[0] if readers[0].scale_array.size == 1 else None
 
 
-class RowQuotientPattern(RewritePattern):
-    """quantize(dequantize(n) / dequantize(d)), a divisor for each row, is a formula of integers."""
+class QuotientPattern(RewritePattern):
+    """quantize(dequantize(n) / dequantize(d)) is a formula of integers, exact.
+
+    A divisor is one for each element, or one for each row. What is divided by 0 is infinite, and
+    becomes the highest or the lowest code; 0 / 0 the lowest, as onnxruntime has it.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: qint.QuantizeOp, rewriter: PatternRewriter) -> None:
         divided = op.input.owner
         if not isinstance(divided, nn.DivOp) or op.rounding.data not in _QUOTIENTS:
             return
+        if not divides_activations(divided):
+            return
         above, below = plain_dequantize(divided.lhs), plain_dequantize(divided.rhs)
-        if above is None or below is None or isinstance(below.input.owner, qint.ConstantOp):
+        if above is None or below is None:
             return
         sizes = above.scale_array.size, below.scale_array.size, op.scale_array.size
-        rows, shape = shape_of(below.input.type), shape_of(above.input.type)
-        if max(sizes) > 1 or rows != (*shape[:-1], 1) or qint.range_of(below.input.type).lo < 1:
+        shape = shape_of(op.result.type)
+        rows = shape, (*shape[:-1], 1)
+        shapes = [shape_of(one.input.type) for one in (above, below)]
+        if max(sizes) > 1 or shape not in shapes or not all(one in rows for one in shapes):
             return
         scales = [Fraction(float(o.scale_array[0])) for o in (above, below, op)]
         ratio = scales[0] / (scales[1] * scales[2])
-        zero, made = int(op.zero_point_array[0]), op.range
-        inside = f" + {zero} * d" if zero and not op.adds_after_rounding else ""
-        outside = f" + {zero}" if zero and op.adds_after_rounding else ""
-        text = (
-            f"d = b * {ratio.denominator}; n = a * {ratio.numerator}{inside}; "
-            f"q = {_QUOTIENTS[op.rounding.data]}{outside}; max(min(q, {made.hi}), {made.lo})"
-        )
+        text = _quotient(ratio, op, qint.range_of(below.input.type))
         replace(rewriter, op, [qint.FormulaOp([above.input, below.input], text)])
+
+
+def _quotient(ratio: Fraction, op: qint.QuantizeOp, divisors: IntRange) -> str:
+    """Returns the formula of the code of ratio * a / b."""
+    zero, made = int(op.zero_point_array[0]), op.range
+    inside = f" + {zero} * d" if zero and not op.adds_after_rounding else ""
+    outside = f" + {zero}" if zero and op.adds_after_rounding else ""
+    above, below = "a", "b"
+    if divisors.lo < 0:
+        above, below = "(-a if b < 0 else a)", "abs(b)"
+    if divisors.lo < 1:
+        below = f"max({below}, 1)"
+    text = (
+        f"d = {below} * {ratio.denominator}; n = {above} * {ratio.numerator}{inside}; "
+        f"q = {_QUOTIENTS[op.rounding.data]}{outside}; y = max(min(q, {made.hi}), {made.lo}); "
+    )
+    if divisors.lo > 0 or divisors.hi < 0:
+        return text + "y"
+    return text + f"y if b else {made.hi} if a > 0 else {made.lo}"

@@ -53,7 +53,7 @@ from qcompiler.passes.fold_caches import CachePattern
 from qcompiler.passes.fold_constants import fold_constant_patterns
 from qcompiler.passes.fold_grids import CommonGrid, JoinOnGrid
 from qcompiler.passes.fold_lookups import LookupPattern
-from qcompiler.passes.fold_mixture import MixturePattern, RowQuotientPattern
+from qcompiler.passes.fold_mixture import MixturePattern, QuotientPattern
 from qcompiler.passes.fold_moves import RaiseMoves
 from qcompiler.passes.fold_normalization import LayerNormPattern
 from qcompiler.passes.fold_pools import RaiseAverages, RaiseMaxPools
@@ -369,7 +369,7 @@ def _linear_patterns(softmax_bits: int) -> list[RewritePattern]:
         ArgMaxPattern(),
         SoftmaxPattern(softmax_bits),
         MixturePattern(softmax_bits),
-        RowQuotientPattern(),
+        QuotientPattern(),
         LayerNormPattern(),
         ConvTransposePattern(),
         LookupPattern(),

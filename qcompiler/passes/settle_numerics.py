@@ -30,8 +30,8 @@ Requires: fold-constants (weights are integers).
 Keeps: every value, up to the rounding of float32.
 What is decided together are the real operations between two layers of quantizers: `exact` if codes of
 more than 8 bits enter or leave them, or weights of another type than int8 and uint8 do, and where
-onnxruntime sums up in float32 in an order of its own: samples at positions that are computed, a
-transposed convolution, a convolution that something else than a bias and a cut follows.
+onnxruntime computes in float32 what integers cannot follow: quotients of activations, and sums in an
+order of its own, those of samples at positions that are computed, a transposed convolution, a convolution that something else than a bias and a cut follows.
 Leaves alone: modules with `exact` numerics; what no quantizer follows, and what no integers enter:
 that is the host's.
 """
@@ -49,6 +49,7 @@ from xdsl.traits import ConstantLike
 
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import element_of
+from qcompiler.passes.elementwise_steps import divides_activations
 from qcompiler.provenance.notes import add_note
 from qcompiler.provenance.sources import source_of
 
@@ -104,6 +105,8 @@ class _Group:
 
     def _float_convolution(self) -> tuple[str, Operation] | None:
         for op in self.operations:
+            if divides_activations(op):
+                return "a quotient of activations", op
             if isinstance(op, nn.SampleOp):
                 return "samples at positions that are computed", op
             if isinstance(op, nn.ConvTransposeOp):

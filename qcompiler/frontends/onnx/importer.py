@@ -310,7 +310,9 @@ class _GraphImporter:
         arrays = [self.values.array(name) for name in node.input if name]
         if any(array is None for array in arrays):
             return False
-        return importer.moves_data or all(a is None or a.dtype.kind != "f" for a in arrays)
+        if importer.moves_data or importer.folds_constants:
+            return True
+        return all(a is None or a.dtype.kind != "f" for a in arrays)
 
     def _check_order(self, node: NodeProto) -> None:
         for name in node.input:

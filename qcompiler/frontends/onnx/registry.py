@@ -21,10 +21,12 @@ class Importer:
             be left out, which refuses models that use them.
         moves_data: the operation computes nothing, so that constants pass through it while
             compiling. Others keep float constants symbolic: their exact value is for passes.
+        folds_constants: of constants, ONNX's reference computes it while compiling, in float32.
     """
 
     function: ImporterFunction
     moves_data: bool
+    folds_constants: bool
 
     @property
     def reads_all(self) -> bool:
@@ -36,7 +38,7 @@ IMPORTERS: dict[tuple[str, str], Importer] = {}
 
 
 def importer(
-    domain: str, *op_types: str, moves_data: bool = False
+    domain: str, *op_types: str, moves_data: bool = False, folds_constants: bool = False
 ) -> Callable[[ImporterFunction], ImporterFunction]:
     """Returns a decorator that registers a function for operations of `domain` ("" is ONNX).
 
@@ -51,7 +53,7 @@ def importer(
         for op_type in op_types:
             if (domain, op_type) in IMPORTERS:
                 raise ValueError(f"{domain or 'ONNX'} {op_type} already has an importer")
-            IMPORTERS[domain, op_type] = Importer(function, moves_data)
+            IMPORTERS[domain, op_type] = Importer(function, moves_data, folds_constants)
         return function
 
     return register

@@ -41,7 +41,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "give the QONNX model from before FINN's ConvertQONNXtoFINN and streamlining",
     ),
     _group(
-        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Exp Log Abs Reciprocal",
+        "Elu Selu Celu Mish Softplus Softsign ThresholdedRelu Exp Log Abs",
         "this function is not supported yet",
         "use Relu, Sigmoid, Tanh or Gelu, or end the model before it and compute it on the host",
     ),
@@ -57,7 +57,7 @@ _ADVICE: tuple[_Advice, ...] = (
         "use ReduceMean, or a matrix product with a constant",
     ),
     _group(
-        "Tile Expand SpaceToDepth",
+        "SpaceToDepth",
         "is supported on constants only so far",
         "move it out of the network, or end the model before it",
     ),

@@ -69,6 +69,13 @@ def empty_mask(net: Net, mended: bool):
     _masked(net, np.full((1, 4), -np.inf), mended)
 
 
+@refused(_CHAPTER, "a quantized mask of -inf", "dequantizelinear_3", "no quantizer behind the mask")
+def quantized_mask(net: Net, mended: bool):
+    scores, mask = net.quantized(net.dense(net.quantized())), net.const([[0, -np.inf, 0, 0]])
+    mask = mask if mended else net.dq(net.const([[255, 0, 255, 255]], np.uint8), np.inf, 255)
+    net.dense(net.quantized(net.op("Softmax", net.op("Add", scores, mask))))
+
+
 @refused(_CHAPTER, "a condition that depends on an input", "which", "a constant condition")
 def condition_of_an_input(net: Net, mended: bool):
     x = net.quantized()

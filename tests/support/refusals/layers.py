@@ -112,15 +112,28 @@ def weights_from_input(net: Net, mended: bool):
     net.op("Conv", net.quantized(), weights)
 
 
-@refused(_BETWEEN, "a quotient of two activations", "div_0",
-         "the operands made the outputs of the model")  # fmt: skip
+@refused(_BETWEEN, "a sigmoid of a quotient of two activations", "div_0",
+         "a quantizer behind the quotient")  # fmt: skip
 def quotient(net: Net, mended: bool):
     x = net.quantized()
     a, b = (net.quantized(net.dense(x), zero=zero) for zero in (0, 3))
-    if mended:
-        return net.model(a, b)
-    net.quantized(net.op("Div", a, b))
-    return None
+    y = net.op("Div", a, b)
+    net.quantized(net.op("Sigmoid", net.quantized(y) if mended else y))
+
+
+@refused(_BETWEEN, "a product with 1 / 0", "mul_0", "a quantizer behind the quotient")
+def infinite_factor(net: Net, mended: bool):
+    x = net.quantized()
+    a, b = (net.quantized(net.dense(x)) for _ in "ab")
+    inverse = net.op("Reciprocal", net.op("Sqrt", b))
+    net.quantized(net.op("Mul", a, net.quantized(inverse) if mended else inverse))
+
+
+@refused(_BETWEEN, "the largest of two activations", "max_0", "the sum")
+def largest_of_two(net: Net, mended: bool):
+    x = net.quantized()
+    a, b = (net.quantized(net.dense(x)) for _ in "ab")
+    net.quantized(net.op("Add" if mended else "Max", a, b))
 
 
 @refused(_BETWEEN, "nothing but quantizers", "model", "a layer with quantized weights")

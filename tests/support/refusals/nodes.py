@@ -178,11 +178,29 @@ def local_response(net: Net, mended: bool):
     net.conv(net.quantized(y if mended else net.op("LRN", y, size=3)))
 
 
-@refused(_CHAPTER, "repeated activations", "tile_0", "left out")
+@refused(_CHAPTER, "pixels that become channels", "spacetodepth_0", "left out", shape=_IMAGE)
+def space_to_depth(net: Net, mended: bool):
+    y = net.quantized(net.conv(net.quantized(), kernel=1))
+    y = y if mended else net.op("SpaceToDepth", y, blocksize=2)
+    net.conv(y, 2 if mended else 8, kernel=1)
+
+
+@refused(_CHAPTER, "copies of less than nothing", "tile_0", "one copy")
 def tile(net: Net, mended: bool):
     y = net.quantized(net.dense(net.quantized()))
-    repeats = net.const([1, 2], np.int64)
-    net.dense(y, 4) if mended else net.dense(net.op("Tile", y, repeats), 8)
+    net.dense(net.op("Tile", y, net.const([1, 1 if mended else 0], np.int64)))
+
+
+@refused(_CHAPTER, "copies to a shape that does not fit", "expand_0", "one that does")
+def expand(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    net.dense(net.op("Expand", y, net.const([3, 4 if mended else 8], np.int64)))
+
+
+@refused(_CHAPTER, "very many copies", "expand_0", "fewer")
+def copies(net: Net, mended: bool):
+    y = net.quantized(net.dense(net.quantized()))
+    net.dense(net.op("Expand", y, net.const([3 if mended else 2**30, 4], np.int64)))
 
 
 @refused(_CHAPTER, "a branch that depends on values", "if_0", "the branch taken")

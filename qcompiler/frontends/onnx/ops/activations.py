@@ -29,6 +29,16 @@ def _unary(node: NodeContext) -> Value:
     return node.emit(_UNARY[node.proto.op_type](node.operand(0)))
 
 
+@importer("", "Sqrt", folds_constants=True)
+def _sqrt(node: NodeContext) -> Value:
+    return node.emit(nn.SqrtOp(node.operand(0)))
+
+
+@importer("", "Reciprocal", folds_constants=True)
+def _reciprocal(node: NodeContext) -> Value:
+    return node.emit(nn.DivOp(node.scalar(1.0), node.operand(0)))
+
+
 @importer("", "LeakyRelu")
 def _leaky_relu(node: NodeContext) -> Value:
     return node.emit(nn.LeakyReluOp(node.operand(0), node.float_attribute("alpha", 0.01)))

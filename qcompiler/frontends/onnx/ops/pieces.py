@@ -1,4 +1,4 @@
-"""Concat, Split, Slice, Pad, Resize and DepthToSpace of activations."""
+"""Concat, Split, Slice, Pad, Resize, Tile, Expand and DepthToSpace of activations."""
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
@@ -205,6 +205,50 @@ def _resize(node: NodeContext) -> Value:
 @importer("", "Upsample", moves_data=True)
 def _upsample(node: NodeContext) -> Value:
     return _repeated(node, _scales(node, 1))
+
+
+@importer("", "Tile", moves_data=True)
+def _tile(node: NodeContext) -> Value:
+    shape, repeats = node.shape(0), node.integers(1, "repeats")
+    if len(repeats) != len(shape) or min(repeats, default=1) < 1:
+        raise RefusalError(
+            f"repeats must be {len(shape)} positive integers, got {repeats}", _NOT_VALID
+        )
+    return _copied(node, shape, repeats)
+
+
+@importer("", "Expand", moves_data=True)
+def _expand(node: NodeContext) -> Value:
+    wanted = node.integers(1, "shape")
+    shape = (*[1] * (len(wanted) - len(node.shape(0))), *node.shape(0))
+    wanted = [*[1] * (len(shape) - len(wanted)), *wanted]
+    if min(wanted, default=1) < 1 or any(
+        1 not in (n, extent) and n != extent for n, extent in zip(wanted, shape, strict=True)
+    ):
+        raise RefusalError(f"cannot expand {list(node.shape(0))} to {wanted}", _NOT_VALID)
+    repeats = [n if extent == 1 else 1 for n, extent in zip(wanted, shape, strict=True)]
+    return _copied(node, shape, repeats)
+
+
+def _copied(node: NodeContext, shape: Sequence[int], repeats: Sequence[int]) -> SSAValue:
+    """Emits copies of all of `shape` along axes, one after the other: each copy is one element."""
+    made = [extent * n for extent, n in zip(shape, repeats, strict=True)]
+    if prod(made) > _MOST_ELEMENTS:
+        raise RefusalError(f"makes a tensor of {prod(made)} elements", "repeat less")
+    parted: list[int] = []
+    scales: list[int] = []
+    for extent, n in zip(shape, repeats, strict=True):
+        several = extent > 1 and n > 1
+        parted += [1, extent] if several else [extent]
+        scales += [n, 1] if several else [n]
+    x = _shaped(node, node.number(0), parted)
+    if max(scales, default=1) > 1:
+        x = node.emit(nn.ResizeNearestOp(x, scales))
+    return _shaped(node, x, made)
+
+
+def _shaped(node: NodeContext, x: SSAValue, shape: Sequence[int]) -> SSAValue:
+    return x if shape_of(x.type) == tuple(shape) else node.emit(nn.ReshapeOp(x, shape))
 
 
 def _repeated(node: NodeContext, scales: Sequence[int]) -> SSAValue:

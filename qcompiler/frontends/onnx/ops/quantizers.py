@@ -25,6 +25,10 @@ DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general",
 
 MAX_BITS = 32
 _SHAPE_REMEDY = "use one value per tensor or per channel"
+_OF_MASKS = (
+    "leave what is infinite here, such as a mask of -inf, out of the quantization: "
+    "nodes_to_exclude or op_types_to_quantize of quantize_static"
+)
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,10 @@ def positive(values: Array, what: str) -> Array:
     floats = values if values.dtype.kind == "f" else values.astype(np.float32)
     bad = ~(np.isfinite(floats) & (floats > 0))
     if bad.any():
+        found = floats[bad][0]
         raise RefusalError(
-            f"{what} must be positive and finite, got {shortest(floats[bad][0])}",
-            f"give a positive {what}",
+            f"{what} must be positive and finite, got {shortest(found)}",
+            _OF_MASKS if np.isposinf(found) else f"give a positive {what}",
         )
     return floats
 

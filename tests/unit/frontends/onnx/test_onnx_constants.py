@@ -89,9 +89,11 @@ def test_constants_are_moved_but_not_computed(tmp_path):
     assert names(imported(graph, tmp_path)) == ["nn.mul", "nn.matmul"]
 
 
-def test_operations_without_importer_are_folded(tmp_path):
-    nodes = [node("Sqrt", ["v"], ["r"]), node("Mul", ["q", "r"], ["y"])]
-    assert float(last(imported(quantized(nodes, {"v": F32(4)}), tmp_path)).rhs.owner.array) == 2.0
+@pytest.mark.parametrize(("kind", "wanted"), [("Sqrt", 2), ("Reciprocal", 0.25), ("Abs", 4)])
+def test_constants_that_are_folded_to_float32(kind, wanted, tmp_path):
+    nodes = [node(kind, ["v"], ["r"]), node("Mul", ["q", "r"], ["y"])]
+    number = last(imported(quantized(nodes, {"v": F32(4)}), tmp_path)).rhs.owner
+    assert float(number.array) == wanted
 
 
 def test_computed_scale(tmp_path):
