@@ -254,16 +254,19 @@ class Options:
     def pass_options(self) -> dict[str, dict[str, Any]]:
         """Returns the options of the passes that have any."""
         pixels = self.pixels_per_clock or 0
+        limits = {
+            "device": self.device,
+            "max_luts": self.max_luts or 0,
+            "max_dsps": self.max_dsps or 0,
+            "max_brams": self.max_brams or 0,
+        }
         return {
             "select-folding": {
+                **limits,
                 "target_cycles": self.target_cycles,
                 "folding": self.folding,
-                "device": self.device,
                 "mhz": self.clock_mhz,
                 "multipliers": self.multipliers or MULTIPLIERS[0],
-                "max_luts": self.max_luts or 0,
-                "max_dsps": self.max_dsps or 0,
-                "max_brams": self.max_brams or 0,
                 "pixels": pixels,
             },
             "place-weights": {"places": self.weights or ""},
@@ -271,6 +274,7 @@ class Options:
             "pack-pixels": {"pixels": pixels},
             "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
+            "select-ram-style": limits,
             "select-requantizer": {
                 "form": self.requantizer,
                 "device": self.device,

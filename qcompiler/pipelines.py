@@ -26,7 +26,8 @@ STREAM = (
     "build-adder-graphs",
     "insert-width-adapters",  # after select-folding, which decides the lanes
     "pipeline-registers",  # after adapters: widths are known; before size-fifos: latencies
-    "size-fifos",  # last: adapters change when beats arrive
+    "size-fifos",  # after adapters, which change when beats arrive
+    "select-ram-style",  # last: all memories are there
 )
 """From the integer core to a network of processes with all its buffers."""
 

@@ -45,6 +45,7 @@ PASSES = {
     "select-folding": _lazy("passes.select_folding", "SelectFoldingPass"),
     "select-requantizer": _lazy("passes.select_requantizer", "SelectRequantizerPass"),
     "settle-numerics": _lazy("passes.settle_numerics", "SettleNumericsPass"),
+    "select-ram-style": _lazy("passes.select_ram_style", "SelectRamStylePass"),
     "size-fifos": _lazy("passes.size_fifos", "SizeFifosPass"),
     "split-host": _lazy("passes.split_host", "SplitHostPass"),
 }

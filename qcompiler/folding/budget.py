@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.area.prices import price
+from qcompiler.analysis.area.prices import WHOLE, price, prices
 from qcompiler.analysis.foldable_layers import Folding
+from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.devices.families import FAMILIES
 from qcompiler.devices.family import Family
 
 Foldings = Mapping[str, Folding]
 """Of layers, by name."""
+
+_USABLE = {"LUT": 0.75}
+"""Share of a device that designs may fill; 1 for others."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,31 @@ class Budget:
     prices: Mapping[str, float]
     dsp: bool = True
     constants: bool = False
+
+    @staticmethod
+    def of(device: str | None, asked: Mapping[str, int]) -> "Budget | None":
+        """Returns what a part has, and no more than is asked for; None without any limit.
+
+        Args:
+            device: name or file; None for the default part, of which only what is asked for counts.
+            asked: most by LUT, DSP, BRAM; 0 where nothing is.
+        """
+        limits: Mapping[str, int] = {kind: number for kind, number in asked.items() if number}
+        if device is None and not limits:
+            return None
+        part = load_device(device or DEFAULT_DEVICE)
+        capacity = {kind: number for kind, number in part.capacity().items() if kind in WHOLE}
+        each = prices(part, limits)
+        if device is not None:
+            usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
+            # What is asked for may go beyond what is easily routed, not beyond the device.
+            limits = usable | {kind: min(n, capacity[kind]) for kind, n in limits.items()}
+        return Budget(part.family, limits, each, part.dsp is not None)
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether look-up tables can be memories."""
+        return any(ram.kind == "distributed" for ram in FAMILIES[self.family].rams)
 
     @property
     def rules(self) -> Family:
@@ -57,9 +86,14 @@ class Trial:
         cycles: a frame takes in its slowest process.
         bottleneck: that process.
         area: estimated, adapters and FIFOs included.
+        before: that area with all memories where synthesis likes them.
+        block_price: look-up tables that a block memory has cost for which tables stand in, if any
+            had to.
     """
 
     foldings: dict[str, Folding]
     cycles: int
     bottleneck: str
     area: Area
+    before: Area
+    block_price: float | None = None

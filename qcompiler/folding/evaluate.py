@@ -1,9 +1,11 @@
 """What a network takes, and how fast it is, in given foldings."""
 
+from dataclasses import replace
+
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.area.process_area import network_area, process_area
+from qcompiler.analysis.area.process_area import process_area
 from qcompiler.analysis.foldable_layers import foldable_layers
 from qcompiler.analysis.network import Network
 from qcompiler.devices.delays import DelayModel
@@ -12,6 +14,7 @@ from qcompiler.folding.adapters import insert_width_adapters
 from qcompiler.folding.budget import Budget, Foldings, Trial
 from qcompiler.folding.fifos import size_fifos
 from qcompiler.folding.fold import fold
+from qcompiler.folding.memories import spare_blocks
 from qcompiler.folding.pipelines import form_pipelines
 from qcompiler.folding.registers import put_registers
 from qcompiler.folding.turns import take_turns
@@ -46,8 +49,11 @@ def evaluate_within(
 def _breaks(network: Network, budget: Budget) -> bool:
     """Whether processes take too much that do not depend on how FIFOs are sized.
 
-    Those that take most come first.
+    Those that take most come first. Block memories do not count where tables may stand in for them.
     """
+    if budget.has_tables:
+        limits = {kind: most for kind, most in budget.limits.items() if kind != "BRAM"}
+        budget = replace(budget, limits=limits)
     kept = [p for p in network.processes if not isinstance(p, stream.WindowSource)]
     area = Area()
     for process in sorted(kept, key=lambda p: not isinstance(p, stream.Foldable)):
@@ -61,8 +67,8 @@ def _evaluated(network: Network, foldings: Foldings, budget: Budget) -> Trial:
     size_fifos(network)
     cycles = {name: process.cycles_per_frame for name, process in network.named()}
     slowest = max(cycles, key=lambda name: cycles[name])
-    area = network_area(network, budget.family, dsp=budget.dsp)
-    return Trial(dict(foldings), cycles[slowest], slowest, area)
+    kept = spare_blocks(network, budget)
+    return Trial(dict(foldings), cycles[slowest], slowest, kept.area, kept.before, kept.block_price)
 
 
 def folded(module: ModuleOp, foldings: Foldings, model: DelayModel, budget: Budget) -> Network:

@@ -39,6 +39,9 @@ _DOUBT = {"LUT": (1.0, 0), "FF": (1.0, 0), "BRAM": (0.15, 4), "DSP": (0.05, 8)}
 What is further beyond a limit is not tried.
 """
 
+_BLOCK_PRICE = 128.0
+"""Look-up tables for a block memory, before a trial says: one that is filled by an eighth."""
+
 _Key = tuple[tuple[str, Folding], ...]
 
 
@@ -89,6 +92,7 @@ class Search:
             _LEAST_TRIALS, _PROCESSES_A_SEARCH // max(1, len(network.processes))
         )
         self._offset = dict.fromkeys(Area().as_dict(), 0)
+        self._block_price = _BLOCK_PRICE
         self._tried_all = False
 
     @property
@@ -224,7 +228,7 @@ class Search:
         weights = dict(self.budget.prices)
         for _ in range(_REWEIGHTINGS):
             chosen, area = self.guess(target_cycles, weights)
-            excess = self.budget.excess(self._corrected(area))
+            excess = self._excess(area)
             if not excess:
                 return chosen
             for kind in excess:
@@ -234,9 +238,21 @@ class Search:
     def _corrected(self, area: Area) -> Area:
         return Area.of({k: max(0, v + self._offset[k]) for k, v in area.as_dict().items()})
 
+    def _excess(self, guessed: Area) -> dict[str, int]:
+        """Returns by how much a guess breaks limits, with tables for blocks that are too few."""
+        area = self._corrected(guessed)
+        over = self.budget.excess(area)
+        if self.budget.has_tables and (short := over.get("BRAM", 0)):
+            area += Area(luts=round(short * self._block_price), brams=-short)
+            if "LUT" not in self.budget.excess(area):
+                return self.budget.excess(area)
+        return over
+
     def _learn(self, trial: Trial) -> None:
         """Corrects guesses by what a trial took more: what is not guessed changes little."""
-        have = trial.area.as_dict()
+        have = trial.before.as_dict()
+        if trial.block_price is not None:
+            self._block_price = trial.block_price
         for kind, number in self._guessed(trial.foldings).as_dict().items():
             self._offset[kind] = have[kind] - number
 
@@ -280,7 +296,7 @@ class Search:
 
     def _hopeless(self, guessed: Area) -> bool:
         """Whether a guess, corrected by the trials before, is far beyond a limit."""
-        excess = self.budget.excess(self._corrected(guessed))
+        excess = self._excess(guessed)
         return any(
             number > _DOUBT[kind][0] * self.budget.limits[kind] + _DOUBT[kind][1]
             for kind, number in excess.items()

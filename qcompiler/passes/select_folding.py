@@ -51,7 +51,6 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringA
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
-from qcompiler.analysis.area.prices import WHOLE, prices
 from qcompiler.analysis.foldable_layers import (
     CHOICE,
     Folding,
@@ -60,7 +59,6 @@ from qcompiler.analysis.foldable_layers import (
     foldable_layers,
 )
 from qcompiler.analysis.network import Network
-from qcompiler.devices import DEFAULT_DEVICE, load_device
 from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
@@ -75,8 +73,6 @@ from qcompiler.rtl.blocks.shift_codes import MOST_DIGITS, SHIFTS, fit_shifts
 from qcompiler.rtl.blocks.weight_codes import LOGIC
 
 _DEFAULT_MULTIPLIERS = 64
-_USABLE = {"LUT": 0.75}
-"""Share of a device that designs may fill; 1 for others."""
 
 
 def read_folding(path: Path) -> dict[str, dict[str, Any]]:
@@ -300,7 +296,8 @@ class SelectFoldingPass(ModulePass):
         if self.multipliers == SHIFTS:
             bound = _by_shifts(layers, bound)
         _require_time_for_weights(layers, self.target_cycles)
-        budget = self._budget()
+        asked = {"LUT": self.max_luts, "DSP": self.max_dsps, "BRAM": self.max_brams}
+        budget = Budget.of(self.device, asked)
         if budget is None or not layers:
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}
             fold(network, chosen, target)
@@ -348,22 +345,6 @@ class SelectFoldingPass(ModulePass):
 
     def _is_late(self, trial: Trial) -> bool:
         return 0 < self.target_cycles < trial.cycles
-
-    def _budget(self) -> Budget | None:
-        """Returns the limits that were asked for, None without any."""
-        given = {"LUT": self.max_luts, "DSP": self.max_dsps, "BRAM": self.max_brams}
-        limits = {kind: number for kind, number in given.items() if number}
-        if self.device is None and not limits:
-            return None
-        device = load_device(self.device or DEFAULT_DEVICE)
-        capacity = {kind: number for kind, number in device.capacity().items() if kind in WHOLE}
-        each = prices(device, limits)
-        if self.device is not None:
-            usable = {kind: int(n * _USABLE.get(kind, 1)) for kind, n in capacity.items()}
-            # What is asked for may go beyond what is easily routed, not beyond the device.
-            asked = {kind: min(number, capacity[kind]) for kind, number in limits.items()}
-            limits = usable | asked
-        return Budget(device.family, limits, each, device.dsp is not None)
 
     def _check(self, search: Search, trial: Trial) -> None:
         """Raises ModelError if a trial breaks the budget or misses the rate."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from xdsl.dialects import hw
+from xdsl.dialects.builtin import StringAttr
 
 from qcompiler.devices.delays import DelayModel
-from qcompiler.dialects import stream
+from qcompiler.dialects import rtl, stream
 from qcompiler.rtl import blocks
 from qcompiler.rtl.hardware import Place, builders, heading, placements, rules
 from qcompiler.rtl.streaming import Library
@@ -42,7 +43,16 @@ def build_process(
     for module_name, made in library.modules.items():
         if module_name not in shared and module_name.startswith(name):
             made.location = process.location
+            if process.ram_style is not None:
+                _keep_in(made, process.ram_style)
     return module
+
+
+def _keep_in(module: hw.HWModuleOp, style: str) -> None:
+    """Asks for a kind of memory where a block has left it open."""
+    for op in module.walk():
+        if isinstance(op, rtl.RomOp | rtl.RamOp) and op.ram_style.data == "auto":
+            op.ram_style = StringAttr(style)
 
 
 def registers_of(model: DelayModel, process: stream.Process) -> dict[str, int]:

@@ -43,7 +43,7 @@ def test_from_every_pass(written, tmp_path, number, name):
     ("file", "options", "words"),
     [
         ("rtl", [], "the IR is at the level rtl, which fold-constants does not take"),
-        ("stream", [], "--from select-requantizer for ir/qint.mlir, size-fifos for ir/stream.mlir"),
+        ("stream", [], "--from select-requantizer for ir/qint.mlir, select-ram-style for ir/stream.mlir"),
         ("stream", ["--from", "infer-ranges"], "level stream, which prune-channels does not take"),
         ("05-fold-scales", ["--from", "select-folding"], "nn, which form-pipelines does"),
     ],

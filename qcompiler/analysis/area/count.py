@@ -370,7 +370,7 @@ class Estimator:
         if address_bits(op.depth_words) <= self._family.widest:
             counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
         else:
-            counts["deep_rom_luts"] += deep_rom_tables(columns)
+            counts["deep_rom_luts"] += deep_rom_tables(columns, self._family.widest)
         counts["ff"] += width
 
     _COUNTERS: ClassVar[

@@ -34,12 +34,24 @@ def shallow_rom_tables(columns: Array, inputs: int) -> int:
     return sum(2 ** max(0, _support(row) - inputs) for row in _functions(_padded(columns)))
 
 
-def deep_rom_tables(columns: Array) -> int:
-    """Returns the different functions of four address bits that a ROM is made of.
+def deep_rom_tables(columns: Array, widest: int) -> int:
+    """Returns the tables of a ROM that is a tree of choices, of more address bits than are free.
 
-    So deep a ROM becomes a tree of multiplexers, which a technology mapper does not see through.
+    Leaves are functions of some address bits, at least four, made of tables of four and free
+    multiplexers, so that no two share a table; each choice above is a table. Equal functions of the
+    same bits are one. Leaves are as wide as is cheapest.
+
+    Args:
+        columns: as `rom_columns` returns them.
+        widest: address bits of the widest leaf.
     """
-    return len(_functions(_padded(columns).reshape(-1, 1 << _LEAF_BITS)))
+    table = _padded(columns)
+    bits = table.shape[1].bit_length() - 1
+    counts = {j: _different(table.reshape(-1, 1 << j)) for j in range(_LEAF_BITS, bits + 1)}
+    return min(
+        2 ** (leaf - _LEAF_BITS) * counts[leaf] + sum(counts[j] for j in range(leaf + 1, bits + 1))
+        for leaf in range(_LEAF_BITS, min(widest, bits) + 1)
+    )
 
 
 def address_bits(depth: int) -> int:
@@ -66,6 +78,17 @@ def _functions(table: Array) -> list[Array]:
             known.add(key)
             found.append(row)
     return found
+
+
+def _different(table: Array) -> int:
+    """Returns how many functions `_functions` finds, of which there may be millions."""
+    rows = np.packbits(table ^ table[:, :1], axis=1)  # at least four address bits: two bytes
+    size = rows.shape[1]
+    whole = f"u{size}" if size <= 8 else f"V{size}"  # integers are sorted faster
+    found = np.unique(rows.view(np.dtype(whole)))
+    wires = (np.frombuffer(bit, np.uint8) for bit in _address_bits(table.shape[1]))
+    free = {bytes(size), *(np.packbits(bit).tobytes() for bit in wires)}
+    return len(found) - sum(bool((found == np.frombuffer(row, whole)[0]).any()) for row in free)
 
 
 def _address_bits(size: int) -> set[bytes]:

@@ -30,8 +30,8 @@ def _channel(channel: stream.ChannelType) -> str:
 
 
 def _detail(process: stream.Process) -> dict[str, Any]:
-    style = {} if process.style is None else {"style": process.style}
-    return {**style, **process.facts}
+    styles = {"style": process.style, "ram_style": process.ram_style}
+    return {**{k: style for k, style in styles.items() if style is not None}, **process.facts}
 
 
 def _element(channel: stream.ChannelType) -> dict[str, int]:

@@ -25,7 +25,7 @@ FACTORS = {
     "compare_bits": 0.646,
     "compares": 1.239,
     "const_compare_bits": 0.369,
-    "deep_rom_luts": 1.168,
+    "deep_rom_luts": 0.63,
     "lut": 0.724,
     "mux_luts": 0.75,
     "ram_banks": 1.052,

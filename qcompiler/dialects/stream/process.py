@@ -27,6 +27,9 @@ Beat: TypeAlias = tuple[Sequence[Operation], Sequence[SSAValue]]
 
 _REGISTERS = "stream.registers"
 _STYLE = "stream.style"
+_RAM_STYLE = "stream.ram_style"
+RAM_STYLES = ("block", "distributed")
+"""Where a process's memories may be kept: in block memories, or in look-up tables."""
 LOGIC = "logic"
 """The style that multiplies in logic, where synthesis would take hard multipliers."""
 
@@ -48,6 +51,11 @@ class Process(IRDLOperation, ABC):
         if not self.takes_pixels and any(channel.pixels > 1 for channel in channels):
             widest = max(channels, key=lambda channel: channel.pixels)
             raise VerifyException(f"takes no beats of {widest.pixels} pixels, got {widest}")
+        style = self.attributes.get(_RAM_STYLE)
+        if style is not None and self.ram_style not in RAM_STYLES:
+            raise VerifyException(
+                f"{_RAM_STYLE} must be one of {', '.join(RAM_STYLES)}, got {style}"
+            )
 
     @property
     def registers(self) -> Mapping[str, int]:
@@ -83,6 +91,22 @@ class Process(IRDLOperation, ABC):
         self.attributes.pop(_STYLE, None)
         if name is not None:
             self.attributes[_STYLE] = StringAttr(name)
+
+    @property
+    def ram_style(self) -> str | None:
+        """Where its memories are kept, if not where synthesis likes: one of `RAM_STYLES`.
+
+        It is the attribute `stream.ram_style`, which select-ram-style sets. Memories whose block
+        has a reason to ask for a kind of its own keep that.
+        """
+        given = self.attributes.get(_RAM_STYLE)
+        return given.data if isinstance(given, StringAttr) else None
+
+    @ram_style.setter
+    def ram_style(self, name: str | None) -> None:
+        self.attributes.pop(_RAM_STYLE, None)
+        if name is not None:
+            self.attributes[_RAM_STYLE] = StringAttr(name)
 
     @property
     def added_latency(self) -> int:
