@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli_runner import qcc, saved_mlp
+from written_ir import ir_after
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.cli.gui_command import make_app
@@ -35,7 +36,7 @@ def shown(app):
 
 
 def test_passes_are_applied_to_our_ir(ir):
-    app = make_app(ir / "08-fuse-requantize.mlir", "channels-last,infer-ranges,split-host")
+    app = make_app(ir_after(ir, "fuse-requantize"), "channels-last,infer-ranges,split-host")
     module, text = shown(app)
     assert isinstance(module, ModuleOp)
     assert "func.func @core" in text

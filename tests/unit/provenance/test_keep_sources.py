@@ -3,6 +3,7 @@
 import pytest
 from cli_runner import qcc, saved_mlp
 from example_models import HOST_NODES, MODELS
+from written_ir import ir_after
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnknownLoc
 
@@ -88,7 +89,7 @@ def test_a_module_without_nodes_stays_as_it_is():
 
 def test_qcc_opt_keeps_nodes_too(capfd, tmp_path):
     qcc(capfd, "compile", saved_mlp(tmp_path), "--print-ir-after", "all", "-o", tmp_path / "out")
-    file = tmp_path / "out" / "ir" / "07-fold-zero-points.mlir"
+    file = ir_after(tmp_path / "out" / "ir", "fold-zero-points")
     passes = "fuse-requantize,channels-last,infer-ranges,split-host,select-requantizer"
     text = qcc(capfd, "opt", file, "-p", passes, "--print-debuginfo").out
     module = parse_module(make_context(), text)
