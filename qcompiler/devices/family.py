@@ -89,6 +89,7 @@ class Placer:
             none.
         pin_line: of that file.
         packer: what makes a bitstream of the output: function, arguments; None without.
+        settings: options of ours for every design.
     """
 
     module: str
@@ -98,6 +99,7 @@ class Placer:
     pins: tuple[str, ...] = ()
     pin_line: str = ""
     packer: tuple[str, tuple[str, ...]] | None = None
+    settings: tuple[str, ...] = ()
 
 
 PINS = "pins.txt"

@@ -67,6 +67,7 @@ def place(
     (directory / PINS).write_text("\n".join(lines) + "\n", encoding="ascii")
     arguments = [
         *where.arguments,
+        *tool.settings,
         *("--json", PLACED_JSON, *tool.output, "--report", REPORT),
         *("--freq", f"{mhz:g}", "--seed", str(seed), "--timing-allow-fail"),
         *(tool.pins if where.pins else ()),

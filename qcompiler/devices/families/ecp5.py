@@ -93,6 +93,9 @@ FAMILY = _Ecp5(
                 speed=r"[1-9]",
             ),
             packer=("run_ecppack", ("placed.config", "bitstream.bit")),
+            # Of late wires, beside the length of all: three times nextpnr's own. Pipelines reach a
+            # fifth more (docs/synthesis.md).
+            settings=("--placer-heap-timingweight", "30"),
         )
     },
 )
