@@ -141,6 +141,7 @@ class _FixedWeights(LinearLayer):
             )
         super().__init__(*args, bits=bits, per_channel=False, **options)
         self.log2_step = None
+        self.bias_unit.fill_(1.0)
         modes: dict[str, Any] = {"rounding": "RND_CONV", "overflow": "SAT_SYM", "fraction": 0}
         self.weight_point = Point(bits, signed=self.range.signed, **modes)
         self.bias_point = Point(2 * bits, signed=True, **modes) if self.bias is not None else None
@@ -156,6 +157,11 @@ class _FixedWeights(LinearLayer):
         if self.bias_point is not None:
             with torch.no_grad():
                 self.bias_point.fraction.copy_(self.weight_point.fraction + self.bits // 2)
+
+    def spread(self, *x: float) -> float:
+        """Chooses the points for the weights; returns that of sums of independent products."""
+        self.fit_step()
+        return sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
 
     def values(self) -> Tensor:
         """Returns weights in fixed point."""

@@ -344,7 +344,6 @@ class _Conversion:
             return
         with torch.no_grad():
             layer.weight.copy_(weight)
-            layer.fit_step()
             layer.spread(given.rms / float(given.scale.max()))
             assert layer.log2_step is not None, "layers of integers have steps"
             scale = given.scale * torch.exp2(layer.log2_step.detach())

@@ -164,7 +164,11 @@ class LinearLayer(Layer):
         return float(rows.max()) * x[0] + offset
 
     def spread(self, *x: float) -> float:
-        """Returns that of sums of independent products; biases are counted in it from then on."""
+        """Chooses the step for the weights; returns that of sums of independent products.
+
+        Biases are counted in it from then on.
+        """
+        self.fit_step()
         expected = sqrt(self.terms * float((self.values().detach() ** 2).mean())) * x[0]
         if self.bias is not None:
             with torch.no_grad():

@@ -106,6 +106,26 @@ def test_points_start_where_weights_and_normal_sums_have_the_least_error():
     assert 1.8 < 15 * 2.0 ** -activation.item() / rms < 3.7
 
 
+@pytest.mark.parametrize("learned_width", [False, True])
+def test_initializing_follows_weights_that_were_loaded(learned_width):
+    torch.manual_seed(0)
+    layer = train.FixedLinear(8, 4, bits=4, learned_width=learned_width)
+    model = train.Sequential(train.Input(4, shape=(8,)), layer, train.Cast(4))
+    before = layer.weight_fraction()
+    with torch.no_grad():
+        layer.weight *= 16
+        layer.bias.fill_(0.5)
+    train.initialize(model)
+    assert layer.weight_fraction() == before - 4
+    assert (layer.bias == 0.5).all(), "a bias in fixed point is a real number"
+    steps = train.Sequential(train.Input(4, shape=(8,)), train.QuantLinear(8, 4, bits=4))
+    with torch.no_grad():
+        steps[1].weight *= 16
+    wanted = steps[1].log2_step + 4
+    train.initialize(steps)
+    torch.testing.assert_close(steps[1].log2_step, wanted)
+
+
 def test_points_of_activations_start_from_an_example_if_there_is_one():
     torch.manual_seed(0)
     cast, given = train.Cast(4), train.Cast(4, 3.0)
