@@ -15,6 +15,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.exceptions import InterpretationError, PassFailedException, VerifyException
 
 from qcompiler.analysis.channel_ranges import channel_ranges
+from qcompiler.arith.arrays import integers
 from qcompiler.arith.ranges import IntRange, dot_range
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import Array, element_of, shape_of
@@ -307,9 +308,9 @@ def _sweep_values(was: _Cut, now: _Cut) -> Array:
     lo, hi = max(r.lo for r in ranges), min(r.hi for r in ranges)
     hi = max(lo, hi)
     most = max(16, min(_SWEEP_VALUES, _SWEEP_ELEMENTS // max(1, int(np.prod(was.shape)))))
-    spread = np.linspace(lo, hi, min(most, hi - lo + 1)).round()
-    values = np.unique(np.clip(spread, lo, hi).astype(np.int64))
-    swept = np.multiply.outer(values, np.ones(was.shape, np.int64))
+    steps = min(most, hi - lo + 1) - 1
+    values = integers([lo + (hi - lo) * step // max(1, steps) for step in range(steps + 1)])
+    swept = np.multiply.outer(values, np.ones(was.shape, values.dtype))
     for cut in (was, now):
         bounds = _channel_bounds(cut.value)
         if bounds is not None and was.shape and bounds[0].size == was.shape[-1]:

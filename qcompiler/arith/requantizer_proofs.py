@@ -74,7 +74,8 @@ def check_some(form: Requantizer, function: ScalarFunction, x_lo: IntArray, x_hi
     first, last = x_lo[some, None], x_hi[some, None]
     rng = np.random.default_rng(0)
     parts = rng.integers(0, 2**62, (first.size, _CHECKED_VALUES)).astype(object)
-    inside = (first + ((last - first).astype(object) * parts >> 62)).astype(first.dtype)
+    width = last.astype(object) - first  # which may be wider than both ends
+    inside = (first + (width * parts >> 62)).astype(first.dtype)
     x = np.concatenate([first, last, inside], axis=1)
     channel = indices(0, first.size)[:, None]
     wanted = evaluate_at(function, x, channel)

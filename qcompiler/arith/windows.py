@@ -117,7 +117,8 @@ class Window:
             pad_value: what stands in the padding.
         """
         widths = [(0, 0), *zip(self.pads_begin, self.pads_end, strict=True), (0, 0)]
-        padded = np.pad(x, widths, constant_values=pad_value)
+        # Of x's type: numpy's integers among Python's own would overflow in sums with these.
+        padded = np.pad(x, widths, constant_values=np.array(pad_value, x.dtype))
         for axis, at in enumerate(self.positions(x.shape[1:-1])):
             # Each step replaces axis 1 + 2 * axis by (windows, taps) of that dimension.
             padded = np.take(padded, at + self.pads_begin[axis], axis=1 + 2 * axis)

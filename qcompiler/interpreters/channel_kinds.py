@@ -100,9 +100,9 @@ def _grouped(rows: list[Array]) -> tuple[IntArray, IntArray]:
     kind = np.zeros(rows[0].shape, np.int64)
     first = np.zeros(1, np.int64)
     for row in rows:
-        # Bits, not numbers: zeros of both signs differ.
-        bits = row.view(f"i{row.itemsize}")
-        _, value = np.unique(bits, return_inverse=True)
+        # Bits, not numbers: zeros of both signs differ. Python's integers have one zero.
+        compared = row if row.dtype == object else row.view(f"i{row.itemsize}")
+        _, value = np.unique(compared, return_inverse=True)
         kind *= int(value.max()) + 1
         kind += value
         _, first, kind = np.unique(kind, return_index=True, return_inverse=True)

@@ -12,6 +12,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.errors import ModelError
 from qcompiler.passes.elementwise_steps import (
     MoveNumbers,
     climb,
@@ -23,6 +24,7 @@ from qcompiler.passes.elementwise_steps import (
 from qcompiler.passes.fold_quantizers import same_in_space
 from qcompiler.passes.fold_windows import pooled_integers
 from qcompiler.passes.rewriting import as_parameter, discard, plain_dequantize, replace
+from qcompiler.passes.wide_integers import wide_operand
 
 _ZERO = np.zeros(1, np.int64)
 
@@ -36,6 +38,9 @@ class RaiseMaxPools(RewritePattern):
         source = plain_dequantize(value)
         if source is None or not steps or source.channel_axis not in (None, 1):
             return
+        wide = wide_operand(op, source.input)
+        if wide is not None:
+            raise ModelError([wide])
         new: list[Operation] = []
         pooled = _pooled_by_direction(op, source, steps, new)
         if pooled is None:

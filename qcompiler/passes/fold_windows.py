@@ -9,6 +9,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 from qcompiler.arith.windows import Window
 from qcompiler.dialects import nn, qint
 from qcompiler.dialects.attributes import Array, shape_of
+from qcompiler.errors import ModelError
 from qcompiler.passes.rewriting import (
     accumulated,
     as_parameter,
@@ -17,6 +18,7 @@ from qcompiler.passes.rewriting import (
     replace,
     scale_product,
 )
+from qcompiler.passes.wide_integers import wide_operand
 
 _ZERO = np.zeros(1, np.int64)
 
@@ -107,6 +109,9 @@ class MaxPoolPattern(RewritePattern):
         source = plain_dequantize(op.input)
         if source is None or source.channel_axis not in (None, 1):
             return
+        wide = wide_operand(op, source.input)
+        if wide is not None:
+            raise ModelError([wide])
         lowest = qint.range_of(source.input.type).lo
         replace(rewriter, op, _pooled(source, "max", op.window, lowest)[0])
 

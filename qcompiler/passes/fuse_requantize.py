@@ -30,6 +30,7 @@ integer tensor gives a `qint.requantize`, several (a residual connection) a `qin
 Parameters that vary along several axes (a bias for every pixel, an average over fewer elements at the
 border) are one row along all of these axes: the integers are reshaped around the region.
 Leaves alone: quantizers of real inputs (they stay on the host).
+Refuses samples, and sums of them, of more than 63 bits where anything but a sum or a quantizer takes them.
 """
 
 from collections.abc import Sequence
@@ -43,8 +44,10 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
+from qcompiler.errors import ModelError
 from qcompiler.passes.rewriting import apply_patterns, replace
 from qcompiler.passes.scalar_chains import Chain, FlatRows, NotAChainError, Rows, scalar_body
+from qcompiler.passes.wide_integers import wide_operands
 
 
 class _FuseRequantize(RewritePattern):
@@ -128,3 +131,6 @@ class FuseRequantizePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         apply_patterns(op, [_FuseRequantize()])
+        problems = list(wide_operands(op))
+        if problems:
+            raise ModelError(problems)

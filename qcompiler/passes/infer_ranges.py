@@ -49,6 +49,7 @@ from qcompiler.interpreters.channel_kinds import channel_kinds
 from qcompiler.interpreters.joint_functions import joint_function
 from qcompiler.interpreters.scalar_functions import scalar_function
 from qcompiler.passes.rewriting import narrow_body, numerics_of, set_range
+from qcompiler.passes.wide_integers import FEWER_BITS
 from qcompiler.provenance.sources import place_of
 
 _FLOAT32_NOISE = 2.0**-20
@@ -221,7 +222,7 @@ def _too_wide(operations: Iterable[Operation]) -> Iterator[Problem]:
                 yield Problem(
                     place_of(op),
                     f"its integers may need {element.width_bits} bits, at most {most} allowed",
-                    "use weights or activations of fewer bits, or sum over fewer inputs",
+                    FEWER_BITS,
                 )
 
 

@@ -204,6 +204,89 @@ def test_grid_sample(attributes, tmp_path):
     check(grid(**attributes), tmp_path, 100, rng=np.random.default_rng(5))
 
 
+READERS = {
+    "windows": [node("Conv", ["sampled", "w"], ["made"], pads=[1, 0, 0, 1])],
+    "maxima": [node("MaxPool", ["sampled"], ["made"], kernel_shape=[2, 2])],
+    "one tap": [node("Conv", ["sampled", "w1"], ["made"], group=2)],
+    "some elements": [node("Conv", ["sampled", "w1"], ["made"], strides=[2, 2], group=2)],
+    "two layers": [
+        node("Conv", ["sampled", "w"], ["wide"], pads=[1, 0, 0, 1]),
+        *qdq("wide", "first", 0),
+        node("Conv", ["sampled", "w1"], ["near"], group=2),
+        *qdq("near", "second", 0),
+        node("Add", ["first", "second"], ["made"]),
+    ],
+}  # fmt: skip
+
+
+def read_samples(reader):
+    """A grid's samples, of which layers are made without a quantizer between."""
+    rng = np.random.default_rng(7)
+    wide, constants = weights("w", (2, 2, 2, 2), rng)
+    tap, more = weights("w1", (2, 1, 1, 1), rng)
+    nodes = [
+        *qdq("x", "x_real", 1), *qdq("g", "g_real", 3), wide, tap,
+        node("GridSample", ["x_real", "g_real"], ["sampled"]),
+        *READERS[reader], *qdq("made", "y", 0),
+    ]  # fmt: skip
+    return finished(nodes, constants | more, {"x": [1, 2, 5, 6], "g": [1, 4, 4, 2]})
+
+
+@pytest.mark.simulation
+@pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(r, marks=[] if r in ("windows", "two layers") else pytest.mark.sweep)
+        for r in READERS
+    ],
+)
+def test_layers_that_read_samples(reader, tmp_path):
+    """Windows of samples are windows; a layer of one tap may have the samples made for it."""
+    check(read_samples(reader), tmp_path, 100, rng=np.random.default_rng(7))
+
+
+@pytest.mark.parametrize(("scale", "bits"), [(0.01, 68), (0.12, 64)])
+@pytest.mark.parametrize("reader", READERS)
+def test_layers_that_read_wide_samples(reader, scale, bits, monkeypatch, tmp_path):
+    """Sums and quantizers take integers of any width; all that passes make of them is compared."""
+    monkeypatch.setitem(CONSTANTS, "s3", np.float32(scale))
+    path = save(read_samples(reader), tmp_path)
+    if reader != "maxima":
+        design = qcompiler.compile(path, validate=True, numerics="exact")
+        assert f"samples have {bits} bits" in design.notes[0]
+        return
+    with pytest.raises(qcompiler.ModelError) as refused:
+        qcompiler.compile(path, validate=True)
+    (problem,) = refused.value.problems
+    assert problem.what == f"takes integers of {bits} bits, at most 63 allowed"
+    assert problem.remedy == (
+        "put a quantizer before this node, or give the positions of sampled (ONNX GridSample) a "
+        "scale that is a power of two"
+    )
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+def test_one_tap_is_sampled_once(group, tmp_path):
+    """A kernel of one element is a layer like others, whatever its groups."""
+    rng = np.random.default_rng(8)
+    weight, constants = weights("w", (4, 4 // group, 1, 1), rng)
+    nodes = [
+        *qdq("x", "x_real", 1), *qdq("o", "o_real", 1), weight,
+        node("DeformConv", ["x_real", "w", "o_real"], ["deform"], group=group),
+        *qdq("deform", "y", 0),
+    ]  # fmt: skip
+    shapes = {"x": [1, 4, 5, 6], "o": [1, 2, 5, 6]}
+    path = save(finished(nodes, constants, shapes), tmp_path)
+    design = qcompiler.compile(path, validate=True)
+    assert sum(isinstance(p, stream.SampleOp) for p in design.network.processes) == 1
+    x = frames(onnxruntime.InferenceSession(path), rng, 4)
+    wanted = [
+        onnxruntime.InferenceSession(path).run(None, {name: v[n] for name, v in x.items()})[0]
+        for n in range(4)
+    ]
+    np.testing.assert_array_equal(np.reshape(design.predict(x), (4, 1, 4, 5, 6)), wanted)
+
+
 def test_a_budget_of_memory_says_which_offsets_are_wide(tmp_path):
     rng = np.random.default_rng(6)
     wide, near = (

@@ -5,7 +5,6 @@ then compute without rounding, and all agree.
 """
 
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,9 +14,10 @@ from onnx.reference import ReferenceEvaluator
 from onnx_models import model, node, save
 
 import qcompiler
+from benchmarks.common import MODELS
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no models of others at {SHARED}")
+SHARED = MODELS.parent
+pytestmark = pytest.mark.skipif(not MODELS.is_dir(), reason=f"no models of others at {MODELS}")
 
 
 def grid_of(values):
@@ -93,7 +93,7 @@ NODES = [
 @pytest.mark.simulation
 @pytest.mark.parametrize("name", NODES)
 def test_models_of_onnx(name, tmp_path):
-    path = SHARED / "models" / f"{name}.onnx"
+    path = MODELS / f"{name}.onnx"
     golden = golden_data(path)
     made, frame = on_grids(onnx.load(path), golden)
     wanted = onnxruntime.InferenceSession(made.SerializeToString()).run(None, frame)[0]

@@ -75,7 +75,8 @@ def _flat_window(window: Window) -> Window:
 
 def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> SSAValue:
     """Adds what makes the windows of an operation; returns these."""
-    if isinstance(op.input.owner, qint.SampleOp):
+    if _samples_itself(state, op.input):
+        assert isinstance(op.input.owner, qint.SampleOp)
         return _samples(state, op.input.owner, groups)
     seen = op.padded_range
     process = stream.SlidingWindowOp(
@@ -90,18 +91,24 @@ def _windows(state: Conversion, op: qint.ConvOp | qint.PoolOp, groups: int) -> S
 
 def lower_sample(state: Conversion, op: qint.SampleOp) -> None:
     """Adds the process of a `qint.sample`, or leaves that to the convolution of its windows."""
-    sampling = op.sampling
-    if sampling.taps == 1:
+    kernel, readers = op.sampling.kernel, [use.operation for use in op.result.uses]
+    single = op.sampling.taps == 1
+    if all(_takes_whole(reader, kernel) for reader in readers) and (not single or len(readers) < 2):
+        state.values[op.result] = state.values[op.input]  # known; each reader samples for itself
+    elif single:
         state.values[op.result] = _samples(state, op, 1)
-        return
-    if not all(_takes_whole(use.operation, sampling.kernel) for use in op.result.uses):
+    else:
         state.refuse(
             op,
             "windows of samples are read by something else than a convolution of them",
             "let one DeformConv, of the same kernel, read them",
         )
-        return
-    state.values[op.result] = state.values[op.input]  # known; each reader samples for itself
+
+
+def _samples_itself(state: Conversion, value: SSAValue) -> bool:
+    """Whether `lower_sample` left the sampling of a value to the operations that read it."""
+    owner = value.owner
+    return isinstance(owner, qint.SampleOp) and state.values[value] is state.values[owner.input]
 
 
 def _takes_whole(reader: Operation, kernel: tuple[int, int]) -> bool:
@@ -135,7 +142,8 @@ def lower_conv(state: Conversion, op: qint.ConvOp) -> None:
         unit = stream.VvauOp(_windows(state, op, channels), name, element, taps)
         _weighted(state, op, weights, unit)
         return
-    given = state.values[op.input] if op.window.is_pointwise else _windows(state, op, op.groups)
+    as_it_is = op.window.is_pointwise and not _samples_itself(state, op.input)
+    given = state.values[op.input] if as_it_is else _windows(state, op, op.groups)
     unit = stream.MvauOp(given, name, element, outputs, 1, 1, op.groups)
     _weighted(state, op, weights, unit)
 

@@ -127,9 +127,16 @@ def deformable_volume(net: Net, mended: bool):
         net.op("DeformConv", x, net.weights(2, 2, 1, 3, 3), o)
 
 
-def _grid(net: Net, shape=(1, 3, 3, 2), **attributes):
+def _grid(net: Net, shape=(1, 3, 3, 2), scale=0.25, **attributes):
     net.input("g", shape)
-    return net.op("GridSample", net.quantized(), net.quantized("g", 0.25, 0, np.int8), **attributes)
+    positions = net.quantized("g", scale, 0, np.int8)
+    return net.op("GridSample", net.quantized(), positions, **attributes)
+
+
+@refused(_CHAPTER, "the largest of samples of many bits", "maxpool_0",
+         "positions with a scale that is a power of two", shape=_IMAGE)  # fmt: skip
+def largest_of_wide_samples(net: Net, mended: bool):
+    net.op("MaxPool", _grid(net, scale=0.0078125 if mended else 0.01), kernel_shape=[2, 2])
 
 
 @refused(_CHAPTER, "samples of a cubic function", "gridsample_0", "linear", shape=_IMAGE)

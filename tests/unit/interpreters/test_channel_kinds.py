@@ -84,6 +84,14 @@ def test_kinds(row, count):
     assert split.count == row.size
 
 
+def test_bounds_that_no_int64_holds_tell_channels_apart():
+    module = parse_module(make_context(), text(4, dense(ROWS[1:2].repeat(4))))
+    (op,) = (op for op in module.walk() if isinstance(op, qint.RequantizeOp))
+    kinds = channel_kinds(op.scalar_body, 4, np.array([2**70, 5, 2**70, -(2**70)], object))
+    assert kinds.count == 3
+    assert kinds.of_each[0] == kinds.of_each[2] != kinds.of_each[3]
+
+
 LIMITED = """
 import resource, sys
 from qcompiler.assembly import parse_module
