@@ -89,6 +89,13 @@ _places("weights that all work at once, elsewhere", "fc", "8 cycles", "external"
         "external")("weights_at_once", cycles=1)  # fmt: skip
 
 
+@refused(_CHAPTER, "weights elsewhere, with several pixels a clock", "line", "internal weights",
+         shape=(1, 1, 8), options={"weights": "external", "pixels_per_clock": 4},
+         mended_options={"weights": "internal"})  # fmt: skip
+def weights_of_pixels(net: Net, mended: bool):
+    net.op("Conv", net.quantized(), net.weights(2, 1, 3), name="line", pads=[1, 1])
+
+
 @refused(_CHAPTER, "a folding in which weights from elsewhere all work at once",
          "folding.json: fc", "a smaller PE",
          options={"weights": "external", "folding": json.dumps({"fc": {"PE": 4, "SIMD": 4}})},
