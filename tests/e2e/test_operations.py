@@ -193,11 +193,6 @@ REFUSED = {
         {"w": weights(3, 8, 1, 1), "t": F32(1.3e-7)},
         r"c \(ONNX Concat.*different scales, and its result reaches r .*add a quantizer",
     ),
-    "quotient of activations": (
-        [*branch(), node("Div", ["d", "e"], ["r"])],
-        {},
-        r"^r \(ONNX Div\): .*added, subtracted or multiplied only.*end the model before",
-    ),
 }  # fmt: skip
 
 
