@@ -15,6 +15,7 @@ from benchmarks.common import (
     MODELS,
     REPOSITORY,
     RESULTS,
+    commit,
     markdown,
     print_table,
     save_results,
@@ -137,7 +138,7 @@ def _row(found: dict[str, Any]) -> list[str]:
 _TEXT = """\
 # Clocks after place and route
 
-Written by `python -m benchmarks.place --write-docs`; do not edit.
+Written by `python -m benchmarks.place --write-docs` at {commits}; do not edit.
 
 Each model is compiled for a part and a clock, simulated in Verilator ({frames} frames back to back,
 every integer compared), and placed and routed by nextpnr in the measuring wrapper, seed 1.
@@ -169,7 +170,7 @@ def main() -> int:
     results = _known()
     for case in CASES:
         if not parsed.only or case.name in parsed.only:
-            results[case.name] = measure(case)
+            results[case.name] = measure(case) | {"commit": commit()}
             print(" | ".join(_row(results[case.name])), flush=True)
             save_results("place", results)
     found = [results[name] for name in names if name in results]
@@ -177,7 +178,8 @@ def main() -> int:
     print_table("clocks", _COLUMNS, rows)
     if parsed.write_docs:
         table = markdown(_COLUMNS, rows)
-        text = _TEXT.format(frames=_FRAMES, off=MOST_OFF, table=table)
+        commits = ", ".join(sorted({result["commit"] for result in found}))
+        text = _TEXT.format(commits=commits, frames=_FRAMES, off=MOST_OFF, table=table)
         _PAGE.write_text(text, encoding="utf-8")
     return int(not all(result["met"] for result in found))
 
