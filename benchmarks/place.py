@@ -155,7 +155,8 @@ def _known() -> dict[str, Any]:
     path = RESULTS / "place.json"
     if not path.exists():
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))["results"]
+    known = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return {name: result for name, result in known.items() if "commit" in result}
 
 
 def main() -> int:
