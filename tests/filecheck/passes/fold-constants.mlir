@@ -31,20 +31,26 @@ func.func @a_division_by_zero_stays() -> tensor<1xf32> {
   %y = nn.div %a, %b : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
   func.return %y : tensor<1xf32>
 }
-// CHECK-LABEL: func.func @powers(%x: tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1xf32>)
+// CHECK-LABEL: func.func @powers(%x: tensor<1xf32>)
 // CHECK-NEXT: %root = nn.sqrt %x : (tensor<1xf32>) -> tensor<1xf32>
 // CHECK-NEXT: %square = nn.mul %x, %x : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
-// CHECK-NEXT: %three = nn.constant dense<3.000000e+00> : tensor<f32> -> tensor<f32>
-// CHECK-NEXT: %cube = nn.pow %x, %three : (tensor<1xf32>, tensor<f32>) -> tensor<1xf32>
-// CHECK-NEXT: func.return %root, %square, %cube : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>
-func.func @powers(%x : tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) {
+// CHECK-NEXT: %inverse = nn.sqrt %x : (tensor<1xf32>) -> tensor<1xf32>
+// CHECK-NEXT: %inverse_1 = nn.mul %x, %inverse : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+// CHECK-NEXT: %inverse_2 = nn.constant dense<1.000000e+00> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %inverse_3 = nn.div %inverse_2, %inverse_1 : (tensor<f32>, tensor<1xf32>) -> tensor<1xf32>
+// CHECK-NEXT: %third = nn.constant dense<3.000000e-01> : tensor<f32> -> tensor<f32>
+// CHECK-NEXT: %other = nn.pow %x, %third : (tensor<1xf32>, tensor<f32>) -> tensor<1xf32>
+// CHECK-NEXT: func.return %root, %square, %inverse_3, %other
+func.func @powers(%x : tensor<1xf32>) -> (tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>) {
   %half = nn.constant dense<[0.5]> : tensor<1xf32> -> tensor<1xf32>
   %two = nn.constant dense<[2.0]> : tensor<1xf32> -> tensor<1xf32>
-  %three = nn.constant dense<[3.0]> : tensor<1xf32> -> tensor<1xf32>
+  %minus = nn.constant dense<[-1.5]> : tensor<1xf32> -> tensor<1xf32>
+  %third = nn.constant dense<[0.3]> : tensor<1xf32> -> tensor<1xf32>
   %root = nn.pow %x, %half : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
   %square = nn.pow %x, %two : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
-  %cube = nn.pow %x, %three : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
-  func.return %root, %square, %cube : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>
+  %inverse = nn.pow %x, %minus : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+  %other = nn.pow %x, %third : (tensor<1xf32>, tensor<1xf32>) -> tensor<1xf32>
+  func.return %root, %square, %inverse, %other : tensor<1xf32>, tensor<1xf32>, tensor<1xf32>, tensor<1xf32>
 }
 // CHECK-LABEL: func.func @one_channel_is_a_number(%x: tensor<1x1x2xf32>, %z: tensor<2xf32>) -> (tensor<1x1x2xf32>, tensor<1x2xf32>)
 // CHECK-NEXT: %a = nn.constant dense<3.000000e+00> : tensor<f32> -> tensor<f32>
