@@ -21,6 +21,8 @@ func.func @main(%x : tensor<1x2x2x3x!qint.int<0, 7>>) -> tensor<1x12x!qint.int<0
 Requires: fold-scales, which puts a transposition before and after every convolution and pool.
 Keeps: every integer. Where a flattened tensor meets a matrix, the rows of the matrix follow the new
 order of its elements.
+A slice, a padding or a repetition between transpositions that undo one another needs neither, and
+what is transposed is sliced before.
 An input that is read channels last somewhere flows so everywhere: the host transposes it.
 Leaves alone: transpositions of the inputs and outputs of the core, which the host does.
 """
@@ -62,6 +64,60 @@ class _MergeTransposes(RewritePattern):
             before = inner.permutation.get_values()
             merged = qint.TransposeOp(inner.input, [before[axis] for axis in permutation])
             replace(rewriter, op, [merged])
+
+
+class _MovesInTheirOrder(RewritePattern):
+    """transpose(move(transpose(x))) = move(x), where the transpositions undo one another.
+
+    No convolution or pool wants another order then, and each transposition would keep a frame.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.TransposeOp, rewriter: PatternRewriter) -> None:
+        move = op.input.owner
+        if not isinstance(move, qint.Rearrangement | qint.PadOp) or not op.input.has_one_use():
+            return
+        inner = move.operands[0].owner
+        if not isinstance(inner, qint.TransposeOp):
+            return
+        before = inner.permutation.get_values()
+        if [before[axis] for axis in op.permutation.get_values()] != list(range(len(before))):
+            return
+        moved = move.in_order_of(inner.input, before)
+        if moved is not None:
+            replace(rewriter, op, [moved])
+
+
+class _SliceFirst(RewritePattern):
+    """slice(transpose(x)) = transpose(slice(x)): less is kept to be transposed, often nothing.
+
+    Also past dimensions of 1 that come or go between them.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: qint.SliceOp, rewriter: PatternRewriter) -> None:
+        inner = op.input.owner
+        if isinstance(inner, qint.TransposeOp) and not _is_kept(op.input):
+            permutation = inner.permutation.get_values()
+            moved = op.in_order_of(inner.input, permutation)
+            replace(rewriter, op, [moved, qint.TransposeOp(moved.result, permutation)])
+        elif isinstance(inner, qint.ReshapeOp) and isinstance(inner.input.owner, qint.TransposeOp):
+            bounds = _past_units(op, shape_of(inner.input.type))
+            if bounds is not None and not _is_kept(inner.input):
+                moved = qint.SliceOp(inner.input, *bounds)
+                replace(
+                    rewriter, op, [moved, qint.ReshapeOp(moved.result, shape_of(op.result.type))]
+                )
+
+
+def _past_units(op: qint.SliceOp, shape: Sequence[int]) -> list[list[int]] | None:
+    """Returns starts, ends and steps for another shape of the input; None if not only 1s differ."""
+    given = shape_of(op.input.type)
+    if [n for n in given if n > 1] != [n for n in shape if n > 1]:
+        return None
+    kept = iter([b for n, *b in zip(given, *op.bounds, strict=True) if n > 1])
+    every = [[0, 1, 1] if n == 1 else next(kept) for n in shape]
+    return [list(part) for part in zip(*every, strict=True)]
 
 
 class _UnitsAreReshaped(RewritePattern):
@@ -233,7 +289,7 @@ class ChannelsLastPass(ModulePass):
         for function in op.body.block.ops:
             _move_inputs(function)
         apply_patterns(op, [_MergeTransposes(moving=True), *down])
-        rest = _UnitsAreReshaped(), _FlattenBeforeMatrix()
+        rest = _MovesInTheirOrder(), _SliceFirst(), _UnitsAreReshaped(), _FlattenBeforeMatrix()
         apply_patterns(op, [_MergeTransposes(moving=False), *down, *rest])
         for inner in op.walk():
             inner.attributes.pop(_KEPT, None)

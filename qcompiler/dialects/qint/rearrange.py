@@ -32,6 +32,11 @@ def _ints(values: Sequence[int]) -> DenseArrayBase:
     return DenseArrayBase.from_list(i64, list(values))
 
 
+def _untransposed(values: Sequence[int], permutation: Sequence[int]) -> list[int]:
+    """Returns one value for each axis of a tensor, given those of the axes of its transposition."""
+    return [value for _, value in sorted(zip(permutation, values, strict=True))]
+
+
 def _tensor(range_: IntRange, shape: Sequence[int]) -> TensorType[IntType]:
     return TensorType(IntType(range_.lo, range_.hi), shape)
 
@@ -50,6 +55,13 @@ class Rearrangement(IntegerOp, ABC):
     @abstractmethod
     def apply(self, x: Array) -> Array:
         """Returns the result for a batch, shape [batch, *input shape]."""
+
+    def in_order_of(self, x: SSAValue, permutation: Sequence[int]) -> IntegerOp | None:
+        """Returns the move of `x` that is this one if its input is a transposition of `x`.
+
+        The result is then to be transposed as well. None if the move has an order of its own.
+        """
+        return None
 
 
 @irdl_op_definition
@@ -84,6 +96,9 @@ class SliceOp(Rearrangement):
         parts = (self.starts, self.ends, self.steps)
         starts, ends, steps = (list(part.get_values()) for part in parts)
         return starts, ends, steps
+
+    def in_order_of(self, x: SSAValue, permutation: Sequence[int]) -> "SliceOp":
+        return SliceOp(x, *(_untransposed(part, permutation) for part in self.bounds))
 
     def apply(self, x: Array) -> Array:
         slices = (slice(*bounds) for bounds in zip(*self.bounds, strict=True))
@@ -132,6 +147,9 @@ class ResizeNearestOp(Rearrangement):
     def factors(self) -> tuple[int, ...]:
         """How often elements are repeated along each axis."""
         return tuple(self.scales.get_values())
+
+    def in_order_of(self, x: SSAValue, permutation: Sequence[int]) -> "ResizeNearestOp":
+        return ResizeNearestOp(x, _untransposed(self.factors, permutation))
 
     def apply(self, x: Array) -> Array:
         for axis, factor in enumerate(self.factors):
@@ -233,6 +251,12 @@ class PadOp(IntegerOp):
             },
             result_types=[_tensor(bounds, _padded(shape_of(input.type), begin, end))],
         )
+
+    def in_order_of(self, x: SSAValue, permutation: Sequence[int]) -> "PadOp":
+        """Returns the padding of `x` that is this one if its input is a transposition of `x`."""
+        parts = (self.begin.get_values(), self.end.get_values())
+        begin, end = (_untransposed(part, permutation) for part in parts)
+        return PadOp(x, begin, end, self.value.value.data)
 
     @property
     def widths(self) -> list[tuple[int, int]]:

@@ -127,7 +127,7 @@ class RequantizeOp(Pipe):
         return [made], [made.result]
 
     def follow(self, target_cycles: int) -> None:
-        follow_input(self)
+        follow_input(self, target_cycles)
 
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         (value,) = inputs
@@ -193,7 +193,7 @@ class ReshapeOp(Pipe):
         return [], inputs
 
     def follow(self, target_cycles: int) -> None:
-        follow_input(self)
+        follow_input(self, target_cycles)
 
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         return (inputs[0].reshape(len(inputs[0]), *self.output_channel.frame_shape),)

@@ -54,7 +54,7 @@ class DuplicateOp(Process):
         return max(reader_lanes(copy, target_cycles) for copy in self.copies)
 
     def follow(self, target_cycles: int) -> None:
-        follow_input(self)
+        follow_input(self, target_cycles)
 
     def evaluate(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         return (inputs[0],) * len(self.results)

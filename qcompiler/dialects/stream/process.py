@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
-from qcompiler.dialects.stream.channel import ChannelType, channel_of, set_lanes
+from qcompiler.dialects.stream.channel import ChannelType, channel_of, divisors, set_lanes
 from qcompiler.dialects.stream.flow import Flow, scheduled_flows
 from qcompiler.dialects.stream.schedule import Busy, Demand, Schedule, Timeline, Times
 from qcompiler.dialects.stream.weights import WeightsOp
@@ -384,11 +384,20 @@ def reader_lanes(value: SSAValue, target_cycles: int) -> int:
     return channel.enough_lanes(target_cycles)
 
 
-def follow_input(process: Process) -> None:
-    """Gives the results the lanes of the first input, as far as they divide all channels."""
-    given = process.input_channels[0].lanes.data
+def follow_input(process: Process, target_cycles: int) -> None:
+    """Gives the results the lanes of the first input, as far as they divide all channels.
+
+    Where those are too few for a frame in `target_cycles`, the fewest that are enough.
+    """
+    given, most = process.input_channels[0].lanes.data, process.largest_lanes
+    lanes = gcd(given, most)
+    frames = (*process.input_channels, *(channel_of(result) for result in process.results))
+    elements = max(channel.with_lanes(1).beats for channel in frames)
+    if lanes < given and elements > target_cycles * lanes:
+        enough = [d for d in divisors(most) if elements <= target_cycles * d]
+        lanes = next(iter(enough), most)
     for result in process.results:
-        set_lanes(result, gcd(given, process.largest_lanes))
+        set_lanes(result, lanes)
 
 
 class Pipe(Process):
