@@ -24,7 +24,15 @@ import torch
 from onnx import numpy_helper
 
 from benchmarks import transformer_networks as networks
-from benchmarks.common import MODELS, REPOSITORY, RESULTS, markdown, print_table, save_results
+from benchmarks.common import (
+    MODELS,
+    REPOSITORY,
+    RESULTS,
+    commit,
+    markdown,
+    print_table,
+    save_results,
+)
 from benchmarks.fifo_sizing import Search
 from benchmarks.reference import Replay, executed
 from benchmarks.token_simulator import TokenSimulator
@@ -70,6 +78,7 @@ class Found:
         fifo_bits: of all FIFOs.
         least_bits: that keep the pace, found by search; 0 if not searched.
         notes: the first differences.
+        commit: at which it was found.
     """
 
     network: str
@@ -90,6 +99,7 @@ class Found:
     fifo_bits: int = 0
     least_bits: int = 0
     notes: list[str] = field(default_factory=list[str])
+    commit: str = field(default_factory=commit)
 
     @property
     def good(self) -> bool:
@@ -323,6 +333,7 @@ weights are random, of a fixed seed.
   `qcc estimate` says / as `qcc compile` says / measured in simulation.
 - *FIFO bits*, and the least with which a search by simulation of beats keeps the pace: no single
   FIFO can be less.
+- *commit*: at which the row was measured.
 
 Masks stay out of the quantizers (`Where` and `Softmax` are left in floating point): a mask of
 -inf has no scale, and one of -10,000 leaves one code for all scores.
@@ -330,6 +341,7 @@ Masks stay out of the quantizers (`Where` and `Softmax` are left in floating poi
 _COLUMNS = [
     "network", "values", "differ", "codes", "ties", "mismatches", "near a border", "frames",
     "wrong in Verilog", "cycles", "latency", "FIFO bits", "least",
+    "commit",
 ]  # fmt: skip
 
 
@@ -339,7 +351,7 @@ def _row(found: Found) -> list[str]:
         found.network, str(found.values), *map(str, counts), str(found.wrong),
         f"{found.estimate} / {found.cycles} / {found.measured:g}",
         f"{found.estimated_latency} / {found.latency} / {found.measured_latency}",
-        str(found.fifo_bits), str(found.least_bits),
+        str(found.fifo_bits), str(found.least_bits), found.commit,
     ]  # fmt: skip
 
 
