@@ -37,13 +37,16 @@ class Budget:
     constants: bool = False
 
     @staticmethod
-    def of(device: str | None, asked: Mapping[str, int]) -> "Budget | None":
+    def of(device: str | None, *, luts: int = 0, dsps: int = 0, brams: int = 0) -> "Budget | None":
         """Returns what a part has, and no more than is asked for; None without any limit.
 
         Args:
             device: name or file; None for the default part, of which only what is asked for counts.
-            asked: most by LUT, DSP, BRAM; 0 where nothing is.
+            luts: most look-up tables that are asked for, 0 where nothing is.
+            dsps: likewise, hard multipliers.
+            brams: likewise, block memories.
         """
+        asked = {"LUT": luts, "DSP": dsps, "BRAM": brams}
         limits: Mapping[str, int] = {kind: number for kind, number in asked.items() if number}
         if device is None and not limits:
             return None

@@ -296,8 +296,9 @@ class SelectFoldingPass(ModulePass):
         if self.multipliers == SHIFTS:
             bound = _by_shifts(layers, bound)
         _require_time_for_weights(layers, self.target_cycles)
-        asked = {"LUT": self.max_luts, "DSP": self.max_dsps, "BRAM": self.max_brams}
-        budget = Budget.of(self.device, asked)
+        budget = Budget.of(
+            self.device, luts=self.max_luts, dsps=self.max_dsps, brams=self.max_brams
+        )
         if budget is None or not layers:
             chosen = {name: choose(la, target, bound.get(name)) for name, la in layers.items()}
             fold(network, chosen, target)

@@ -46,7 +46,8 @@ class SelectRamStylePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
-        asked = {"LUT": self.max_luts, "DSP": self.max_dsps, "BRAM": self.max_brams}
-        budget = Budget.of(self.device, asked)
+        budget = Budget.of(
+            self.device, luts=self.max_luts, dsps=self.max_dsps, brams=self.max_brams
+        )
         if network is not None and budget is not None:
             spare_blocks(network, budget)

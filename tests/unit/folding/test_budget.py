@@ -201,8 +201,8 @@ def test_a_factor_that_is_not_given_is_searched(tmp_path):
 
 
 def test_a_limit_does_not_go_beyond_the_device():
-    assert Budget.of("ice40-up5k", {"LUT": 5000}).limits["LUT"] == 5000  # beyond what routes easily
-    assert Budget.of("ice40-up5k", {"LUT": 100000}).limits["LUT"] == 5280
+    assert Budget.of("ice40-up5k", luts=5000).limits["LUT"] == 5000  # beyond what routes easily
+    assert Budget.of("ice40-up5k", luts=100000).limits["LUT"] == 5280
 
 
 def test_a_device_bounds_a_design_and_names_its_neighbours():

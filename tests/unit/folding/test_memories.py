@@ -31,7 +31,7 @@ def network():
 
 
 def budget(brams, luts=0, device="ecp5-25k"):
-    found = Budget.of(device, {"BRAM": brams, "LUT": luts})
+    found = Budget.of(device, luts=luts, brams=brams)
     assert found is not None
     return found
 
