@@ -1,10 +1,9 @@
 """Keeps memories in look-up tables where block memories run out and tables are left."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from qcompiler.analysis.area.estimate import Area, total
-from qcompiler.analysis.area.process_area import process_area, state_area
+from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.process_area import network_area, process_area
 from qcompiler.analysis.network import Network
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget
@@ -57,16 +56,14 @@ def spare_blocks(network: Network, budget: Budget) -> Kept:
         network: folded, with its adapters and FIFOs.
         budget: its family has memories in tables, else nothing moves.
     """
-    family, dsp = budget.family, budget.dsp
     for process in network.processes:
         process.ram_style = None
-    areas = {process: process_area(process, family, dsp=dsp) for process in network.processes}
-    area = total(areas.values()) + state_area(network, family, dsp=dsp)
+    area = network_area(network, budget.family, dsp=budget.dsp)
     most = budget.limits.get("BRAM", area.brams)
     if area.brams <= most or not budget.has_tables:
         return Kept(area, area)
     moved, now = list[_Move](), area
-    for move in sorted(_moves(areas, budget), key=lambda move: move.price):
+    for move in sorted(_moves(network, budget), key=lambda move: move.price):
         if now.brams <= most:
             break
         moved.append(move)
@@ -85,11 +82,12 @@ def spare_blocks(network: Network, budget: Budget) -> Kept:
     return Kept(now, area, each)
 
 
-def _moves(areas: Mapping[stream.Process, Area], budget: Budget) -> list[_Move]:
+def _moves(network: Network, budget: Budget) -> list[_Move]:
     """Returns what may move: what takes fewer block memories then."""
     found = list[_Move]()
     most = _MOST_BITS * budget.limits.get("LUT", float("inf"))
-    for process, area in areas.items():
+    for process in network.processes:
+        area = process_area(process, budget.family, dsp=budget.dsp)
         if not area.brams or process.memory_bits > most:
             continue
         process.ram_style = _TABLES
