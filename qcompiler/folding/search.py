@@ -239,14 +239,16 @@ class Search:
         return Area.of({k: max(0, v + self._offset[k]) for k, v in area.as_dict().items()})
 
     def _excess(self, guessed: Area) -> dict[str, int]:
-        """Returns by how much a guess breaks limits, with tables for blocks that are too few."""
+        """Returns by how much a guess breaks limits."""
+        return self.budget.excess(self._traded(guessed))
+
+    def _traded(self, guessed: Area) -> Area:
+        """Returns a corrected guess, with tables for blocks that are too few if there are some."""
         area = self._corrected(guessed)
-        over = self.budget.excess(area)
-        if self.budget.has_tables and (short := over.get("BRAM", 0)):
-            area += Area(luts=round(short * self._block_price), brams=-short)
-            if "LUT" not in self.budget.excess(area):
-                return self.budget.excess(area)
-        return over
+        short = self.budget.excess(area).get("BRAM", 0)
+        traded = area + Area(luts=round(short * self._block_price), brams=-short)
+        fits = self.budget.has_tables and "LUT" not in self.budget.excess(traded)
+        return traded if fits else area
 
     def _learn(self, trial: Trial) -> None:
         """Corrects guesses by what a trial took more: what is not guessed changes little."""
@@ -474,7 +476,7 @@ class Search:
         for rate in rates:
             foldings, area = self.guess(rate, self.budget.prices)
             if any(trial.foldings[name] != folding for name, folding in foldings.items()):
-                return rate, self._corrected(area)
+                return rate, self._traded(area)
         return None
 
     def _is_beyond(self, other: Trial, here: Trial, *, up: bool) -> bool:
