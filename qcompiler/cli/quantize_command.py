@@ -67,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-bits", metavar="N", type=positive_int, default=8, help="of inputs (default: 8)"
     )
     parser.add_argument(
+        "--input-range",
+        nargs=2,
+        metavar=("LO", "HI"),
+        type=float,
+        help="how far inputs reach, if it is known (0 1 for pixels): distilled ones stay within",
+    )
+    parser.add_argument(
         "--widths",
         metavar="N,N,...",
         type=_widths,
@@ -105,6 +112,8 @@ def run(parsed: argparse.Namespace) -> int:
     if path.resolve() == parsed.model.resolve():
         raise ModelError([Problem(str(path), "is the model itself", "name another file with -o")])
     options = {field.name: getattr(parsed, field.name) for field in fields(Settings)}
+    if parsed.input_range is not None:
+        options["input_range"] = tuple(parsed.input_range)
     if parsed.plot is not None and AUTO not in (parsed.weight_bits, parsed.activation_bits):
         err.print("qcc quantize: --plot has no effect without widths to choose (auto)")
         return 2

@@ -5,16 +5,22 @@ networks take normalized images. Others do not (pixels of 0 to 255), and what th
 normalization remembers tells. It begins with normal numbers of that reach, and steps are in units
 of it.
 
+Two moments leave the tails free: a few numbers go far out, and values with them, so that ranges are
+too wide. If it is known how far inputs reach, numbers stay within. Pictures, then, begin with
+amplitudes that fall as the frequency grows: neighbours are alike, as in those of a camera.
+
 Statistics are those of all frames together, as batch normalizations saw them. The paper asks each
 frame for them: frames are then all alike, and no class is sure of any. Frames of a network with
 scores of classes are of one class after the other, too.
 
 Source: Cai et al., "ZeroQ: A Novel Zero Shot Quantization Framework", CVPR 2020, equation 3 and
 appendix; optimizer, learning rate and schedule as there. Yin et al., "Dreaming to Distill", CVPR
-2020, section 3.2: statistics of the batch, cross entropy.
+2020, section 3.2: statistics of the batch, cross entropy. Field, "Relations between the statistics
+of natural images and the response properties of cortical cells", JOSA A 1987: amplitudes.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +42,9 @@ _WORK = 4e11
 _CLASSES = 1.0
 """What the cross entropy of classes weighs beside distances from statistics."""
 _LEAST_FRAMES, _LEAST_ITERATIONS = 4, 20
+_PICTURE_AXES, _LEAST_SIDE = 4, 2
+Range = tuple[float, float]
+"""The least and the greatest number."""
 
 
 def gaussian(graph: Graph, frames: int = FRAMES, seed: int = 0) -> dict[str, Array]:
@@ -60,16 +69,20 @@ def effort(graph: Graph) -> tuple[int, int]:
     return frames, min(ITERATIONS, max(_LEAST_ITERATIONS, iterations))
 
 
-def distilled(graph: Graph, seed: int = 0, progress: Progress = silent) -> dict[str, Array]:
+def distilled(
+    graph: Graph, seed: int = 0, progress: Progress = silent, within: Range | None = None
+) -> dict[str, Array]:
     """Returns inputs that give values before batch normalizations their remembered statistics.
 
     Args:
         graph: with its batch normalizations.
         seed: of the normal numbers that it begins with.
         progress: is told what goes on.
+        within: how far inputs reach, if that is known.
 
     Raises:
-        ModelError: the graph has no batch normalization behind a layer.
+        ModelError: the graph has no batch normalization behind a layer, or the first one saw
+            inputs beyond the range.
     """
     remembered = statistics(graph)
     if not remembered:
@@ -82,21 +95,69 @@ def distilled(graph: Graph, seed: int = 0, progress: Progress = silent) -> dict[
     from qcompiler.quantization import torch_ops
 
     frames, iterations = effort(graph)
+    start = _start(graph, frames, seed, within)
     with torch_ops.few_threads(multiplications(graph) * frames):
-        return _distilled(graph, remembered, frames, iterations, seed, progress)
+        made = _distilled(graph, remembered, start, iterations, progress)
+    return made if within is None else {name: x.clip(*within) for name, x in made.items()}
+
+
+@dataclass(frozen=True)
+class _Input:
+    """Where an input begins: `mean + deviation * units`; its units stay between two bounds."""
+
+    units: Array
+    mean: float
+    deviation: float
+    bounds: Range | None
+
+
+def _start(graph: Graph, frames: int, seed: int, within: Range | None) -> dict[str, _Input]:
+    found: dict[str, _Input] = {}
+    for name, units in gaussian(graph, frames, seed).items():
+        mean, deviation = input_statistics(graph, name)
+        if within is None:
+            found[name] = _Input(units, mean, deviation, None)
+            continue
+        _check_range(name, mean, deviation, within)
+        lo, hi = ((bound - mean) / deviation for bound in within)
+        found[name] = _Input(_as_pictures(units).clip(lo, hi), mean, deviation, (lo, hi))
+    return found
+
+
+def _check_range(name: str, mean: float, deviation: float, within: Range) -> None:
+    lo, hi = within
+    if not lo - deviation <= mean <= hi + deviation:
+        what = (
+            f"is to reach from {lo:g} to {hi:g}, but the first batch norm saw inputs of mean "
+            f"{mean:.3g} and deviation {deviation:.3g}"
+        )
+        remedy = "give the range of what the network was trained on, after its preprocessing"
+        raise ModelError([Problem(name, what, remedy)])
+
+
+def _as_pictures(units: Array) -> Array:
+    """Returns normal numbers of mean zero and deviation one; in pictures, neighbours are alike.
+
+    Amplitudes fall as one over the frequency, up to a period of the longer side.
+    """
+    if units.ndim != _PICTURE_AXES or min(units.shape[2:]) < _LEAST_SIDE:
+        return units
+    rows, columns = (np.fft.fftfreq(n) for n in units.shape[2:])
+    frequency = np.hypot(rows[:, None], columns).clip(1 / max(units.shape[2:]))
+    alike = np.fft.ifft2(np.fft.fft2(units) / frequency).real
+    return ((alike - alike.mean()) / alike.std()).astype(np.float32)
 
 
 def _distilled(
-    graph: Graph, remembered: list[Statistics], frames: int, iterations: int, seed: int,
+    graph: Graph, remembered: list[Statistics], start: Mapping[str, _Input], iterations: int,
     progress: Progress,
 ) -> dict[str, Array]:  # fmt: skip
     from qcompiler.quantization import torch_ops
 
     torch = torch_ops.torch
-    units = {name: torch_ops.tensor(x) for name, x in gaussian(graph, frames, seed).items()}
+    units = {name: torch_ops.tensor(of.units) for name, of in start.items()}
     for x in units.values():
         x.requires_grad_(True)
-    reach = {name: input_statistics(graph, name) for name in graph.inputs}
     optimizer = torch.optim.Adam([*units.values()], lr=_LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, min_lr=_LEAST_RATE, patience=_PATIENCE
@@ -106,7 +167,7 @@ def _distilled(
     for done in range(iterations):
         progress(f"distilling inputs: {done} of {iterations} iterations")
         optimizer.zero_grad()
-        inputs = {name: reach[name][0] + x * reach[name][1] for name, x in units.items()}
+        inputs = {name: of.mean + units[name] * of.deviation for name, of in start.items()}
         found = loss(inputs, units)
         number = float(found.detach())
         if number < best or not kept:
@@ -114,6 +175,9 @@ def _distilled(
             kept = {name: x.detach().clone() for name, x in inputs.items()}
         found.backward()
         optimizer.step()
+        for name, of in start.items():
+            if of.bounds is not None:
+                units[name].data.clamp_(*of.bounds)
         schedule.step(number)
     return {name: x.numpy() for name, x in kept.items()}
 

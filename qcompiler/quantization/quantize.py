@@ -12,7 +12,7 @@ from qcompiler.errors import ModelError, Problem
 from qcompiler.progress import Progress, silent
 from qcompiler.quantization.batch_norm import fold_batch_norms
 from qcompiler.quantization.data import Data, check_data, read_data
-from qcompiler.quantization.distill import distilled, gaussian
+from qcompiler.quantization.distill import Range, distilled, gaussian
 from qcompiler.quantization.equalize import equalize
 from qcompiler.quantization.graph import Graph
 from qcompiler.quantization.onnx_writer import Format, fits_qdq, is_batched, quantized_model
@@ -133,17 +133,30 @@ def _data(
     settings: Settings,
     progress: Progress,
 ) -> Data:
+    of_names = not isinstance(data, (Data, Mapping))
+    if settings.input_range is not None and not (of_names and str(data) == DISTILLED):
+        what = "has no effect: it is how far distilled inputs reach, and others are given"
+        raise ModelError([Problem("--input-range", what, f"leave it out, or give {DISTILLED}")])
     if isinstance(data, Data):
         return data
     if isinstance(data, Mapping):
         return check_data(data, graph.inputs, "data")
     if str(data) not in (DISTILLED, GAUSSIAN):
         return read_data(Path(data), graph.inputs)
-    return made_data(graph, str(data), settings.seed, progress)
+    return made_data(graph, str(data), settings.seed, progress, settings.input_range)
 
 
-def made_data(graph: Graph, how: str, seed: int, progress: Progress = silent) -> Data:
+def made_data(
+    graph: Graph, how: str, seed: int, progress: Progress = silent, within: Range | None = None
+) -> Data:
     """Returns made-up frames for a float network with its batch norms: `none` or `gaussian`.
+
+    Args:
+        graph: of the network.
+        how: they are made.
+        seed: of the normal numbers that they are, or begin with.
+        progress: is told what goes on.
+        within: how far inputs reach, if that is known; distilled ones stay within.
 
     Raises:
         ModelError: the network has no batch norms to go by.
@@ -153,7 +166,7 @@ def made_data(graph: Graph, how: str, seed: int, progress: Progress = silent) ->
     if not is_batched(graph):
         what = "moves its batch axis, so that inputs cannot be distilled"
         raise ModelError([Problem("model", what, "give --data FILE.npz")])
-    return Data(distilled(graph, seed, progress), None, made=True)
+    return Data(distilled(graph, seed, progress, within), None, made=True)
 
 
 class _Run:

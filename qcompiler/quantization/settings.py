@@ -1,6 +1,7 @@
 """How a model is to be quantized."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 from qcompiler.errors import Problem
@@ -27,6 +28,8 @@ class Settings:
         weight_bits, activation_bits: of all layers and activations; `auto` chooses each of them
             among `widths`, with the least sensitivity that the budget allows.
         input_bits: of the model's inputs.
+        input_range: the least and the greatest number that inputs can have, (0, 1) for pixels, if
+            it is known: inputs that are distilled stay within.
         widths: that `auto` chooses from.
         ranges: how far activations reach, see `ranges.quantizer`; `mse` is for weights, too.
         rounding: of weights: `nearest`, `ldlq`, which lets later weights make up for the errors
@@ -49,6 +52,7 @@ class Settings:
     weight_bits: Bits = 8
     activation_bits: Bits = 8
     input_bits: int = 8
+    input_range: tuple[float, float] | None = None
     widths: tuple[int, ...] = (2, 4, 8)
     ranges: Literal["min-max", "percentile", "mse"] = "mse"
     rounding: Literal["nearest", "ldlq", "quip"] = "ldlq"
@@ -96,7 +100,12 @@ class Settings:
 
     def problems(self) -> list[Problem]:
         """Returns what is wrong with the settings, all at once."""
-        return [*self._wrong_widths(), *self._wrong_words(), *self._wrong_budgets()]
+        return [
+            *self._wrong_widths(),
+            *self._wrong_range(),
+            *self._wrong_words(),
+            *self._wrong_budgets(),
+        ]
 
     def _wrong_widths(self) -> list[Problem]:
         given = {
@@ -111,6 +120,15 @@ class Settings:
             for bits in listed
             if bits != AUTO and not (isinstance(bits, int) and MIN_BITS <= bits <= MAX_BITS)
         ]
+
+    def _wrong_range(self) -> list[Problem]:
+        if self.input_range is None:
+            return []
+        lo, hi = self.input_range
+        if isfinite(lo) and isfinite(hi) and lo < hi:
+            return []
+        what = f"must be finite, the least number first, got {lo} and {hi}"
+        return [Problem("--input-range", what, "for pixels, give 0 1")]
 
     def _wrong_words(self) -> list[Problem]:
         return [

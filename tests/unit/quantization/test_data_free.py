@@ -1,5 +1,6 @@
 """Without data: inputs that have the statistics of the batch norms; torch computes as the model."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from float_networks import Builder, float_outputs, frames, residual_network
 from onnx_models import save
 
 import qcompiler
+from qcompiler.cli.main import main
 from qcompiler.errors import ModelError
 from qcompiler.quantization import distill, torch_ops
 from qcompiler.quantization.extra import library
@@ -120,6 +122,60 @@ def test_without_a_layer_at_the_input_its_reach_is_one(tmp_path):
     b.norm(b.conv(x, "c0", 1, 4), "scores", 4)
     graph = read_float_model(save(b.model([1, 8, 8], ["scores"]), tmp_path))
     assert distill.input_statistics(graph, "image") == (0.0, 1.0)
+
+
+def test_inputs_of_known_range_stay_within(tmp_path, monkeypatch):
+    monkeypatch.setattr(distill, "ITERATIONS", 60)
+    monkeypatch.setattr(distill, "_CLASSES", 0.0)
+    graph = pixels(tmp_path, 0.4, 0.3)
+    free, bound = (distill.distilled(graph, within=w)["image"] for w in (None, (0.0, 1.0)))
+    assert free.min() < -0.1
+    assert bound.dtype == np.float32
+    assert (bound.min(), bound.max()) == (0, 1)
+    np.testing.assert_array_equal(bound, distill.distilled(graph, within=(0.0, 1.0))["image"])
+    loss = distill._Loss(graph, distill.statistics(graph))
+    start = distill._start(graph, distill.FRAMES, 0, (0.0, 1.0))["image"]
+    begins = {"image": start.mean + start.deviation * start.units}
+    losses = [
+        float(loss({k: torch_ops.tensor(x) for k, x in of.items()}, {}))
+        for of in (begins, {"image": bound})
+    ]
+    assert losses[1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("shape", [(64, 3, 16, 24), (64, 16, 8), (64, 3, 1, 24)])
+def test_neighbours_are_alike_in_pictures_only(shape):
+    units = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    made = distill._as_pictures(units)
+    if len(shape) < 4 or 1 in shape[2:]:
+        np.testing.assert_array_equal(made, units)
+        return
+    assert (made.mean(), made.std()) == pytest.approx((0, 1), abs=1e-3)
+    for axis in (2, 3):
+        near = np.corrcoef(made.take(range(15), axis).flat, made.take(range(1, 16), axis).flat)
+        assert near[0, 1] > 0.6
+
+
+def test_a_range_that_cannot_be_is_said(tmp_path):
+    graph = pixels(tmp_path, 100.0, 50.0)
+    with pytest.raises(ModelError, match=r"from 0 to 1, but .* saw inputs of mean 100"):
+        qcompiler.quantize(graph, input_range=(0.0, 1.0))
+    for wrong in ((1.0, 0.0), (0.0, np.inf), (np.nan, 1.0)):
+        with pytest.raises(ModelError, match="must be finite, the least number first"):
+            qcompiler.quantize(graph, input_range=wrong)
+    for given in ("gaussian", {"image": frames()}):
+        with pytest.raises(ModelError, match="has no effect: it is how far distilled inputs"):
+            qcompiler.quantize(graph, given, input_range=(0.0, 255.0))
+
+
+def test_the_command_takes_a_range(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(distill, "ITERATIONS", 20)
+    path, out = save(residual_network(), tmp_path), tmp_path / "q.onnx"
+    words = ["--input-range", "-1.5", "1.5", "--ranges", "min-max", "--json"]
+    assert main(["quantize", str(path), "-o", str(out), *words]) == 0
+    first = json.loads(capfd.readouterr().out)["activations"][0]
+    assert first["values"] == ["image"]
+    assert 128 * first["scale"] == pytest.approx(1.5, rel=0.02)
 
 
 def test_large_networks_get_less_effort(tmp_path):
