@@ -118,6 +118,12 @@ def with_section(page: str, mark: str, text: str) -> str:
     return f"{before}{begin}\n{text}\n{end}{after}"
 
 
+def section(page: str, mark: str) -> str:
+    """Returns what `with_section` put between marks, nothing where they are not."""
+    begin, end = (f"<!-- {mark} {word} -->\n" for word in ("begins", "ends"))
+    return page.partition(begin)[2].partition(end)[0]
+
+
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Returns a table in Markdown, columns aligned."""
     cells = [[str(c) for c in row] for row in (columns, *rows)]

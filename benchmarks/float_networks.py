@@ -30,6 +30,8 @@ class Task:
     channels: int
     attack: float = 0.0
     """By how much each number of a training image is changed against the network."""
+    reach: tuple[float, float] | None = None
+    """The least and the greatest number that a pixel can have; None where they are normalized."""
 
 
 def digits(*, pixels: bool = False) -> Task:
@@ -42,7 +44,7 @@ def digits(*, pixels: bool = False) -> Task:
     order = np.random.default_rng(0).permutation(len(found.target))
     x, y = found.images[order][:, None], found.target[order]
     parts = x[:-500], y[:-500], x[-500:], y[-500:]
-    return _task("digits", parts, 30, 8, 1.0 if pixels else None)
+    return _task("digits", parts, 30, 8, (16.0, 16.0) if pixels else None)
 
 
 def fashion(train: int = 12_000, test: int = 2_000, *, pixels: bool = False) -> Task | None:
@@ -58,7 +60,7 @@ def fashion(train: int = 12_000, test: int = 2_000, *, pixels: bool = False) -> 
     x, y = _idx("train-images-idx3"), _idx("train-labels-idx1")
     tx, ty = _idx("t10k-images-idx3"), _idx("t10k-labels-idx1")
     parts = x[:train, None], y[:train], tx[:test, None], ty[:test]
-    return _task("fashion", parts, 4, 16, 255.0 if pixels else None)
+    return _task("fashion", parts, 4, 16, (255.0, 1.0) if pixels else None)
 
 
 def _idx(name: str) -> Array:
@@ -71,16 +73,16 @@ def _idx(name: str) -> Array:
 
 def _task(
     name: str, parts: tuple[Array, Array, Array, Array], epochs: int, width: int,
-    unit: float | None,
+    white: tuple[float, float] | None,
 ) -> Task:  # fmt: skip
-    """Returns a task of pixels in a unit, or if that is None, of normalized ones."""
+    """Returns a task of pixels: as stored and here, white is; or if that is None, normalized."""
     x, y, tx, ty = parts
-    mean, scale = (float(x.mean()), float(x.std())) if unit is None else (0.0, unit)
+    mean, scale = (float(x.mean()), float(x.std())) if white is None else (0.0, white[0] / white[1])
     images = [((part - mean) / scale).astype(np.float32) for part in (x, tx)]
-    name = name if unit is None else f"{name}, pixels"
-    return Task(
-        name, (images[0], y.astype(np.int64)), (images[1], ty.astype(np.int64)), epochs, width
-    )
+    train, test = (images[0], y.astype(np.int64)), (images[1], ty.astype(np.int64))
+    if white is None:
+        return Task(name, train, test, epochs, width)
+    return Task(f"{name}, pixels", train, test, epochs, width, reach=(0.0, white[1]))
 
 
 class _Block(nn.Module):

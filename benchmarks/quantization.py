@@ -27,6 +27,7 @@ from benchmarks.common import (
     markdown,
     print_table,
     save_results,
+    section,
 )
 from benchmarks.float_networks import Task, digits, fashion, trained
 from benchmarks.quantization_hardware import AREA, hardware
@@ -159,12 +160,12 @@ def accuracies(net: Network, keep: Keep) -> list[list[Any]]:
 
     name = net.task.name
     floats = keep(f"{name} | float", lambda: [accuracy(path, net.task) for path in net.paths])
-    rows: list[list[Any]] = [[name, "float", *[_words(floats)] * 3]]
+    rows: list[list[Any]] = [[name, "float", *[words(floats)] * 3]]
     for way, options in ways(net).items():
         row: list[Any] = [name, way]
         for kind in KINDS:
             measure = partial(net.accuracies, kind, **options)
-            row.append(_words(keep(_key(name, way, kind), measure)))
+            row.append(words(keep(_key(name, way, kind), measure)))
         rows.append(row)
         print(row, flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +186,7 @@ def accuracies(net: Network, keep: Keep) -> list[list[Any]]:
                 images = [real_images(net.task, seed)["image"] for seed in range(len(net.paths))]
                 return [*map(measure, net.paths, images)]
 
-            rows.append([name, way, "", "", _words(keep(f"{name} | {way}", over_seeds))])
+            rows.append([name, way, "", "", words(keep(f"{name} | {way}", over_seeds))])
             print(rows[-1], flush=True)
     return rows
 
@@ -209,7 +210,8 @@ def _key(name: str, way: str, kind: str) -> str:
     return f"{name} | {way} | {kind}"
 
 
-def _words(found: Sequence[float]) -> str:
+def words(found: Sequence[float]) -> str:
+    """Returns the mean over seeds, with the least and the greatest."""
     return f"{np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})"
 
 
@@ -271,6 +273,11 @@ rounded and corrected alike. Accuracy of *4 bits on average*, distilled, less th
 
 `quantize_static` and Brevitas (layers equalized, biases corrected) get the same real images.
 
+## Ranges and inputs
+
+<!-- ranges begins -->
+{ranges}<!-- ranges ends -->
+
 ## Robustness
 
 The score of SPADE on {samples} test images of digits, and the accuracy on images that the float
@@ -309,6 +316,7 @@ def write_page(tables: Mapping[str, list[list[Any]]], seeds: int, commits: Seque
         accuracy=markdown(ACCURACY, tables["accuracy"]),
         differences=markdown(DIFFERENCE, tables["differences"]),
         robustness=markdown(ROBUSTNESS, tables["robustness"]),
+        ranges=section(_DOCUMENT.read_text(encoding="utf-8"), "ranges"),
         area=markdown(AREA, tables["area"]) if tables["area"] else "Not measured.",
     )
     figures = [
@@ -319,9 +327,18 @@ def write_page(tables: Mapping[str, list[list[Any]]], seeds: int, commits: Seque
     _DOCUMENT.write_text("\n".join([text, *figures]), encoding="utf-8")
 
 
-def networks(folder: Path, wanted: Sequence[str], seeds: int) -> list[Network]:
-    """Returns the networks of tasks, trained where the folder does not have them."""
-    tasks = [made(pixels=pixels) for made in (digits, fashion) for pixels in (False, True)]
+def networks(
+    folder: Path, wanted: Sequence[str], seeds: int, inputs: Sequence[bool] = (False, True)
+) -> list[Network]:
+    """Returns the networks of tasks, trained where the folder does not have them.
+
+    Args:
+        folder: where they are.
+        wanted: names of tasks.
+        seeds: how many networks of each.
+        inputs: whether they are pixels.
+    """
+    tasks = [made(pixels=pixels) for made in (digits, fashion) for pixels in inputs]
     found: list[Network] = []
     for task in tasks:
         if task is None or task.name.split(",")[0] not in wanted:
