@@ -128,13 +128,14 @@ def reach_table(net: Pixels, keep: Kept) -> list[list[Any]]:
     return rows
 
 
-_SECTION = """Written by `python -m benchmarks.quantization_ranges --write-docs`, measured at {commits}, the same
-networks of pixels and seeds. *Distilled in range* is `--input-range`: whoever trained on pixels of
-0 to 1 knows that they are. *Even in range* are random numbers spread evenly over it, which know
-that and nothing of the batch norms; *gaussian* ones are of mean 0 and deviation 1, as in the paper
-of ZeroQ. Margins are of *distilled in range*, in points: are they {above:g} above *gaussian* and at
-most {below:g} below *real*, with one method of ranges for all three? Where codes are nearest,
-biases are not corrected, as in the paper, whose ranges are min-max.
+_SECTION = """Written by `python -m benchmarks.quantization_ranges --write-docs`, measured at
+{commits} with the same networks of pixels and seeds. *Distilled in range* is `--input-range`:
+whoever trained on pixels of 0 to 1 knows that they are. *Even in range* are random numbers spread
+evenly over it, which know that and nothing of the batch norms; *gaussian* ones are of mean 0 and
+deviation 1, as in the paper of ZeroQ. Margins are of *distilled in range*, in points: are they
+{above:g} above *gaussian* and at most {below:g} below *real*, with one method of ranges for all
+three? Where codes are nearest, biases are not corrected, as in the paper, whose ranges are
+min-max.
 
 {accuracy}
 
