@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from xdsl.dialects import func
@@ -83,7 +84,19 @@ class _Blocks:
     def requantizer(self) -> None:
         """Adds a requantizer, a multiplication or comparisons."""
         bits, lanes = self._one_of(2, 4, 8), self._one_of(1, 2, 4, 8)
-        channels = lanes * self._one_of(1, 2, 4, 16)
+        self._requantizer(bits, lanes, lanes * self._one_of(1, 2, 4, 16))
+
+    def logic_requantizer(self) -> None:
+        """Adds a requantizer of many channels whose parameters are logic."""
+        lanes = self._one_of(1, 2)
+        self._requantizer(8, lanes, lanes * self._one_of(24, 32, 48, 64, 96, 128, 256))
+        self.in_tables()
+
+    def in_tables(self) -> None:
+        """Keeps the memories of what was added last in look-up tables."""
+        cast(stream.Process, self.results[-1].owner).ram_style = "distributed"
+
+    def _requantizer(self, bits: int, lanes: int, channels: int) -> None:
         x = IntRange.for_bits(self._one_of(8, 12, 16, 20), True)
         y = IntRange(0, 2**bits - 1)
         form: Requantizer = (
@@ -157,6 +170,22 @@ def memories(seed: int) -> Design:
     return blocks.design()
 
 
+def parameters(seed: int) -> Design:
+    """Returns requantizers whose parameters are logic."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    for _ in range(4):
+        blocks.logic_requantizer()
+    return blocks.design()
+
+
+def weights(seed: int) -> Design:
+    """Returns a matrix unit whose weights are logic, however many."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    blocks.logic_matrix()
+    blocks.in_tables()
+    return blocks.design()
+
+
 def examples() -> Iterator[tuple[str, Design]]:
     """Yields the project's example networks at a few foldings, with names."""
     for example in _EXAMPLES:
@@ -172,3 +201,7 @@ def sweep(seeds: int) -> Iterator[tuple[str, Design]]:
         yield f"blocks {seed}", random_blocks(seed)
         if seed % 2:
             yield f"memories {seed}", memories(seed)
+        if seed % 4 == 0:
+            yield f"parameters {seed}", parameters(seed)
+        if seed % 4 == 2:
+            yield f"weights {seed}", weights(seed)

@@ -8,9 +8,11 @@ What Yosys found is kept in build/area, so a second run takes seconds.
 """
 
 import argparse
+import fnmatch
 import re
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +25,7 @@ from benchmarks.common import print_table
 from qcompiler.analysis.area.estimate import FINAL, count_modules
 from qcompiler.backends.synthesis.tools import Limits
 from qcompiler.devices import Device, families, load_device
+from qcompiler.devices.families import FAMILIES
 from qcompiler.devices.family import UNFITTED
 
 DEVICES = ("ecp5-85k", "zu3eg")
@@ -40,10 +43,12 @@ class Sample:
     luts: int
 
 
-def samples(device: Device, seeds: int, limits: Limits) -> list[Sample]:
-    """Returns the designs of the sweep for a device."""
+def samples(device: Device, seeds: int, limits: Limits, patterns: Sequence[str]) -> list[Sample]:
+    """Returns the designs of the sweep for a device whose name matches a pattern."""
     found: list[Sample] = []
     for name, design in sweep(seeds):
+        if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            continue
         with TemporaryDirectory() as folder:
             area = measure(design.rtl_design(Path(folder)), device, limits)
         if area.error:
@@ -57,8 +62,13 @@ def samples(device: Device, seeds: int, limits: Limits) -> list[Sample]:
     return found
 
 
-def fit(data: list[Sample]) -> dict[str, float]:
-    """Returns the factor of each feature, none negative, for the least relative error."""
+def fit(data: list[Sample], known: Mapping[str, float]) -> dict[str, float]:
+    """Returns the factor of each feature, none negative, for the least relative error.
+
+    Args:
+        data: designs.
+        known: factors that stay as they are.
+    """
     features = sorted({f for sample in data for f in sample.counts} - set(FINAL))
     weights = np.array([1 / max(sample.luts, 100) for sample in data])
     left = np.array([[sample.counts[f] for f in features] for sample in data]) * weights[:, None]
@@ -66,8 +76,8 @@ def fit(data: list[Sample]) -> dict[str, float]:
     prior = np.array([UNFITTED.get(f, 1.0) for f in features])
     # Relative to the share of the tables that the feature has, so that units do not matter.
     strength = _PRIOR_WEIGHT * len(data) * np.maximum(left.mean(axis=0), 0.03) ** 2
-    factors = prior.copy()
-    free = np.array([f not in COUNTED for f in features])
+    factors = np.array([known.get(f, p) for f, p in zip(features, prior, strict=True)])
+    free = np.array([f not in COUNTED and f not in known for f in features])
     while True:
         rest = right - left[:, ~free] @ factors[~free]
         normal = left[:, free].T @ left[:, free] + np.diag(strength[free])
@@ -75,7 +85,8 @@ def fit(data: list[Sample]) -> dict[str, float]:
         factors[free] = np.linalg.solve(normal, wanted)
         negative = free & (factors < 0)
         if not negative.any():
-            return {f: round(float(v), 3) for f, v in zip(features, factors, strict=True)}
+            fitted = {f: round(float(v), 3) for f, v in zip(features, factors, strict=True)}
+            return dict(sorted({**known, **fitted}.items()))
         factors[negative] = 0.0
         free &= ~negative
 
@@ -99,12 +110,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=16, help="designs of random blocks")
     parser.add_argument("--seconds", type=float, default=900, help="limit of each run of Yosys")
+    parser.add_argument(
+        "--only", metavar="FEATURE", nargs="+", help="of which to find factors; others stay"
+    )
+    parser.add_argument(
+        "--designs", metavar="PATTERN", nargs="+", default=["*"], help="e.g. 'memories *'"
+    )
     parser.add_argument("--write", action="store_true", help="into the files of the families")
     parsed = parser.parse_args()
     for name in DEVICES:
         device = load_device(name)
-        data = samples(device, parsed.seeds, Limits(parsed.seconds, 6 << 30))
-        factors = fit(data)
+        data = samples(device, parsed.seeds, Limits(parsed.seconds, 6 << 30), parsed.designs)
+        now = FAMILIES[device.family].factors
+        only: Sequence[str] = parsed.only or list(now)
+        factors = fit(data, {f: v for f, v in now.items() if f not in only})
         if parsed.write:
             write(device.family, factors)
         errors = [

@@ -141,10 +141,12 @@ class Arithmetic:
 
     def chained(self, terms: list[tuple[Bits, bool]], op: Operation) -> Bits:
         """Returns a sum of terms of equal width, each negated or not, by chains."""
-        if self._rules.adds_three and len(terms) > _TWO:
+        width = len(terms[0][0])
+        if self._rules.adds_three and len(terms) > _TWO and width >= self._rules.shortest_chain:
             # The tables of the chain take two numbers, and the carries of three below them.
-            width = len(terms[0][0])
-            return self._chain(self._gates.leaves(width), self._gates.leaves(width), op)
+            made = self._chain(self._gates.leaves(width), self._gates.leaves(width), op)
+            self._blocks[-1].terms = [*zip(*(bits for bits, _ in terms), strict=True)]
+            return made
         (first, negative), *others = sorted(terms, key=lambda term: term[1])
         made = self._adder([FALSE] * len(first), first, op, negative=True) if negative else first
         for bits, minus in others:

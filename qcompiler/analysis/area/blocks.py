@@ -29,6 +29,7 @@ class Block:
         enable: of a register, its clock enable and its synchronous reset, if it has them.
         pairs: of an adder and a comparison, the two bits at each place.
         words: of a table, its bits, word after word.
+        terms: of an adder of three numbers, their bits at each place; `pairs` stand for them.
     """
 
     kind: str
@@ -39,6 +40,12 @@ class Block:
     enable: tuple[int | None, int | None] = (None, None)
     pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     words: Bits = field(default_factory=list[int])
+    terms: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
+
+    def added(self, first: int, end: int) -> Iterator[int]:
+        """Yields the literals that an adder adds at some places."""
+        for places in (self.pairs, self.terms):
+            yield from (bit for place in places[first:end] for bit in place)
 
 
 def stripped(bits: Sequence[int]) -> Bits:

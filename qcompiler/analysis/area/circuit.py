@@ -43,6 +43,7 @@ class Circuit:
         constants: Mapping[str, Sequence[int | None]],
         rules: Rules,
         late: frozenset[str] = frozenset(),
+        unread: frozenset[int] = frozenset(),
     ):
         """Reads the module.
 
@@ -52,6 +53,7 @@ class Circuit:
             rules: of the family.
             late: ports whose constants come out of ROMs. Tools choose multipliers before they
                 look into those.
+            unread: places among all bits of the outputs of those that nothing reads.
         """
         self.gates = Gates()
         self.blocks: list[Block] = []
@@ -71,6 +73,10 @@ class Circuit:
             if name in late:
                 self._is_late[argument] = True
         self._read(list(block.ops))
+        at = 0
+        for output in self.outputs:
+            output[:] = [FALSE if at + i in unread else bit for i, bit in enumerate(output)]
+            at += len(output)
 
     def _read(self, ops: Sequence[Operation]) -> None:
         delays = _delays(ops)
@@ -80,7 +86,7 @@ class Circuit:
                 later.append((op, self._open(op)))
         for op in ops:
             if type(op) is hw.OutputOp:
-                self.outputs = [self.bits(operand) for operand in op.operands]
+                self.outputs = [[*self.bits(operand)] for operand in op.operands]
             elif type(op) is seq.CompRegOp:
                 if op in delays:
                     later += self._delay(op)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -20,12 +20,16 @@ from qcompiler.analysis.area.instances import (
     needless_products,
     places_of,
     port_literals,
+    unread,
+    whole,
 )
-from qcompiler.analysis.area.reach import common_nodes, live_literals
+from qcompiler.analysis.area.reach import common_nodes, counted, live_literals
 from qcompiler.analysis.area.roms import (
+    LEAF_BITS,
     address_bits,
-    deep_rom_tables,
+    counted_rom_tables,
     rom_columns,
+    rom_tables,
     shallow_rom_tables,
 )
 from qcompiler.analysis.area.shift_registers import Rest, Rows, shift_registers
@@ -68,15 +72,26 @@ class Estimator:
         self._alone: dict[Circuit, Rows] = {}
         self._operands: dict[Interface, list[list[tuple[str, int]]]] = {}
         self._lives: dict[Circuit, set[int]] = {}
+        self._needs: dict[Circuit, dict[Block, Sequence[int]]] = {}
 
     def count(self, name: str) -> Counts:
         """Returns the counts of a module with those of its instances."""
-        return self._tally((name, (), frozenset()), frozenset()).own
+        return self._tally(whole(name), frozenset()).own
+
+    def count_instances(self, name: str) -> dict[str, Counts]:
+        """Returns the counts of each instance in a module, without what nothing reads of it."""
+        circuit = self._circuit(whole(name))
+        live = self._live(circuit)
+        found: dict[str, Counts] = {}
+        for block in circuit.blocks:
+            if isinstance(block.op, hw.InstanceOp):
+                interface = whole(block.op.module_name.string_value(), unread(block, live))
+                found[block.op.instance_name.data] = self._tally(interface, frozenset()).own
+        return found
 
     def count_alone(self, name: str) -> Counts:
         """Returns the counts of a module without its instances."""
-        circuit = Circuit(self._modules[name], {}, self._rules)
-        return self._count(circuit, frozenset(), instances=False).own
+        return self._count(self._circuit(whole(name)), frozenset(), instances=False).own
 
     def _tally(self, interface: Interface, shared: frozenset[str]) -> Tally:
         key = interface, shared
@@ -85,7 +100,7 @@ class Estimator:
         return self._known[key]
 
     def _count(self, circuit: Circuit, shared: frozenset[str], *, instances: bool = True) -> Tally:
-        live = self._live(circuit)
+        live, needs = self._live(circuit), self._needs[circuit]
         blocks = [b for b in circuit.blocks if b.kind == "instance" or live & set(b.makes)]
         tally = Tally()
         gone = self._absorbed(circuit, live)
@@ -102,9 +117,9 @@ class Estimator:
         self._shift_registers(circuit, counts)
         alike: defaultdict[tuple[str, ...], list[tuple[Interface, list[Block]]]]
         alike = defaultdict(list)
-        for interface, group in groups_of(circuit, blocks).items():
+        for interface, group in groups_of(circuit, blocks, live).items():
             alike[interface[0], *needless_products(interface)].append((interface, group))
-            roots += [bit for block in group for bit in block.reads]
+            roots += [bit for block in group for bit in needs[block]]
         for groups in alike.values() if instances else ():
             sample = groups[:: -(-len(groups) // _SAMPLE)]
             share = sum(len(g) for _, g in groups) / sum(len(g) for _, g in sample)
@@ -130,9 +145,26 @@ class Estimator:
         return tally
 
     def _live(self, circuit: Circuit) -> set[int]:
+        """Returns the literals of leaves that something depends on, inside instances, too."""
         if circuit not in self._lives:
-            self._lives[circuit] = live_literals(circuit)
+            needs: dict[Block, Sequence[int]]
+            needs = {b: b.reads for b in circuit.blocks if b.kind == "instance"}
+            live, more = live_literals(circuit, needs.__getitem__), len(needs) > 0
+            while more:
+                before = {block: unread(block, live) for block in needs}
+                needs = {block: self._needed(circuit, block, live) for block in needs}
+                live = live_literals(circuit, needs.__getitem__)
+                more = any(unread(block, live) != before[block] for block in needs)
+            self._lives[circuit], self._needs[circuit] = live, needs
         return self._lives[circuit]
+
+    def _needed(self, circuit: Circuit, instance: Block, live: set[int]) -> Sequence[int]:
+        """Returns the literals at an instance's ports on which what is read of it depends."""
+        (interface,) = groups_of(circuit, [instance], live)
+        inner = self._circuit(interface)
+        inside = self._live(inner)
+        taken = [bit for bits in inner.ports.values() for bit in bits]
+        return [r for r, bit in zip(instance.reads, taken, strict=True) if bit in inside]
 
     def _absorbed(self, circuit: Circuit, live: set[int]) -> set[int]:
         """Returns the outputs of registers that hard cells take."""
@@ -248,9 +280,9 @@ class Estimator:
 
     def _circuit(self, interface: Interface) -> Circuit:
         if interface not in self._circuits:
-            name, constants, late = interface
+            name, constants, late, left = interface
             self._circuits[interface] = Circuit(
-                self._modules[name], dict(constants), self._rules, late
+                self._modules[name], dict(constants), self._rules, late, left
             )
         return self._circuits[interface]
 
@@ -323,7 +355,7 @@ class Estimator:
         roots += block.reads
         if isinstance(op, rtl.RomOp):
             if found.ram is None:
-                self._logic_rom(op, len(live & set(block.makes)), counts)
+                self._logic_rom(circuit, op, len(live & set(block.makes)), counts)
             else:
                 counts["block"] += found.units
                 self._banks(found, width, counts)
@@ -365,12 +397,12 @@ class Estimator:
         counts["bank_mux_luts"] += -(-(found.banks - 1) // (ways - 1)) * width
         counts["ff"] += (found.banks - 1).bit_length()
 
-    def _logic_rom(self, op: rtl.RomOp, width: int, counts: Counts) -> None:
+    def _logic_rom(self, circuit: Circuit, op: rtl.RomOp, width: int, counts: Counts) -> None:
         columns = rom_columns(op.lane_values(), op.lane_width.value.data)
-        if address_bits(op.depth_words) <= self._family.widest:
-            counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
+        if address_bits(op.depth_words) > LEAF_BITS and counted(circuit, circuit.bits(op.address)):
+            counts["deep_rom_luts"] += counted_rom_tables(columns)
         else:
-            counts["deep_rom_luts"] += deep_rom_tables(columns, self._family.widest)
+            counts["rom_luts"] += rom_tables(columns, self._family.inputs, self._family.widest)
         counts["ff"] += width
 
     _COUNTERS: ClassVar[

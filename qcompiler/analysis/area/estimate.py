@@ -94,17 +94,11 @@ def count_modules(
     """
     modules = {op.sym_name.data: op for op in module.ops if isinstance(op, hw.HWModuleOp)}
     top = next(reversed(modules.values()))
-    instances = {
-        op.instance_name.data: op.module_name.string_value()
-        for op in top.body.block.ops
-        if isinstance(op, hw.InstanceOp)
-    }
     rules = FAMILIES[family]
     estimator = Estimator(modules, rules if dsp else rules.without_multipliers())
-    named = [name for name, _ in network.named() if name in instances]
-    layers = {
-        name: estimator.count(instances[name]) for name in dict.fromkeys([*named, *instances])
-    }
+    counts = estimator.count_instances(top.sym_name.data)
+    named = [name for name, _ in network.named() if name in counts]
+    layers = {name: counts[name] for name in dict.fromkeys([*named, *counts])}
     layers[GLUE] = estimator.count_alone(top.sym_name.data)
     if rules.constants_for:
         multipliers = sum(counts["dsp"] for counts in layers.values())

@@ -10,8 +10,14 @@ from qcompiler.analysis.area.circuit import Circuit
 from qcompiler.analysis.area.gates import FALSE, TRUE
 
 _Constants = tuple[tuple[str, tuple[int | None, ...]], ...]
-Interface = tuple[str, _Constants, frozenset[str]]
-"""Of an instance: module, constants at its ports, ports whose constants come out of ROMs."""
+Interface = tuple[str, _Constants, frozenset[str], frozenset[int]]
+"""Of an instance: module, constants at its ports, ports whose constants come out of ROMs, and the
+places among all bits of its outputs of those that nothing reads."""
+
+
+def whole(module: str, unread: frozenset[int] = frozenset()) -> Interface:
+    """Returns the interface of a module of whose ports nothing else is known."""
+    return module, (), frozenset(), unread
 
 
 def port_literals(block: Block) -> dict[str, tuple[int, ...]]:
@@ -42,8 +48,15 @@ def needless_products(interface: Interface) -> tuple[str, ...]:
     return tuple(port for port, bits in interface[1] if sum(bit != FALSE for bit in bits) < 2)
 
 
-def groups_of(circuit: Circuit, blocks: Iterable[Block]) -> dict[Interface, list[Block]]:
-    """Returns the instances by module and constants."""
+def unread(block: Block, live: set[int]) -> frozenset[int]:
+    """Returns the places among an instance's outputs of those that are not live."""
+    return frozenset(at for at, bit in enumerate(block.makes) if bit not in live)
+
+
+def groups_of(
+    circuit: Circuit, blocks: Iterable[Block], live: set[int] | None = None
+) -> dict[Interface, list[Block]]:
+    """Returns the instances by module, constants, and outputs that are not live, if given."""
     found: defaultdict[Interface, list[Block]] = defaultdict(list)
     for block in blocks:
         op = block.op
@@ -57,5 +70,6 @@ def groups_of(circuit: Circuit, blocks: Iterable[Block]) -> dict[Interface, list
         fixed = {port for port, _ in constants}
         pairs = zip(op.arg_names, op.operands, strict=True)
         late = frozenset(n.data for n, v in pairs if n.data in fixed and circuit.is_late(v))
-        found[op.module_name.string_value(), constants, late].append(block)
+        left = frozenset[int]() if live is None else unread(block, live)
+        found[op.module_name.string_value(), constants, late, left].append(block)
     return dict(found)

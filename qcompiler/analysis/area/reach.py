@@ -1,9 +1,10 @@
 """What of a circuit matters, and what of an instance's is the same for others beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from qcompiler.analysis.area.blocks import Block
 from qcompiler.analysis.area.circuit import Circuit
+from qcompiler.analysis.area.gates import TRUE
 
 
 def common_nodes(circuit: Circuit, shared: frozenset[str]) -> set[int]:
@@ -19,6 +20,16 @@ def common_nodes(circuit: Circuit, shared: frozenset[str]) -> set[int]:
     return common
 
 
+def counted(circuit: Circuit, bits: Iterable[int]) -> bool:
+    """Whether one of some bits is of a number that an adder adds a constant to, as counters do."""
+    numbers = (
+        {bit for pair in block.pairs for bit in pair if bit > TRUE}
+        for block in circuit.blocks
+        if block.kind == "adder" and all(min(pair) <= TRUE for pair in block.pairs)
+    )
+    return any(not number.isdisjoint(bits) for number in numbers)
+
+
 def _before(circuit: Circuit) -> dict[int, Iterable[int]]:
     """Returns the gates that registers and arithmetic blocks read, by what they make."""
     reads: dict[int, Iterable[int]] = {**_reads_of_registers(circuit)}
@@ -29,15 +40,20 @@ def _before(circuit: Circuit) -> dict[int, Iterable[int]]:
     return reads
 
 
-def live_literals(circuit: Circuit) -> set[int]:
-    """Returns the literals of leaves that something depends on."""
+def live_literals(circuit: Circuit, reads_of: Callable[[Block], Iterable[int]]) -> set[int]:
+    """Returns the literals of leaves that something depends on.
+
+    Args:
+        circuit: the module.
+        reads_of: returns the literals that an instance needs.
+    """
     fanins = circuit.gates.fanins
     reads = _reads_of_registers(circuit)
     owner = _makers(circuit)
     waiting = [bit >> 1 for output in circuit.outputs for bit in output]
     for block in circuit.blocks:
         if block.kind == "instance":
-            waiting += [bit >> 1 for bit in block.reads]
+            waiting += [bit >> 1 for bit in reads_of(block)]
     seen = bytearray(circuit.gates.size)
     leaves: set[int] = set()
     places: dict[int, int] = {}  # of blocks, that have been looked at
@@ -56,7 +72,7 @@ def live_literals(circuit: Circuit) -> set[int]:
             block, at = owner[node]
             known = places.get(id(block), 0)
             if block.kind == "adder":
-                waiting += [bit >> 1 for pair in block.pairs[known : at + 1] for bit in pair]
+                waiting += [bit >> 1 for bit in block.added(known, at + 1)]
                 places[id(block)] = max(known, at + 1)
             elif not known:
                 waiting += [bit >> 1 for bit in block.reads]

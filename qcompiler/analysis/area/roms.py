@@ -4,7 +4,7 @@ import numpy as np
 
 from qcompiler.dialects.attributes import Array
 
-_LEAF_BITS = 4
+LEAF_BITS = 4
 
 
 def rom_columns(words: Array, width: int) -> Array:
@@ -21,6 +21,32 @@ def rom_columns(words: Array, width: int) -> Array:
     return np.ascontiguousarray(bits.reshape(words.shape[0], -1).T)
 
 
+def rom_tables(columns: Array, inputs: int, widest: int) -> int:
+    """Returns the tables of a ROM that a mapper takes as functions of the address.
+
+    Args:
+        columns: as `rom_columns` returns them.
+        inputs: of a table.
+        widest: inputs of the widest function that tables make with free multiplexers behind them.
+    """
+    if address_bits(columns.shape[1]) <= max(inputs, widest):
+        return shallow_rom_tables(columns, inputs)
+    return deep_rom_tables(columns, inputs, widest)
+
+
+def counted_rom_tables(columns: Array) -> int:
+    """Returns the tables of a ROM whose address counts.
+
+    Mappers follow the multiplexers of such a ROM, as they share gates with what counts: leaves are
+    functions of four address bits, and each choice above is a table of its own, however wide the
+    tables of the part are.
+
+    Args:
+        columns: as `rom_columns` returns them.
+    """
+    return deep_rom_tables(columns, LEAF_BITS, LEAF_BITS)
+
+
 def shallow_rom_tables(columns: Array, inputs: int) -> int:
     """Returns the tables of a ROM each of whose bits is one function, made of the widest tables.
 
@@ -34,37 +60,47 @@ def shallow_rom_tables(columns: Array, inputs: int) -> int:
     return sum(2 ** max(0, _support(row) - inputs) for row in _functions(_padded(columns)))
 
 
-def deep_rom_tables(columns: Array, widest: int) -> int:
+def deep_rom_tables(columns: Array, inputs: int, widest: int) -> int:
     """Returns the tables of a ROM that is a tree of choices, of more address bits than are free.
 
-    Leaves are functions of some address bits, at least four, made of tables of four and free
-    multiplexers, so that no two share a table; each choice above is a table. Equal functions of the
-    same bits are one. Leaves are as wide as is cheapest.
+    Leaves are functions of some address bits, made of tables and free multiplexers, so that no two
+    share a table; each choice above is a table. Equal functions of the same bits are one. Leaves
+    are as wide as is cheapest.
 
     Args:
         columns: as `rom_columns` returns them.
+        inputs: of a table.
         widest: address bits of the widest leaf.
     """
     table = _padded(columns)
     bits = table.shape[1].bit_length() - 1
-    counts = {j: _different(table.reshape(-1, 1 << j)) for j in range(_LEAF_BITS, bits + 1)}
+    first = min(inputs, bits)
+    chosen = {j: _different(table.reshape(-1, 1 << j), choice=True) for j in range(first, bits + 1)}
     return min(
-        2 ** (leaf - _LEAF_BITS) * counts[leaf] + sum(counts[j] for j in range(leaf + 1, bits + 1))
-        for leaf in range(_LEAF_BITS, min(widest, bits) + 1)
+        2 ** (leaf - first) * _different(table.reshape(-1, 1 << leaf))
+        + sum(chosen[j] for j in range(leaf + 1, bits + 1))
+        for leaf in range(first, min(max(first, widest), bits) + 1)
     )
 
 
 def address_bits(depth: int) -> int:
     """Returns the bits that tell `depth` words apart, at least those of a leaf."""
-    return max(_LEAF_BITS, (depth - 1).bit_length())
+    return max(LEAF_BITS, (depth - 1).bit_length())
 
 
 def _padded(columns: Array) -> Array:
-    """Returns the columns with what is never read at their end: it may be anything."""
+    """Returns the columns with what is never read at their end: no choice depends on it."""
     count, depth = columns.shape
-    padded = np.repeat(columns[:, -1:], 1 << address_bits(depth), axis=1)
+    padded = np.empty((count, 1 << address_bits(depth)), np.uint8)
     padded[:, :depth] = columns
-    return padded.reshape(count, -1)
+    size = 1
+    while depth < padded.shape[1]:
+        size *= 2
+        if depth % size:  # so the last words are half a block: the other half is as they are
+            half = size // 2
+            padded[:, depth : depth + half] = padded[:, depth - half : depth]
+            depth += half
+    return padded
 
 
 def _functions(table: Array) -> list[Array]:
@@ -80,8 +116,14 @@ def _functions(table: Array) -> list[Array]:
     return found
 
 
-def _different(table: Array) -> int:
-    """Returns how many functions `_functions` finds, of which there may be millions."""
+def _different(table: Array, *, choice: bool = False) -> int:
+    """Returns how many functions `_functions` finds, of which there may be millions.
+
+    With `choice`, those that do not depend on the highest address bit are none.
+    """
+    if choice:
+        halves = table.reshape(len(table), 2, -1)
+        table = table[(halves[:, 0] != halves[:, 1]).any(axis=1)]
     rows = np.packbits(table ^ table[:, :1], axis=1)  # at least four address bits: two bytes
     size = rows.shape[1]
     whole = f"u{size}" if size <= 8 else f"V{size}"  # integers are sorted faster

@@ -35,7 +35,7 @@ FACTORS = {
     "compare_luts": 1.0,
     "compares": 0.43,
     "constant_luts": 1.0,
-    "deep_rom_luts": 1.65,
+    "deep_rom_luts": 0.854,
     "lut": 0.798,
     "mux_luts": 0.744,
     "ram_banks": 1.294,

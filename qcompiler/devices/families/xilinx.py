@@ -62,6 +62,7 @@ _BLOCK = MemoryPins(
 FAMILY = _Xilinx(
     name="xilinx",
     inputs=6,
+    widest=8,
     chain="xor",
     adds_three=True,
     multiplier=Multiplier((27, 18), signed_only=True),
