@@ -266,7 +266,7 @@ memories for look-up tables; these are compiled for the device.
 Figures of commit {commit()}.
 
 Wanted: LUT and FF within {_WITHIN_PERCENT:g} %, BRAM and DSP exact. What is not is named in the
-last column.
+last column; what is not followed stands [there](synthesis.md#estimates).
 
 {short}
 
