@@ -247,6 +247,7 @@ def compile(
     max_brams: int | None = None,
     multipliers: str | None = None,
     effort: str | None = None,
+    shared_among: int | None = None,
     requantizer: str = "auto",
     interface: str = "stream",
     weights: str | None = None,
@@ -281,6 +282,8 @@ def compile(
         multipliers: "any" lets logic multiply where the budget has no hard multipliers left;
             "hard", the default, does not.
         effort: "0" to "3": how hard fewer adders are searched for in fully parallel stretches.
+        shared_among: most neurons of a layer that share a sum in fully parallel stretches; all by
+            default. Fewer share less and have shorter wires.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
             "threshold", "table".
         interface: "stream": ports with a handshake; "plain": data and valid alone, where the whole

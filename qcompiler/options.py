@@ -99,6 +99,7 @@ class Options:
         max_luts, max_dsps, max_brams: most of each that may be used.
         multipliers: `any` if logic may multiply where hard multipliers run out; None is `hard`.
         effort: of the search for adder graphs, see build-adder-graphs; None is 0.
+        shared_among: neurons among which a sum may be shared, see build-adder-graphs; None is all.
         requantizer: force one form of requantizer, see select-requantizer.
         weights: where weights are, see place-weights; several with commas between.
         interface: `plain` for ports without a handshake, see form-pipelines.
@@ -173,6 +174,13 @@ class Options:
         "about four times as long (default: 0)",
         follower="build-adder-graphs",
         choices=EFFORTS,
+    )
+    shared_among: int | None = _declare(
+        "count",
+        "a sum is shared among at most N neurons of a layer where all is parallel: some more "
+        "adders, shorter wires, for a network that is too large to route (default: all)",
+        follower="build-adder-graphs",
+        metavar="N",
     )
     requantizer: str = _declare(
         "choice",
@@ -272,7 +280,11 @@ class Options:
             "place-weights": {"places": self.weights or ""},
             "form-pipelines": {"interface": self.interface, "pixels": pixels},
             "pack-pixels": {"pixels": pixels},
-            "build-adder-graphs": {"device": self.device, "effort": int(self.effort or 0)},
+            "build-adder-graphs": {
+                "device": self.device,
+                "effort": int(self.effort or 0),
+                "shared_among": self.shared_among or 0,
+            },
             "pipeline-registers": {"mhz": self.clock_mhz, "device": self.device},
             "select-ram-style": limits,
             "select-requantizer": {

@@ -32,7 +32,9 @@ is cheapest for it: a line of few digits, comparisons or a table. Neurons that a
 or that nothing depends on are left out, through all layers of a pipeline.
 
 Options: `device` is the part whose adders count. `effort` is how hard fewer adders are searched for:
-0 not at all, each step more takes about four times as long.
+0 not at all, each step more takes about four times as long. A sum is shared by at most `shared_among`
+outputs of a graph, or by all if that is 0: fewer are near each other, so a large network has shorter
+wires for some more adders.
 """
 
 from collections.abc import Sequence
@@ -40,13 +42,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnitAttr
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from qcompiler.adder_graphs.centring import narrowing, uncentred
-from qcompiler.adder_graphs.cost import AdderCost
 from qcompiler.adder_graphs.graph import AdderGraph
+from qcompiler.adder_graphs.groups import alike
 from qcompiler.adder_graphs.solve import solve
 from qcompiler.analysis.network import Network
 from qcompiler.arith.arrays import IntArray, integers
@@ -65,6 +67,7 @@ class BuildAdderGraphsPass(ModulePass):
     name = "build-adder-graphs"
     device: str | None = None
     effort: int = 0
+    shared_among: int = 0
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
@@ -72,14 +75,14 @@ class BuildAdderGraphsPass(ModulePass):
             return
         for process in network.processes:
             if isinstance(process, stream.PipelineOp) and not process.is_built:
-                _Builder(process, adder_cost(self.device), self.effort).build()
+                _Builder(process, self).build()
 
 
 class _Builder:
-    def __init__(self, pipeline: stream.PipelineOp, cost: AdderCost, effort: int):
+    def __init__(self, pipeline: stream.PipelineOp, options: BuildAdderGraphsPass):
         self._pipeline = pipeline
-        self._cost = cost
-        self._effort = effort
+        self._options = options
+        self._cost = adder_cost(options.device)
         self._body = Body.of(pipeline.scalar_body)
         self._block = Block(arg_types=[v.type for v in pipeline.scalar_body.arguments])
         self._place: dict[int, tuple[SSAValue, int]] = {}
@@ -201,19 +204,38 @@ class _Builder:
         bias: IntArray = form.bias + less @ matrix
         if np.count_nonzero(bias) > np.count_nonzero(form.bias):
             less, bias = np.zeros_like(less), form.bias
-        graph = solve(
-            matrix,
-            list(zip((low - less).tolist(), (high - less).tolist(), strict=True)),
-            bias=bias,
-            cost=self._cost,
-            effort=self._effort,
-        )
-        graph = uncentred(graph, less)
-        graph.check(matrix, form.bias)
-        made = stream.AdderGraphOp(sources, graph, _hull(graph))
-        source = like.owner
-        self._add(made, like, source if not isinstance(source, Block) else self._pipeline)
+        ranges = list(zip((low - less).tolist(), (high - less).tolist(), strict=True))
+        groups = alike(matrix, self._options.shared_among or len(bias)) or [[]]
+        made: list[stream.AdderGraphOp] = []
+        for number, group in enumerate(groups):
+            some = matrix[:, group]
+            graph = solve(
+                some, ranges, bias=bias[group], cost=self._cost, effort=self._options.effort
+            )
+            graph = uncentred(graph, less)
+            graph.check(some, form.bias[group])
+            made.append(stream.AdderGraphOp(sources, graph, _hull(graph)))
+            self._add(made[-1], like, self._source(like))
+            if len(groups) > 1:
+                made[-1].attributes[stream.APART] = UnitAttr()
+                made[-1].result.name_hint = f"{like.name_hint or 'sum'}_group{number}"
+        return made[0].result if len(made) == 1 else self._joined(made, groups, like)
+
+    def _joined(
+        self, graphs: Sequence[stream.AdderGraphOp], groups: Sequence[Sequence[int]], like: SSAValue
+    ) -> SSAValue:
+        """Returns what several graphs make as one vector, by wires."""
+        bounds = [op.graph.output_range(i) for op in graphs for i in range(len(op.graph.outputs))]
+        ranges = [(one.lo, one.hi) for one in bounds]
+        at = np.argsort(np.concatenate(groups)).tolist()
+        wires = AdderGraph.of(ranges, [], [(one, 0, 1) for one in at])
+        made = stream.AdderGraphOp([op.result for op in graphs], wires, _hull(wires))
+        self._add(made, like, self._source(like))
         return made.result
+
+    def _source(self, like: SSAValue) -> Operation:
+        source = like.owner
+        return source if not isinstance(source, Block) else self._pipeline
 
 
 def _hull(graph: AdderGraph) -> qint.IntType:

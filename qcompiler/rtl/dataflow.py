@@ -101,6 +101,19 @@ class InputCell(Cell):
 
 
 @dataclass(frozen=True)
+class CopyCell(Cell):
+    """A value for some of its readers alone: a register of their own is behind it."""
+
+    def ns(self, model: DelayModel) -> float:
+        """See `Cell`: so long that a register is behind it."""
+        return 2 * model.pipeline_budget
+
+    def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
+        """See `Cell`."""
+        return given[0]
+
+
+@dataclass(frozen=True)
 class SumCell(Cell):
     """A sum of two or three terms, or one that is negated.
 
@@ -296,6 +309,8 @@ class _Reader:
         graph = op.graph
         hint = op.result.name_hint or "sum"
         values = [wire for value in op.inputs for wire in self._lanes[value]]
+        if stream.APART in op.attributes:
+            values = self._copied(op, graph, values, hint)
         values += [Wire(-1, 0, constant) for constant in graph.constants.tolist()]
         live = graph.live()
         for number, terms in graph:
@@ -313,6 +328,23 @@ class _Reader:
             cell = SumCell(op, name, bounds, reads, signs, gates, carry, wired, odd)
             values.append(self._add(cell))
         self._lanes[op.result] = self._outputs(op, graph, values, hint)
+
+    def _copied(
+        self, op: stream.AdderGraphOp, graph: AdderGraph, values: list[Wire], hint: str
+    ) -> list[Wire]:
+        """Returns a graph's inputs as copies for it alone, of those that it reads."""
+        copies: dict[int, int] = {}
+        live, found = graph.live(), list[Wire]()
+        for number, wire in enumerate(values):
+            if wire.cell >= 0 and live[number]:
+                if wire.cell not in copies:
+                    cell = self._flow.cells[wire.cell]
+                    name = f"{hint}_of_{cell.name}"
+                    copy = CopyCell(op, name, cell.range, (Wire(wire.cell),))
+                    copies[wire.cell] = self._add(copy).cell
+                wire = replace(wire, cell=copies[wire.cell])
+            found.append(wire)
+        return found
 
     def _outputs(
         self, op: stream.AdderGraphOp, graph: AdderGraph, values: list[Wire], hint: str

@@ -22,6 +22,7 @@ from qcompiler.dialects.stream.line_window import LineWindowOp
 from qcompiler.dialects.stream.linear import MvauOp
 from qcompiler.dialects.stream.matmul import KEPT_MATRICES, MatMulOp
 from qcompiler.dialects.stream.pipeline import (
+    APART,
     ELEMENTS,
     STAGES,
     TOPPED,
@@ -83,8 +84,8 @@ STREAM = Dialect(
 )
 
 __all__ = [
-    "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES", "STREAM",
-    "SWAP", "TOPPED", "AddOp", "AdderGraphOp", "ButterflyOp", "ChannelType", "ConcatOp",
+    "APART", "BUFFERED_BLOCKS", "BUS_BITS", "ELEMENTS", "KEPT_MATRICES", "RESTART", "STAGES",
+    "STREAM", "SWAP", "TOPPED", "AddOp", "AdderGraphOp", "ButterflyOp", "ChannelType", "ConcatOp",
     "DuplicateOp", "FifoOp", "Foldable", "FormulaOp", "GatherOp", "LabelSelectOp", "LineWindowOp",
     "MatMulOp", "MaximumOp", "MulOp", "MvauOp", "Pipe", "PipelineOp", "PoolOp", "Process",
     "ReorderOp", "RequantizeOp", "ReshapeOp", "RowReduceOp", "SampleOp", "Schedule", "SliceOp",

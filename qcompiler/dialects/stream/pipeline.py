@@ -42,6 +42,11 @@ TOPPED = "topped"
 (`adder_graphs.cost.is_topped`)."""
 
 
+APART = "apart"
+"""Attribute of an adder graph that shares no sum with others: what it reads stands in registers of
+its own, which tools are told not to merge, so that it needs nothing that is far away."""
+
+
 ELEMENTS = "elements"
 """Attribute of a requantizer in a pipeline's body: which neurons its elements are."""
 

@@ -35,7 +35,7 @@ from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import int_dense, shape_of
 from qcompiler.rtl.blocks.storage import ROUND_TRIP, build_storage
 from qcompiler.rtl.builder import ModuleBuilder, Signal
-from qcompiler.rtl.dataflow import Dataflow, InputCell, SumCell, Wire
+from qcompiler.rtl.dataflow import CopyCell, Dataflow, InputCell, SumCell, Wire
 from qcompiler.rtl.hardware import Place, hardware, placing
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers, spare_time
@@ -90,8 +90,9 @@ class _Made:
         if (cell, stage) not in self._kept:
             before = self._at(cell, stage - 1)
             name = f"{self._flow.cells[cell].name}_s{stage}"
-            first = stage == 1 and isinstance(self._flow.cells[cell], InputCell)
-            kept = self._shares_lanes and first
+            made = self._flow.cells[cell]
+            entry = self._shares_lanes and isinstance(made, InputCell)
+            kept = stage == self.stages[cell] + 1 and (entry or isinstance(made, CopyCell))
             self._kept[cell, stage] = before.at(self._b.delay(name, before, kept=kept))
         return self._kept[cell, stage]
 

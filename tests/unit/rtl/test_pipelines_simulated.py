@@ -129,18 +129,23 @@ NETWORKS = {"forms": forms, "neurons": neurons, "counts": counts}
 @pytest.fixture(
     scope="module",
     params=[
-        (name, mhz, device)
+        (name, mhz, device, shared)
         for name in NETWORKS
-        for mhz, device in ((40, "ecp5-25k"), (400, "zu3eg"))
+        for mhz, device, shared in (
+            (40, "ecp5-25k", 0),
+            (400, "zu3eg", 0),
+            (60, "ecp5-25k", 2),
+            (200, "zu3eg", 1),
+        )
     ],
-    ids=lambda param: f"{param[0]}-{param[1]}-{param[2]}",
+    ids=lambda param: "-".join(map(str, param)),
 )
 def simulated(request, tmp_path_factory):
-    name, mhz, device = request.param
+    name, mhz, device, shared = request.param
     module = NETWORKS[name]().module()
     before = module.clone()
     registers = make_pass("pipeline-registers", {"mhz": mhz, "device": device})
-    graphs = make_pass("build-adder-graphs", {"device": device})
+    graphs = make_pass("build-adder-graphs", {"device": device, "shared_among": shared})
     run_passes(module, ["form-pipelines", graphs, registers])
     module.verify()
     hardware = module.clone()
