@@ -14,6 +14,9 @@ _copies: set[int] = set()
 _starting: set[int] = set()
 """Threads that are just starting a program, which is not in `_running` yet."""
 _interrupted = threading.Event()
+WAKING_SECONDS = 1.0
+"""How long the main thread waits at most before it looks whether a signal came: one that arrives
+just before it begins to wait does not wake it."""
 
 
 @contextmanager
@@ -59,7 +62,7 @@ def ending(pid: int) -> Generator[None]:
 def run_to_end(
     command: Sequence[str],
     watch: Callable[[], None] | None = None,
-    every_seconds: float = 1.0,
+    every_seconds: float = WAKING_SECONDS,
     **options: Any,
 ) -> subprocess.CompletedProcess[Any]:
     """Runs a program as `subprocess.run` does without `check`, but as `started` starts it.
@@ -73,11 +76,11 @@ def run_to_end(
     with started(command, **options) as process:
         while True:
             try:
-                output, errors = process.communicate(timeout=every_seconds if watch else None)
+                output, errors = process.communicate(timeout=every_seconds)
                 break
             except subprocess.TimeoutExpired:
-                assert watch is not None, "without it, nothing is timed"
-                watch()
+                if watch is not None:
+                    watch()
     return subprocess.CompletedProcess(list(command), process.returncode, output, errors)
 
 

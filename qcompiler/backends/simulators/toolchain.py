@@ -6,13 +6,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from qcompiler.backends.simulators.base import SimulationError
-from qcompiler.child_programs import run_to_end
+from qcompiler.child_programs import WAKING_SECONDS, run_to_end
 from qcompiler.version import installing
 
 _POLL_SECONDS = 0.2
@@ -78,7 +78,15 @@ def run_tools(commands: Sequence[Sequence[str | Path]], cwd: Path) -> list[Outco
         return run_tool(command, cwd)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(run, commands))
+        tasks = [pool.submit(run, command) for command in commands]
+        try:
+            while left := wait(tasks, WAKING_SECONDS, FIRST_EXCEPTION).not_done:
+                for task in set(tasks) - left:
+                    task.result()  # one that failed ends the others
+            return [task.result() for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def trimmed(output: str, max_lines: int = 20) -> str:
