@@ -91,12 +91,9 @@ _CASES = (
     Case(_IN_TURNS, "ort/conv_qdq_s8s8_perchannel", {"cycles": 146016}),
     Case(_IN_TURNS, "dory/nemo_eegnet", {"cycles": 51200}),
     Case(_IN_TURNS, "deeploy/minimobilenet", {"cycles": 8192}),
-    Case(_IN_TABLES, "qonnx_zoo/tfc_w2a2", {"cycles": 12544, "max_brams": 7}, "ecp5-85k"),
-    Case(_IN_TABLES, "qonnx_zoo/tfc_w2a2", {"cycles": 12544, "max_brams": 5}, "zu3eg"),
     Case(_IN_TABLES, "dory/nemo_eegnet", {"cycles": 51200, "max_brams": 6}, "ecp5-85k"),
     Case(_IN_TABLES, "dory/nemo_eegnet", {"cycles": 51200, "max_brams": 5}, "zu3eg"),
     Case(_IN_TABLES, "deeploy/minimobilenet", {"cycles": 8192, "max_brams": 3}, "ecp5-85k"),
-    Case(_IN_TABLES, "qonnx_zoo/tfc_w1a1", {"cycles": 12544, "max_brams": 2}, "zu3eg"),
 )  # fmt: skip
 """Stretches that are pipelines of adder graphs; requantizers that take several cycles; memories
 that leave the block memories."""
