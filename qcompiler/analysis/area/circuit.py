@@ -151,6 +151,8 @@ class Circuit:
     def _delay(self, op: seq.CompRegOp) -> list[tuple[Operation, Block]]:
         """Reads a register before what reads it: equal bits of registers are one, constants none.
 
+        Those that are kept are not merged with others.
+
         Returns it if its inputs are not known yet.
         """
         found = self._next(op)
@@ -161,11 +163,12 @@ class Circuit:
         resets = [found.reset_value >> i & 1 if reset else FALSE for i in range(len(taken))]
         made = self._bits[op.data] = Bits()
         new: dict[int, int] = {}
+        alone = len(self.blocks) + 1 if "rtl.kept" in op.attributes else 0
         for bit, at_reset in zip(taken, resets, strict=True):
             if bit <= TRUE and (not reset or at_reset == bit):
                 made.append(bit)
                 continue
-            key = (bit, enable, reset, at_reset)
+            key = (bit, enable, reset, at_reset, alone)
             if key not in self._registers:
                 self._registers[key] = self.gates.leaf()
                 new[self._registers[key]] = bit

@@ -23,6 +23,15 @@ def test_equal_bits_of_registers_are_one():
     assert counts(b)["ff"] == 4 + 4
 
 
+def test_those_that_are_kept_are_not_one():
+    b = ModuleBuilder("m")
+    x = b.input("x", 4)
+    for name in ("one", "two"):
+        b.output(f"y_{name}", b.delay(f"{name}_next", b.delay(name, x, kept=True)))
+    b.output("z", b.delay("plain", x))
+    assert counts(b)["ff"] == 2 * (4 + 4) + 4
+
+
 def test_equal_bits_that_come_out_of_gates_are_one():
     b = ModuleBuilder("m")
     either = b.mux(b.input("choose", 1), b.input("x", 3).sext(6), b.input("y", 3).sext(6))
