@@ -1,7 +1,7 @@
 """Fully parallel networks: ours beside da4ml and alkaid, area and latency, in one run.
 
-`python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--place]
-    [--peer-seconds S] [--settings N] [--kept FOLDER] [--figures docs/low_latency.json]`
+`python -m benchmarks.low_latency [CASE ...] [--family ecp5 xcup] [--mhz M ...] [--effort E ...]
+    [--place] [--peer-seconds S] [--settings N] [--kept FOLDER] [--figures docs/low_latency.json]`
 
 `--figures` keeps what was measured, in place of what an earlier run found for the same; what
 `python -m benchmarks.low_latency_plot` draws.
@@ -49,6 +49,7 @@ from qcompiler.devices import load_device
 from qcompiler.devices.families import FAMILIES
 from qcompiler.dialects import qint, stream
 from qcompiler.interpreters import run
+from qcompiler.options import EFFORTS
 
 SYNTHESIS = {
     "ecp5": "synth_ecp5 -nodsp",
@@ -210,14 +211,17 @@ def vectors(module: Any, pipeline: stream.PipelineOp) -> dict[str, Any]:
     return {"x": x.tolist(), "y": y.reshape(len(x), -1).tolist()}
 
 
-def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: Path) -> Built:
+def ours(
+    model: Path, inputs: dict[str, str], device: str, mhz: float, effort: str, folder: Path
+) -> Built:
     """Compiles with qcompiler, in a process of its own; without a handshake, as peers."""
-    command = [sys.executable, "-c", _OURS, str(model), json.dumps(inputs), device, str(mhz)]
+    given = [str(model), json.dumps(inputs), device, str(mhz), effort]
+    command = [sys.executable, "-c", _OURS, *given]
     before = time.perf_counter()
     made = subprocess.run([*command, str(folder)], check=True, capture_output=True, text=True)
     found = json.loads(made.stdout.splitlines()[-1])
     return Built(
-        f"qcompiler {mhz:g} MHz",
+        f"qcompiler {mhz:g} MHz, effort {effort}",
         found["top"],
         tuple(folder.glob("rtl/*.v")),
         found["cycles"],
@@ -229,9 +233,10 @@ def ours(model: Path, inputs: dict[str, str], device: str, mhz: float, folder: P
 _OURS = """
 import json, resource, sys
 import qcompiler
-model, inputs, device, mhz, folder = sys.argv[1:]
+model, inputs, device, mhz, effort, folder = sys.argv[1:]
 design = qcompiler.compile(
-    model, inputs=json.loads(inputs), cycles=1, device=device, mhz=float(mhz), interface="plain"
+    model, inputs=json.loads(inputs), cycles=1, device=device, mhz=float(mhz), interface="plain",
+    effort=effort,
 )
 design.write(folder)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -470,6 +475,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, default=Path("../shared/models"))
     parser.add_argument("--family", nargs="+", choices=SYNTHESIS, default=["ecp5"])
     parser.add_argument("--mhz", nargs="*", type=float, default=[70.0])
+    parser.add_argument("--effort", nargs="+", choices=EFFORTS, default=["0"], help="ours")
     parser.add_argument("--place", action="store_true", help="route for ecp5-85k, too")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS)
     parser.add_argument(
@@ -535,8 +541,9 @@ def _measure(
     figures: list[Figure] = []
     for family in parsed.family:
         designs = [
-            ours(model, inputs, DEVICES[family], mhz, folder / f"ours_{family}_{mhz:g}")
+            ours(model, inputs, DEVICES[family], mhz, effort, folder / f"{family}_{mhz:g}_{effort}")
             for mhz in parsed.mhz
+            for effort in parsed.effort
         ]
         if parsed.peers:
             job = {"network": network, "vectors": vectors(module, pipeline), "cutoff": 0}
