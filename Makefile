@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Makefiles of Verilator call `python`, which a machine need not have.
+ON_PATH := PATH="$(CURDIR)/$(BIN):$$PATH"
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-for-demo
 
@@ -49,14 +51,14 @@ check: $(STAMP)
 	$(MAKE) --no-print-directory docs
 
 quick: check
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
+	$(ON_PATH) $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not simulation" tests/unit
 	$(BIN)/lit -q tests/filecheck
 
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not sweep" tests
+	$(ON_PATH) $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not sweep" tests
 	$(BIN)/lit -q tests/filecheck
 
 # The wheel is built of the source distribution, so what that lacks is missed.

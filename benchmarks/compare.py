@@ -158,7 +158,7 @@ def matrix_designs(peers: Sequence[str], size: int = MATRIX) -> list[dict[str, A
         passes = (*pipelines.QINT, *pipelines.STREAM[:at])
         module = qcompiler.compile(model, cycles=1, passes=passes).level("last")
         network, pipeline = low_latency.network_of(module)
-        designs = [low_latency.ours(model, {}, "ecp5-85k", 70.0, folder / "ours")]
+        designs = [low_latency.ours(model, {}, "ecp5-85k", 70.0, "0", folder / "ours")]
         job = {"network": network, "cutoff": 0}
         job["vectors"] = low_latency.vectors(module, pipeline)
         for peer in peers:
