@@ -33,6 +33,9 @@ from qcompiler.rtl.sums import (
     shift_add,
 )
 
+_APART = 2
+"""Stages that a way to registers far away is said to take: no reader is in the same one."""
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -66,6 +69,11 @@ class Cell(ABC):
     reads: tuple[Wire, ...]
 
     @property
+    def is_apart(self) -> bool:
+        """Whether it stands in registers of its readers, which no tool merges with others."""
+        return False
+
+    @property
     def sources(self) -> Iterator[int]:
         """Numbers of the cells that it is made of."""
         return (wire.cell for wire in self.reads if wire.cell >= 0)
@@ -86,14 +94,21 @@ class InputCell(Cell):
     Attributes:
         port: number of the input.
         lane: place in its beat.
+        shared: whether copies of the body read it as well.
     """
 
     port: int
     lane: int
+    shared: bool
+
+    @property
+    def is_apart(self) -> bool:
+        """See `Cell`."""
+        return self.shared
 
     def ns(self, model: DelayModel) -> float:
-        """See `Cell`."""
-        return 0.0
+        """See `Cell`; so long that a register is behind it if it is shared."""
+        return _APART * model.pipeline_budget if self.shared else 0.0
 
     def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
@@ -104,9 +119,14 @@ class InputCell(Cell):
 class CopyCell(Cell):
     """A value for some of its readers alone: a register of their own is behind it."""
 
+    @property
+    def is_apart(self) -> bool:
+        """See `Cell`."""
+        return True
+
     def ns(self, model: DelayModel) -> float:
         """See `Cell`: so long that a register is behind it."""
-        return 2 * model.pipeline_budget
+        return _APART * model.pipeline_budget
 
     def make(self, b: SumBuilder, given: Sequence[Number]) -> Number:
         """See `Cell`."""
@@ -289,7 +309,10 @@ class _Reader:
             bounds = qint.range_of(value.type)
             lanes = range(shape_of(value.type)[-1])
             hint = "x" if len(body.arguments) == 1 else f"x{port}_"
-            cells = [InputCell(None, f"{hint}{lane}", bounds, (), port, lane) for lane in lanes]
+            shared = pipeline.shares_lanes
+            cells = [
+                InputCell(None, f"{hint}{lane}", bounds, (), port, lane, shared) for lane in lanes
+            ]
             self._lanes[value] = [self._add(cell) for cell in cells]
         for op in body.operations:
             if isinstance(op, stream.AdderGraphOp):

@@ -35,7 +35,7 @@ from qcompiler.dialects import stream
 from qcompiler.dialects.attributes import int_dense, shape_of
 from qcompiler.rtl.blocks.storage import ROUND_TRIP, build_storage
 from qcompiler.rtl.builder import ModuleBuilder, Signal
-from qcompiler.rtl.dataflow import CopyCell, Dataflow, InputCell, SumCell, Wire
+from qcompiler.rtl.dataflow import Dataflow, InputCell, SumCell, Wire
 from qcompiler.rtl.hardware import Place, hardware, placing
 from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.retiming import Delays, as_soon_as_possible, fewest_registers, spare_time
@@ -57,7 +57,7 @@ def build_core(place: Place, name: str, op: stream.PipelineOp) -> hw.HWModuleOp:
             input_ports(len(op.inputs)), op.input_channels, elements, strict=True
         )
     ]
-    made = _Made(b, flow, op.shares_lanes)
+    made = _Made(b, flow)
     for number, cell in enumerate(flow.cells):
         if isinstance(cell, InputCell):
             made.add(number, Number.of(ports[cell.port][cell.lane].named(cell.name), cell.range))
@@ -75,10 +75,9 @@ def build_core(place: Place, name: str, op: stream.PipelineOp) -> hw.HWModuleOp:
 class _Made:
     """Cells that are built, and their registers."""
 
-    def __init__(self, b: SumBuilder, flow: Dataflow, shares_lanes: bool):
+    def __init__(self, b: SumBuilder, flow: Dataflow):
         self._b = b
         self._flow = flow
-        self._shares_lanes = shares_lanes
         self.stages = flow.read_stages()
         self._kept: dict[tuple[int, int], Number] = {}
 
@@ -90,9 +89,7 @@ class _Made:
         if (cell, stage) not in self._kept:
             before = self._at(cell, stage - 1)
             name = f"{self._flow.cells[cell].name}_s{stage}"
-            made = self._flow.cells[cell]
-            entry = self._shares_lanes and isinstance(made, InputCell)
-            kept = stage == self.stages[cell] + 1 and (entry or isinstance(made, CopyCell))
+            kept = self._flow.cells[cell].is_apart and stage == self.stages[cell] + 1
             self._kept[cell, stage] = before.at(self._b.delay(name, before, kept=kept))
         return self._kept[cell, stage]
 
@@ -269,10 +266,8 @@ def _place(model: DelayModel, op: stream.PipelineOp) -> None:
     widest = max(cell.range.width_bits for cell in flow.cells)
     budget = model.pipeline_budget - model.ripple(widest)
     outputs = [wire.cell for wire in flow.outputs if wire.cell >= 0]
-    # A register stands behind an input that the budget does not suffice for.
-    entry = 2 * budget if op.shares_lanes else 0.0
     delays = Delays(
-        [entry if isinstance(cell, InputCell) else cell.ns(model) for cell in flow.cells],
+        [cell.ns(model) for cell in flow.cells],
         [cell.range.width_bits for cell in flow.cells],
         [list(cell.sources) for cell in flow.cells],
         outputs,
