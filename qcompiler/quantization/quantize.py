@@ -136,7 +136,9 @@ def _data(
     of_names = not isinstance(data, (Data, Mapping))
     if settings.input_range is not None and not (of_names and str(data) == DISTILLED):
         what = "has no effect: it is how far distilled inputs reach, and others are given"
-        raise ModelError([Problem("--input-range", what, f"leave it out, or give {DISTILLED}")])
+        raise ModelError(
+            [Problem("--input-range", what, f"leave it out, or give --data {DISTILLED}")]
+        )
     if isinstance(data, Data):
         return data
     if isinstance(data, Mapping):
