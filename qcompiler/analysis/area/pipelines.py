@@ -5,14 +5,16 @@ from xdsl.ir import Operation
 
 from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import IntRange, dot_range
+from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import qint, stream
 from qcompiler.dialects.attributes import shape_of
 
-_SHARED = 0.6
-"""Adders that are left of those of plain signed digits, once sums are shared."""
-_NARROW = 0.8
-"""Width of the average adder of a sum, of that of the sum."""
+_ADDER, _ADDER_BIT = 1.1, 0.55
+"""Tables for each addition of plain signed digits, and for each bit of the inputs besides.
+
+They are fitted on what the solver finds for random matrices (`benchmarks/guessed_products.py`):
+larger matrices share more sums, but their sums are wider, and both cancel out.
+"""
 CODE_BIT = 2.0
 """Tables for each bit of a requantizer's input."""
 _KEPT = 0.25
@@ -22,11 +24,7 @@ _KEPT = 0.25
 def products(weights: IntArray, x: IntRange) -> Area:
     """Returns what the products of a vector with a constant matrix take, and their sums."""
     digits = _signed_digits(np.abs(weights)).sum(axis=0)
-    lo, hi = dot_range(weights, x)
-    widths = np.array(
-        [IntRange(int(a), int(b)).width_bits for a, b in zip(lo, hi, strict=True)], np.float64
-    )
-    bits = float((np.maximum(digits - 1, 0) * widths).sum()) * _SHARED * _NARROW
+    bits = int(np.maximum(digits - 1, 0).sum()) * (_ADDER + _ADDER_BIT * x.width_bits)
     return Area(round(bits), round(bits * _KEPT))
 
 

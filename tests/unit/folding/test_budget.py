@@ -153,13 +153,20 @@ def folded(**options):
     return Network.of(module)
 
 
-def test_what_is_short_is_said_with_the_best_that_fits():
+@pytest.mark.parametrize(
+    ("limits", "short", "fits"),
+    [
+        ({"max_dsps": 10, "max_luts": 300}, "20 LUT too few (320 of 300)", 3),
+        ({"max_dsps": 4}, "5 DSP too few (9 of 4)", 6),
+    ],
+)
+def test_what_is_short_is_said_with_the_best_that_fits(limits, short, fits):
     with pytest.raises(ModelError) as caught:
-        folded(target_cycles=1, max_dsps=10, max_luts=300)
+        folded(target_cycles=2, **limits)
     (problem,) = caught.value.problems
-    assert "26 DSP too few (36 of 10) at 1 cycles a frame" in problem.what
-    assert "or ask for 3 cycles a frame, the best that fits" in problem.remedy
-    folded(target_cycles=3, max_dsps=10, max_luts=300)
+    assert f"{short} at 2 cycles a frame" in problem.what
+    assert f"or ask for {fits} cycles a frame, the best that fits" in problem.remedy
+    folded(target_cycles=fits, **limits)
     with pytest.raises(ModelError) as caught:
         folded(max_luts=10)
     assert "LUT too few" in caught.value.problems[0].what
