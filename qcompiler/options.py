@@ -276,6 +276,7 @@ class Options:
                 "mhz": self.clock_mhz,
                 "multipliers": self.multipliers or MULTIPLIERS[0],
                 "pixels": pixels,
+                "requantizer": self.requantizer,
             },
             "place-weights": {"places": self.weights or ""},
             "form-pipelines": {"interface": self.interface, "pixels": pixels},

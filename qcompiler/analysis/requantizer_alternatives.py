@@ -5,6 +5,7 @@ the others are tried on that, as the pass did. One of them needs more than codes
 multiplication computes them is known of the form that was chosen only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from qcompiler.arith.requantizer_selection import (
     ALL_FORMS,
     Candidate,
     FormName,
+    equal_forms,
     select_for_points,
 )
 from qcompiler.arith.requantizers import (
@@ -85,6 +87,26 @@ def reconsider(
             others.setdefault(candidate.name, candidate)
     cost = model.cost(form, x, lanes)
     return Choice(name, describe(form), cost, tuple(others.values()))
+
+
+def other_forms(op: qint.RequantizerOp, x: IntRange) -> Iterator[Requantizer]:
+    """Yields forms of other kinds that are equal to an operation's wherever accumulators lie.
+
+    Nothing is less than a shift; what is a float32 multiplication is told by no codes.
+
+    Args:
+        op: on a scalar.
+        x: accumulators that it may get.
+    """
+    form = op.requantizer
+    if isinstance(form, Shift | FloatScale):
+        return
+    ends = (np.full(rows_of(form), end, np.int64) for end in (x.lo, x.hi))
+    points = _points(form, *ends)
+    if points is not None:
+        own = _NAMES[type(form)]
+        others: list[FormName] = [name for name in ALL_FORMS if name not in ("shift", own)]
+        yield from equal_forms(points, others, op.range)
 
 
 def _rank(candidate: Candidate) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -338,6 +338,23 @@ _ATTEMPTS: dict[FormName, Callable[[SwitchPoints], Attempts]] = {
     "threshold": _thresholds,
     "table": _tables,
 }
+
+
+def equal_forms(
+    points: SwitchPoints, names: Collection[FormName], clamp: IntRange
+) -> Iterator[Requantizer]:
+    """Yields forms of these kinds that are proven equal to a function, all that are feasible.
+
+    Args:
+        points: of the function.
+        names: kinds that are wanted; of `float_scale`, which needs more than codes, there is none.
+        clamp: the codes that a result may be.
+    """
+    clamped = points.widened(clamp.lo, clamp.hi)
+    for name in names:
+        if name in _ATTEMPTS:
+            tried = _ATTEMPTS[name](clamped if name in _CLAMPING else points)
+            yield from (form for _, form in tried if form is not None)
 
 
 def _reason(name: FormName, points: SwitchPoints) -> str:

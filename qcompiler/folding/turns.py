@@ -2,6 +2,7 @@
 
 from qcompiler.analysis.area.turns import cheapest_turns
 from qcompiler.analysis.network import Network
+from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget
@@ -18,14 +19,31 @@ def take_turns(network: Network, target_cycles: int, budget: Budget) -> None:
     for process in network.processes:
         if isinstance(process, stream.RequantizeOp):
             process.turns = ONCE
-            process.turns = _turns(process, target_cycles, budget)
+            if not becomes_pipeline(process):
+                process.turns = turns_of(process, process.factors, target_cycles, budget)
 
 
-def _turns(process: stream.RequantizeOp, target_cycles: int, budget: Budget) -> Turns:
-    maker, cycles = process.input.owner, target_cycles // process.output_channel.beats
-    if process.is_beatwise and isinstance(maker, stream.Process) and maker.is_beatwise:
-        return ONCE  # both become one pipeline
-    if process.factors is None:
+def becomes_pipeline(process: stream.RequantizeOp) -> bool:
+    """Whether a requantizer and what is before it become one pipeline."""
+    maker = process.input.owner
+    return process.is_beatwise and isinstance(maker, stream.Process) and maker.is_beatwise
+
+
+def turns_of(
+    process: stream.RequantizeOp,
+    factors: tuple[IntRange, IntRange] | None,
+    target_cycles: int,
+    budget: Budget,
+) -> Turns:
+    """Returns how a requantizer's product is made for least: all at once if there is none.
+
+    Args:
+        process: folded.
+        factors: what it multiplies, and by what.
+        target_cycles: that a frame may take.
+        budget: says what resources cost.
+    """
+    if factors is None:
         return ONCE
-    prices = tuple(budget.prices.items())
-    return cheapest_turns(*process.factors, cycles, budget.rules.multiplier, prices)
+    cycles, prices = target_cycles // process.output_channel.beats, tuple(budget.prices.items())
+    return cheapest_turns(*factors, cycles, budget.rules.multiplier, prices)

@@ -31,7 +31,8 @@ quarters of the LUTs are used, so that it can be routed. Where hard multipliers 
 one if it is wide enough (`pairs`), and with `multipliers=any` logic multiplies (`logic`). With `multipliers=shifts`, no weight takes a
 hard multiplier: products are sums of at most three shifts (`shifts`), and it is an error if a weight has more
 signed digits. Requantizers
-multiply piece by piece where their channel leaves them the time and that is cheaper. It is an error if nothing fits: the message says
+multiply piece by piece where their channel leaves them the time and that is cheaper, and take another form that is equal, if that takes
+less of the device with the lanes and cycles that they have now (not if `requantizer` names one); the search is repeated then. It is an error if nothing fits: the message says
 what is short, by how much, and the best that fits. Areas are with the pipeline registers that `mhz` asks for.
 `folding` names a JSON file `{"layer": {"PE": 4, "SIMD": 8, "style": "pairs"}}` whose entries override
 the choice; the names are those of the report, a style is `pairs`, `logic` or `shifts`. Factors that do not divide the layer are an error that lists the legal
@@ -51,6 +52,7 @@ from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, StringA
 from xdsl.passes import ModulePass
 
 from qcompiler.analysis.area.estimate import Area
+from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.foldable_layers import (
     CHOICE,
     Folding,
@@ -59,11 +61,13 @@ from qcompiler.analysis.foldable_layers import (
     foldable_layers,
 )
 from qcompiler.analysis.network import Network
+from qcompiler.devices import DEFAULT_DEVICE
 from qcompiler.devices.delays import DEFAULT_MHZ, DelayModel
 from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.budget import Budget, Trial
 from qcompiler.folding.fold import fold
+from qcompiler.folding.forms import choose_forms
 from qcompiler.folding.pixels import PIXELS, pixels_of_rate, without_groups
 from qcompiler.folding.search import Search
 from qcompiler.folding.turns import take_turns
@@ -276,6 +280,7 @@ class SelectFoldingPass(ModulePass):
     max_brams: int = 0
     multipliers: str = "hard"
     pixels: int = 0
+    requantizer: str = "auto"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = Network.of(op)
@@ -306,14 +311,28 @@ class SelectFoldingPass(ModulePass):
             return
         model = DelayModel.of(self.device, self.mhz)
         search, trial = self._searched(op, budget, bound, model)
+        area = self._fold(network, trial, budget)
+        if area != trial.area:  # with other forms, more may fit
+            search, other = self._searched(op, budget, bound, model)
+            trial = min(search.trial(trial.foldings), other, key=lambda one: _rank(budget, one))
+            area = self._fold(network, trial, budget)
+        trial = replace(trial, area=area)
         self._check(search, trial)
-        cycles = {name: layer.cycles(trial.foldings[name]) for name, layer in layers.items()}
-        slowest = max(cycles.values())
+        network.core.attributes[CHOICE] = _choice(search, trial)
+
+    def _fold(self, network: Network, trial: Trial, budget: Budget) -> Area:
+        """Folds a network as was found, and returns its area, with requantizers that suit."""
+        layers = foldable_layers(network)
+        slowest = max(layer.cycles(trial.foldings[name]) for name, layer in layers.items())
         fold(network, trial.foldings, slowest)
         self._end(network)
-        if self.multipliers != SHIFTS:
-            take_turns(network, slowest, budget)
-        network.core.attributes[CHOICE] = _choice(search, trial)
+        if self.multipliers == SHIFTS:
+            return trial.area
+        take_turns(network, slowest, budget)
+        if self.requantizer != "auto":
+            return trial.area
+        cost = DeviceCost.of(self.device or DEFAULT_DEVICE)
+        return choose_forms(network, slowest, budget, cost, trial.area)
 
     def _end(self, network: Network) -> None:
         """Lets requantizers multiply as layers do."""
@@ -372,6 +391,11 @@ class SelectFoldingPass(ModulePass):
             remedy += ", or loosen the folding file"
         where = (self.device or "limits") if excess else "--cycles"
         raise ModelError([Problem(where, "; ".join(found), remedy)])
+
+
+def _rank(budget: Budget, trial: Trial) -> tuple[int, int, float]:
+    """Returns what the better one of two foldings has less of."""
+    return sum(budget.excess(trial.area).values()), trial.cycles, budget.price(trial.area)
 
 
 def _memory_advice(module: ModuleOp) -> list[str]:

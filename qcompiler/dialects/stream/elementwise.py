@@ -83,8 +83,7 @@ class RequantizeOp(Pipe):
             self.attributes.pop(name, None)
             if count > 1:
                 self.attributes[name] = IntegerAttr(count, i64)
-        if turns.in_logic:
-            self.style = LOGIC
+        self.style = LOGIC if turns.in_logic else None
 
     @property
     def factors(self) -> tuple[IntRange, IntRange] | None:
