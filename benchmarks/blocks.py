@@ -14,8 +14,11 @@ from benchmarks.common import REPOSITORY
 from qcompiler import compile as compile_model
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizers import MulShift, Requantizer, Threshold
+from qcompiler.arith.turns import Turns
+from qcompiler.arith.windows import Window
 from qcompiler.design import Design
 from qcompiler.dialects import qint, stream
+from qcompiler.dialects.stream.channel import channel_of, set_lanes
 from qcompiler.passes.pipeline import run_passes
 
 _EXAMPLES = ("digits_mlp/digits_mlp", "digits_cnn/digits_cnn_qonnx")
@@ -65,26 +68,64 @@ class _Blocks:
         most = self._one_of(1, 7, 31, 127)
         self._mvau(IntRange.for_bits(self._one_of(4, 8), True), shape, (pe, simd), most)
 
+    def convolution(self) -> None:
+        """Adds sliding windows, what multiplies them, and a requantizer of its sums."""
+        bits, most = self._one_of(2, 4, 8, 8), self._one_of(1, 3, 7, 127)
+        x = IntRange(0, 2**bits - 1) if self.rng.random() < 0.5 else IntRange.for_bits(bits, True)
+        size, kernel, stride = (self._one_of(*c) for c in ((6, 8, 10, 16), (3, 3, 5), (1, 1, 2)))
+        pads = (self._one_of(0, 1, 1),) * 2
+        window = Window((kernel, kernel), (stride, stride), (1, 1), pads, pads)
+        lanes, folds = self._one_of(1, 2, 4), self._one_of(1, 4, 8)
+        taps = self._one_of(1, kernel, 9 if kernel == 3 else 5)
+        dense = self.rng.random() < 0.5
+        if dense and taps > 1:  # beats hold all channels
+            folds = 1
+        given = self._input(x, (size, size, lanes * folds), lanes)
+        groups = 1 if dense else folds
+        windows = stream.SlidingWindowOp(given, qint.IntType(x.lo, x.hi), window, 0, groups)
+        set_lanes(windows.result, lanes * taps)
+        made: stream.Process
+        if dense:
+            pe, shape = self._one_of(1, 2, 4), (window.taps * lanes * folds, 16)
+            name, sums = self._weights(shape, x, most)
+            made = stream.MvauOp(windows.result, name, sums, 16, pe, lanes * taps)
+        else:
+            name, sums = self._weights((window.taps, lanes * folds), x, most)
+            made = stream.VvauOp(windows.result, name, sums, window.taps, taps)
+        self.block.add_ops([windows, made])
+        self._requantize(made.results[0], self._one_of(2, 4, 8))
+
+    def turning_requantizer(self) -> None:
+        """Adds a requantizer whose products take several cycles."""
+        lanes = self._one_of(1, 2, 4)
+        self._requantizer(8, lanes, lanes * self._one_of(8, 16, 32, 64))
+        pieces = self._one_of(1, 1, 2, 3)
+        made = cast(stream.RequantizeOp, self.results[-1].owner)
+        made.turns = Turns(pieces * self._one_of(2, 3, 4, 5, 7), pieces)
+
     def _mvau(
         self, x: IntRange, shape: tuple[int, int], folding: tuple[int, int], most: int
     ) -> None:
         (mw, mh), (pe, simd) = shape, folding
+        name, sums = self._weights(shape, x, most)
+        self._add(stream.MvauOp(self._input(x, (mw,), simd), name, sums, mh, pe, simd))
+
+    def _weights(self, shape: tuple[int, int], x: IntRange, most: int) -> tuple[str, qint.IntType]:
+        """Adds a matrix; returns its name, and what sums of its columns are."""
         # As trained weights are: many small ones.
-        values = np.clip(np.rint(self.rng.normal(0, most / 2.5, (mw, mh))), -most, most)
+        values = np.clip(np.rint(self.rng.normal(0, most / 2.5, shape)), -most, most)
         values = values.astype(np.int64)
         corners = values * x.lo, values * x.hi
         low = int(np.minimum(*corners).sum(0).min())
         high = int(np.maximum(*corners).sum(0).max())
         symbol = stream.WeightsOp(f"w{len(self.weights)}", values)
         self.weights.append(symbol)
-        given = self._input(x, (mw,), simd)
-        sums = qint.IntType(low, high)
-        self._add(stream.MvauOp(given, symbol.sym_name.data, sums, mh, pe, simd))
+        return symbol.sym_name.data, qint.IntType(low, high)
 
     def requantizer(self) -> None:
         """Adds a requantizer, a multiplication or comparisons."""
         bits, lanes = self._one_of(2, 4, 8), self._one_of(1, 2, 4, 8)
-        self._requantizer(bits, lanes, lanes * self._one_of(1, 2, 4, 16))
+        self._requantizer(bits, lanes, lanes * self._one_of(8, 16, 32, 64))
 
     def logic_requantizer(self) -> None:
         """Adds a requantizer of many channels whose parameters are logic."""
@@ -98,11 +139,15 @@ class _Blocks:
 
     def _requantizer(self, bits: int, lanes: int, channels: int) -> None:
         x = IntRange.for_bits(self._one_of(8, 12, 16, 20), True)
+        self._requantize(self._input(x, (channels,), lanes), bits)
+
+    def _requantize(self, given: SSAValue, bits: int) -> None:
+        channel = channel_of(given)
+        x, channels = channel.element.range, channel.channels
         y = IntRange(0, 2**bits - 1)
         form: Requantizer = (
-            self._thresholds(x, y, channels) if bits < 8 else self._scale(y, channels)
+            self._thresholds(x, y, channels) if bits < 8 else self._scale(x, y, channels)
         )
-        given = self._input(x, (channels,), lanes)
         body = Block(arg_types=[qint.IntType(x.lo, x.hi)])
         scalar = qint.requantizer_op(form, body.args[0], y, None)
         body.add_ops([scalar, qint.YieldOp(scalar.result)])
@@ -112,10 +157,11 @@ class _Blocks:
         levels = self.rng.integers(x.lo, x.hi, (channels, y.hi - y.lo))
         return Threshold(np.sort(levels, axis=1), np.ones(channels, np.int64), y.lo)
 
-    def _scale(self, y: IntRange, channels: int) -> MulShift:
+    def _scale(self, x: IntRange, y: IntRange, channels: int) -> MulShift:
         factors = self.rng.integers(1 << 10, 1 << 14, channels)
-        biases = self.rng.integers(-(1 << 18), 1 << 18, channels)
-        return MulShift(factors, biases, 20, y.lo, y.hi, None)
+        shift = max(x.width_bits + 14 - y.width_bits, 1)  # so that codes are as long as they may be
+        biases = self.rng.integers(-(1 << 18), 1 << 18, channels) * (1 << shift) >> 12
+        return MulShift(factors, biases, shift, y.lo, y.hi, None)
 
     def buffer(self) -> None:
         """Adds a FIFO."""
@@ -186,6 +232,21 @@ def weights(seed: int) -> Design:
     return blocks.design()
 
 
+def convolutions(seed: int) -> Design:
+    """Returns a convolution alone: what windows, products and requantizer take together."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    blocks.convolution()
+    return blocks.design()
+
+
+def turns(seed: int) -> Design:
+    """Returns requantizers that take several cycles."""
+    blocks = _Blocks(np.random.default_rng(seed))
+    for _ in range(3):
+        blocks.turning_requantizer()
+    return blocks.design()
+
+
 def examples() -> Iterator[tuple[str, Design]]:
     """Yields the project's example networks at a few foldings, with names."""
     for example in _EXAMPLES:
@@ -205,3 +266,6 @@ def sweep(seeds: int) -> Iterator[tuple[str, Design]]:
             yield f"parameters {seed}", parameters(seed)
         if seed % 4 == 2:
             yield f"weights {seed}", weights(seed)
+        yield f"convolutions {seed}", convolutions(seed)
+        if seed % 2 == 0:
+            yield f"turns {seed}", turns(seed)

@@ -113,12 +113,15 @@ class Family:
     Attributes:
         name: in device files; that of the module, if it ships.
         inputs: of a look-up table.
+        table_costs: of functions of one, two and so on inputs, as the tool that maps logic has
+            them; the same for all that fit a table if they are not given.
         widest: inputs of the widest function that tables make with free multiplexers behind them.
         chain: how carries are made: `pair` (cells of two bits that take two tables and both
             operands), `xor` (the sum of each place is made in a table before), `table` (each place
             takes a table), `logic` (none).
         shortest_chain: places from which on carries have a chain; fewer are gates.
         adds_three: whether a table a place, of two outputs, adds three numbers.
+        free_inverters: whether what only inverts takes no table.
         multiplier: None without.
         logic_rom_bit: price of a constant bit in logic, see `Ram`.
         rams: kinds of memories.
@@ -143,10 +146,12 @@ class Family:
 
     name: str
     inputs: int = 4
+    table_costs: tuple[int, ...] = ()
     widest: int = 4
     chain: Literal["pair", "xor", "table", "logic"] = "table"
     shortest_chain: int = 3
     adds_three: bool = False
+    free_inverters: bool = False
     multiplier: Multiplier | None = None
     logic_rom_bit: float = 1 / 16
     rams: tuple[Ram, ...] = ()

@@ -7,6 +7,7 @@ known, block memories are counted exactly.
 Source: Yosys, passes/memory/memory_libmap.cc, and the memory libraries of each family.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,7 @@ class Placement:
         ram: the kind, None for logic.
         copies: how many of it.
         banks: copies behind each other, with a multiplexer for the words read.
+        each: bits of a word in each copy.
         units: of the report: block memories or look-up tables.
         reads_old: whether it reads the old word of an address that is written, as it is.
     """
@@ -69,6 +71,21 @@ class Placement:
     banks: int = 1
     units: int = 0
     reads_old: bool = True
+    each: int = 1
+
+    def units_of(self, used: Sequence[bool]) -> int:
+        """Returns the units of what is left when copies that nothing reads are gone.
+
+        Args:
+            used: which bits of a word something reads; a tool that places it does not know yet.
+        """
+        if self.ram is None or all(used):
+            return self.units
+        if self.ram.by_bit:
+            return int(self.banks * sum(used) * self.ram.units)
+        starts = range(0, len(used), self.each)
+        columns = sum(any(used[start : start + self.each]) for start in starts)
+        return int(self.banks * columns * self.ram.units)
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,8 @@ def place(rams: tuple[Ram, ...], memory: Memory, logic_rom_bit: float) -> Placem
             found = _price(ram, memory, copies, banks, unit)
             if found < price:
                 units = (banks * memory.width if ram.by_bit else copies) * ram.units
-                best, price = Placement(ram, copies, banks, int(units), ram.is_old(memory)), found
+                old = ram.is_old(memory)
+                best, price = Placement(ram, copies, banks, int(units), old, unit), found
     return best
 
 

@@ -21,14 +21,13 @@ class Block:
     """Something that is not made of gates.
 
     Attributes:
-        kind: register, adder, compare, multiplier, memory, table, or instance.
+        kind: register, adder, compare, multiplier, memory, or instance.
         reads: literals at its inputs.
         makes: literals of its outputs, all of them leaves.
         op: what it was.
         shape: widths, by kind: of an adder, its bits; of a multiplier, those of its factors.
         enable: of a register, its clock enable and its synchronous reset, if it has them.
         pairs: of an adder and a comparison, the two bits at each place.
-        words: of a table, its bits, word after word.
         terms: of an adder of three numbers, their bits at each place; `pairs` stand for them.
     """
 
@@ -39,7 +38,6 @@ class Block:
     shape: tuple[int, ...] = ()
     enable: tuple[int | None, int | None] = (None, None)
     pairs: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    words: Bits = field(default_factory=list[int])
     terms: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
 
     def added(self, first: int, end: int) -> Iterator[int]:

@@ -257,8 +257,13 @@ class Circuit:
         if max(words) > TRUE:  # no table: it is chosen from what changes
             self._opaque(op)
             return
-        made = self._bits[op.result] = self.gates.leaves(width_of(op.result))
-        self.blocks.append(Block("table", self.bits(op.index), made, op, words=words))
+        width, index = width_of(op.result), self.bits(op.index)
+        level = [words[at : at + width] for at in range(0, len(words), width)]
+        level += [level[-1]] * ((1 << len(index)) - len(level))
+        for bit in index:  # neighbours are often alike: what is left are few choices
+            pairs = zip(level[::2], level[1::2], strict=True)
+            level = [self.gates.mux_words(bit, one, zero) for zero, one in pairs]
+        (self._bits[op.result],) = level
 
     def _mux(self, op: comb.MuxOp) -> None:
         (condition,), if_true, if_false = (self._bits[operand] for operand in op.operands)

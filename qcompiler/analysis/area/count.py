@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 from xdsl.dialects import hw
 
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
 from qcompiler.analysis.area.blocks import Block, width_of
 from qcompiler.analysis.area.circuit import Circuit
-from qcompiler.analysis.area.gates import TRUE, cover
+from qcompiler.analysis.area.gates import TRUE, Gates, cover
 from qcompiler.analysis.area.instances import (
     Interface,
     groups_of,
@@ -30,7 +29,6 @@ from qcompiler.analysis.area.roms import (
     counted_rom_tables,
     rom_columns,
     rom_tables,
-    shallow_rom_tables,
 )
 from qcompiler.analysis.area.shift_registers import Rest, Rows, shift_registers
 from qcompiler.devices.family import Family, Rules
@@ -129,10 +127,12 @@ class Estimator:
                 own.update({feature: n * len(group) for feature, n in each.own.items()})
                 tally.own.update(each.shared)
             tally.own.update({feature: round(n * share) for feature, n in own.items()})
-        made = cover(circuit.gates, roots, self._family.inputs)
-        for node in made:
-            feature = _TABLES[circuit.gates.kind(abs(node))]
-            (tally.shared if abs(node) in common else tally.own)[feature] += 1
+        made = cover(circuit.gates, roots, self._family.inputs, self._family.table_costs)
+        for node, tables in made.items():
+            if node < 0 and self._family.free_inverters:
+                continue
+            feature = _feature(circuit.gates, abs(node))
+            (tally.shared if abs(node) in common else tally.own)[feature] += tables
         tally.own.update(counts)
         same = sum(
             made >> 1 in common
@@ -246,12 +246,13 @@ class Estimator:
         """Returns where a memory is kept, and how many bits of its words are.
 
         They are the ones that are read and no constants. When a tool places a ROM, it has not
-        found out yet that some are copies of others.
+        found out yet that some are copies of others; of a RAM, not that some are not read.
         """
         op = block.op
         assert isinstance(op, rtl.RomOp | rtl.RamOp)
-        width = sum(bit in live and bit > TRUE for bit in circuit.bits(op.results[0]))
+        bits = circuit.bits(op.results[0])
         rom = isinstance(op, rtl.RomOp)
+        width = sum(bit in live and bit > TRUE for bit in bits) if rom else len(bits)
         one_address = not rom and op.read_address is op.write_address
         memory = Memory(op.depth_words, width, op.ram_style.data, rom=rom, one_address=one_address)
         return self._family.place(memory), width
@@ -316,9 +317,13 @@ class Estimator:
         feature: str,
     ) -> None:
         if self._family.chain == "xor":
-            for a, b in pairs:
-                roots += [circuit.gates.differ(a, b ^ negative), *([a] if a > TRUE else [])]
             counts[f"{feature}_bits"] += len(pairs)
+            for a, b in pairs:
+                if min(a, b) > TRUE and all(circuit.gates.is_leaf(bit) for bit in (a, b)):
+                    counts[f"{feature}_luts"] += 1  # there is nothing that it could take in
+                    roots += [a, b & ~1]
+                else:
+                    roots += [circuit.gates.differ(a, b ^ negative), *([a] if a > TRUE else [])]
             return
         roots += [bit for pair in pairs for bit in pair]
         pair = self._family.chain == "pair"
@@ -361,7 +366,8 @@ class Estimator:
                 self._banks(found, width, counts)
             return
         assert isinstance(op, rtl.RamOp)
-        depth = op.depth_words
+        used = [bit in live for bit in circuit.bits(op.results[0])]
+        depth, width, units = op.depth_words, sum(used), found.units_of(used)
         if found.ram is None:
             counts["ff"] += width * (depth + 1)
             counts["register_file_bits"] += width * depth
@@ -369,11 +375,11 @@ class Estimator:
         if found.ram.kind == "distributed":
             counts["ff"] += width
             if found.banks > 1:
-                counts["ram_mux_bits"] += (found.banks - 1) * width
+                counts["ram_mux_bits"] += self._choices(found.banks) * width
                 counts["ram_banks"] += found.banks
-            counts["ram_luts"] += found.units
+            counts["ram_luts"] += units
             return
-        counts["block"] += found.units
+        counts["block"] += units
         self._banks(found, width, counts)
         if not found.reads_old:
             address = width_of(op.read_address)
@@ -381,21 +387,15 @@ class Estimator:
             counts["read_first_bits"] += width
             counts["read_first"] += 1
 
-    def _table(
-        self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]
-    ) -> None:
-        roots += block.reads
-        bits = np.array(block.words, np.uint8).reshape(-1, len(block.makes))
-        used = [at for at, bit in enumerate(block.makes) if bit in live]
-        if used:
-            columns = np.ascontiguousarray(bits[:, used].T)
-            counts["rom_luts"] += shallow_rom_tables(columns, self._family.inputs)
-
     def _banks(self, found: Placement, width: int, counts: Counts) -> None:
         """Counts the choice of a bank, which is kept while the memory reads."""
-        ways = 4 if self._family.inputs >= 6 else 2  # that a table chooses from
-        counts["bank_mux_luts"] += -(-(found.banks - 1) // (ways - 1)) * width
+        counts["bank_mux_luts"] += self._choices(found.banks) * width
         counts["ff"] += (found.banks - 1).bit_length()
+
+    def _choices(self, banks: int) -> int:
+        """Returns how many tables choose a bit of one of several banks."""
+        ways = 4 if self._family.inputs >= 6 else 2  # that a table chooses from
+        return -(-(banks - 1) // (ways - 1))
 
     def _logic_rom(self, circuit: Circuit, op: rtl.RomOp, width: int, counts: Counts) -> None:
         columns = rom_columns(op.lane_values(), op.lane_width.value.data)
@@ -413,9 +413,23 @@ class Estimator:
         "compare": _compare,
         "multiplier": _multiplier,
         "memory": _memory,
-        "table": _table,
     }
 
 
-_TABLES = {"leaf": "lut", "and": "lut", "mux": "mux_luts", "xor": "sum_luts", "maj": "sum_luts"}
+_TABLES = {
+    "leaf": "inverters",
+    "and": "lut",
+    "mux": "mux_luts",
+    "xor": "sum_luts",
+    "maj": "sum_luts",
+}
 """Features of look-up tables, by the gate at their output."""
+
+_DEEP = 2
+"""Carries on the way to a sum from which on tools take wide tables for it, to be fast."""
+
+
+def _feature(gates: Gates, node: int) -> str:
+    feature = _TABLES[gates.kind(node)]
+    deep = feature == "sum_luts" and gates.carries(node) >= _DEEP
+    return "deep_sum_luts" if deep else feature

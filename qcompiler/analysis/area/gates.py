@@ -4,10 +4,14 @@ A literal is twice a gate's number, plus one if it is inverted: inverters cost n
 Literals 0 and 1 are the constants. Equal gates are one gate, as in a synthesis tool.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 FALSE, TRUE = 0, 1
-_CUTS_KEPT = 2
+_CUTS_KEPT = 4
+_ROUNDS = 2
+_USED = 2
+"""Weight of the readers that a gate has in the end, beside those in the graph."""
 
 
 class Gates:
@@ -17,6 +21,7 @@ class Gates:
         self._fanins: list[tuple[int, ...]] = [()]
         self._kinds: list[str] = ["leaf"]
         self._operands: list[tuple[int, ...]] = [()]
+        self._carries: list[int] = [0]
         self._known: dict[tuple[str, int, int, int], int] = {}
 
     def leaf(self) -> int:
@@ -24,6 +29,7 @@ class Gates:
         self._fanins.append(())
         self._kinds.append("leaf")
         self._operands.append(())
+        self._carries.append(0)
         return 2 * len(self._fanins) - 2
 
     @property
@@ -37,6 +43,7 @@ class Gates:
         self._fanins += [()] * count
         self._kinds += ["leaf"] * count
         self._operands += [()] * count
+        self._carries += [0] * count
         return list(range(2 * first, 2 * (first + count), 2))
 
     def is_leaf(self, literal: int) -> bool:
@@ -56,6 +63,10 @@ class Gates:
         """Returns what a gate is: and, xor, mux or maj; or leaf."""
         return self._kinds[node]
 
+    def carries(self, node: int) -> int:
+        """Returns how many carries of full adders stand on the longest way to a gate."""
+        return self._carries[node]
+
     def _gate(self, kind: str, a: int, b: int, c: int = FALSE) -> int:
         key = (kind, a, b, c)
         found = self._known.get(key)
@@ -64,6 +75,8 @@ class Gates:
             self._fanins.append((a >> 1, b >> 1, c >> 1) if three else (a >> 1, b >> 1))
             self._kinds.append(kind)
             self._operands.append((a, b, c) if three else (a, b))
+            before = max(self._carries[fanin] for fanin in self._fanins[-1])
+            self._carries.append(before + (kind == "maj"))
             found = self._known[key] = 2 * (len(self._fanins) - 1)
         return found
 
@@ -150,42 +163,73 @@ class Gates:
         return self.all_of(literal ^ 1 for literal in literals) ^ 1
 
 
-def cover(gates: Gates, roots: Sequence[int], inputs: int) -> set[int]:
-    """Returns the gates at the outputs of look-up tables that compute `roots`.
+def cover(
+    gates: Gates, roots: Sequence[int], inputs: int, costs: Sequence[float] = ()
+) -> dict[int, int]:
+    """Returns how many tables make each gate that stands at the output of some.
 
-    Each gate has a few sets of leaves from which one table computes it; those with the least area
-    flow (tables on the way, each shared by its readers) are kept. This is how technology mappers
-    do it, without their passes for delay and recovery.
+    Each gate has a few sets of leaves from which it is computed; those with the least area flow
+    (what is on the way costs, each shared by its readers) are kept. Gates inside of tables have no
+    reader then, so the flow is found once more. This is how technology mappers do it, without their
+    passes for delay and exact area.
 
     Args:
         gates: the graph.
-        roots: literals that are needed. One of an inverted leaf needs a table, too.
-        inputs: of a table, at least 3.
+        roots: literals that are needed. One of an inverted leaf needs a table, too: its gate is
+            negative.
+        inputs: of a table, at least 3. A function of more inputs is made of several tables and
+            multiplexers.
+        costs: of functions of one, two and so on inputs, as a tool has them; the last one is of
+            the widest. All tables cost the same if they are not given.
+
+    Source: Mishchenko et al., Combinational and sequential mapping with priority cuts, ICCAD 2007.
     """
-    all_fanins = gates.fanins
+    costs = (0, *(costs or [1] * inputs))
     readers = _readers(gates, roots)
+    shares = [float(count) for count in readers]
+    best = _cheapest(gates, readers, shares, costs)
+    for _ in range(_ROUNDS - 1):
+        for node, count in _uses(roots, _tables(gates, roots, best), best).items():
+            shares[node] = max(1.0, (readers[node] + _USED * count) / (1 + _USED))
+        best = _cheapest(gates, readers, shares, costs)
+    return {
+        node: 1 << max(0, len(best.get(node, ())) - inputs) for node in _tables(gates, roots, best)
+    }
+
+
+def _cheapest(
+    gates: Gates, readers: Sequence[int], shares: Sequence[float], costs: Sequence[float]
+) -> dict[int, frozenset[int]]:
+    """Returns the leaves of each gate with the least area flow, each shared by so many."""
+    all_fanins, most = gates.fanins, len(costs) - 1
     flow = [0.0] * gates.size
     best: dict[int, frozenset[int]] = {}
     cuts: dict[int, list[frozenset[int]]] = {}
     for node, count in enumerate(readers):
-        if not count or not all_fanins[node]:
-            continue
         fanins = all_fanins[node]
-        made = [fanin for fanin in fanins if fanin in cuts]
-        if not made:  # leaves, which a table always has room for
-            best[node] = ranked = frozenset(fanins)
-            flow[node] = 1 / count
-            cuts[node] = [ranked, frozenset((node,))]
+        if not count or not fanins:
             continue
         unions = [frozenset([fanin for fanin in fanins if fanin not in cuts])]
-        for fanin in made:
-            unions = [u for x in unions for y in cuts[fanin] if len(u := x | y) <= inputs]
-        found = {leaves: sum([flow[leaf] for leaf in leaves]) for leaves in unions}
+        for fanin in fanins:
+            if fanin in cuts:
+                unions = [u for x in unions for y in cuts[fanin] if len(u := x | y) <= most]
+        found = {u: costs[len(u)] + sum([flow[leaf] for leaf in u]) for u in unions}
         ranked = sorted(found, key=lambda leaves: (found[leaves], len(leaves)))[:_CUTS_KEPT]
         best[node] = ranked[0]
-        flow[node] = (1 + found[ranked[0]]) / count
+        flow[node] = found[ranked[0]] / shares[node]
         cuts[node] = [*ranked, frozenset((node,))]
-    return _tables(gates, roots, best)
+    return best
+
+
+def _uses(
+    roots: Sequence[int], made: Iterable[int], best: dict[int, frozenset[int]]
+) -> Counter[int]:
+    """Returns how many tables and roots read each gate that has a set of leaves."""
+    used = Counter(dict.fromkeys(best, 0))
+    used.update(root >> 1 for root in roots if root >> 1 in best)
+    for node in made:
+        used.update(leaf for leaf in best.get(node, ()) if leaf in best)
+    return used
 
 
 def _readers(gates: Gates, roots: Sequence[int]) -> list[int]:

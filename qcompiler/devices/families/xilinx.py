@@ -21,20 +21,21 @@ class _Xilinx(Family):
 
 FACTORS = {
     "adder_bits": 0.0,
-    "bank_mux_luts": 1.487,
-    "compare_bits": 0.646,
-    "compares": 1.239,
-    "const_compare_bits": 0.369,
-    "deep_rom_luts": 0.63,
-    "lut": 0.724,
-    "mux_luts": 0.75,
-    "ram_banks": 1.052,
+    "adder_luts": 1.0,
+    "bank_mux_luts": 0.856,
+    "compare_bits": 0.616,
+    "compares": 1.348,
+    "const_compare_bits": 0.614,
+    "deep_rom_luts": 0.631,
+    "deep_sum_luts": 1.064,
+    "lut": 0.665,
+    "mux_luts": 0.945,
+    "ram_banks": 0.969,
     "ram_luts": 1.0,
-    "ram_mux_bits": 1.283,
-    "register_file_bits": 0.78,
-    "rom_luts": 0.928,
+    "ram_mux_bits": 1.114,
+    "rom_luts": 0.878,
     "shift_luts": 1.0,
-    "sum_luts": 0.877,
+    "sum_luts": 0.772,
 }
 
 _WIDE = (1, 2, 4, 9, 18, 36)
@@ -61,10 +62,12 @@ _BLOCK = MemoryPins(
 
 FAMILY = _Xilinx(
     name="xilinx",
+    table_costs=(1, 2, 3, 3, 3, 5, 10, 20),
     inputs=6,
     widest=8,
     chain="xor",
     adds_three=True,
+    free_inverters=True,
     multiplier=Multiplier((27, 18), signed_only=True),
     logic_rom_bit=1 / 64,
     rams=(*_LUT_RAMS, Ram("block", 129, 14, _WIDE, 1), Ram("block", 257, 15, (*_WIDE, 72), 2)),

@@ -44,6 +44,22 @@ def test_tables_with_one_address_hold_more():
 
 
 @pytest.mark.parametrize(
+    ("family", "used", "units"),
+    [
+        (ECP5, range(16), 16),
+        (ECP5, range(8, 16), 8),  # four bits a memory
+        (ECP5, (3, 4), 8),
+        (XILINX, range(8, 16), 16),  # fourteen bits a memory, then two
+        (XILINX, range(8), 8),
+    ],
+)
+def test_memories_none_of_whose_bits_are_read_are_gone(family, used, units):
+    memory = Memory(16, 16)
+    found = place(family.rams, memory, family.logic_rom_bit)
+    assert found.units_of([bit in used for bit in range(16)]) == units
+
+
+@pytest.mark.parametrize(
     ("factors", "product", "on_ecp5", "on_xilinx"),
     [
         ((5, 4), 9, 1, 1),

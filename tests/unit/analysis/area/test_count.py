@@ -43,7 +43,7 @@ def test_multiplexers_before_a_register_are_its_enable_and_its_reset():
         ("ecp5", 5, "adder_luts", 6),
         ("ecp5", 8, "adder_luts", 8),
         ("xilinx", 8, "adder_bits", 8),
-        ("xilinx", 8, "sum_luts", 8),
+        ("xilinx", 8, "adder_luts", 8),
         ("ice40", 8, "adder_luts", 8),
     ],
 )
@@ -51,6 +51,25 @@ def test_adders(family, width, feature, number):
     b = ModuleBuilder("m")
     b.output("y", b.input("a", width) + b.input("b", width))
     assert counts(b, family=family)[feature] == number
+
+
+@pytest.mark.parametrize(("terms", "deep"), [(3, False), (4, True), (8, True)])
+def test_sums_of_many_terms_are_deep(terms, deep):
+    b = ModuleBuilder("m")
+    first, *others = (b.input(f"x{i}", 8) for i in range(terms))
+    for other in others:
+        first = first + other
+    b.output("y", first)
+    found = counts(b)
+    assert found["sum_luts"]
+    assert bool(found["deep_sum_luts"]) == deep
+
+
+@pytest.mark.parametrize(("family", "inverters"), [("ecp5", 8), ("xilinx", 0)])
+def test_inverters_are_cells_of_their_own_on_amd_parts(family, inverters):
+    b = ModuleBuilder("m")
+    b.output("y", ~b.input("x", 8))
+    assert counts(b, family=family)["inverters"] == inverters
 
 
 def test_a_comparison_with_zero_is_the_sign():

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from qcompiler.analysis.area.columns import Columns
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.gates import FALSE, TRUE, Gates, cover
@@ -98,3 +100,21 @@ def test_reach_goes_through_carries_upwards_only():
     b.output("y", (a + c).slice(0, 5))
     found = Estimator({"m": b.build()}, FAMILIES["ecp5"]).count("m")
     assert (found["ff"], found["adder_luts"]) == (5 + 5, 6)
+
+
+@pytest.mark.parametrize(("family", "tables"), [("ecp5", 3), ("xilinx", 1), ("ice40", 3)])
+def test_a_choice_of_four_takes_what_is_cheapest(family, tables):
+    """On ECP5 four tables and free multiplexers make it, too, but three choices of two are less."""
+    gates = Gates()
+    a, b, c, d, low, high = gates.leaves(6)
+    root = gates.mux(high, gates.mux(low, a, b), gates.mux(low, c, d))
+    rules = FAMILIES[family]
+    assert sum(cover(gates, [root], rules.inputs, rules.table_costs).values()) == tables
+
+
+def test_a_function_of_five_inputs_is_two_tables_on_ecp5():
+    gates = Gates()
+    *leaves, last = gates.leaves(5)
+    some, others = (gates.all_of(bit ^ n for n, bit in enumerate(leaves[i:])) for i in (0, 1))
+    root = gates.mux(last, gates.differ(some, leaves[3]), gates.differ(others, leaves[0]))
+    assert sum(cover(gates, [root], 4, FAMILIES["ecp5"].table_costs).values()) == 2
