@@ -40,7 +40,13 @@ class _Part(NamedTuple):
     sign: int
 
 
-def split(matrix: IntArray, depths: Sequence[int], depth: int, least: int) -> tuple[Plan, int]:
+def split(
+    matrix: IntArray,
+    depths: Sequence[int],
+    depth: int,
+    least: int,
+    links: Sequence[Sequence[Term]] = (),
+) -> tuple[Plan, int]:
     """Returns a plan with common parts as columns of their own, and the work that was done.
 
     Args:
@@ -48,14 +54,21 @@ def split(matrix: IntArray, depths: Sequence[int], depth: int, least: int) -> tu
         depths: adders before each input, [I].
         depth: of each column's tree, at most.
         least: digits of the smallest part, at least 2.
+        links: what each column takes of the last one, which takes none.
     """
-    search = _Parts(matrix, depths, depth)
+    search = _Parts(matrix, depths, depth, links)
     search.run(least)
     return search.plan(matrix), search.work
 
 
 class _Parts:
-    def __init__(self, matrix: IntArray, depths: Sequence[int], depth: int) -> None:
+    def __init__(
+        self,
+        matrix: IntArray,
+        depths: Sequence[int],
+        depth: int,
+        links: Sequence[Sequence[Term]],
+    ) -> None:
         self.work = 0
         self._weights = [1 << one for one in depths]
         self._columns: list[dict[int, int]] = []
@@ -73,6 +86,17 @@ class _Parts:
             column = {row: int(matrix[row, at]) for row in rows}
             constant = int(matrix[-1, at] != 0)
             self._add(column, depth, constant)
+        self._is_linked = bool(links)
+        if links:
+            self._link(links)
+
+    def _link(self, links: Sequence[Sequence[Term]]) -> None:
+        """Lets columns take the last one, whose tree is nearly as shallow as can be."""
+        shallowest = max(self._needed[-1] - 1, 0).bit_length()
+        self._limits[-1] = min(shallowest + 1, self._limits[-1])
+        for column, terms in enumerate(links):
+            self._links[column] += terms
+            self._needed[column] += len(terms) << self._limits[-1]
 
     def _add(self, column: dict[int, int], limit: int, constant: int = 0) -> int:
         self._columns.append(column)
@@ -211,5 +235,6 @@ class _Parts:
                 whole[row, at] = coefficient
         whole[-1, : matrix.shape[1]] = matrix[-1]
         count = matrix.shape[1]
-        order = [*range(len(self._columns) - 1, count - 1, -1), *range(count)]
+        first = count - self._is_linked  # what others take is made before them
+        order = [*range(len(self._columns) - 1, first - 1, -1), *range(first)]
         return Plan(whole, self._links, self._limits, order)

@@ -8,8 +8,8 @@ been proven equal to the matrix, coefficient by coefficient. The steps:
 
 1. `problem`: constant inputs, columns that are zero, equal, negated or shifted are left out, and
    what all numbers of a column are divisible by is multiplied afterwards.
-2. `differences` and `parts`: columns near others are made of these, or what two have in common
-   becomes a column of its own.
+2. `differences`, `parts` and `offsets`: columns near others are made of these, or what two have in
+   common becomes a column of its own, or all take multiples of one sum of the inputs.
 3. `sharing`: sums of two values that several columns need are made once, the best ones first.
 4. `improve`: some of these are dissolved and sought again, as long as work is left.
 5. `trees`: what a column still adds becomes a tree, cheap within its depth.
@@ -35,6 +35,7 @@ from qcompiler.adder_graphs.digits import signed_digits
 from qcompiler.adder_graphs.fusing import fused
 from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.improve import estimate, improve
+from qcompiler.adder_graphs.offsets import offset
 from qcompiler.adder_graphs.parts import split
 from qcompiler.adder_graphs.plan import Plan, weights_of
 from qcompiler.adder_graphs.problem import Problem, Use, odd_parts, term_of
@@ -213,6 +214,10 @@ class _Search:
         slack = int(plain.fits(self._depths, 2))
         # Of large matrices, common parts are found much faster than pairs, and are worth more.
         large = self._moves and weights_of(matrix).sum() > _MANY_DIGITS
+        if self._moves and (less := offset(matrix)) is not None:
+            for _, size in _QUICK_PLANS:
+                plan, work = split(less.matrix, self._depths, self._depth, size, less.links)
+                yield plan, work, 0, False
         if not large:
             yield plain, 0, slack, True
         if self._moves:
