@@ -20,20 +20,11 @@ from qcompiler.adder_graphs.graph import AdderGraph, Term
 from qcompiler.adder_graphs.problem import Problem, Use, odd_parts, term_of
 from qcompiler.adder_graphs.trees import add_all
 
-_DENSE = 0.25
-"""Part of a matrix that is not zero from which on sums may be worth sharing."""
-
 
 def is_counting(problem: Problem) -> bool:
     """Whether all inputs that a problem's columns use are bits."""
     used = problem.matrix[:-1].any(axis=1)
     return bool(used.any() and (problem.inputs[used] == [0, 1, 0]).all())
-
-
-def is_sparse(problem: Problem) -> bool:
-    """Whether columns have too little in common for shared sums to be looked for in haste."""
-    rows = problem.matrix[:-1][problem.matrix[:-1].any(axis=1)]
-    return bool((rows != 0).mean() < _DENSE)
 
 
 def count(problem: Problem, cost: AdderCost) -> AdderGraph:

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from qcompiler.adder_graphs.builder import Builder
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, AdderCost, graph_luts, width
-from qcompiler.adder_graphs.counting import count, is_counting, is_sparse
+from qcompiler.adder_graphs.counting import count, is_counting
 from qcompiler.adder_graphs.differences import chained
 from qcompiler.adder_graphs.digits import signed_digits
 from qcompiler.adder_graphs.fusing import fused
@@ -172,8 +172,6 @@ class _Search:
         counted = None
         if self._counts and is_counting(self._problem):
             counted = count(self._problem, self._cost)
-            if not effort and is_sparse(self._problem):
-                return counted
         found = self._shared(effort, more)
         if counted is None:
             return found
