@@ -35,6 +35,7 @@ from qcompiler.cli.common import (
 from qcompiler.cli.project_file import follow_project
 from qcompiler.compiler import compile_module, import_model, naming_places
 from qcompiler.design import Design
+from qcompiler.dialects import stream
 from qcompiler.errors import ModelError, printable, suggestion
 from qcompiler.options import Options, with_options
 from qcompiler.origin import Origin
@@ -202,7 +203,7 @@ def run(parsed: argparse.Namespace) -> int:
         elif parsed.json:
             print_json({"directory": str(directory), **design.report().files()})
         else:
-            _summary(design, directory, time.perf_counter() - start, parsed.cycles)
+            _summary(design, directory, time.perf_counter() - start, parsed)
     return 0
 
 
@@ -266,8 +267,8 @@ def _emit(design: Design, level: str) -> None:
         sys.stdout.write(print_module(design.level(level)))
 
 
-def _summary(design: Design, directory: Path, seconds: float, asked: int | None) -> None:
-    report = design.report()
+def _summary(design: Design, directory: Path, seconds: float, parsed: argparse.Namespace) -> None:
+    report, asked = design.report(), parsed.cycles
     layers = table(
         f"{design.name}: {len(report.layers)} processes",
         "process",
@@ -296,6 +297,12 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
             f"[yellow]note:[/yellow]      not the {asked} cycles a frame that were asked for: "
             f"{escape(report.bottleneck)} cannot be faster in this folding"
         )
+    for option, given in (("--effort", parsed.effort), ("--shared-among", parsed.shared_among)):
+        if given is not None and not _has_graphs(design):
+            out.print(
+                f"[yellow]note:[/yellow]      {option} has no effect: no layer is fully parallel; "
+                "--cycles 1 makes all of them so"
+            )
     _show_area(design)
     for line in weight_lines(report.weights, report.cycles_per_frame):
         out.print(line)
@@ -303,6 +310,11 @@ def _summary(design: Design, directory: Path, seconds: float, asked: int | None)
     out.print(f"Verilog: {escape(str(directory / 'rtl' / (design.name + '.v')))} (top module)")
     out.print(f"next:    qcc verify {escape(shlex.quote(str(directory)))}")
     err.print(f"compiled in {seconds:.1f} s")
+
+
+def _has_graphs(design: Design) -> bool:
+    ops = design.level("stream").walk()
+    return any(isinstance(op, stream.AdderGraphOp) for op in ops)
 
 
 def _show_host(report: Report) -> None:

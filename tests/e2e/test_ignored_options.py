@@ -118,3 +118,12 @@ def test_integers_of_an_input_that_has_a_quantizer(capfd, tmp_path):
     np.testing.assert_array_equal(made, [[3.5 + 1 + 2] * 2])  # codes of 4 bits, steps of a half
     with pytest.raises(ValueError, match="takes integers from 0 to 255"):
         qcompiler.load(tmp_path / "out").predict(np.array([[0.5, 0, 1, 2]]))
+
+
+@pytest.mark.parametrize(("cycles", "notes"), [(4, 2), (1, 0)])
+def test_of_parallel_layers_where_there_are_none(capfd, written, tmp_path, cycles, notes):
+    given = ("--cycles", cycles, "--effort", 1, "--shared-among", 2, "-o", tmp_path / "out")
+    result = qcc(capfd, "compile", written / "net.onnx", *given)
+    assert result.status == 0
+    said = " ".join(result.out.split())
+    assert said.count("has no effect: no layer is fully parallel") == notes
