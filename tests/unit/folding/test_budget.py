@@ -156,7 +156,11 @@ def folded(**options):
 @pytest.mark.parametrize(
     ("limits", "short", "fits"),
     [
-        ({"max_dsps": 10, "max_luts": 300}, "20 LUT too few (320 of 300)", 3),
+        (
+            {"max_dsps": 10, "max_luts": 260},
+            "21 LUT too few (281 of 260), 2 DSP too few (12 of 10)",
+            3,
+        ),
         ({"max_dsps": 4}, "5 DSP too few (9 of 4)", 6),
     ],
 )
