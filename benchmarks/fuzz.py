@@ -164,6 +164,11 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
+def _device(seed: int) -> str | None:
+    """Returns a part for half of the networks: it bounds foldings, and chooses forms and turns."""
+    return (None, None, None, "ecp5-25k", "ice40-up5k", "zynq-7020")[seed % 6]
+
+
 def fuzz_network(seed: int, folder: Path, simulate: bool) -> str:
     """Takes a random network through the compiler; returns what became of it."""
     random = np.random.default_rng([seed, 2])
@@ -178,6 +183,7 @@ def fuzz_network(seed: int, folder: Path, simulate: bool) -> str:
             numerics=numerics,
             cycles=cycles or None,
             requantizer=requantizer,
+            device=_device(seed),
             validate=True,
         )
     except ModelError as error:
@@ -206,7 +212,8 @@ def fuzz_graph(seed: int, folder: Path, simulate: bool) -> str:
     numerics = None if graph.exact or random.random() < 0.5 else "exact"
     cycles = int(random.choice([0, 0, 1, 7, 50]))
     try:
-        design = compile_model(path, numerics=numerics, cycles=cycles or None)
+        asked = {"cycles": cycles or None, "device": _device(seed)}
+        design = compile_model(path, numerics=numerics, **asked)
     except ModelError as error:
         invalid = [p for p in error.problems if "not valid" in f"{p.what} {p.remedy}"]
         if invalid:
