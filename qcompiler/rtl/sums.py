@@ -1,5 +1,6 @@
 """Sums of shifted numbers, as one operation each."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -52,8 +53,15 @@ def carried_sum(
     return made
 
 
-OWN_SUM = "sum"
+_OWN_SUM = "sum"
 """Part of the names of modules that are one sum, before its signs and width."""
+_OWN_SUM_NAME = re.compile(rf"\w*_{_OWN_SUM}_(p*n*)_w(\d+)")
+
+
+def signs_and_width(module: str) -> tuple[str, int] | None:
+    """Returns what a module adds, by its name: a sign for each number; None if it is no own sum."""
+    found = _OWN_SUM_NAME.fullmatch(module)
+    return (found[1], int(found[2])) if found else None
 
 
 class SumBuilder(ModuleBuilder):
@@ -73,7 +81,7 @@ class SumBuilder(ModuleBuilder):
 
     def own_sum(self, signs: str, width: int) -> hw.HWModuleOp:
         """Returns the module that adds numbers: `p` for each that is added, then `n`."""
-        name = f"{self._prefix}_{OWN_SUM}_{signs}_w{width}"
+        name = f"{self._prefix}_{_OWN_SUM}_{signs}_w{width}"
         return self._library.shared(name, lambda: _own_sum(name, signs, width))
 
 

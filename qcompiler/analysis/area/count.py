@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from xdsl.dialects import hw
+from xdsl.ir import Operation
 
 from qcompiler.analysis.area.absorbed import absorbed, operands_of
 from qcompiler.analysis.area.blocks import Block, width_of
@@ -34,6 +35,7 @@ from qcompiler.analysis.area.shift_registers import Rest, Rows, shift_registers
 from qcompiler.devices.family import Family, Rules
 from qcompiler.devices.memories import Memory, Placement
 from qcompiler.dialects import rtl
+from qcompiler.rtl.sums import signs_and_width
 
 _SAMPLE = 12
 """Of instances that have different constants at their ports, so many are looked at."""
@@ -305,7 +307,13 @@ class Estimator:
     ) -> None:
         _, negative = block.shape
         pairs = block.pairs[: max(i for i, bit in enumerate(block.makes) if bit in live) + 1]
-        self._chain(circuit, pairs, bool(negative), counts, roots, "adder")
+        own = self._is_own_sum(block.op)
+        self._chain(circuit, pairs, bool(negative), counts, roots, "adder", own=own)
+
+    def _is_own_sum(self, op: Operation) -> bool:
+        """Whether a sum is a module of its own: then its top bit may be a table beside a chain."""
+        module = op.parent_op()
+        return isinstance(module, hw.HWModuleOp) and bool(signs_and_width(module.sym_name.data))
 
     def _chain(
         self,
@@ -315,6 +323,8 @@ class Estimator:
         counts: Counts,
         roots: list[int],
         feature: str,
+        *,
+        own: bool = False,
     ) -> None:
         if self._family.chain == "xor":
             counts[f"{feature}_bits"] += len(pairs)
@@ -326,8 +336,8 @@ class Estimator:
                     roots += [circuit.gates.differ(a, b ^ negative), *([a] if a > TRUE else [])]
             return
         roots += [bit for pair in pairs for bit in pair]
-        pair = self._family.chain == "pair"
-        counts[f"{feature}_luts"] += -(-len(pairs) // 2) * 2 if pair else len(pairs)
+        half = self._family.chain == "pair" and len(pairs) % 2 and not own
+        counts[f"{feature}_luts"] += len(pairs) + half
 
     def _compare(
         self, circuit: Circuit, block: Block, live: set[int], counts: Counts, roots: list[int]

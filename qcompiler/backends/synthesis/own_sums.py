@@ -10,14 +10,12 @@ carry that the table below it passes on, its lower output the carry of its own t
 both. Vivado makes the same of `a + b + c` by itself.
 """
 
-import re
 from collections.abc import Iterable
 
 from qcompiler.devices.family import Family
-from qcompiler.rtl.sums import OWN_SUM
+from qcompiler.rtl.sums import signs_and_width
 
 SUMS_FILE = "_sums.v"
-_NAME = re.compile(rf"\w*_{OWN_SUM}_(p*n*)_w(\d+)")
 _PLACES = {"CARRY4": 4, "CARRY8": 8}
 _THREE = 3
 
@@ -30,9 +28,7 @@ def sums_file(modules: Iterable[str], family: Family, command: str) -> str:
         family: of the device.
         command: that synthesizes, with the kind of part.
     """
-    found = [
-        (name, match[1], int(match[2])) for name in modules if (match := _NAME.fullmatch(name))
-    ]
+    found = [(name, *made) for name in modules if (made := signs_and_width(name))]
     if family.adds_three:
         three = [one for one in found if len(one[1]) == _THREE]
         carry = "CARRY8" if "xcu" in command else "CARRY4"
