@@ -40,7 +40,8 @@ def _fold(layer: Layer, folding: Folding) -> None:
     """Gives a process, and the sliding window before it, their lanes."""
     op, window = layer.op, layer.op.window
     op.fold(folding.pe, folding.simd)
-    op.style = folding.style
+    if folding.style is not None:
+        op.style = folding.style
     if window is not None:
         stream.set_lanes(window.results[0], layer.lanes_of_window(folding))
         window.properties["groups"] = IntegerAttr(op.window_groups, i64)

@@ -310,9 +310,12 @@ class SelectFoldingPass(ModulePass):
             self._end(network)
             return
         model = DelayModel.of(self.device, self.mhz)
+        styles = {name: layer.op.style for name, layer in layers.items()}
         search, trial = self._searched(op, budget, bound, model)
         area = self._fold(network, trial, budget)
         if area != trial.area:  # with other forms, more may fit
+            for name, layer in foldable_layers(network).items():
+                layer.op.style = styles[name]
             search, other = self._searched(op, budget, bound, model)
             trial = min(search.trial(trial.foldings), other, key=lambda one: _rank(budget, one))
             area = self._fold(network, trial, budget)
@@ -347,13 +350,17 @@ class SelectFoldingPass(ModulePass):
     def _searched(
         self, op: ModuleOp, budget: Budget, bound: Mapping[str, list[Folding]], model: DelayModel
     ) -> tuple[Search, Trial]:
-        """Returns a search and its result: logic multiplies by constants where all have to be."""
+        """Returns a search and its result: logic multiplies by constants where all have to be.
+
+        It has a module of its own, as folding this one changes it, and more may be searched then.
+        """
+        module = op.clone()
         tried: list[tuple[Search, Trial]] = []
         # Asked for a beat a clock, all are constants, as a folding file may ask for; asked for
         # less, none has to be.
         kinds = (False, True) if self.target_cycles == 1 or bound else (False,)
         limits = [replace(budget, constants=constants) for constants in kinds]
-        searches = [Search(op, one, bound, model, self.multipliers == "any") for one in limits]
+        searches = [Search(module, one, bound, model, self.multipliers == "any") for one in limits]
         if len(searches) > 1 and searches[0].is_hopeless(1):
             searches.reverse()  # a trial of very many multipliers takes long
         for search in searches:
