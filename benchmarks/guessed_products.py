@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.common import print_table
 from qcompiler.adder_graphs.cost import CELLS_OF_TWO, graph_luts
+from qcompiler.adder_graphs.plan import weights
 from qcompiler.adder_graphs.solve import solve
 from qcompiler.analysis.area.pipelines import products
 from qcompiler.arith.ranges import IntRange
@@ -47,8 +48,7 @@ def main() -> int:
         graph = solve(matrix, [(x.lo, x.hi)] * len(matrix), cost=CELLS_OF_TWO)
         seconds = time.process_time() - before
         luts, guess = graph_luts(graph, CELLS_OF_TWO), products(matrix, x).luts
-        digits = np.bitwise_count((3 * np.abs(matrix)) ^ np.abs(matrix)).astype(int).sum(axis=0)
-        adders = int(np.maximum(digits - 1, 0).sum())
+        adders = int(np.maximum(weights(matrix).sum(axis=0) - 1, 0).sum())
         terms.append((adders / luts, adders * x.width_bits / luts))
         error = f"{100 * (guess - luts) / luts:+.0f} %"
         rows.append([name, x.width_bits, adders, luts, guess, error, f"{seconds:.1f}"])

@@ -7,8 +7,6 @@ from qcompiler.analysis.area.process_area import process_area
 from qcompiler.analysis.area.requantizers import DeviceCost
 from qcompiler.analysis.network import Network
 from qcompiler.analysis.requantizer_alternatives import other_forms
-from qcompiler.arith.requantizers import factors_of
-from qcompiler.arith.turns import Turns
 from qcompiler.dialects import qint, stream
 from qcompiler.folding.budget import Budget
 from qcompiler.folding.turns import becomes_pipeline, turns_of
@@ -48,31 +46,30 @@ def _better(
     ranking = replace(cost, cycles=max(1, target_cycles // process.output_channel.beats))
     least = ranking.cost(scalar.requantizer, x, lanes)
     ranked = [(ranking.cost(form, x, lanes), form) for form in other_forms(scalar, x)]
-    had = scalar, process.turns
+    turns = process.turns
     before = process_area(process, budget.family, dsp=budget.dsp)
     for rank, form in sorted(ranked, key=lambda one: one[0]):
         if rank >= least:
             break
         other = qint.requantizer_op(form, scalar.input, scalar.range, None)
         other.location = scalar.location
-        factors = factors_of(form, x)
-        _put(process, other, turns_of(process, factors, target_cycles, budget))
+        _put(process, other)
+        process.turns = turns_of(process, target_cycles, budget)
         after = process_area(process, budget.family, dsp=budget.dsp)
         changed = area + (after - before)
         if budget.price(after) < budget.price(before) and _is_allowed(changed, area, budget):
             return changed
-        _put(process, *had)
+        _put(process, scalar)
+        process.turns = turns
     return area
 
 
-def _put(process: stream.RequantizeOp, scalar: qint.RequantizerOp, turns: Turns) -> None:
-    """Lets a process compute this, in such turns."""
+def _put(process: stream.RequantizeOp, scalar: qint.RequantizerOp) -> None:
+    """Lets a process compute this."""
     (now,) = process.scalar_body.operations
-    if now is not scalar:
-        process.body.block.insert_op_before(scalar, now)
-        now.results[0].replace_all_uses_with(scalar.result)
-        now.detach()
-    process.turns = turns
+    process.body.block.insert_op_before(scalar, now)
+    now.results[0].replace_all_uses_with(scalar.result)
+    now.detach()
 
 
 def _is_allowed(changed: Area, area: Area, budget: Budget) -> bool:

@@ -2,7 +2,6 @@
 
 from qcompiler.analysis.area.turns import cheapest_turns
 from qcompiler.analysis.network import Network
-from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.turns import ONCE, Turns
 from qcompiler.dialects import stream
 from qcompiler.folding.budget import Budget
@@ -20,7 +19,7 @@ def take_turns(network: Network, target_cycles: int, budget: Budget) -> None:
         if isinstance(process, stream.RequantizeOp):
             process.turns = ONCE
             if not becomes_pipeline(process):
-                process.turns = turns_of(process, process.factors, target_cycles, budget)
+                process.turns = turns_of(process, target_cycles, budget)
 
 
 def becomes_pipeline(process: stream.RequantizeOp) -> bool:
@@ -29,21 +28,15 @@ def becomes_pipeline(process: stream.RequantizeOp) -> bool:
     return process.is_beatwise and isinstance(maker, stream.Process) and maker.is_beatwise
 
 
-def turns_of(
-    process: stream.RequantizeOp,
-    factors: tuple[IntRange, IntRange] | None,
-    target_cycles: int,
-    budget: Budget,
-) -> Turns:
+def turns_of(process: stream.RequantizeOp, target_cycles: int, budget: Budget) -> Turns:
     """Returns how a requantizer's product is made for least: all at once if there is none.
 
     Args:
         process: folded.
-        factors: what it multiplies, and by what.
         target_cycles: that a frame may take.
         budget: says what resources cost.
     """
-    if factors is None:
+    if process.factors is None:
         return ONCE
     cycles, prices = target_cycles // process.output_channel.beats, tuple(budget.prices.items())
-    return cheapest_turns(*factors, cycles, budget.rules.multiplier, prices)
+    return cheapest_turns(*process.factors, cycles, budget.rules.multiplier, prices)

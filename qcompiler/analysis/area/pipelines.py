@@ -3,6 +3,7 @@
 import numpy as np
 from xdsl.ir import Operation
 
+from qcompiler.adder_graphs.plan import weights as signed_digits
 from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
@@ -23,14 +24,9 @@ _KEPT = 0.25
 
 def products(weights: IntArray, x: IntRange) -> Area:
     """Returns what the products of a vector with a constant matrix take, and their sums."""
-    digits = _signed_digits(np.abs(weights)).sum(axis=0)
+    digits = signed_digits(weights).sum(axis=0)
     bits = int(np.maximum(digits - 1, 0).sum()) * (_ADDER + _ADDER_BIT * x.width_bits)
     return Area(round(bits), round(bits * _KEPT))
-
-
-def _signed_digits(values: IntArray) -> IntArray:
-    """Returns how many signed digits numbers without a sign have."""
-    return np.bitwise_count((3 * values) ^ values).astype(np.int64)
 
 
 def pipeline_area(op: stream.PipelineOp) -> Area:
