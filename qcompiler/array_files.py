@@ -2,10 +2,10 @@
 
 import zipfile
 import zlib
-from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.lib import format as npy
 
 DAMAGE = (
@@ -17,8 +17,7 @@ DAMAGE = (
 _KINDS = "biuf"
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """What an .npy says that it holds; of its contents, nothing is read yet."""
 
     shape: tuple[int, ...]

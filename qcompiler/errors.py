@@ -1,14 +1,13 @@
 """What is wrong with a model or an option, said so that the user can mend it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
+from msgspec import Struct
 from xdsl.utils.exceptions import PassFailedException
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that keeps a model from compiling.
 
     Attributes:

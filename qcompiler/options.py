@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+from msgspec import Struct
 from xdsl.dialects.builtin import (
     DictionaryAttr,
     FloatAttr,
@@ -35,8 +36,7 @@ _FOLDING = ("fps", "cycles", "folding", "max_luts", "max_dsps", "max_brams", "mu
 Kind = Literal["rate", "count", "text", "choice"]
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(Struct, frozen=True):
     """An option of `qcc compile` as it is declared: everything else is derived from it.
 
     Attributes:

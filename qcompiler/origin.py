@@ -3,19 +3,19 @@
 import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from qcompiler.frontends.onnx import InputSpec
 from qcompiler.options import Options, flag
 from qcompiler.passes.pipeline import Insertions, listed, pass_name
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a design comes from; the same wherever it is written, and whoever asks for it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Origin:
         if not isinstance(data, dict):
             return None
         entries = cast(dict[str, Any], data)
-        parts = [entries.get(field.name) for field in fields(Origin)]
+        parts = [entries.get(name) for name in Origin.__struct_fields__]
         file, sha256, command = (part if isinstance(part, str) else None for part in parts)
         if file is None or sha256 is None or command is None:
             return None

@@ -1,6 +1,6 @@
 """Where weights are: what `--weights` says."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from qcompiler.arith.ranges import IntRange
 
@@ -8,8 +8,7 @@ INTERNAL, EXTERNAL, WRITABLE = "internal", "external", "writable"
 PLACES = (INTERNAL, EXTERNAL, WRITABLE)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where the weights of a layer are.
 
     Attributes:

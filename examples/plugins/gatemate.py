@@ -16,7 +16,7 @@ from qcompiler.devices.memories import Ram
 from qcompiler.devices.spare_pins import two_ports
 
 
-class _GateMate(Family):
+class _GateMate(Family, frozen=True):
     """How it is synthesized: without multiplexers of four and eight inputs.
 
     Yosys (0.70) leaves a select of those open where it makes no difference, and nobody can tell

@@ -15,10 +15,10 @@ bits and the carry of the place below, and the carry of its own three.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.graph import AdderGraph, Term, shifted
 from qcompiler.arith.arrays import IntArray
@@ -214,8 +214,7 @@ _FEWEST_INPUTS = 4
 """Of a look-up table, in any family."""
 
 
-@dataclass(frozen=True)
-class CarryChains:
+class CarryChains(Struct, frozen=True):
     """Adders on carry chains with one table a place, as all common families have.
 
     Attributes:

@@ -21,11 +21,11 @@ Example: y = 5 * x0 - 10 * x1 for x in [0, 15] with one adder for x0 - 2 * x1, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray
 from qcompiler.arith.ranges import IntRange, WidthError
@@ -50,8 +50,7 @@ class GraphError(ValueError):
     """A graph does not compute what it should, or is none."""
 
 
-@dataclass(frozen=True, eq=False)
-class AdderGraph:
+class AdderGraph(Struct, frozen=True, eq=False, dict=True):
     """Additions that make linear forms of integers.
 
     Attributes:

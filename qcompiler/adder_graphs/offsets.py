@@ -13,9 +13,9 @@ Constants and rows are chosen in turn, each for fewest digits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.digits import signed_digits
 from qcompiler.adder_graphs.graph import Term
@@ -31,8 +31,7 @@ _WORTH = 0.95
 """Share of the digits that may be left, for a plan to be tried."""
 
 
-@dataclass(frozen=True, eq=False)
-class Offset:
+class Offset(Struct, frozen=True, eq=False):
     """A matrix whose last column is a sum that the others take multiples of.
 
     Attributes:

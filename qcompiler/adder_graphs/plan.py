@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.digits import weight
 from qcompiler.adder_graphs.graph import Term
@@ -15,8 +15,7 @@ from qcompiler.arith.arrays import IntArray
 _TABLE = 1 << 12
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+class Plan(Struct, frozen=True, eq=False):
     """Columns to be made, each of inputs, a constant and other columns.
 
     Attributes:

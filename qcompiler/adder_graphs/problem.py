@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.graph import Term, trailing_zeros
 from qcompiler.arith.arrays import IntArray
@@ -30,8 +30,7 @@ class Use(NamedTuple):
     factor: int = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(Struct, frozen=True, eq=False):
     """Distinct columns to be made, and how the outputs follow from them.
 
     Attributes:

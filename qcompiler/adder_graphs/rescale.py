@@ -18,10 +18,11 @@ cheaper as comparisons: y = lo + how many thresholds x reaches.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.adder_graphs.cost import AdderCost, comparison_luts, width
 from qcompiler.adder_graphs.digits import weight
@@ -34,8 +35,7 @@ _MORE_SHIFTS = 6
 _MOST_SHIFT = 40
 
 
-@dataclass(frozen=True)
-class Rescale:
+class Rescale(Struct, frozen=True):
     """y = clamp((((x >> zeros) + before) * multiplier + bias) >> shift, lo, hi), one channel.
 
     Attributes:
@@ -83,8 +83,7 @@ class Rescale:
         return tables + _clamp_luts(shifted, IntRange(self.lo, self.hi))
 
 
-@dataclass(frozen=True)
-class Comparisons:
+class Comparisons(Struct, frozen=True):
     """y = lo + how many of the thresholds sign * x reaches, one channel.
 
     Attributes:
@@ -210,8 +209,7 @@ def _hull(points: list[_Point], side: int) -> list[_Point]:
     return found
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(Struct, frozen=True):
     """What a line must satisfy: points that it must reach, and points that it must stay below.
 
     Attributes:

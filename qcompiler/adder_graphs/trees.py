@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.builder import Builder
 from qcompiler.adder_graphs.cost import topped_luts
@@ -75,8 +75,7 @@ def _plan(builder: Builder, terms: list[Term], depth: int) -> tuple[int, Tree | 
     return whole + luts, tree
 
 
-@dataclass(frozen=True, eq=False)
-class _Stretches:
+class _Stretches(Struct, frozen=True, eq=False):
     """Terms in order, and what joining two stretches of them takes.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Which channels of activations nothing depends on: constant ones, or read by weights of zero."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from xdsl.ir import Block, Operation, SSAValue
 
 from qcompiler.analysis.channel_bounds import channel_bounds
@@ -16,8 +16,7 @@ _MORE = 8
 """One dead channel in so many may stay, where the number of those left then has more divisors."""
 
 
-@dataclass(eq=False)
-class Bundle:
+class Bundle(Struct, eq=False):
     """Channels that go from products through operations on each of them to other products.
 
     Attributes:

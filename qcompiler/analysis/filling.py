@@ -8,9 +8,9 @@ room. Nothing else waits longer for that, and the FIFO holds only what is left t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.frames import FIFO_DELAY, SLICE_DELAY, SLICE_ENTRIES, room
@@ -35,8 +35,7 @@ class Work:
         return self.times >= 0
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """Where beats wait between two processes of a chain.
 
     Attributes:
@@ -78,8 +77,7 @@ class Link:
         return free
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """A FIFO, and processes one behind the other up to where ways meet or part, or the outside.
 
     Attributes:

@@ -1,9 +1,11 @@
 """How much of each process may work in parallel: what is legal, and how fast it is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log2
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.analysis.network import Network
 from qcompiler.arith.ranges import IntRange
@@ -16,8 +18,7 @@ CHOICE = "stream.choice"
 """Attribute of the core: in words, what bounds its folding, and its neighbours."""
 
 
-@dataclass(frozen=True)
-class Folding:
+class Folding(Struct, frozen=True):
     """Parallelism of one process.
 
     Attributes:
@@ -31,8 +32,7 @@ class Folding:
     style: str | None = None
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True, dict=True):
     """A process whose parallelism can be chosen.
 
     Attributes:

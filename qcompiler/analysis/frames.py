@@ -6,9 +6,9 @@ move alike, each a period after the one before, all do, and the times of one fra
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from qcompiler.dialects import stream
 from qcompiler.dialects.stream.schedule import Demand, Timeline, Times
@@ -28,8 +28,7 @@ class NotAlikeError(Exception):
     """Frames do not all move as one does."""
 
 
-@dataclass(frozen=True)
-class Frames:
+class Frames(Struct, frozen=True):
     """Frames that are followed one by one.
 
     Attributes:
@@ -53,8 +52,7 @@ class Frames:
         return room(arrival, taken)
 
 
-@dataclass(frozen=True)
-class AlikeFrames(Frames):
+class AlikeFrames(Frames, frozen=True):
     """One frame, which all others are like.
 
     Attributes:

@@ -1,8 +1,8 @@
 """The processes of a streaming core, in order, with names."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.ir import SSAValue
@@ -12,8 +12,7 @@ from qcompiler.dialects.attributes import Array
 from qcompiler.provenance.sources import identifier, source_node
 
 
-@dataclass(frozen=True)
-class State:
+class State(Struct, frozen=True):
     """What one frame leaves for the next.
 
     Attributes:
@@ -27,8 +26,7 @@ class State:
     initial: Array
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(Struct, frozen=True):
     """The streaming core of a module.
 
     Attributes:

@@ -7,8 +7,8 @@ for.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.utils.hints import isa
@@ -38,8 +38,7 @@ _STATICALLY = (
 )
 
 
-@dataclass(frozen=True)
-class MainFunction:
+class MainFunction(Struct, frozen=True):
     """What is known of @main.
 
     Attributes:

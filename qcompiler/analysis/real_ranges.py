@@ -5,10 +5,11 @@ what is not an integer is widened by more than float64 can be off.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.dialects import nn, qint
@@ -20,8 +21,7 @@ _RELATIVE = 2.0**-52
 _SMALLEST = 2.0**-1000
 
 
-@dataclass(frozen=True, eq=False)
-class RealRange:
+class RealRange(Struct, frozen=True, eq=False):
     """Every element of a tensor lies in [lo, hi].
 
     Attributes:

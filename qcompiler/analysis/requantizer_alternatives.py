@@ -6,9 +6,9 @@ multiplication computes them is known of the form that was chosen only.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.analysis.channel_ranges import channel_ranges
 from qcompiler.arith.arrays import IntArray
@@ -41,8 +41,7 @@ _NAMES: dict[type[Requantizer], FormName] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A requantizer's form beside the others.
 
     Attributes:

@@ -11,10 +11,11 @@ such a schedule exists, so no more is needed (docs/hardware.md).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.frames import (
@@ -38,8 +39,7 @@ _KEEPING = 3
 """Cycles from when a state is left until the next frame can take it: memory, register, slice."""
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """What the schedules predict.
 
     Attributes:
@@ -53,8 +53,7 @@ class Timing:
     latency_cycles: int
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """One way through the network.
 
     Attributes:
@@ -81,8 +80,7 @@ class Pass:
     moved: int
 
 
-@dataclass(frozen=True)
-class _Pace:
+class _Pace(Struct, frozen=True):
     """How many cycles the processes of a network take for a frame.
 
     Attributes:

@@ -5,10 +5,10 @@ by the source node and the name of their values, and the first that differs is n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -62,8 +62,7 @@ def random_integers(range_: IntRange, shape: Sequence[int], rng: np.random.Gener
     return values
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(Struct, frozen=True):
     """A value of a run: where it comes from, and what it was."""
 
     op: Operation
@@ -74,8 +73,7 @@ _Key = tuple[str, str]
 """Where a value comes from: its source node, and its own name."""
 
 
-@dataclass(frozen=True)
-class _Results:
+class _Results(Struct, frozen=True):
     """A run: the outputs, and all integers on the way there, in order."""
 
     outputs: tuple[Array, ...]
@@ -217,8 +215,7 @@ class Validator:
                 raise ValidationError(text + _first_difference(was.records, now.records))
 
 
-@dataclass(frozen=True)
-class _Cut:
+class _Cut(Struct, frozen=True):
     """A value inside the network.
 
     Attributes:

@@ -11,10 +11,12 @@ Where many accumulators lie exactly between two codes, p is kept at k * 2**shift
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.arith.arrays import integers, one_row
 from qcompiler.arith.exact_lines import CodeLine
@@ -40,8 +42,7 @@ class Bounds(NamedTuple):
     upper: list[Bound]
 
 
-@dataclass(frozen=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """One channel's codes, as bounds on lines.
 
     Attributes:
@@ -61,8 +62,7 @@ class Channel:
     tie_parity: int = 0
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """w(z) = (p * z + r) / q with p >= 0, the lowest of all possible lines."""
 
     p: int

@@ -6,11 +6,12 @@ coefficients or, behind a square root, with enclosures of them. Its codes need n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.arith import enclosures
 from qcompiler.arith.enclosures import Enclosure
@@ -31,8 +32,7 @@ class NotALineError(ValueError):
     """A function is no single line between two bounds."""
 
 
-@dataclass(frozen=True)
-class RealLine:
+class RealLine(Struct, frozen=True):
     """min(max(slope * x + offset, low), high); None where there is no bound."""
 
     slope: Enclosure
@@ -41,8 +41,7 @@ class RealLine:
     high: Enclosure | None = None
 
 
-@dataclass(frozen=True)
-class CodeLine:
+class CodeLine(Struct, frozen=True):
     """Codes of one channel: level k from w(x) = slope * x + offset >= k on, from lo to hi.
 
     Attributes:

@@ -16,11 +16,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import isqrt, prod
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from qcompiler.arith.arrays import IntArray
@@ -40,8 +40,7 @@ class FormulaError(ValueError):
     """A formula that is not one, or whose values are not defined everywhere."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One operation of a formula.
 
     Attributes:
@@ -66,8 +65,7 @@ def _one_stage(_given: Sequence[IntRange], _made: IntRange) -> int:
     return 1
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What an operation is.
 
     Attributes:
@@ -303,8 +301,7 @@ _CALLS = {"max": 2, "min": 2, "abs": 1, "sqrt": 1, "trunc_div": 2, "round_div": 
 _TABLE_STAGES = 2  # address, word
 
 
-@dataclass(frozen=True)
-class Formula:
+class Formula(Struct, frozen=True):
     """A formula on operands of known ranges.
 
     Attributes:
@@ -388,8 +385,7 @@ class Formula:
         return np.ascontiguousarray(made.astype(np.int64))
 
 
-@dataclass
-class _Builder:
+class _Builder(Struct):
     tables: Mapping[str, Sequence[int]]
     names: dict[str, int] = field(default_factory=dict[str, int])
     _known: dict[Step, int] = field(default_factory=dict[Step, int])

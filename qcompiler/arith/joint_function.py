@@ -8,11 +8,11 @@ rounded: then the maps are tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import IntArray, indices
 from qcompiler.arith.ranges import IntRange
@@ -31,8 +31,7 @@ def map_range(map_: IntMap, x: IntRange) -> IntRange:
     return IntRange(int(map_.entries.min()), int(map_.entries.max()))
 
 
-@dataclass(frozen=True, eq=False)
-class JointFunction:
+class JointFunction(Struct, frozen=True, eq=False):
     """y = tail(combination of maps[i](x[i])), per channel.
 
     Attributes:

@@ -8,9 +8,10 @@ multipliers of finite width are found without a look at any operand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+
+from msgspec import Struct
 
 from qcompiler.arith.arrays import integers, one_row
 from qcompiler.arith.exact_lines import CodeLine, NotALineError, code_line
@@ -22,8 +23,7 @@ from qcompiler.arith.scalar_function import ScalarFunction
 _LARGEST_SHIFT = 62
 
 
-@dataclass(frozen=True)
-class JointFit:
+class JointFit(Struct, frozen=True):
     """y = shift(sum of maps[i](x[i])).
 
     Attributes:
@@ -35,8 +35,7 @@ class JointFit:
     shift: Shift
 
 
-@dataclass(frozen=True)
-class _Sum:
+class _Sum(Struct, frozen=True):
     """w = sum of slopes[i] * x[i] + offset: level k from w >= k on."""
 
     slopes: tuple[Fraction, ...]

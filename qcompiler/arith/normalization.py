@@ -14,13 +14,13 @@ negative: integer square roots of integer quotients. It is a tie if the root is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd, lcm
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Normalization:
+
+class Normalization(Struct, frozen=True):
     """A formula of x (a), the sum of its squares (b) and its sum (c), and its tables.
 
     Attributes:

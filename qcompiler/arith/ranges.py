@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, IntArray
 
 
-@dataclass(frozen=True)
-class IntRange:
+class IntRange(Struct, frozen=True):
     """All integers from `lo` to `hi`, both included; never empty.
 
     Raises:
@@ -88,8 +86,7 @@ class IntRange:
         return self.lo <= other.lo and other.hi <= self.hi
 
 
-@dataclass(frozen=True, eq=False)
-class ChannelRanges:
+class ChannelRanges(Struct, frozen=True, eq=False):
     """A range for each channel.
 
     Attributes:

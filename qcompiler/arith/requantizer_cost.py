@@ -9,10 +9,10 @@ stored, 64 bits to a LUT, and read as the channels pass by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
@@ -34,8 +34,7 @@ class FormCost(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class CostModel:
+class CostModel(Struct, frozen=True):
     """Weights, in LUTs.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import IntArray, per_channel
 from qcompiler.arith.exact_fit import Channel, channel_of, forms_of
@@ -53,8 +53,7 @@ class WideFunctionError(ValueError):
     """A function of wide integers to wide codes has no form that hardware can hold."""
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
+class Candidate(Struct, frozen=True, eq=False):
     """One form that was considered.
 
     Attributes:
@@ -72,8 +71,7 @@ class Candidate:
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
-class Selection:
+class Selection(Struct, frozen=True, eq=False):
     """A decision and what it was made from.
 
     Attributes:

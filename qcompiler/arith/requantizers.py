@@ -8,11 +8,11 @@ formulas c is the channel. Constructions that prove a form equal to a function s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.arith.arrays import IntArray, along_axis, indices
 from qcompiler.arith.line_codes import (
@@ -56,8 +56,7 @@ WIDEST_SUM_BITS = 192
 """Of a product and its bias, in any requantizer."""
 
 
-@dataclass(frozen=True, eq=False)
-class Shift:
+class Shift(Struct, frozen=True, eq=False):
     """y = clamp((sign[c] * x + bias[c]) >> shift, lo, hi); no multiplier.
 
     A negative `shift` is a left one: y = clamp((sign[c] * x << -shift) + bias[c], lo, hi).
@@ -110,8 +109,7 @@ class Shift:
         return x.union(-x) * IntRange(left, left)
 
 
-@dataclass(frozen=True, eq=False)
-class MulShift:
+class MulShift(Struct, frozen=True, eq=False):
     """y = clamp((x * multiplier[c] + bias[c]) >> shift, lo, hi).
 
     Attributes:
@@ -188,8 +186,7 @@ FEW_LEVELS = 16
 """Steps that comparisons are cheaper for than a multiplier and two roundings."""
 
 
-@dataclass(frozen=True, eq=False)
-class FloatScale:
+class FloatScale(Struct, frozen=True, eq=False):
     """y = clamp(round(float32(p * 2**-shift)) + zero_point), p = (x + offset[c]) * multiplier[c].
 
     What onnxruntime computes, in integers: p is exact, rounding it to the 24 bits of a float32 and
@@ -259,8 +256,7 @@ class FloatScale:
         return IntRange(min(ends), max(ends))
 
 
-@dataclass(frozen=True, eq=False)
-class Threshold:
+class Threshold(Struct, frozen=True, eq=False):
     """y = lo + (number of k with sign[c] * x >= thresholds[c, k]).
 
     Attributes:
@@ -291,8 +287,7 @@ class Threshold:
         return self.lo + y
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+class Table(Struct, frozen=True, eq=False):
     """y = entries[c, x - x_lo].
 
     Attributes:
@@ -349,25 +344,25 @@ def chosen_rows(form: Requantizer, rows: Sequence[int]) -> Requantizer:
     return with_rows(form, lambda values: values[list(rows)])
 
 
+def arrays_of(form: Requantizer) -> dict[str, IntArray]:
+    """Returns the parameters of a form that may differ by channel: [1, ...] or [rows, ...]."""
+    values = ((name, getattr(form, name)) for name in form.__struct_fields__)
+    return {name: value for name, value in values if isinstance(value, np.ndarray)}
+
+
 def with_rows(form: Requantizer, change: Callable[[IntArray], IntArray]) -> Requantizer:
     """Returns a form with other rows of parameters, where channels have their own."""
     arrays: dict[str, IntArray] = {}
-    for field in fields(form):
-        value: object = getattr(form, field.name)
-        if isinstance(value, np.ndarray):
-            rows = cast(IntArray, value)
-            arrays[field.name] = change(rows) if len(rows) > 1 else rows
+    for name, rows in arrays_of(form).items():
+        arrays[name] = change(rows) if len(rows) > 1 else rows
     return replace(form, **arrays)
 
 
 def parameters_of(form: Requantizer, rows: int) -> int:
     """Returns how many numbers a form has, if those that differ have so many rows."""
     count = 0
-    for field in fields(form):
-        value: object = getattr(form, field.name)
-        if isinstance(value, np.ndarray):
-            array = cast(IntArray, value)
-            count += array.size if len(array) == 1 else rows * (array.size // len(array))
+    for array in arrays_of(form).values():
+        count += array.size if len(array) == 1 else rows * (array.size // len(array))
     return count
 
 

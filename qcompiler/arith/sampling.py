@@ -5,10 +5,10 @@ A position is an integer in units of 2**-fraction elements. Between elements the
 units of 2**-2f of those of x.
 """
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.ranges import IntRange
@@ -17,8 +17,7 @@ _MOST_CODES = 2**12
 """Codes of which each is tried."""
 
 
-@dataclass(frozen=True)
-class Sampling:
+class Sampling(Struct, frozen=True):
     """Where samples are taken, and how.
 
     Tap k of window o is at `base + origin + step * code` on each axis, where `base` is

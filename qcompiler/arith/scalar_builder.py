@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from qcompiler.arith.rounding import RoundingMode
 from qcompiler.arith.scalar_function import (
@@ -19,8 +18,7 @@ from qcompiler.arith.scalar_function import (
 )
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """The result of one step of the function being built."""
 
     step: int

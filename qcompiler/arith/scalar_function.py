@@ -7,12 +7,13 @@ accumulator and the next integer tensor (bias, scales, batch norm, activation, r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from qcompiler.arith import trends
 from qcompiler.arith.arrays import FloatArray, IntArray
@@ -35,8 +36,7 @@ _ONE = np.asarray(1, np.int64)
 _ZERO = np.asarray(0, np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Input:
+class Input(Struct, frozen=True, eq=False, dict=True):
     """The accumulator as a real number: multiplier * x + offset, formed exactly in integers.
 
     Attributes:
@@ -58,8 +58,7 @@ class Input:
         return int(np.abs(self.multiplier).max()), int(np.abs(self.offset).max())
 
 
-@dataclass(frozen=True, eq=False)
-class Constant:
+class Constant(Struct, frozen=True, eq=False):
     """Parameters of the model; each float64 denotes exactly the real number it is.
 
     Attributes:
@@ -69,8 +68,7 @@ class Constant:
     value: FloatArray
 
 
-@dataclass(frozen=True)
-class Apply:
+class Apply(Struct, frozen=True):
     """One operation of `OPS` on the results of earlier steps, named by their position."""
 
     op: str
@@ -80,8 +78,7 @@ class Apply:
 Step = Input | Constant | Apply
 
 
-@dataclass(frozen=True, eq=False)
-class Quantizer:
+class Quantizer(Struct, frozen=True, eq=False):
     """From a real v to the code clamp(round(v / scale + zero_point), lo, hi).
 
     Attributes:
@@ -124,8 +121,7 @@ class UndefinedError(FunctionError):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class ScalarFunction:
+class ScalarFunction(Struct, frozen=True, eq=False):
     """A program: each step is a real number per channel, the quantizer takes the last one.
 
     Attributes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith import (
     activations,
@@ -30,8 +30,7 @@ from qcompiler.arith.trends import Trend
 _ZERO = np.asarray(0.0)
 
 
-@dataclass(frozen=True)
-class ScalarOp:
+class ScalarOp(Struct, frozen=True):
     """One operation on reals.
 
     Attributes:

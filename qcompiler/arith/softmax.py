@@ -25,11 +25,11 @@ t / (r w) in place of t.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, log, log2
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray
 from qcompiler.arith.transcendental import exp_minus
@@ -50,8 +50,7 @@ _HALF = Fraction(1, 2)
 _SLACK_BITS = 16
 
 
-@dataclass(frozen=True)
-class Softmax:
+class Softmax(Struct, frozen=True):
     """A softmax on integers.
 
     Attributes:

@@ -6,9 +6,9 @@ Decreasing channels are mirrored: everything is said about z = sign * x, in whic
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray, indices, per_channel
 from qcompiler.arith.scalar_evaluation import approximate_at, evaluate, evaluate_at
@@ -34,8 +34,7 @@ CodeAt = Callable[[IntArray, IntArray], IntArray]
 """Code at z of a channel; arguments broadcast."""
 
 
-@dataclass(frozen=True, eq=False)
-class SwitchPoints:
+class SwitchPoints(Struct, frozen=True, eq=False):
     """A monotone function per channel, on a range, given by its steps.
 
     For x in [x_lo, x_hi]:  y = lo + (number of k with sign * x >= thresholds[:, k]).
@@ -226,8 +225,7 @@ def _blocks(channels: int, levels: int) -> list[slice]:
     return [slice(i, min(i + rows, channels)) for i in range(0, channels, rows)]
 
 
-@dataclass(frozen=True, eq=False)
-class _Line:
+class _Line(Struct, frozen=True, eq=False):
     """The straight line through the first and the last level that each channel's range reaches.
 
     Attributes:

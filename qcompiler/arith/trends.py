@@ -7,10 +7,9 @@ for real arithmetic hold for float32 op by op as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, FloatArray
 
@@ -18,8 +17,7 @@ UNKNOWN = 2
 """Direction of a channel whose function is not known to be monotone."""
 
 
-@dataclass(frozen=True, eq=False)
-class Trend:
+class Trend(Struct, frozen=True, eq=False):
     """Claims per channel, shape [C] or []; `constant` is set for literal constants only."""
 
     rises: BoolArray

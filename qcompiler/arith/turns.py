@@ -1,6 +1,6 @@
 """Products in several cycles: factors are cut, and pieces are multiplied one after the other."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from qcompiler.arith.ranges import IntRange
 
@@ -8,8 +8,7 @@ MOST_ROWS = 4
 """Bits of a factor's piece that are rows of adders; a longer piece is worth a multiplier."""
 
 
-@dataclass(frozen=True)
-class Turns:
+class Turns(Struct, frozen=True):
     """How a product is cut.
 
     The number is cut into `number_pieces`, the factor into `count / number_pieces`.

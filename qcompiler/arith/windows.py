@@ -1,9 +1,9 @@
 """Geometry of sliding windows: kernels, strides, dilations and padding over space."""
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from qcompiler.arith.arrays import IntArray
@@ -13,8 +13,7 @@ def _divisors(number: int) -> list[int]:
     return [d for d in range(1, number + 1) if number % d == 0]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """A window that slides over the spatial dimensions of a channels-last tensor.
 
     All tuples have one entry per spatial dimension (one or two).

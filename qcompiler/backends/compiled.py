@@ -22,6 +22,7 @@ from qcompiler.backends.simulators import (
     StreamPort,
     simulator,
 )
+from qcompiler.backends.simulators.base import TIMEOUT_CYCLES
 from qcompiler.backends.verilog.emit import VerilogDesign, emit_verilog
 from qcompiler.backends.weight_sets import Weights, sets_in_turn, with_weights
 from qcompiler.devices import DEFAULT_DEVICE, Device, load_device
@@ -355,7 +356,7 @@ class CompiledDesign:
         """As `simulate_core`, on files that exist already; `progress` is told what goes on."""
         # Slow designs are silent between frames: no deadlock before what they are thought to take.
         expected = self.timing.latency_cycles + self.timing.cycles_per_frame
-        stimulus.setdefault("timeout_cycles", max(Stimulus.timeout_cycles, 4 * expected))
+        stimulus.setdefault("timeout_cycles", max(TIMEOUT_CYCLES, 4 * expected))
         inputs = [entry for entry in self.ports if entry[0].direction == "in"]
         if len(integers) < len(inputs):  # one sequence, one set of weights
             missing = len(inputs) - len(integers)

@@ -1,7 +1,8 @@
 """What a written design consists of, and where in its directory it stands."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 GENERATOR = "qcompiler"
 LEVELS = ("nn", "qint", "stream", "rtl")
@@ -10,8 +11,7 @@ IMAGE = "image.bin"
 """Of the weights that a memory beside the chip holds; `map.json` beside it says which is where."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The places of a written design.
 
     - `design.json`: what it is: ports, types, files, prediction; marks the directory as ours

@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from xdsl.ir import Operation
 
 from qcompiler.analysis.area.estimate import Area
@@ -75,8 +75,7 @@ def check_target(directory: Path) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Beforehand:
+class Beforehand(Struct, frozen=True):
     """What is written of a design and needs no hardware.
 
     Attributes:

@@ -19,10 +19,10 @@ Lines are counted from 1. The main node comes first wherever several are listed.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from xdsl.dialects import func, hw
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import Operation
@@ -39,8 +39,7 @@ Lines = Mapping[str, Mapping[Operation, int]]
 """By level, the line in which each operation begins."""
 
 
-@dataclass(frozen=True)
-class SourceMap:
+class SourceMap(Struct, frozen=True):
     """The map of a design; `data` is what the module's docstring says of the file."""
 
     data: Mapping[str, Any]

@@ -14,6 +14,8 @@ from qcompiler.arith.bus_words import check_weights
 from qcompiler.backends.simulators.base import RtlDesign, SimulationResult, Stimulus
 from qcompiler.backends.simulators.exchange import stall_threshold
 from qcompiler.backends.simulators.weight_bench import (
+    LATENCY,
+    STEM,
     TRAFFIC,
     Behaviour,
     WeightBench,
@@ -247,9 +249,7 @@ def weight_map(network: Network) -> dict[str, Any]:
     return found
 
 
-def bench_of(
-    network: Network, sets: Sequence[Weights] = (), stem: str = WeightBench.stem
-) -> WeightBench:
+def bench_of(network: Network, sets: Sequence[Weights] = (), stem: str = STEM) -> WeightBench:
     """Returns what a test bench brings: the image, and the sets that the host writes.
 
     Args:
@@ -278,10 +278,10 @@ def with_weights(
     bench = bench_of(network, sets)
     around = write_weight_bench(folder, rtl, bench)
     stalls = stall_threshold(sent.stall_probability_in)
-    latency = _LATENCY if stalls else Behaviour.latency
+    latency = _LATENCY_WITH_STALLS if stalls else LATENCY
     bench.set_behaviour(folder, Behaviour(stalls, latency, 2 * sent.seed + 1))
     return around
 
 
-_LATENCY = 40
+_LATENCY_WITH_STALLS = 40
 """Cycles to the first beat of a burst, at least, in a memory that stalls."""

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -42,8 +42,7 @@ FAULT = 3
 """Exit status if the program is at fault, ours or a plug-in."""
 
 
-@dataclass
-class Outcome:
+class Outcome(Struct):
     """The exit status of a command."""
 
     status: int = 0

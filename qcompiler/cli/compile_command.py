@@ -4,15 +4,12 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.assembly import print_module
@@ -84,36 +81,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-class _Progress:
-    """A bar on stderr when that is a terminal."""
+@contextmanager
+def _progress(passes: int) -> Generator[Callable[[str, ModuleOp], None]]:
+    """Shows a bar on stderr when that is a terminal; gives what is called after each pass."""
+    if not err.is_terminal:
+        yield lambda name, module: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn  # takes as long to load as a pass
 
-    def __init__(self, passes: int):
-        columns = TextColumn("{task.description:<24}"), BarColumn()
-        # Without a thread that draws it: a process with several cannot be copied.
-        self._bar = Progress(
-            *columns,
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-            auto_refresh=False,
-        )
-        self._task = self._bar.add_task("import", total=passes)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def after(self, name: str, module: ModuleOp) -> None:
-        """Notes that a pass is done."""
-        self._bar.update(self._task, advance=1, description=name, refresh=True)
+    columns = TextColumn("{task.description:<24}"), BarColumn()
+    # Without a thread that draws it: a process with several cannot be copied.
+    with Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("import", total=passes)
+        yield lambda name, module: bar.update(task, advance=1, description=name, refresh=True)
 
 
 def _printer(wanted: list[str]) -> AfterPass:
@@ -179,7 +159,7 @@ def run(parsed: argparse.Namespace) -> int:
         check_target(directory)
     start = time.perf_counter()
     with _Early(parsed.constants_file) as early:
-        with _Progress(len(names)) as progress:
+        with _progress(len(names)) as progress:
             module = import_model(parsed.model, options)
             if parsed.emit == "nn":
                 if unused := options.unused([]):
@@ -188,7 +168,7 @@ def run(parsed: argparse.Namespace) -> int:
                 return 0
             with naming_places(parsed.model, options):
                 begin = early.begin if parsed.emit is None else None
-                design = compile_module(module, options, [printer, progress.after], begin)
+                design = compile_module(module, options, [printer, progress], begin)
         print_notes(design.notes)
         if parsed.emit is not None:
             _emit(design, parsed.emit)

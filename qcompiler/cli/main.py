@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import gc
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,6 +107,8 @@ def _main(given: Sequence[str] | None) -> int:
     if arguments[:1] == ["opt"]:
         return import_module("qcompiler.cli.opt_command").run(arguments[1:])
     _keep_freed_memory()
+    if given is None and arguments[:1] == ["compile"]:
+        _multiply_in_one_thread()
     # What a compilation makes lives to its end: looking for cyclic garbage finds nothing, slowly.
     collecting = gc.isenabled()
     gc.disable()
@@ -131,6 +134,15 @@ def _keep_freed_memory() -> None:
     mmap_threshold, trim_threshold = -3, -1  # names and numbers as in <malloc.h>
     adjust(mmap_threshold, 1 << 30)
     adjust(trim_threshold, 1 << 30)
+
+
+def _multiply_in_one_thread() -> None:
+    """Keeps numpy from threads for its matrix products, before it is loaded.
+
+    Those of a compilation are small and many: threads that wait for the next one cost more time
+    than they save, and the machine has other work for them.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -4,7 +4,9 @@ The figures of cells come from the device file; how many of them are in series f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.devices.device import Device
 from qcompiler.devices.families import FAMILIES
@@ -19,8 +21,7 @@ _ADDERS_ALONE = 2
 """Terms that a carry chain adds."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """Logic on the way through a block.
 
     Attributes:
@@ -45,8 +46,7 @@ def _joined(segments: Sequence[Segment]) -> list[Segment]:
     return found
 
 
-@dataclass(frozen=True)
-class DelayModel:
+class DelayModel(Struct, frozen=True):
     """How long logic takes on a device, and how long it may take.
 
     Attributes:

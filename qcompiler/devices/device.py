@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Logic:
+
+class Logic(Struct, frozen=True):
     """Look-up tables and flip-flops.
 
     Attributes:
@@ -18,8 +19,7 @@ class Logic:
     flip_flops: int
 
 
-@dataclass(frozen=True)
-class BlockRam:
+class BlockRam(Struct, frozen=True):
     """One kind of block memory.
 
     Attributes:
@@ -35,8 +35,7 @@ class BlockRam:
     role: str = "block"
 
 
-@dataclass(frozen=True)
-class Dsp:
+class Dsp(Struct, frozen=True):
     """Hard multipliers.
 
     Attributes:
@@ -50,8 +49,7 @@ class Dsp:
     operand_bits: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Dram:
+class Dram(Struct, frozen=True):
     """Memory outside of the device, and links to others of its kind: what `qcc estimate` asks for.
 
     Attributes:
@@ -69,8 +67,7 @@ class Dram:
     link_gigabits_per_second: float
 
 
-@dataclass(frozen=True)
-class Delays:
+class Delays(Struct, frozen=True):
     """How long signals take, in ns, the wire that leads to a cell included.
 
     Attributes:
@@ -99,8 +96,7 @@ class Delays:
     chained: float = 0.0
 
 
-@dataclass(frozen=True)
-class Synthesis:
+class Synthesis(Struct, frozen=True):
     """How Yosys builds for the part.
 
     Attributes:
@@ -114,8 +110,7 @@ class Synthesis:
     no_dsp: str
 
 
-@dataclass(frozen=True)
-class PlaceAndRoute:
+class PlaceAndRoute(Struct, frozen=True):
     """How nextpnr places and routes.
 
     Attributes:
@@ -129,8 +124,7 @@ class PlaceAndRoute:
     pins: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Vendor:
+class Vendor(Struct, frozen=True):
     """The vendor's tool, and what it calls the part."""
 
     tool: str

@@ -8,10 +8,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from qcompiler.devices.device import Delays, Device
 from qcompiler.devices.memories import Memory, Placement, Ram, place
@@ -41,8 +43,7 @@ PIECE_BITS = 17
 """With a sign bit, this many fit in the hard multipliers of every part that has 18 bits."""
 
 
-@dataclass(frozen=True)
-class Multiplier:
+class Multiplier(Struct, frozen=True):
     """A family's hard multipliers, and when they are used.
 
     Attributes:
@@ -76,8 +77,7 @@ class Multiplier:
         return full + (width - full * each >= self.least_factor)
 
 
-@dataclass(frozen=True)
-class Placer:
+class Placer(Struct, frozen=True):
     """How a nextpnr of a wheel is called.
 
     Attributes:
@@ -106,8 +106,7 @@ PINS = "pins.txt"
 """The file of pins that a placer reads."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Family:
+class Family(Struct, frozen=True, eq=False, kw_only=True, dict=True):
     """What the parts of a family have in common. A subclass has methods of its own.
 
     Attributes:
@@ -241,8 +240,7 @@ def packed_netlist(top: str) -> tuple[str, ...]:
     return "opt_clean", f"select {top}", f"write_json -selected {PACKED_JSON}", "select -clear"
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What a family makes of arithmetic.
 
     Attributes:

@@ -8,8 +8,9 @@ Source: Yosys, passes/memory/memory_libmap.cc, and the memory libraries of each 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 _PER_MUX_BIT = 0.5
 _PER_DEMUX_BIT = 0.5
@@ -19,8 +20,7 @@ _LOGIC_RAM_BIT = 1.0
 _EMULATED_READ_FIRST = 12.0
 
 
-@dataclass(frozen=True)
-class Ram:
+class Ram(Struct, frozen=True):
     """A memory that parts of a family have.
 
     Attributes:
@@ -53,8 +53,7 @@ class Ram:
         return self.reads_old or (self.one_port and memory.one_address)
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """Where a memory is kept.
 
     Attributes:
@@ -88,8 +87,7 @@ class Placement:
         return int(self.banks * columns * self.ram.units)
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What is to be kept.
 
     Attributes:

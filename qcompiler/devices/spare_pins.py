@@ -5,8 +5,9 @@ Yosys connects `x` to them. Everywhere else an `x` is a bit that got lost.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class Pins(Protocol):
@@ -37,8 +38,7 @@ class SparePins(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class MemoryPins:
+class MemoryPins(Struct, frozen=True):
     """A memory: bits of a word that nobody reads need not be written, unused ports no address.
 
     Attributes:
@@ -63,8 +63,7 @@ class MemoryPins:
         )
 
 
-@dataclass(frozen=True)
-class MultiplierPins:
+class MultiplierPins(Struct, frozen=True):
     """A multiplier with inputs for a cascade.
 
     Attributes:

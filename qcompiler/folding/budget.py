@@ -1,7 +1,8 @@
 """What foldings may take, and what they do take."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.prices import WHOLE, price, prices
@@ -17,8 +18,7 @@ _USABLE = {"LUT": 0.75}
 """Share of a device that designs may fill; 1 for others."""
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """What may be taken.
 
     Attributes:
@@ -80,8 +80,7 @@ class Budget:
         return price(area, self.prices)
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A folded network.
 
     Attributes:

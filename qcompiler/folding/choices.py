@@ -1,16 +1,15 @@
 """The foldings that a layer may have, and what each takes, as arrays: they are often looked at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.dialects.attributes import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Choices:
+class Choices(Struct, frozen=True, eq=False):
     """Foldings of a layer.
 
     Attributes:

@@ -1,7 +1,6 @@
 """What a network takes, and how fast it is, in given foldings."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area

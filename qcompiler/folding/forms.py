@@ -1,6 +1,6 @@
 """Requantizers' forms once more, when it is known how many lanes they have and how many cycles."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.process_area import process_area

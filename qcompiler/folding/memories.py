@@ -1,6 +1,6 @@
 """Keeps memories in look-up tables where block memories run out and tables are left."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from qcompiler.analysis.area.estimate import Area
 from qcompiler.analysis.area.process_area import network_area, process_area
@@ -13,8 +13,7 @@ _MOST_BITS = 64
 """In a look-up table, at most: memories that hold more than all of them would are not tried."""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Where memories are kept.
 
     Attributes:
@@ -28,8 +27,7 @@ class Kept:
     block_price: float | None = None
 
 
-@dataclass(frozen=True)
-class _Move:
+class _Move(Struct, frozen=True):
     """A process whose memories leave the block memories.
 
     Attributes:

@@ -8,10 +8,11 @@ comes out, until the number of cycles stays.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice, product
 from math import prod
 
+from msgspec.structs import replace
 from xdsl.dialects.builtin import ModuleOp
 
 from qcompiler.analysis.area.estimate import Area, total

@@ -3,9 +3,9 @@
 They are no part of the network's function, whose values cannot depend on themselves.
 """
 
-from dataclasses import dataclass
 from math import lcm
 
+from msgspec import Struct
 from xdsl.ir import SSAValue
 
 from qcompiler.analysis.network import Network, State
@@ -16,8 +16,7 @@ _HELD = 2
 """Restarts that the register slices of a duplicate hold."""
 
 
-@dataclass(frozen=True)
-class Loops:
+class Loops(Struct, frozen=True):
     """The processes that keep states, with unique names.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Inputs and outputs of a model that are one state: what a frame leaves for the next."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, SSAValue
@@ -19,8 +19,7 @@ from qcompiler.frontends.module import retyped
 _QUANTIZE = "put a quantizer right behind the input that the state comes from"
 
 
-@dataclass
-class _Network:
+class _Network(Struct):
     """The function of an imported model, with the model's names of what it takes and returns."""
 
     main: FuncOp

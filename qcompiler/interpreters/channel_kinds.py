@@ -5,9 +5,8 @@ An elementwise operation may lie along an axis of millions of elements and have 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.arrays import IntArray
 from qcompiler.arith.requantizers import Requantizer, parameters_of, with_rows
@@ -21,8 +20,7 @@ PARAMETERS_LIMIT = 2**22
 """Most numbers that a form has for all channels; hardware stores them."""
 
 
-@dataclass(frozen=True, eq=False)
-class ChannelKinds:
+class ChannelKinds(Struct, frozen=True, eq=False):
     """A scalar region with one row of parameters for each kind of channels.
 
     Attributes:

@@ -4,11 +4,12 @@ A row says how to call the function: the operands come first, then these keyword
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 from xdsl.ir import Operation
 
 from qcompiler.arith import gemmlowp
@@ -21,8 +22,7 @@ from qcompiler.interpreters.scalar_functions import REAL_OPS
 Static = int | float | str | bool | list[int] | list[float]
 
 
-@dataclass(frozen=True)
-class HostCall:
+class HostCall(Struct, frozen=True):
     """A call of a numpy function.
 
     Attributes:
@@ -110,7 +110,7 @@ def _depth_to_space(op: nn.DepthToSpaceOp) -> HostCall:
 
 
 def _sample(op: nn.SampleOp) -> HostCall:
-    where = {name: list(value) for name, value in vars(op.geometry).items()}
+    where = {name: list(value) for name, value in asdict(op.geometry).items()}
     how: dict[str, Static] = {
         "step": list(op.lines[0]),
         "origin": list(op.lines[1]),

@@ -1,10 +1,11 @@
 """Joins in the numerics of onnxruntime: up to where operands meet, values are tables of float32."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.arith.joint_function import IntMap, JointFunction
@@ -83,8 +84,7 @@ def _of_several(body: qint.ScalarBody, meeting: Operation) -> JoinError:
     )
 
 
-@dataclass(frozen=True)
-class _Image:
+class _Image(Struct, frozen=True):
     """The numbers that one operand becomes before it meets the other.
 
     Attributes:

@@ -7,9 +7,10 @@ and dead neurons go, through all layers.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import astuple
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.arith.arrays import IntArray, integers
@@ -27,8 +28,7 @@ from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True):
     """Linear forms of scalars, one for each element of a vector: `scalars @ matrix + bias`.
 
     Attributes:
@@ -87,8 +87,7 @@ def _digits(value: int) -> int:
     return ((value * 3) ^ value).bit_count()
 
 
-@dataclass
-class Scalars:
+class Scalars(Struct):
     """The scalars of a body.
 
     Attributes:
@@ -128,8 +127,7 @@ class Scalars:
         )
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """A requantizer of the body.
 
     Attributes:
@@ -150,8 +148,7 @@ class Step:
         return (self.entered,)
 
 
-@dataclass(frozen=True)
-class PairStep:
+class PairStep(Struct, frozen=True):
     """A function of pairs: a maximum, a product.
 
     Attributes:
@@ -165,8 +162,7 @@ class PairStep:
     numbers: Sequence[int]
 
 
-@dataclass
-class Body:
+class Body(Struct):
     """A pipeline's body, as requantizers of linear forms.
 
     Attributes:
@@ -291,7 +287,7 @@ class _Reader:
         return (
             *_column(entered, element),
             type(row),
-            *(v.tobytes() if isinstance(v, np.ndarray) else v for v in vars(row).values()),
+            *(v.tobytes() if isinstance(v, np.ndarray) else v for v in astuple(row)),
         )
 
 

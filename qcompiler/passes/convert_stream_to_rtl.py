@@ -14,8 +14,9 @@ Leaves alone: modules without a streaming core. The host's functions are dropped
 the driver.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp

@@ -37,10 +37,12 @@ result; weights that have no common grid, as integers of at most 16 bits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
@@ -67,8 +69,7 @@ _LARGEST_GRID = 2**15
 _MANTISSA = 52  # bits, so that multiples fit float64 and int64
 
 
-@dataclass(frozen=True)
-class _Cut:
+class _Cut(Struct, frozen=True):
     """What follows a rounding so far: `value = clamp(rounded + offset, lo, hi)`.
 
     Attributes:

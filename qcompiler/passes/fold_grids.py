@@ -6,12 +6,12 @@ the largest that divides all scales. What it costs is the width of the multiples
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 from math import gcd, isfinite, lcm, prod
 
 import numpy as np
+from msgspec import Struct, field
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 
@@ -166,8 +166,7 @@ def _put_on_grid(op: Operation, rewriter: PatternRewriter, most_bits: int) -> bo
     return True
 
 
-@dataclass(frozen=True)
-class _Multiple:
+class _Multiple(Struct, frozen=True):
     """A real tensor as `unit` times integers."""
 
     integers: SSAValue
@@ -178,8 +177,7 @@ class _Multiple:
         return qint.range_of(self.integers.type)
 
 
-@dataclass
-class _Grid:
+class _Grid(Struct):
     """Follows real operations from dequantize on, in integers."""
 
     most_bits: int

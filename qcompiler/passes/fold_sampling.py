@@ -1,12 +1,12 @@
 """Pattern of fold-scales for sampling: integers at positions that are integers, scales behind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace as replace_fields
 from fractions import Fraction
 from math import lcm, log2
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace as replace_fields
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
@@ -35,8 +35,7 @@ _MOST_SAMPLE_BITS = WIDEST_BITS - 27
 """So that sums of products with samples fit, too."""
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(Struct, frozen=True):
     """Real numbers per channel as lines of integers: `factors[c] * codes[sources[c]] + summands[c]`.
 
     Attributes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from msgspec import Struct
 from xdsl.dialects import func
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
@@ -67,8 +68,7 @@ class SoftmaxPattern(RewritePattern):
         replace(rewriter, op, rows.new)
 
 
-@dataclass
-class Exponentials:
+class Exponentials(Struct):
     """The exponentials of rows and their sums, as operations that are not in a block yet.
 
     Attributes:

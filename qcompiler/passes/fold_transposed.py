@@ -6,9 +6,8 @@ channels of one convolution over the inputs, which are interleaved afterwards, a
 inserted zero is computed.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
@@ -28,8 +27,7 @@ from qcompiler.passes.rewriting import (
 )
 
 
-@dataclass(frozen=True)
-class _Geometry:
+class _Geometry(Struct, frozen=True):
     """One entry per spatial dimension.
 
     Attributes:

@@ -7,11 +7,12 @@ summands of each element.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.ranges import IntRange
@@ -27,8 +28,7 @@ class EmptyRowError(ValueError):
     """A mask leaves out all elements of a row."""
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """What the network decides of each element of rows: whether a mask leaves it out.
 
     Attributes:
@@ -83,8 +83,7 @@ class Condition:
             raise EmptyRowError
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(Struct, frozen=True):
     """Real numbers that are codes times a scale, but for those that a mask changes.
 
     Attributes:

@@ -8,9 +8,9 @@ are found at the sums themselves, exactly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.cost import AdderCost, function_luts, width
 from qcompiler.adder_graphs.rescale import Rescale, comparisons, rescales
@@ -34,8 +34,7 @@ Function = Callable[[IntArray], IntArray]
 """Codes of sums, any shape."""
 
 
-@dataclass(frozen=True, eq=False)
-class Neuron:
+class Neuron(Struct, frozen=True, eq=False):
     """A code of a sum: `form(scalars @ column + bias)`.
 
     Attributes:

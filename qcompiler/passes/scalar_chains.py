@@ -5,10 +5,10 @@
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
+from msgspec import Struct, field
 from xdsl.dialects.builtin import FloatAttr, f32
 from xdsl.ir import Block, Operation, Region, SSAValue
 
@@ -23,8 +23,7 @@ class NotAChainError(Exception):
     """The quantizer's input is no scalar function of integer tensors."""
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Integers that enter a chain: `affine` and then `dequantize` are applied to `value`."""
 
     value: SSAValue
@@ -39,8 +38,7 @@ class _Source:
         return _Source(dequantize.input, None)
 
 
-@dataclass
-class Chain:
+class Chain(Struct):
     """The operations between integer tensors and a quantizer, in order."""
 
     shape: tuple[int, ...]

@@ -33,9 +33,9 @@ frame may take on the device, says it.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from dataclasses import replace as replace_fields
 from math import prod
 
+from msgspec.structs import replace as replace_fields
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue

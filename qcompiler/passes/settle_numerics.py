@@ -37,9 +37,10 @@ that is the host's.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct, field
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, ModuleOp
 from xdsl.ir import Operation, SSAValue
@@ -59,8 +60,7 @@ _CODES = 256
 _SHOWN = 3
 
 
-@dataclass
-class _Group:
+class _Group(Struct):
     """Real operations that hang together, without constants and what enters them."""
 
     operations: list[Operation] = field(default_factory=list[Operation])

@@ -7,8 +7,8 @@ that of a neighbour.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr, UnknownLoc
 from xdsl.ir import Attribute, Operation
@@ -20,8 +20,7 @@ _HOST = ("head", "tail")
 _Links = dict[str, dict[str, None]]
 
 
-@dataclass
-class NodeGraph:
+class NodeGraph(Struct):
     """Which nodes use the results of which, by name.
 
     Attributes:

@@ -6,10 +6,10 @@ cut behind the reader's back. Products are made of numbers that know their range
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Literal, cast
 
+from msgspec import Struct
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import (
     I32,
@@ -60,8 +60,7 @@ def _register_attributes(operands: int) -> dict[str, Attribute]:
     return seq.CompRegOp(data, clock, (data, data) if operands > 2 else None).attributes
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(Struct, frozen=True, dict=True):
     """A wire inside a module under construction."""
 
     builder: "ModuleBuilder"
@@ -172,8 +171,7 @@ class Signal:
         return [self.slice(i * width, width) for i in range(count)]
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """An instance whose inputs may be connected after its outputs were used."""
 
     op: hw.InstanceOp
@@ -190,8 +188,7 @@ class Instance:
         return Signal(builder, self.op.results[index])
 
 
-@dataclass(frozen=True)
-class Register(Signal):
+class Register(Signal, frozen=True):
     """A register whose next value is given later, with `drive`."""
 
     op: seq.CompRegOp
@@ -204,8 +201,7 @@ class Register(Signal):
         self.op.operands[0] = value.value
 
 
-@dataclass(frozen=True)
-class Memory(Signal):
+class Memory(Signal, frozen=True):
     """What is read of a RAM whose written word is given later, with `write`."""
 
     op: rtl.RamOp
@@ -216,8 +212,7 @@ class Memory(Signal):
         self.op.operands[_WRITE_DATA] = word.value
 
 
-@dataclass(frozen=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """A wrapping counter: its value, and 1 while it stands at its last value."""
 
     value: Signal

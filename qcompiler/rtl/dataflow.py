@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from dataclasses import replace as replace_cell
 from itertools import compress
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.adder_graphs.cost import (
@@ -37,8 +40,7 @@ _APART = 2
 """Stages that a way to registers far away is said to take: no reader is in the same one."""
 
 
-@dataclass(frozen=True)
-class Wire:
+class Wire(Struct, frozen=True):
     """A cell's integer times 2**shift; a negative shift drops zeros.
 
     Attributes:
@@ -252,8 +254,7 @@ def _whole(b: ModuleBuilder, given: Sequence[Number], reads: Sequence[Wire]) -> 
     return found
 
 
-@dataclass
-class Dataflow:
+class Dataflow(Struct):
     """The cells of a pipeline.
 
     Attributes:
@@ -278,7 +279,7 @@ class Dataflow:
         """Lets gates make the top bit of a sum."""
         cell = self.cells[number]
         assert isinstance(cell, SumCell), f"{cell.name} is a sum"
-        self.cells[number] = replace(cell, topped=True)
+        self.cells[number] = replace_cell(cell, topped=True)
 
     def owned(self) -> dict[Operation, list[int]]:
         """Returns the cells of each operation of the body, in order."""

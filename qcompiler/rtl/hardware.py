@@ -4,9 +4,9 @@ A block's file says both with the decorators here; `qcompiler.rtl.build` asks fo
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.devices.delays import DelayModel
@@ -15,8 +15,7 @@ from qcompiler.provenance.sources import own_nodes, source_node, spoken_kind
 from qcompiler.rtl.streaming import Library
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a process's module goes, and what its head says.
 
     Attributes:

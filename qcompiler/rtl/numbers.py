@@ -12,7 +12,6 @@ docs/synthesis.md, "A fault of Yosys".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from xdsl.dialects import comb
 
@@ -24,8 +23,7 @@ _MOST_SHIFTS = 4
 """Ones of a constant factor from which on a multiplier is worth it."""
 
 
-@dataclass(frozen=True)
-class Number(Signal):
+class Number(Signal, frozen=True):
     """An integer in a module: two's complement if a value of its range is negative, else unsigned.
 
     Attributes:

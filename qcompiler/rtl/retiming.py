@@ -5,14 +5,14 @@ ones; what it reads from earlier is kept in registers, one a stage, that its rea
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
+
+from msgspec import Struct
 
 from qcompiler.arith.max_flow import Closures
 
 
-@dataclass(frozen=True)
-class Delays:
+class Delays(Struct, frozen=True):
     """What retiming knows of a pipeline.
 
     Attributes:

@@ -6,9 +6,9 @@ the other's, and any stall pattern changes timing only.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 
+from msgspec import Struct
 from xdsl.dialects import hw, seq
 from xdsl.dialects.builtin import UnitAttr
 
@@ -83,8 +83,7 @@ def register_slice(
     return library.shared(name, build)
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(Struct, frozen=True):
     """An input channel of a block."""
 
     data: Signal

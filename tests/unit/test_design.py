@@ -7,7 +7,7 @@ import pytest
 
 import qcompiler
 from qcompiler.analysis.throughput import Timing
-from qcompiler.backends.simulators import Stimulus
+from qcompiler.backends.simulators.base import TIMEOUT_CYCLES
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_mlp" / "digits_mlp.onnx"
 
@@ -25,7 +25,7 @@ class Simulator:
 @pytest.mark.parametrize(
     ("cycles", "options", "expected"),
     [
-        (64, {}, Stimulus.timeout_cycles),
+        (64, {}, TIMEOUT_CYCLES),
         (200_000, {}, 4 * 500_000),  # it is silent for longer than any other's deadlock
         (200_000, {"timeout_cycles": 7}, 7),
     ],

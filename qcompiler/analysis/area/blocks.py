@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import Operation, SSAValue
@@ -16,8 +16,7 @@ from qcompiler.devices.family import Multiplier
 Bits = list[int]
 
 
-@dataclass(eq=False)
-class Block:
+class Block(Struct, eq=False):
     """Something that is not made of gates.
 
     Attributes:

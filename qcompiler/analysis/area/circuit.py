@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from msgspec import Struct
 from xdsl.dialects import comb, hw, seq
 from xdsl.ir import Block as XdslBlock
 from xdsl.ir import Operation, SSAValue
@@ -18,8 +18,7 @@ from qcompiler.devices.family import Rules
 from qcompiler.dialects import rtl
 
 
-@dataclass(frozen=True)
-class _Next:
+class _Next(Struct, frozen=True):
     """What a register takes: a value, clock enable and reset if it has them, its value at reset."""
 
     value: SSAValue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 from xdsl.ir import Operation
 
@@ -46,8 +46,7 @@ Counts = Counter[str]
 _Rests = dict[tuple[str, int], tuple[int, tuple[str, int, int] | None]]
 
 
-@dataclass
-class Tally:
+class Tally(Struct):
     """Counts for all instances of a module, and for what they have in common.
 
     Attributes:

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 
@@ -18,8 +18,7 @@ FINAL = ("ff", "block", "dsp")
 """Features that are counts of the device's resources; the others become look-up tables."""
 
 
-@dataclass(frozen=True)
-class Area:
+class Area(Struct, frozen=True):
     """Resources.
 
     Attributes:

@@ -5,10 +5,11 @@ registers. What a DSP or a block memory is worth in look-up tables follows from 
 has of each.
 """
 
-from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.analysis.area.count import Estimator
 from qcompiler.analysis.area.estimate import Area, area_of
@@ -19,6 +20,7 @@ from qcompiler.arith.requantizers import (
     Requantizer,
     Table,
     Threshold,
+    arrays_of,
     factors_of,
     rows_of,
     with_rows,
@@ -38,8 +40,7 @@ _COUNTED_LANES = 4
 """The same of lanes."""
 
 
-@dataclass(frozen=True)
-class DeviceCost:
+class DeviceCost(Struct, frozen=True, dict=True):
     """Ranks forms by what they take of a device.
 
     Attributes:
@@ -141,11 +142,11 @@ def _some_rows(form: Requantizer, most: int) -> Requantizer:
     rows = rows_of(form)
     if rows <= most:
         return form
-    arrays = (
-        field.name for field in fields(form) if isinstance(getattr(form, field.name), np.ndarray)
-    )
-    values = {name: getattr(form, name) for name in arrays}
-    taken = {name: v[:: rows // most][:most] for name, v in values.items() if v.shape[0] == rows}
+    taken = {
+        name: values[:: rows // most][:most]
+        for name, values in arrays_of(form).items()
+        if values.shape[0] == rows
+    }
     return replace(form, **taken)
 
 

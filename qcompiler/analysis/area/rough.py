@@ -5,9 +5,10 @@ widths. `process_area` has the last word, and says by how much the guesses of a 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+
+from msgspec import Struct
 
 from qcompiler.analysis.area.estimate import Area, total
 from qcompiler.analysis.area.pipelines import products
@@ -28,8 +29,7 @@ _LOGIC_MULTIPLIER = 1.3
 """Tables for each product of two bits: the and-gate, and its place in an adder."""
 
 
-@dataclass(frozen=True)
-class LayerGuess:
+class LayerGuess(Struct, frozen=True, dict=True):
     """Guesses for a layer: the unit, the window before it and the requantizer behind it."""
 
     layer: Layer

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from qcompiler.analysis.area.absorbed import wires
 from qcompiler.analysis.area.blocks import Block
@@ -20,8 +21,7 @@ _MOST = 32
 """Registers that a table takes."""
 
 
-@dataclass(frozen=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """A row of registers from a port on.
 
     Attributes:
@@ -33,8 +33,7 @@ class Rest:
     enable: int | None
 
 
-@dataclass
-class Rows:
+class Rows(Struct):
     """Rows of registers in a circuit.
 
     Attributes:

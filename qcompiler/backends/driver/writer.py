@@ -3,9 +3,9 @@
 The functions in it are the source of those that the interpreters run, so both compute the same.
 """
 
+import ast
 import inspect
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -135,10 +135,16 @@ def predict(inputs, transfer, begins=(), swaps=()):
 '''
 
 
-def _functions_of(module: ModuleType) -> list[Callable[..., Any]]:
-    """Returns the functions that a module defines, in its order."""
-    found = (value for value in vars(module).values() if inspect.isfunction(value))
-    return [function for function in found if function.__module__ == module.__name__]
+def _functions_of(module: ModuleType) -> list[str]:
+    """Returns the text of the functions that a module defines, in its order."""
+    text = inspect.getsource(module)  # parsed once: inspect would tokenize it for each of them
+    lines = text.splitlines()
+    found = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    return ["\n".join(lines[_first_line(node) - 1 : node.end_lineno]) for node in found]
+
+
+def _first_line(function: ast.FunctionDef) -> int:
+    return min(node.lineno for node in (function, *function.decorator_list))
 
 
 _EMBEDDED = (packing, bus_words, fused, real_functions, numpy_ops, numpy_windows)
@@ -264,10 +270,6 @@ def _is_integer(value: SSAValue) -> bool:
     return isinstance(qint.element_of(value.type), qint.IntType)
 
 
-def _source(function: Callable[..., Any]) -> str:
-    return inspect.getsource(function).rstrip()
-
-
 def write_driver(design: CompiledDesign, directory: Path) -> None:
     """Writes `driver.py`, `parameters.npz` and `ports.json`.
 
@@ -303,7 +305,7 @@ def write_driver(design: CompiledDesign, directory: Path) -> None:
     ]
     softmax = any(isinstance(op, qint.SoftmaxOp) for op in found["tail"].walk())
     embedded = (*_EMBEDDED, gemmlowp) if softmax else _EMBEDDED
-    parts += ["\n\n" + _source(f) for module in embedded for f in _functions_of(module)]
+    parts += ["\n\n" + text for module in embedded for text in _functions_of(module)]
     footer = _FOOTER.format(tail="*integers, *given" if around else "*integers")
     parts += ["\n\n" + head, "\n\n" + tail, footer]
     directory.mkdir(exist_ok=True)

@@ -1,9 +1,10 @@
 """What is known of a written design: estimates, and what was measured since."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from qcompiler.backends.layout import Layout
 from qcompiler.json_files import read_json
@@ -13,8 +14,7 @@ KINDS = ("LUT", "FF", "BRAM", "DSP")
 """Resources that are estimated."""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """Everything that the page of a design tells; entries are those of the files.
 
     Attributes:

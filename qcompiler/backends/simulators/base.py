@@ -6,11 +6,11 @@ Frames are `uint8` arrays of shape `[n_frames, beats, bytes_per_beat]`; byte 0 o
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from qcompiler.progress import Progress, silent
@@ -31,8 +31,7 @@ def _require_name(name: str, what: str) -> None:
         raise ValueError(f"{what} must be a plain identifier, got {name!r}")
 
 
-@dataclass(frozen=True)
-class StreamPort:
+class StreamPort(Struct, frozen=True):
     """One AXI4-Stream port; its wires are `<name>_tdata`, `_tvalid`, `_tready`, `_tlast`.
 
     Without a handshake it has the first two alone: a beat moves in each cycle with TVALID.
@@ -77,8 +76,7 @@ class StreamPort:
         return {"tready": 1} if self.handshake else {}
 
 
-@dataclass(frozen=True)
-class RtlDesign:
+class RtlDesign(Struct, frozen=True):
     """Verilog files with AXI4-Stream ports, clock `ap_clk` and synchronous reset `ap_rst_n`.
 
     Attributes:
@@ -116,8 +114,11 @@ class RtlDesign:
         return tuple(port for port in self.ports if port.direction == "out")
 
 
-@dataclass(frozen=True)
-class Stimulus:
+TIMEOUT_CYCLES = 100_000
+"""Without a beat on any port, unless a stimulus says otherwise."""
+
+
+class Stimulus(Struct, frozen=True):
     """What to send, and how unwillingly.
 
     Attributes:
@@ -141,7 +142,7 @@ class Stimulus:
     stall_probability_out: float = 0.0
     seed: int = 0
     frame_gap_cycles: int = 0
-    timeout_cycles: int = 100_000
+    timeout_cycles: int = TIMEOUT_CYCLES
     drain_cycles: int = 64
     resets: tuple[int, ...] = ()
 
@@ -203,8 +204,7 @@ class TlastError(NamedTuple):
         return f"{self.port}: TLAST {got} frame {self.frame} (beat {self.beat})"
 
 
-@dataclass(frozen=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """What a reset amid the frames did.
 
     Attributes:
@@ -218,8 +218,7 @@ class Reset:
     delivered: dict[str, int]
 
 
-@dataclass(frozen=True)
-class SimulationResult:
+class SimulationResult(Struct, frozen=True):
     """What came out, and when.
 
     Attributes:

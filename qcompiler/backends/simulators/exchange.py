@@ -8,10 +8,10 @@ and last beat) per port. While it runs, `progress.txt` holds the number of frame
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from qcompiler.backends.simulators.base import (
@@ -95,8 +95,7 @@ def read_progress(directory: Path) -> int:
     return int(text) if text.endswith("\n") else 0  # it may be half written
 
 
-@dataclass
-class SimulatorReport:
+class SimulatorReport(Struct):
     """What `report.txt` says."""
 
     cycles_total: int = 0

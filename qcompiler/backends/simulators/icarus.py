@@ -1,10 +1,10 @@
 """Simulates with Icarus Verilog: slower than Verilator, but it knows unknown (X) values."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators import bench_modules, bench_text
@@ -136,8 +136,7 @@ def _recorder(port: StreamPort) -> str:
     return bench_text.watch_instance(_PREFIX, "record", port, {"FILE": f'"{port.name}.txt"'}, extra)
 
 
-@dataclass(frozen=True)
-class IcarusSimulator:
+class IcarusSimulator(Struct, frozen=True):
     """A `Simulator` that uses Icarus Verilog; compiles anew for each run, which is quick."""
 
     def run(

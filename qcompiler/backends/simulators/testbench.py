@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from qcompiler.backends.layout import Layout
@@ -86,8 +87,7 @@ _CONTROL = """\
 """
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(Struct, frozen=True):
     """A module that stands in for a design in its bench: it has the design inside.
 
     Attributes:

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from qcompiler.backends.simulators.base import SimulationError
 from qcompiler.child_programs import WAKING_SECONDS, run_to_end
@@ -20,8 +21,7 @@ LANGUAGE = "1364-2005"
 """What the emitted Verilog is, as Verilator's `--default-language` writes it."""
 
 
-@dataclass(frozen=True)
-class VerilatorTool:
+class VerilatorTool(Struct, frozen=True):
     """One Verilator installation: its compiler proper, its run-time sources, its version."""
 
     binary: Path
@@ -34,8 +34,7 @@ class VerilatorTool:
         return {**os.environ, "VERILATOR_ROOT": str(self.root)}
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Exit status of a program, and what it said on both channels."""
 
     status: int

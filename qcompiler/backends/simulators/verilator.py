@@ -4,9 +4,10 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+
+from msgspec import Struct, field
 
 from qcompiler.backends.scratch import scratch_folder
 from qcompiler.backends.simulators.base import (
@@ -79,8 +80,7 @@ def _expect(outcomes: Sequence[Outcome]) -> None:
             raise _ToolFailure(outcome.output)
 
 
-@dataclass(frozen=True)
-class VerilatorSimulator:
+class VerilatorSimulator(Struct, frozen=True):
     """A `Simulator` that uses Verilator and a C++ compiler.
 
     Attributes:

@@ -10,10 +10,11 @@ that a reader may break. Verilog-2005; contents and settings are files that are 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from qcompiler.backends.simulators import bench_text
@@ -26,8 +27,14 @@ Beats = NDArray[np.uint8]
 """Beats of a bus, [beats, bytes]."""
 
 
-@dataclass(frozen=True)
-class WeightBench:
+STEM = "weights"
+"""How the names of a bench's files begin, unless it says otherwise."""
+
+LATENCY = 8
+"""Cycles until a memory answers, unless its behaviour says otherwise."""
+
+
+class WeightBench(Struct, frozen=True):
     """The weights of a design that are elsewhere.
 
     Attributes:
@@ -39,7 +46,7 @@ class WeightBench:
 
     external: Beats | None = None
     written: Beats | None = None
-    stem: str = "weights"
+    stem: str = STEM
 
     def write(self, folder: Path) -> None:
         """Writes what the Verilog reads, with the settings of `Behaviour()`."""
@@ -56,8 +63,7 @@ class WeightBench:
         (folder / f"{Path(self.stem).name}_settings.mem").write_text(text, encoding="ascii")
 
 
-@dataclass(frozen=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """How memory and host behave.
 
     Attributes:
@@ -67,7 +73,7 @@ class Behaviour:
     """
 
     stall: int = 0
-    latency: int = 8
+    latency: int = LATENCY
     seed: int = 1
 
 

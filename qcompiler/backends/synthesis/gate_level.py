@@ -1,7 +1,8 @@
 """Makes a netlist ready for simulation: Yosys' Verilog, with models of the cells."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from qcompiler.backends.simulators import RtlDesign
 from qcompiler.backends.synthesis.flow import RESULT, digest, work_folder

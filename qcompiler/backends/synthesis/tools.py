@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from qcompiler.child_programs import started
 from qcompiler.errors import printable
@@ -44,8 +45,7 @@ class SynthesisError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one run of a tool may take.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation
@@ -20,8 +20,7 @@ INLINE_MEMORY_BITS = 1024
 """Memories up to this size are initialised in the Verilog itself."""
 
 
-@dataclass(frozen=True)
-class VerilogDesign:
+class VerilogDesign(Struct, frozen=True):
     """What `emit_verilog` made.
 
     Attributes:

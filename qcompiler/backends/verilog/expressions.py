@@ -9,9 +9,10 @@ What a surrounding unsigned operand could still change (`isolated`) gets a signa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import cast
 
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.dialects import comb, hw
 from xdsl.ir import Operation
 
@@ -29,8 +30,7 @@ REDUCTION = -1
 _MAX_DECIMAL_WIDTH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(Struct, frozen=True):
     """A Verilog expression of known width."""
 
     text: str

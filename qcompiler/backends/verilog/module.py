@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects import comb, hw, seq
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerType, NameLoc, StringAttr
 from xdsl.ir import Operation, SSAValue
@@ -39,8 +39,7 @@ _SUMS = frozenset[type[Operation]]({comb.AddOp, comb.SubOp, comb.MulOp, rtl.Shif
 _CHAINS = frozenset[type[Operation]]({comb.AndOp, comb.OrOp, comb.XorOp, comb.MuxOp, comb.ConcatOp})
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """The Verilog names of a module and of its ports (keyed by the names in the IR)."""
 
     name: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from xdsl.dialects import comb, hw, seq
 from xdsl.ir import Block, Operation, OpResult, SSAValue
 
@@ -17,8 +17,7 @@ _ROOTS = frozenset[type[Operation]]({hw.OutputOp, hw.InstanceOp})
 """The ops that others are printed for."""
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """One `if (condition) q <= value` of a register; `inverted` means `if (!condition)`."""
 
     condition: SSAValue
@@ -26,8 +25,7 @@ class Branch:
     value: SSAValue
 
 
-@dataclass
-class Plan:
+class Plan(Struct):
     """Facts about one module. All values in it are resolved (see `resolve`)."""
 
     order: list[Operation] = field(default_factory=list[Operation])

@@ -61,7 +61,7 @@ _COARSE = (
 )
 
 
-class _Multiplier(Multiplier):
+class _Multiplier(Multiplier, frozen=True):
     def count(self, a: int, b: int, product: int) -> int:
         """Returns how many of 18 x 18 bits multiply, see `Multiplier.count`."""
         return super().count(a, b, product) * (2 if max(a, b) > 18 else 1)
@@ -81,7 +81,7 @@ def _efficiencies(ram: Ram, memory: Memory) -> Iterator[tuple[int, int, int]]:
         yield 100 * memory.depth * memory.width // (copies * words * unit), -copies, banks
 
 
-class _CycloneV(Family):
+class _CycloneV(Family, frozen=True):
     def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
         """Returns the commands of Yosys that map `top` to the device's cells."""
         (command,) = super().script(device, top, dsp=dsp)

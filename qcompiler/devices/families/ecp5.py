@@ -10,7 +10,7 @@ from qcompiler.devices.family import Family, Multiplier, Placer
 from qcompiler.devices.spare_pins import MemoryPins, two_ports
 
 
-class _Ecp5(Family):
+class _Ecp5(Family, frozen=True):
     def finish(
         self, device: Device, module: dict[str, Any], layers: Sequence[str], *, placed: bool
     ) -> None:

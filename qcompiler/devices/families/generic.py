@@ -5,7 +5,7 @@ from qcompiler.devices.family import Family
 from qcompiler.devices.memories import Ram
 
 
-class _Generic(Family):
+class _Generic(Family, frozen=True):
     def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
         del dsp
         return [

@@ -23,7 +23,7 @@ _COARSE = (
 _BEHIND = ("alumacc", "opt", "memory -nomap", "opt_clean")
 
 
-class _Ice40(Family):
+class _Ice40(Family, frozen=True):
     def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
         (command,) = super().script(device, top, dsp=dsp)
         if "-dsp" not in command.split():

@@ -56,7 +56,7 @@ _COARSE = (
 )
 
 
-class _Nexus(Family):
+class _Nexus(Family, frozen=True):
     def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
         (command,) = super().script(device, top, dsp=dsp)
         if "-nodsp" in command.split():

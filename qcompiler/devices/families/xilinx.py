@@ -11,7 +11,7 @@ from qcompiler.devices.memories import Ram
 from qcompiler.devices.spare_pins import MemoryPins
 
 
-class _Xilinx(Family):
+class _Xilinx(Family, frozen=True):
     def script(self, device: Device, top: str, *, dsp: bool) -> list[str]:
         (command,) = super().script(device, top, dsp=dsp)
         if "-nodsp" in command.split():

@@ -1,8 +1,8 @@
 """Sampling at positions that are computed, of which deformable convolutions and grids are made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects.builtin import (
     I64,
     BoolAttr,
@@ -32,8 +32,7 @@ MODES = ("bilinear", "nearest")
 POSITIONS = ("offsets", "grid", "grid_corners")
 
 
-@dataclass(frozen=True)
-class SampleGeometry:
+class SampleGeometry(Struct, frozen=True):
     """Where `nn.sample` samples; each has an entry for rows and one for columns.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.dialects.stream.flow import Bend, Flow
 from qcompiler.dialects.stream.line_buffer import Writer
@@ -16,8 +16,7 @@ _READ_LATENCY = 2
 """Cycles from the read of a beat to its appearance: memory, output register."""
 
 
-@dataclass(frozen=True)
-class Buffering:
+class Buffering(Struct, frozen=True):
     """What a buffer takes and gives in a frame, row by row.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Processes that look at one element, or at none."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 from xdsl.dialects.builtin import (
     I64,
     IntegerAttr,

@@ -1,15 +1,14 @@
 """Beats of a channel as an even flow: known by when the first and the last of a frame come."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.dialects.stream.schedule import Schedule
 
 
-@dataclass(frozen=True)
-class Bend:
+class Bend(Struct, frozen=True):
     """Where a flow becomes faster: what comes then does not wait for anything any more.
 
     The last rows of padded windows need no more rows to come, and leave at their own pace.
@@ -23,8 +22,7 @@ class Bend:
     time: float
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """When the beats of a frame come, spread evenly from the first to the last.
 
     Attributes:

@@ -1,9 +1,9 @@
 """A stretch of a network in which every beat meets its own hardware: one pipeline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import Region, SSAValue
 from xdsl.irdl import (
@@ -131,8 +131,7 @@ class MaximumOp(Pairwise):
         return np.maximum(lhs, rhs)
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True):
     """Which elements of a beat the copies of a body take: blocks at even distances.
 
     Attributes:

@@ -1,9 +1,9 @@
 """In which cycles the beats of a process move."""
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from xdsl.ir import Operation
 
@@ -13,8 +13,7 @@ Times: TypeAlias = NDArray[np.signedinteger[Any]]
 """Cycles, one per beat; int32 where they fit, as there may be millions, otherwise int64."""
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """When an undisturbed process moves its beats, in cycles from the start of a turn.
 
     A frame is a number of turns, all alike: a matrix unit's are the vectors. Frames and their turns
@@ -61,8 +60,7 @@ class Schedule:
         return self.turns * self.cycles
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """When beats move.
 
     Attributes:
@@ -74,8 +72,7 @@ class Timeline:
     made: tuple[Times, ...]
 
 
-@dataclass(frozen=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """How late a process may work.
 
     Attributes:
@@ -88,8 +85,7 @@ class Demand:
     release: Times | None
 
 
-@dataclass(frozen=True)
-class Busy:
+class Busy(Struct, frozen=True):
     """The slots of a turn in which beats move.
 
     A slow process has many more slots than that; nothing can happen to it in the others.

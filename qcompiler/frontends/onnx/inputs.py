@@ -1,9 +1,9 @@
 """What the user says about a network input: the integers that arrive and what they stand for."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.ranges import IntRange
 
@@ -13,8 +13,7 @@ _FORM = "NAME=TYPE:SCALE[:ZERO_POINT], e.g. x=uint8:0.00392157 or x=int16:0.25:3
 _INT_TYPE = re.compile(r"(u?)int([0-9]{1,3})")
 
 
-@dataclass(frozen=True)
-class InputSpec:
+class InputSpec(Struct, frozen=True):
     """A network input that arrives as integers q and stands for `scale * (value - zero_point)`.
 
     Attributes:

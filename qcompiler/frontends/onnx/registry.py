@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from qcompiler.frontends.onnx.node import NodeContext
 from qcompiler.frontends.onnx.refusal import Value
@@ -12,8 +13,7 @@ from qcompiler.frontends.onnx.refusal import Value
 ImporterFunction: TypeAlias = Callable[[NodeContext], Value | Sequence[Value]]
 
 
-@dataclass(frozen=True)
-class Importer:
+class Importer(Struct, frozen=True):
     """How nodes of one operation are imported.
 
     Attributes:

@@ -1,13 +1,13 @@
 """Tensors of an ONNX file as numpy arrays, without trusting what the file claims about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ml_dtypes import int2, int4, uint2, uint4
+from msgspec import Struct
 from onnx import TensorProto, helper
 
 from qcompiler.arith.ranges import IntRange
@@ -28,8 +28,7 @@ MAX_FOLDED = 2**24
 _RE_EXPORT = "export the model again, the file is damaged or not what it claims to be"
 
 
-@dataclass(frozen=True)
-class _Storage:
+class _Storage(Struct, frozen=True):
     """How ONNX stores one element type.
 
     Attributes:

@@ -1,7 +1,6 @@
 """What the conversion to streams knows while it walks the core."""
 
-from dataclasses import dataclass, field
-
+from msgspec import Struct, field
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -26,8 +25,7 @@ def channel_like(type_: Attribute) -> stream.ChannelType:
     return stream.ChannelType(qint.int_type_of(type_), frame_of(type_), 1)
 
 
-@dataclass
-class Conversion:
+class Conversion(Struct):
     """The state while the operations of @core are walked."""
 
     module: ModuleOp

@@ -9,9 +9,9 @@ takes their places. Between stages stands the register that a stage begins with.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.arith.arrays import IntArray
@@ -22,8 +22,7 @@ from qcompiler.rtl.hardware import Place, hardware
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
-@dataclass(frozen=True)
-class ButterflyConfig:
+class ButterflyConfig(Struct, frozen=True):
     """Shape of one butterfly.
 
     Attributes:
@@ -49,8 +48,7 @@ class ButterflyConfig:
     signs: tuple[IntArray | None, IntArray | None]
 
 
-@dataclass(frozen=True)
-class _Beat:
+class _Beat(Struct, frozen=True):
     """Elements of a beat, and whether they are there; all of one range, and of so many bits."""
 
     lanes: list[Signal]

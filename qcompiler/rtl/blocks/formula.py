@@ -7,10 +7,10 @@ How many registers each step takes is said in `qcompiler.arith.formula`; what th
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.formula import Formula, Step, quotient_bits, root_bits
@@ -91,8 +91,7 @@ class _Places:
         return found
 
 
-@dataclass
-class _Pipeline:
+class _Pipeline(Struct):
     """The steps for one lane.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Blocks where paths part and meet: duplicate, add, multiply, concatenate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
@@ -44,8 +44,7 @@ def build_duplicate(
     return b.build()
 
 
-@dataclass(frozen=True)
-class ElementwiseConfig:
+class ElementwiseConfig(Struct, frozen=True):
     """Shape of an elementwise sum or product.
 
     Attributes:

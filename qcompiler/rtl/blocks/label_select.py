@@ -6,8 +6,8 @@ A pipeline that takes a beat of the row a cycle:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
@@ -21,8 +21,7 @@ from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import Library, StreamBlock
 
 
-@dataclass(frozen=True)
-class LabelSelectConfig:
+class LabelSelectConfig(Struct, frozen=True):
     """Shape of one selection.
 
     Attributes:

@@ -8,7 +8,7 @@ banks of its own; otherwise one bank holds all rows. Which bank holds the first 
 holds each of the others.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from qcompiler.rtl.blocks.window_reader import (
     Position,
@@ -27,8 +27,7 @@ from qcompiler.rtl.stages import staged
 from qcompiler.rtl.streaming import StreamBlock
 
 
-@dataclass(frozen=True)
-class _Banks:
+class _Banks(Struct, frozen=True):
     """How a frame's rows and columns are spread over memories."""
 
     config: SlidingWindowConfig

@@ -13,8 +13,7 @@ the row, which is as wide as a line's part and stands all over the device, is kn
 and kept in a register of its own.
 """
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.dialects import stream
@@ -23,8 +22,7 @@ from qcompiler.rtl.hardware import Place, hardware
 from qcompiler.rtl.streaming import FreeBlock, Port, StreamBlock
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """Beats that are there: each of the pixels that are needed of it, by how far it is ahead."""
 
     pixels: dict[int, dict[int, Signal]]

@@ -13,8 +13,8 @@ times. With several groups, MW and MH are those of a group: vectors and matrices
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
@@ -42,8 +42,7 @@ from qcompiler.rtl.stages import Registers, require_cuts, staged, staged_number,
 from qcompiler.rtl.streaming import JoinBlock, Library, StreamBlock
 
 
-@dataclass(frozen=True)
-class MvauConfig:
+class MvauConfig(Struct, frozen=True):
     """Shape of one matrix unit.
 
     Attributes:

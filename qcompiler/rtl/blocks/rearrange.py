@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.devices.delays import DelayModel, Segment
@@ -37,8 +37,7 @@ class Walk(ABC):
         """Returns what the address within the block is the sum of, `width` bits each."""
 
 
-@dataclass(frozen=True)
-class BlockConfig:
+class BlockConfig(Struct, frozen=True):
     """Shape of a block that stores blocks of beats, and sends some beats of each.
 
     Attributes:

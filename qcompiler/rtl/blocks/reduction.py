@@ -10,9 +10,9 @@ makes one of the taps of a beat.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
@@ -36,8 +36,7 @@ from qcompiler.rtl.stages import Registers, keeper, require_cuts, staged, tree
 from qcompiler.rtl.streaming import JoinBlock, Library, StreamBlock
 
 
-@dataclass(frozen=True)
-class ReductionConfig:
+class ReductionConfig(Struct, frozen=True):
     """Shape of one reduction.
 
     Attributes:

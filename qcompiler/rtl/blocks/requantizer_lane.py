@@ -1,8 +1,9 @@
 """What the lanes of requantizers share: shape, parameters, registers, products."""
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
+from msgspec import Struct, field
 from xdsl.dialects import hw
 
 from qcompiler.arith.arrays import IntArray
@@ -19,8 +20,7 @@ from qcompiler.rtl.numbers import Number
 from qcompiler.rtl.stages import Registers, staged, staged_number
 
 
-@dataclass(frozen=True)
-class RequantizeConfig:
+class RequantizeConfig(Struct, frozen=True):
     """Shape of one requantizer.
 
     Attributes:
@@ -55,22 +55,21 @@ class RequantizeConfig:
         return self.channels // self.lanes
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True, dict=True):
     """One number (or K of them side by side) per channel.
 
     Attributes:
         name: port name.
         values: int64, shape [1, K] or [channels, K].
-        range: of the values.
     """
 
     name: str
     values: IntArray
-    range: IntRange = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "range", IntRange(int(self.values.min()), int(self.values.max())))
+    @cached_property
+    def range(self) -> IntRange:
+        """Range of the values."""
+        return IntRange(int(self.values.min()), int(self.values.max()))
 
     @property
     def shared(self) -> bool:

@@ -9,8 +9,7 @@ by the parity of the slot in the ring and of the column, give the four neighbour
 Positions take several stages: a row is freed when its last read is done, `rows_held` cycles later.
 """
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.arith.ranges import IntRange
@@ -34,8 +33,7 @@ from qcompiler.rtl.stages import require_cuts
 from qcompiler.rtl.streaming import Library
 
 
-@dataclass(frozen=True)
-class _Counters:
+class _Counters(Struct, frozen=True):
     """Which sample is issued: its window, tap and channels.
 
     Attributes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.sampling import Sampling
@@ -15,8 +17,7 @@ from qcompiler.rtl.stages import Registers
 from qcompiler.rtl.streaming import JoinBlock, Library
 
 
-@dataclass(frozen=True)
-class SampleConfig:
+class SampleConfig(Struct, frozen=True):
     """Shape of one sampler.
 
     Attributes:
@@ -82,8 +83,7 @@ class SampleConfig:
         return self.buffering.capacity
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """Where a sample stands along an axis.
 
     Attributes:
@@ -132,8 +132,7 @@ class Sampler(JoinBlock):
         return Entries(self)
 
 
-@dataclass
-class Tap:
+class Tap(Struct):
     """A tap of a beat, on its way through the stages.
 
     Attributes:

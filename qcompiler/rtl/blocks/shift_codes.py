@@ -8,9 +8,9 @@ operand's shifted copies that these choose:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.adder_graphs.digits import signed_digits, weight
 from qcompiler.dialects.attributes import Array
@@ -30,8 +30,7 @@ def fit_shifts(weights: Array) -> bool:
     return max(weight(number) for number in np.unique(weights).tolist()) <= MOST_DIGITS
 
 
-@dataclass(frozen=True)
-class _Digit:
+class _Digit(Struct, frozen=True):
     """What a digit of all weights may be.
 
     Attributes:
@@ -59,8 +58,7 @@ class _Digit:
         return choice | negative << self.choice_width
 
 
-@dataclass(frozen=True)
-class ShiftsCode(WeightCode):
+class ShiftsCode(WeightCode, frozen=True):
     """Weights as signed digits.
 
     Attributes:

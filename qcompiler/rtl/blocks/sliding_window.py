@@ -11,8 +11,7 @@ Cuts: the reader's counters may run `ahead` of the beat that is read, by so many
 is known beforehand, which takes no time. `words` are what the memories give, `taps` what is chosen.
 """
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.devices.delays import DelayModel, Segment
@@ -127,8 +126,7 @@ def _read_buffer(
     return staged(b, "word", word, _delays(config), b.enable)
 
 
-@dataclass(frozen=True)
-class _Padding:
+class _Padding(Struct, frozen=True):
     """Whether the tap that is issued is padding, and how that is called."""
 
     flag: Signal

@@ -5,9 +5,9 @@ frame. Input frames are told apart by counting beats; their TLAST is accepted an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
 from xdsl.dialects import hw
 from xdsl.ir import SSAValue
 
@@ -16,8 +16,7 @@ from qcompiler.rtl.builder import Instance, ModuleBuilder, Signal
 from qcompiler.rtl.streaming import input_ports, output_ports
 
 
-@dataclass(frozen=True)
-class BlockInstance:
+class BlockInstance(Struct, frozen=True):
     """A block and the channels at its ports.
 
     Attributes:
@@ -33,8 +32,7 @@ class BlockInstance:
     outputs: Sequence[SSAValue]
 
 
-@dataclass(frozen=True)
-class WeightBus:
+class WeightBus(Struct, frozen=True):
     """What brings weights to their sources from outside.
 
     Attributes:
@@ -55,8 +53,7 @@ class WeightBus:
     unused: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class TopConfig:
+class TopConfig(Struct, frozen=True):
     """What the top module connects.
 
     Attributes:
@@ -83,8 +80,7 @@ def padded_width(width: int) -> int:
     return -(-width // 8) * 8
 
 
-@dataclass
-class _Source:
+class _Source(Struct):
     """Who drives a channel: its data and valid, and where its ready goes."""
 
     data: Signal

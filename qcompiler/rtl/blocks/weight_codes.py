@@ -1,9 +1,9 @@
 """How weights are stored, and how something is multiplied by them: styles of multiplication."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects.attributes import Array
@@ -12,8 +12,7 @@ from qcompiler.rtl.builder import ModuleBuilder, Signal
 from qcompiler.rtl.numbers import Number
 
 
-@dataclass(frozen=True)
-class WeightCode:
+class WeightCode(Struct, frozen=True):
     """How one weight is stored, and multiplied."""
 
     kind: str
@@ -153,8 +152,7 @@ def arriving_code(name: str, weights: IntRange) -> WeightCode:
     return LogicCode(code.kind, code.width, code.signed) if code.kind == "integer" else code
 
 
-@dataclass(frozen=True)
-class LogicCode(WeightCode):
+class LogicCode(WeightCode, frozen=True):
     """An integer weight that logic multiplies: a row of and-gates per bit, and a tree of adders."""
 
     def multiply(
@@ -196,8 +194,7 @@ class LogicCode(WeightCode):
         return product.slice(0, width)
 
 
-@dataclass(frozen=True)
-class _Term:
+class _Term(Struct, frozen=True):
     """A number without a sign, times 2**shift."""
 
     signal: Signal
@@ -229,8 +226,7 @@ PAIRS = "pairs"
 """The style that multiplies by the weights of two outputs at once, in one hard multiplier."""
 
 
-@dataclass(frozen=True)
-class PairCode(WeightCode):
+class PairCode(WeightCode, frozen=True):
     """The weights of two outputs, which one multiplication serves: they have the operand in common.
 
     With v the first and w the second, and 2**k larger than the range of x * v,

@@ -12,8 +12,8 @@ unit waits for another's data. Bursts begin at multiples of their size, a power 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.rtl.blocks.fifo import build_fifo
@@ -30,8 +30,7 @@ PAGE_BITS = 12
 MASTER, BASE, FAULT = "m_axi_weights", "weights_base", "weights_fault"
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(Struct, frozen=True):
     """The weights of one unit in the image.
 
     Attributes:

@@ -8,8 +8,7 @@ frame uses the weights, the other one is filled. With `swap`, a number for each 
 change only for frames whose number is 1, and for the first frame.
 """
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from xdsl.dialects import hw
 
 from qcompiler.dialects import stream
@@ -23,8 +22,7 @@ BUS, SWAP = "bus", "swap"
 """Ports of a source that are not channels of the network: what the top module connects."""
 
 
-@dataclass(frozen=True)
-class _Words:
+class _Words(Struct, frozen=True):
     """Words that come over the bus.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from collections import Counter as Tally
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.windows import Window
@@ -13,8 +14,7 @@ from qcompiler.rtl.stages import Registers, staged
 from qcompiler.rtl.streaming import StreamBlock
 
 
-@dataclass(frozen=True)
-class SlidingWindowConfig:
+class SlidingWindowConfig(Struct, frozen=True):
     """Shape of one generator.
 
     Attributes:
@@ -64,8 +64,7 @@ class SlidingWindowConfig:
         return self.taps[0] * self.taps[1]
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """The counters of the reading side, and when each of them steps.
 
     Attributes:
@@ -125,8 +124,7 @@ def address_ranks(config: SlidingWindowConfig) -> tuple[int, int]:
     return max(0, ranks - 1), min(1, ranks)
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(Struct, frozen=True):
     """Where a beat's taps stand along an axis.
 
     Attributes:

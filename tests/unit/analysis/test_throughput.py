@@ -1,10 +1,10 @@
 """Predicted timing in cases where the answer can be worked out by hand."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from stream_networks import StreamNetwork, channel
 
 import qcompiler

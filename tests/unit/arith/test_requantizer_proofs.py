@@ -1,10 +1,10 @@
-import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 from arith_functions import batch_norm, scalar_functions
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.arith.requantizer_proofs import (
@@ -190,7 +190,7 @@ def test_the_check_sees_a_form_that_is_off_by_a_little(field, by):
     points = find_switch_points(function, lo, hi)
     form = prove_mul_shift(points)
     off = by << (form.shift if field == "bias" else form.shift - 7)
-    broken = dataclasses.replace(form, **{field: getattr(form, field) + off})
+    broken = replace(form, **{field: getattr(form, field) + off})
     assert agrees(form, points)
     assert not agrees(broken, points)
 

@@ -2,11 +2,11 @@
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import qcompiler
 from qcompiler.analysis.foldable_layers import Folding

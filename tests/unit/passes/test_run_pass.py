@@ -1,11 +1,11 @@
 """How passes are run, and whose fault it is when one stops."""
 
-from dataclasses import replace
 from textwrap import dedent
 
 import numpy as np
 import pytest
 from cli_runner import qcc, saved_mlp
+from msgspec.structs import replace
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 

@@ -1,11 +1,11 @@
 """The certificate of FIFO sizes: checked on the Verilog of each block, and refused if forged."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from cli_runner import saved_mlp
+from msgspec.structs import replace
 from stream_networks import StreamNetwork, channel
 from xdsl.dialects.builtin import IntegerAttr, i64
 

@@ -3,10 +3,10 @@
 Source: `int_quant` in qonnx/custom_op/general/intquant.py, `binary_quant` in bipolar_quant.py.
 """
 
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from msgspec import Struct
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.decimals import shortest
@@ -31,8 +31,7 @@ _OF_MASKS = (
 )
 
 
-@dataclass(frozen=True)
-class QuantizerParameters:
+class QuantizerParameters(Struct, frozen=True):
     """Scale and zero point of a quantizer, one or one per channel.
 
     Attributes:

@@ -11,10 +11,10 @@ grids, which are finer than what 8 bits around the node tell apart (docs/numeric
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+from msgspec import Struct
 from onnx import AttributeProto
 from xdsl.ir import SSAValue
 
@@ -35,8 +35,7 @@ MOST_STEPS = 32
 """Steps that a node may hold: each is hardware of its own."""
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Numbers that integers stand for.
 
     Attributes:
@@ -63,8 +62,7 @@ HIDDEN = Grid(15, IntRange.for_bits(16, signed=True))
 MOVED = Grid(15, IntRange.for_bits(17, signed=True))
 
 
-@dataclass(frozen=True)
-class _Layer:
+class _Layer(Struct, frozen=True):
     """One direction of a node, with its parameters.
 
     Attributes:
@@ -180,8 +178,7 @@ def _linear_before_reset(layer: _Layer, reset: SSAValue, h: SSAValue | None) -> 
     return [] if given is None else [layer.times(reset, given, PART)]
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """What tells LSTM and GRU apart.
 
     Attributes:

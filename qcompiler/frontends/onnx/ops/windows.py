@@ -1,10 +1,11 @@
 """Convolutions and pools, in one and two dimensions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from xdsl.ir import SSAValue
 
 from qcompiler.arith.windows import Window
@@ -210,8 +211,7 @@ def _transposed_pads(
     return replace(window, pads_begin=large, pads_end=small)
 
 
-@dataclass(frozen=True)
-class _PoolGeometry:
+class _PoolGeometry(Struct, frozen=True):
     """A pool's window, and how far windows reach beyond the padding, per dimension."""
 
     window: Window

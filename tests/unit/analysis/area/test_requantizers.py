@@ -1,10 +1,9 @@
 """Forms of requantizers cost what their hardware takes of a device, and the cheapest is chosen."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from cli_runner import saved_mlp
+from msgspec.structs import replace
 
 import qcompiler
 from qcompiler.analysis.area.estimate import total

@@ -1,10 +1,10 @@
 """Both simulators, on the same designs: what they give, and that they agree on every cycle."""
 
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from qcompiler.backends.simulators import SimulationError, simulator
 

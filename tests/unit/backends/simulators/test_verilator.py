@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from qcompiler.backends.simulators import SimulationError, StreamPort, lint, simulator
 from qcompiler.backends.simulators import toolchain as tools

@@ -1,10 +1,10 @@
 """`qcc verify --netlist --prove`: netlists that do what the Verilog does, and one that does not."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 from cli_runner import qcc
+from msgspec.structs import replace
 
 from qcompiler.backends.synthesis.equivalence import prove_netlist
 from qcompiler.backends.synthesis.gate_level import netlist_design
