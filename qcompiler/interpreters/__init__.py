@@ -39,7 +39,12 @@ class _Listening(Interpreter.Listener):
 
 
 def run(
-    module: ModuleOp, name: str, inputs: Sequence[Array], listener: Listener | None = None
+    module: ModuleOp,
+    name: str,
+    inputs: Sequence[Array],
+    listener: Listener | None = None,
+    *,
+    real: Any = None,
 ) -> tuple[Array, ...]:
     """Returns the results of a function of `module`, constant ones once for each input.
 
@@ -49,12 +54,13 @@ def run(
         inputs: one array per argument, shape [batch, *argument shape], of any number type: integers
             become int64, reals the float type that the numerics ask for.
         listener: told of every operation's results.
+        real: the numpy type that reals are computed in; as the numerics ask for if it is None.
 
     Raises:
         InterpretationError: a value leaves its range, or an operation has no numpy semantics.
     """
-    real = real_type(numerics(module))
-    interpreter = _interpreter(module, listener, fast=listener is None)
+    real = real_type(numerics(module)) if real is None else real
+    interpreter = _interpreter(module, listener, fast=listener is None, real=real)
     arguments = functions(module)[name].args
     typed = [
         _as_argument(array, argument.type, real)
@@ -188,7 +194,11 @@ def functions(module: ModuleOp) -> dict[str, func.FuncOp]:
 
 
 def run_model(
-    module: ModuleOp, inputs: Sequence[Array], listener: Listener | None = None
+    module: ModuleOp,
+    inputs: Sequence[Array],
+    listener: Listener | None = None,
+    *,
+    real: Any = None,
 ) -> tuple[Array, ...]:
     """Returns the model's outputs: of @main, or of @head, @core and @tail in turn.
 
@@ -196,17 +206,18 @@ def run_model(
         module: the network.
         inputs: of the model; then its states, if it keeps any.
         listener: told of every operation's results.
+        real: as `run` takes it.
 
     Returns:
         The outputs; then the states that they leave.
     """
     found = functions(module)
     if "main" in found:
-        return run(module, "main", inputs, listener)
+        return run(module, "main", inputs, listener, real=real)
     given, states = _parted(inputs, len(state_of(found["core"])))
-    integers = run(module, "head", given, listener)
+    integers = run(module, "head", given, listener, real=real)
     made, left = _parted(run(module, "core", [*integers, *states], listener), len(states))
-    outputs = run(module, "tail", tail_arguments(module, made, given), listener)
+    outputs = run(module, "tail", tail_arguments(module, made, given), listener, real=real)
     return (*outputs, *left)
 
 

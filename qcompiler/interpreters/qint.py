@@ -143,7 +143,8 @@ class QintFunctions(InterpreterFunctions):
     @impl(qint.DequantizeOp)
     def dequantize(self, i: Interpreter, op: qint.DequantizeOp, args: PythonValues) -> PythonValues:
         # Where a node is exact in a module that is not, all that hangs on it is float64, too.
-        real = np.float64 if qint.numerics_of(op) == "exact" else self.real
+        exact = qint.numerics_of(op) == "exact"
+        real = np.promote_types(self.real, np.float64).type if exact else self.real
         reals = numpy_ops.dequantize(
             args[0], op.scale_array, op.zero_point_array, op.channel_axis, real
         )
