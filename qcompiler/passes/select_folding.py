@@ -426,9 +426,12 @@ def _short(search: Search, trial: Trial) -> str:
 def _choice(search: Search, trial: Trial) -> DictionaryAttr:
     """Returns what bounds a folding, and the next ones up and down, in words."""
     words = {"bottleneck": f"{trial.bottleneck}, {trial.cycles} cycles a frame"}
-    for name, up in (("up", True), ("down", False)):
-        step = search.step(trial, up=up)
-        words[name] = "none" if step is None else f"{step[0]} cycles with {_described(step[1])}"
+    for name, none in (
+        ("up", "none, nothing is faster"),
+        ("down", "none, nothing slower is smaller"),
+    ):
+        step = search.step(trial, up=name == "up")
+        words[name] = none if step is None else f"{step[0]} cycles with {_described(step[1])}"
     words["area"] = _described(trial.area)
     return DictionaryAttr({name: StringAttr(text) for name, text in words.items()})
 
