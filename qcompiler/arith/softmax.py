@@ -125,6 +125,16 @@ class Softmax(Struct, frozen=True):
         high = self._exponentials(size, self.span // size + 1, longer)
         return high, self._exponentials(1, size, longer)
 
+    @property
+    def vanishing(self) -> int:
+        """A distance from which on exponentials are 0, beyond `span`.
+
+        Of two tables, the high one says so for a whole block of distances, which may begin within
+        the span.
+        """
+        high = self.tables[0] if self.low_bits else self.table
+        return max(self.span + 1, len(np.trim_zeros(high, "b")) << self.low_bits)
+
     def _exponentials(self, step: int, count: int, bits: int) -> IntArray:
         places = bits + _SLACK_BITS + 2
         found = np.zeros(count, np.int64)

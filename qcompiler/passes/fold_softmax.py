@@ -118,7 +118,7 @@ class Exponentials(Struct):
         if scores.condition is not None:
             if rule is None or axis != len(scores.shape) - 1:
                 return None
-            new = _left_out(codes, rule)
+            new = _left_out(codes, rule, softmax.vanishing)
             codes = new[-1].results[0]
         rows = Exponentials._built(codes, kept, axis, softmax)
         rows.new[:0] = new
@@ -134,7 +134,7 @@ class Exponentials(Struct):
             new.append(qint.TransposeOp(codes, order))
             codes = new[-1].results[0]
         if not kept.all():
-            new.append(_masked(codes, np.transpose(kept, order)))
+            new.append(_masked(codes, np.transpose(kept, order), softmax.vanishing))
             codes = new[-1].results[0]
         largest = qint.RowReduceOp(codes, "max")
         text, tables = _looked_up(softmax, qint.range_of(codes.type).size)
@@ -161,8 +161,8 @@ def _looked_up(softmax: Softmax, distances: int) -> tuple[str, dict[str, Array]]
     return text, {"t": table, "u": softmax.tables[1]}
 
 
-def _masked(codes: SSAValue, kept: Array) -> qint.FormulaOp:
-    """Returns codes, but numbers so low that they count nothing where `kept` is false."""
+def _masked(codes: SSAValue, kept: Array, below: int) -> qint.FormulaOp:
+    """Returns codes, but one that is so far below the lowest where `kept` is false."""
     bounds = qint.range_of(codes.type)
     varying = [axis for axis, extent in enumerate(kept.shape) if extent > 1 and _varies(kept, axis)]
     flags = kept[(0,) * varying[0]].reshape(-1)
@@ -174,17 +174,17 @@ def _masked(codes: SSAValue, kept: Array) -> qint.FormulaOp:
         index = f"element % {flags.size}"
     else:
         index, flags = "element", kept.reshape(-1)
-    text = f"a if t[{index}] else {bounds.lo - bounds.size}"
+    text = f"a if t[{index}] else {bounds.lo - below}"
     return qint.FormulaOp([codes], text, {"t": flags.astype(np.int64)})
 
 
-def _left_out(codes: SSAValue, rule: tuple[SSAValue, str, Array]) -> list[Operation]:
-    """Returns operations that make numbers so low that they count nothing of codes left out."""
+def _left_out(codes: SSAValue, rule: tuple[SSAValue, str, Array], below: int) -> list[Operation]:
+    """Returns operations that make one so far below the lowest of codes that are left out."""
     number, text, table = rule
     shape, bounds = shape_of(codes.type), qint.range_of(codes.type)
     one = qint.ReshapeOp(number, [1] * len(shape))
     everywhere = qint.ResizeNearestOp(one.result, [*shape[:-1], 1])
-    chosen = f"a if {text} else {bounds.lo - bounds.size}"
+    chosen = f"a if {text} else {bounds.lo - below}"
     tables = {"t": table.astype(np.int64)} if "t[" in text else {}
     return [one, everywhere, qint.FormulaOp([codes, everywhere.result], chosen, tables)]
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
-from onnx_models import node, save
+from onnx_models import model, node, save
 from transformer_models import F32, attention, decoder, in_one_node, rotated, runtime
 
 import qcompiler
+from qcompiler.dialects import stream
 from qcompiler.errors import ModelError
 
 LATER = np.triu(np.ones((8, 8), np.bool_), 1)
@@ -117,3 +118,27 @@ def test_rotary_positions(tmp_path):
     wanted = runtime(path, x)
     assert len(np.unique(wanted)) > 20
     np.testing.assert_array_equal(np.reshape(design.predict({"x": x}), wanted.shape), wanted)
+
+
+@pytest.mark.parametrize("small", [1, 4, 20, 255])
+def test_scores_of_two_tables_are_left_out_wherever_the_row_lies(small, tmp_path):
+    """Scores of 20 bits: the table of a distance's high bits is 0 for whole blocks of them only."""
+    shape = [1, 2, 4, 8]
+    proto = model(
+        [node("Attention", ["q", "k", "v"], ["y"], is_causal=1)],
+        inputs=dict.fromkeys("qkv", shape),
+        outputs=("y",),
+        opset=23,
+    )
+    inputs = dict.fromkeys("qkv", "uint8:0.00390625")
+    design = qcompiler.compile(save(proto, tmp_path), inputs=inputs)
+    tables = [op.tables for op in design.network.processes if isinstance(op, stream.FormulaOp)]
+    assert any("u" in table for table in tables), "a product of two tables is what is tested"
+    rng = np.random.default_rng(small)
+    codes = {name: rng.integers(0, small + 1, (12, *shape)) for name in "qkv"}
+    q, k, v = (codes[name].astype(np.float64) / 256 for name in "qkv")
+    scores = q @ np.swapaxes(k, -1, -2) / np.sqrt(8)
+    weights = np.exp(np.where(np.tri(4, dtype=bool), scores, -np.inf))
+    wanted = weights / weights.sum(axis=-1, keepdims=True) @ v
+    found = design.predict(codes)
+    np.testing.assert_allclose(np.reshape(found, wanted.shape), wanted, rtol=0, atol=1e-6)
