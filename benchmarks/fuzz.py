@@ -142,7 +142,13 @@ def fuzz_text(seed: int, folder: Path) -> str:
         outcome = "refused"
     except ModelError:
         return "no text"
-    _layout_is_stable(path.read_bytes().decode("utf-8-sig"))
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if outcome != "refused":
+            raise
+        return "no text"
+    _layout_is_stable(text)
     return outcome
 
 

@@ -41,8 +41,10 @@ def _rescaled(chain: list[Operation], integers: IntArray) -> IntArray:
     assert isinstance(last, qint.QuantizeOp), "chains end with it"
     axis = first.channel_axis if first.channel_axis is not None else last.channel_axis
     rows = integers[None] if axis is None else np.moveaxis(integers, axis + 1, 0)
+    # In a scalar region, zero points are subtracted before; the function knows of none.
+    codes = rows.reshape(len(rows), -1) - first.zero_point_array.reshape(-1, 1)
     function = function_of(chain, first.input, len(rows), "onnxruntime")
-    codes = evaluate(function, rows.reshape(len(rows), -1)).reshape(rows.shape)
+    codes = evaluate(function, codes).reshape(rows.shape)
     return codes[0] if axis is None else np.moveaxis(codes, 0, axis + 1)
 
 
