@@ -75,6 +75,9 @@ VECTORS = 2000
 KWS_INPUT = "41"
 """The tensor before the last three layers of kws_mlp_w3a3."""
 DEVICES = {"ecp5": "ecp5-85k", "xcup": "zu3eg"}
+LARGE_DEVICES = {"ecp5": "ecp5-85k", "xcup": "u280"}
+"""For what the others are too small for."""
+LARGE_CASES = ("int8_64", "kws")
 
 
 def matrix_case(size: int) -> str:
@@ -541,9 +544,10 @@ def _measure(
     network, pipeline = network_of(module)
     rows: list[tuple[Any, ...]] = []
     figures: list[Figure] = []
+    devices = LARGE_DEVICES if name in LARGE_CASES else DEVICES
     for family in parsed.family:
         designs = [
-            ours(model, inputs, DEVICES[family], mhz, effort, folder / f"{family}_{mhz:g}_{effort}")
+            ours(model, inputs, devices[family], mhz, effort, folder / f"{family}_{mhz:g}_{effort}")
             for mhz in parsed.mhz
             for effort in parsed.effort
         ]
