@@ -112,8 +112,17 @@ def _peer(name: str) -> Callable[..., Any]:
     return cmvm_solve
 
 
-def _sweep(quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    methods = ("wmc",) if quick else ("wmc", "mc")
+_MOST_SEARCHED = 2**15
+"""Numbers of a matrix; with more, a peer that tries all decompositions takes hours."""
+
+
+def _sweep(size: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    if size > _MOST_SEARCHED:
+        for one in (-1, 0):
+            only = {"search_all_decompose_dc": False, "decompose_dc": one}
+            yield f"wmc, decomposition {one} only", {"method0": "wmc", "hard_dc": -1, **only}
+        return
+    methods = ("wmc",) if size > 4000 else ("wmc", "mc")
     # More delay than 2 changes nothing here, or is as no limit at all (-1).
     for method, delay in itertools.product(methods, (-1, 0, 1, 2)):
         yield f"{method}, delay {delay}", {"method0": method, "hard_dc": delay}
@@ -126,7 +135,7 @@ def peers(case: str, matrix: Matrix, ranges: Ranges) -> Iterator[tuple[Result, A
         "latencies": [0.0] * len(ranges),
     }
     for name in ("da4ml", "alkaid"):
-        for said, settings in _sweep(matrix.size > 4000):
+        for said, settings in _sweep(matrix.size):
             start = time.perf_counter()
             stages = _peer(name)(matrix.astype(np.float32), **given, **settings)
             seconds = time.perf_counter() - start
