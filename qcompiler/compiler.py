@@ -20,7 +20,7 @@ from qcompiler.faults import guarded
 from qcompiler.frontends.onnx import InputSpec, import_onnx, parse_input_option
 from qcompiler.frontends.states import keep_states
 from qcompiler.interpreters import functions, numerics
-from qcompiler.options import KERNELS, Options, resume_options
+from qcompiler.options import KERNELS, Options, chosen, resume_options
 from qcompiler.origin import Origin
 from qcompiler.passes.pipeline import (
     AfterPass,
@@ -246,7 +246,7 @@ def compile(
     max_dsps: int | None = None,
     max_brams: int | None = None,
     multipliers: str | None = None,
-    effort: str | None = None,
+    effort: str | int | None = None,
     shared_among: int | None = None,
     requantizer: str = "auto",
     interface: str = "stream",
@@ -281,7 +281,7 @@ def compile(
         max_brams: most block memories.
         multipliers: "any" lets logic multiply where the budget has no hard multipliers left;
             "hard", the default, does not.
-        effort: "0" to "3": how hard fewer adders are searched for in fully parallel stretches.
+        effort: 0 to 3: how hard fewer adders are searched for in fully parallel stretches.
         shared_among: most neurons of a layer that share a sum in fully parallel stretches; all by
             default. Fewer share less and have shorter wires.
         requantizer: "auto", or one form for all: "shift", "mul_shift", "float_scale",
@@ -317,6 +317,7 @@ def compile(
     # The parameters are the fields of Options; a test compares them.
     said: dict[str, Any] = {**locals(), "folding": None if folding is None else str(folding)}
     del said["model"], said["inputs"], said["states"]
+    said = {name: chosen(name, value) for name, value in said.items()}
     specs: dict[str, InputSpec] = {}
     for name, spec in (inputs or {}).items():
         specs[name] = parse_input_option(f"{name}={spec}")[1] if isinstance(spec, str) else spec

@@ -82,6 +82,13 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def chosen(name: str, value: Any) -> Any:
+    """Returns a value of an option as `Options` has it: choices are texts, numbers, too."""
+    row = DECLARED.get(name)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number and row is not None and row.kind == "choice" else value
+
+
 @dataclass(frozen=True)
 class Options:
     """What a user may ask for.

@@ -13,7 +13,7 @@ from typing import Any
 
 from qcompiler.cli.common import input_option
 from qcompiler.errors import ModelError, Problem, printable, suggestion
-from qcompiler.options import DECLARED
+from qcompiler.options import DECLARED, chosen
 from qcompiler.plugins import load_plugin
 
 FILE = "qcc.toml"
@@ -27,7 +27,7 @@ _FORMS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "rate": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
     "count": ("an integer", lambda v: isinstance(v, int) and not isinstance(v, bool)),
     "text": ("a text", lambda v: isinstance(v, str)),
-    "choice": ("a text", lambda v: isinstance(v, str)),
+    "choice": ("a text", lambda v: isinstance(v, str | int) and not isinstance(v, bool)),
     "input": ('a table of texts, such as {x = "uint8:0.5"}', lambda v: _texts(v, dict)),
     "state": ('a table of texts, such as {hidden = "hidden_out"}', lambda v: _texts(v, dict)),
     "plugin": ("a list of files", lambda v: _texts(v, list)),
@@ -78,7 +78,7 @@ def _wrong(path: Path, key: str, value: Any) -> Problem | None:
     if not good(value):
         return Problem(where, f"must be {words}, got {value!r}", f"write {key} = {words}")
     row = DECLARED.get(_KEYS[key])
-    said = None if row is None else row.wrong(value)
+    said = None if row is None else row.wrong(chosen(_KEYS[key], value))
     return None if said is None else Problem(where, *said)
 
 
@@ -87,7 +87,7 @@ def _led(folder: Path, key: str, value: Any) -> Any:
     is_file = key in (*_PATHS, "folding") or (key == "device" and value.endswith(".toml"))
     if is_file:
         return str(folder / value)
-    return [str(folder / one) for one in value] if key == "plugin" else value
+    return [str(folder / one) for one in value] if key == "plugin" else chosen(_KEYS[key], value)
 
 
 def follow_project(parsed: argparse.Namespace) -> None:

@@ -87,6 +87,9 @@ def load_device(name: str) -> Device:
     Raises:
         ModelError: there is none of that name, or the file is faulty; lists every fault.
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] of a user
+        what = f"must be a name or a file, got {type(name).__name__}"
+        raise ModelError([Problem("--device", what, "give its name, such as ecp5-25k")])
     if name.endswith(".toml"):
         return replace(_read(Path(name)), file=str(Path(name).absolute()))
     if re.fullmatch(_NAME, name):

@@ -6,6 +6,7 @@ from xdsl.dialects.builtin import UnitAttr
 from xdsl.ir import Block, Region, SSAValue
 
 from qcompiler.analysis.network import Network
+from qcompiler.arith.requantizers import MulShift, Shift
 from qcompiler.dialects import qint, stream
 from qcompiler.errors import ModelError, Problem
 from qcompiler.folding.adapters import adapt_inputs
@@ -59,6 +60,9 @@ def take_handshake(network: Network) -> None:
     pipeline.plain = UnitAttr()
 
 
+_WIDEST_BITS = 58
+"""Of a sum in a pipeline. Graphs have 64 bits, and those on the way to it may take four more."""
+
 _PLAIN = "--interface plain is for a core that is one pipeline"
 _LEAVE = "leave --interface out"
 
@@ -75,11 +79,21 @@ def _ends_stretch(process: stream.Process) -> bool:
 
 
 def _fits(process: stream.Process) -> bool:
-    """Whether it is arithmetic on one beat that adder graphs can hold."""
+    """Whether it is arithmetic on one beat that adder graphs can hold.
+
+    A requantizer's factor and bias join the sum before it, so that has to fit, too.
+    """
     if not process.is_beatwise:
         return False
-    channels = [stream.channel_of(value) for value in (*process.operands, *process.results)]
-    return all(channel.element.range.fits_int64 for channel in channels)
+    values = (*process.operands, *process.results)
+    ranges = [stream.channel_of(value).element.range for value in values]
+    if isinstance(process, stream.RequantizeOp):
+        ranges += [
+            op.requantizer.sum_range(qint.range_of(op.input.type))
+            for op in process.scalar_body.operations
+            if isinstance(op, qint.RequantizerOp) and isinstance(op.requantizer, Shift | MulShift)
+        ]
+    return all(range_.width_bits <= _WIDEST_BITS for range_ in ranges)
 
 
 def _stretch(last: stream.Process, processes: Sequence[stream.Process]) -> list[stream.Process]:

@@ -36,7 +36,8 @@ Keeps: every integer, and the cycles of a frame.
 Leaves alone: stretches without a matrix or depthwise unit that has all its weights at work in every
 cycle (PE its outputs, SIMD its inputs), units whose multiplications have a style, pools that take a
 window in several beats, concatenations one input after the other, requantizers that round as float32
-does to more than 16 steps, and tables of more than 256 entries.
+does to more than 16 steps or whose factor makes numbers of more than 58 bits, and tables of more than
+256 entries.
 """
 
 from dataclasses import dataclass

@@ -91,6 +91,23 @@ def test_joins_are_within_one_pipeline(tmp_path, capfd, text):
     equal(folder, capfd)
 
 
+WIDE = """\
+network wide(x: int16[1, 1] scale 0.01) {
+  w: int16[1, 1] scale 0.0001 = [[30001]]
+  v: int4[1, 1] scale 1 = [[3]]
+  h = requantize(relu(matmul(x, w)), uint15, scale: 0.37)
+  return requantize(matmul(h, v), int16, scale: 0.74)
+}
+"""
+
+
+@pytest.mark.simulation
+def test_requantizers_whose_factors_are_too_wide_for_sums_stand_alone(tmp_path, capfd):
+    folder = compiled(tmp_path, WIDE, capfd, "--cycles", "1", "--validate")
+    assert kinds(folder) == ["pipeline", "requantize", "pipeline"]
+    equal(folder, capfd)
+
+
 @pytest.mark.simulation
 def test_depthwise_and_pool_behind_windows(tmp_path, capfd):
     folder = compiled(tmp_path, IMAGE, capfd, "--cycles", "36", "--mhz", "60")

@@ -2,14 +2,18 @@
 
 import inspect
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from xdsl.dialects.builtin import ModuleOp
 
 import qcompiler
 from qcompiler.cli.main import build_parser
-from qcompiler.options import DECLARED, Options, flag, resume_options, with_options
+from qcompiler.devices import load_device
+from qcompiler.errors import ModelError
+from qcompiler.options import DECLARED, Options, chosen, flag, resume_options, with_options
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_mlp" / "digits_mlp.onnx"
 VALUES = {"rate": 12.5, "count": 3, "text": "a b", "choice": None}
 TRAVELLING = [name for name, row in DECLARED.items() if row.travels]
 
@@ -52,3 +56,12 @@ def test_wrong_values_are_named(name):
     wrong = "none" if DECLARED[name].kind == "choice" else -1
     (problem,) = Options(**{name: wrong}).problems()
     assert problem.where == flag(name)
+
+
+@pytest.mark.parametrize("effort", ["1", 1])
+def test_choices_may_be_numbers(effort):
+    assert chosen("effort", effort) == "1"
+    with pytest.raises(ModelError, match="--effort: must be one of 0, 1, 2, 3, got 7"):
+        qcompiler.compile(EXAMPLE, cycles=1, effort=7)
+    with pytest.raises(ModelError, match="--device: must be a name or a file, got Device"):
+        qcompiler.compile(EXAMPLE, device=load_device("ecp5-25k"))

@@ -36,6 +36,12 @@ def test_file_says_what_the_command_line_would(project, capfd):
     assert made("net/out") == (8, 50.0, "qcc compile net.onnx --cycles 8 --mhz 50")
 
 
+def test_a_choice_may_be_a_number(project, capfd):
+    path = project('model = "net.onnx"', 'output = "out"', "cycles = 1", "effort = 1")
+    assert qcc(capfd, "compile", path).status == 0
+    assert made("net/out")[2] == "qcc compile net.onnx --cycles 1 --effort 1"
+
+
 def test_the_command_line_wins(project, capfd):
     path = project('model = "net.onnx"', "cycles = 8", "mhz = 50.5")
     fps = ("--fps", 25e6, "--mhz", 100, "-o", "here")
