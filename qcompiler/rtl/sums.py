@@ -6,6 +6,7 @@ from functools import cache
 
 from xdsl.dialects import hw
 from xdsl.dialects.builtin import DenseArrayBase, UnitAttr, i64
+from xdsl.ir import Operation
 
 from qcompiler.arith.ranges import IntRange
 from qcompiler.dialects import rtl
@@ -136,8 +137,9 @@ def gate_sum(
     one is a bit.
     """
     found = _side_by_side(b, terms, range_) or _added(b, terms, range_)
-    found.named(name)
-    found.note(f"[{range_.lo}, {range_.hi}]")
+    if isinstance(found.value.owner, Operation):  # else a port is the sum as it is
+        found.named(name)
+        found.note(f"[{range_.lo}, {range_.hi}]")
     return found
 
 
