@@ -50,7 +50,9 @@ def serial_product(
     product = (x.range * factor.range).union(IntRange(0, 0))
     width = product.width_bits
     register = b.register("product", width)
-    higher = b.concat([register.slice(0, width - bits), b.constant(0, bits)])
+    higher = b.constant(0, width)  # of a number that is always 0, nothing is left moved up
+    if width > bits:
+        higher = b.concat([register.slice(0, width - bits), b.constant(0, bits)])
     if turns.number_pieces > 1:
         lower = _flag(b, turn, [down for _, _, down in order])
         lower = staged(b, "lower", lower.named("is_lower"), later, enable)

@@ -35,6 +35,12 @@ def test_graphs_compile_or_are_refused(tmp_path, seed):
     assert fuzz.fuzz_graph(seed, tmp_path, False).startswith(("compiled", "refused: "))
 
 
+@pytest.mark.parametrize("seed", [930148, 930202, 940066])
+def test_networks_that_once_failed_compile(tmp_path, seed):
+    """Float32 noise of a softmax; a product of nothing in turns; a sum that is a port as it is."""
+    assert fuzz.fuzz_network(seed, tmp_path, False) == "compiled"
+
+
 @pytest.mark.parametrize(
     ("job", "words"),
     [
