@@ -28,9 +28,8 @@ import numpy as np
 from msgspec import Struct
 
 from qcompiler.arith.arrays import BoolArray, FloatArray, IntArray
-from qcompiler.arith.ranges import IntRange, WidthError
+from qcompiler.arith.ranges import LARGEST_INT64, IntRange, WidthError
 
-_LARGEST = 2.0**62
 _BLOCK = 64
 
 
@@ -177,7 +176,9 @@ class AdderGraph(Struct, frozen=True, eq=False, dict=True):
         """Returns lowest and highest integer and low zeros of each value, [V] each."""
         reach = np.maximum(self._reach, 1)
         results = np.ldexp(reach[self.outputs[:, 0]], self.outputs[:, 1])
-        if (reach > _LARGEST).any() or (results[self.outputs[:, 2] != 0] > _LARGEST).any():
+        if (reach > LARGEST_INT64).any() or (
+            results[self.outputs[:, 2] != 0] > LARGEST_INT64
+        ).any():
             raise WidthError("a value of the adder graph may not fit 63 bits")
         low, high = np.zeros(self.values, np.int64), np.zeros(self.values, np.int64)
         known: IntArray = np.full(self.values, 63, np.int64)

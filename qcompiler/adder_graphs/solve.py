@@ -42,7 +42,7 @@ from qcompiler.adder_graphs.problem import Problem, Use, odd_parts, term_of
 from qcompiler.adder_graphs.sharing import GROWTH_BITS, Sharing
 from qcompiler.adder_graphs.trees import add_all
 from qcompiler.arith.arrays import IntArray
-from qcompiler.arith.ranges import WidthError
+from qcompiler.arith.ranges import LARGEST_INT64, WidthError
 
 _MORE_DEPTH = 2
 _WORK_OF_PLANS = 400_000
@@ -53,7 +53,6 @@ _MANY_DIGITS = 4000
 _QUICK_PLANS = (("parts", 6), ("parts", 10))
 _FIRST_PLANS = (*_QUICK_PLANS, ("longest", 64), ("chains", 4))
 _MORE_PLANS = (("parts", 15), ("chains", 2), ("parts", 4), ("chains", 1), ("parts", 8))
-_LARGEST = 2.0**62
 
 
 def solve(
@@ -99,7 +98,7 @@ def solve(
     # A factor is one more adder or two on the way, so only where depth is free.
     problem = Problem.of(columns, inputs, added, factors=max_depth is None)
     depth = _depth(problem, depths, max_depth)
-    search = _Search(problem, cost, depths, depth, reach < _LARGEST / 16, max_depth is None)
+    search = _Search(problem, cost, depths, depth, reach < LARGEST_INT64 / 16, max_depth is None)
     graph = fused(search.best(effort), cost)
     graph.check(columns, added)
     return graph
@@ -123,7 +122,7 @@ def _reach(matrix: IntArray, inputs: IntArray, bias: IntArray) -> float:
     # Digits of both signs add up to less than twice the number.
     digits = np.where(np.log2(np.maximum(sizes, 1)) % 1 > 0, 2 * sizes, sizes)
     reach = float((largest @ digits + np.abs(bias.astype(np.float64))).max(initial=0))
-    if reach > _LARGEST:
+    if reach > LARGEST_INT64:
         raise WidthError("an output of the matrix may not fit 63 bits")
     return reach
 

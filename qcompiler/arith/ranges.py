@@ -137,6 +137,10 @@ WIDEST_BITS = 127
 """Of any integer between layers. Beyond 63 bits arrays hold Python's integers: exact, and slow."""
 
 
+LARGEST_INT64 = 2.0**62
+"""Sums below this in float64 do not wrap in int64; a bit is room for float64's error."""
+
+
 class WidthError(ValueError):
     """Integers may not fit the bits that are computed with: the model asks for too many."""
 
@@ -160,7 +164,7 @@ def dot_range(weights: IntArray, x: IntRange) -> tuple[IntArray, IntArray]:
             f"dot product must fit {WIDEST_BITS} bits, got weights that sum to {int(magnitude)} "
             f"and inputs in [{x.lo}, {x.hi}]"
         )
-    if largest >= 2.0**62:
+    if largest >= LARGEST_INT64:
         w = w.astype(object)
     positive = np.where(w > 0, w, 0)
     negative = np.where(w < 0, w, 0)

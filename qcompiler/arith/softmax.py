@@ -26,6 +26,7 @@ t / (r w) in place of t.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor, log, log2
 
 import numpy as np
@@ -50,7 +51,7 @@ _HALF = Fraction(1, 2)
 _SLACK_BITS = 16
 
 
-class Softmax(Struct, frozen=True):
+class Softmax(Struct, frozen=True, dict=True):
     """A softmax on integers.
 
     Attributes:
@@ -113,12 +114,12 @@ class Softmax(Struct, frozen=True):
         """Bits of a distance that a second table looks up; 0 where one table is enough."""
         return 0 if self.entries <= ONE_TABLE else (self.entries - 1).bit_length() // 2
 
-    @property
+    @cached_property
     def table(self) -> IntArray:
         """Exponentials by the distance to the largest code, [span + 1]."""
         return self._exponentials(1, self.span + 1, self.bits)
 
-    @property
+    @cached_property
     def tables(self) -> tuple[IntArray, IntArray]:
         """Exponentials of the high bits of a distance, up to the first 0, and of its low ones."""
         longer, size = self.bits + GUARD_BITS, 1 << self.low_bits

@@ -94,7 +94,9 @@ def _interpreter(
     return interpreter
 
 
-def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Results | None:
+def run_from(
+    module: ModuleOp, name: str, value: SSAValue, array: Array, *, real: Any = None
+) -> Results | None:
     """Returns the results of a function if one value inside is `array`, whatever comes before it.
 
     Args:
@@ -102,11 +104,12 @@ def run_from(module: ModuleOp, name: str, value: SSAValue, array: Array) -> Resu
         name: of the function.
         value: in its body; or an argument.
         array: shape [batch, *shape of the value].
+        real: as `run` takes it.
 
     Returns:
         None if the results depend on more than that value.
     """
-    interpreter = _interpreter(module)
+    interpreter = _interpreter(module, real=real)
     known: dict[SSAValue, Array] = {value: _as_argument(array, value.type, np.int64)}
     interpreter.set_values([*known.items()])  # some look at what their operands were made of
     for op in functions(module)[name].body.block.ops:

@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 from xdsl.ir import Operation, SSAValue
 
 from qcompiler.arith.arrays import IntArray, integers
-from qcompiler.arith.ranges import IntRange, WidthError
+from qcompiler.arith.ranges import LARGEST_INT64, IntRange, WidthError
 from qcompiler.arith.requantizers import (
     MulShift,
     Requantizer,
@@ -26,8 +26,6 @@ from qcompiler.arith.requantizers import (
 )
 from qcompiler.dialects import qint
 from qcompiler.dialects.attributes import shape_of
-
-_LARGEST = 2.0**62
 
 
 class Form(Struct, frozen=True):
@@ -128,7 +126,7 @@ class Scalars(Struct):
         low, high = integers(self.lo)[form.scalars], integers(self.hi)[form.scalars]
         most = np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
         reach = most @ np.abs(form.matrix.astype(np.float64)) + np.abs(form.bias.astype(np.float64))
-        if (reach >= _LARGEST).any():
+        if (reach >= LARGEST_INT64).any():
             raise WidthError("a sum of a pipeline may not fit 63 bits")
         one, other = form.matrix * low[:, None], form.matrix * high[:, None]
         return (
